@@ -1,0 +1,15 @@
+"""tuneatlas: what tuning does to a language model. See README.md."""
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/probe.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/evaluate.smk"
+
+
+rule all:
+    """The report over every study of the experiment."""
+    default_target: True
+    localrule: True
+    input:
+        rules.report.output.page,

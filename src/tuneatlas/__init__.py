@@ -1,0 +1,1 @@
+"""tuneatlas: what tuning does to a language model."""

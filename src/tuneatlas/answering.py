@@ -1,0 +1,92 @@
+"""Let a model answer questions: the base few-shot (probe), a tuned model in its chat template."""
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.knowledge import pick_demonstrations
+from tuneatlas.models import load_model
+from tuneatlas.prompts import (
+    ChatTemplate,
+    QuestionTemplate,
+    chat_prompt,
+    continuations,
+    few_shot_prompt,
+)
+from tuneatlas.scoring import answer_row, score_options
+from tuneatlas.tables import Row
+
+log = logging.getLogger(__name__)
+
+
+def probe_base(
+    folder: Path,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+) -> list[Row]:
+    """Answers of a base model to a domain's train and test questions, few-shot.
+
+    Demonstrations come from the dev questions of the same role: a related question is shown
+    with related demonstrations, as each MMLU subject has its own. ``options`` is the config
+    section ``probe_knowledge``.
+    """
+    rng = random.Random(options["demonstration_seed"])
+    asked = [q for q in questions if q["split"] != "dev"]
+    shown = {
+        role: pick_demonstrations(
+            [q for q in questions if q["split"] == "dev" and q["role"] == role],
+            options["shots"],
+            rng,
+        )
+        for role in sorted({q["role"] for q in asked})
+    }
+    prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in asked]
+    return _answer(folder, asked, prompts, template, options, bos)
+
+
+def evaluate_tuned(
+    folder: Path,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    chat: ChatTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+) -> list[Row]:
+    """Answers of a tuned model to test questions, zero-shot in its chat template.
+
+    ``options`` is the config section ``evaluate_knowledge``.
+    """
+    asked = [q for q in questions if q["split"] == "test"]
+    prompts = [chat_prompt(chat, template, q) for q in asked]
+    return _answer(folder, asked, prompts, template, options, bos)
+
+
+def _answer(
+    folder: Path,
+    asked: Sequence[Row],
+    prompts: Sequence[str],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    bos: bool,
+) -> list[Row]:
+    model, tokenizer = load_model(folder)
+    scored = [continuations(template, q) for q in asked]
+    log.info("%d questions to score", len(asked))
+    scores = score_options(
+        model,
+        tokenizer,
+        prompts,
+        scored,
+        bos=bos,
+        per_token=options["scoring"] == "cloze_normalised",
+        batch_tokens=options["batch_tokens"],
+    )
+    rows = [answer_row(q, s, p) for q, s, p in zip(asked, scores, prompts, strict=True)]
+    log.info("accuracy %.3f", sum(r["correct"] for r in rows) / max(len(rows), 1))
+    return rows

@@ -1,0 +1,38 @@
+"""The ``tuneatlas`` command: one subcommand per module, loaded only when it is asked for."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from tuneatlas.errors import UserError
+
+# name: (module with ``configure(parser)`` and ``run(arguments) -> exit code``, one line of help)
+COMMANDS = {
+    "config": ("tuneatlas.config.command", "check or show an experiment; write the config's docs"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; a UserError becomes one message and exit code 2."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="tuneatlas", description="What tuning does to a language model."
+    )
+    chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        subparser = chosen.add_parser(name, help=text, description=text)
+        if name in arguments[:1]:
+            import_module(module).configure(subparser)
+    options = parser.parse_args(arguments)
+    module, _ = COMMANDS[options.command]
+    try:
+        code: int = import_module(module).run(options)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Combinations of values that cannot work, each key being fine on its own."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from tuneatlas.config.models.data import FactsDomain, Limits
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.language_models import ScratchModel
+from tuneatlas.config.shape import nearest
+from tuneatlas.config.source import Key
+from tuneatlas.errors import UserError
+from tuneatlas.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
+
+# The keys involved, the one to change first, and what is wrong.
+Conflict = tuple[tuple[Key, ...], str]
+Check = Callable[[Experiment, Path], Iterator[Conflict]]
+
+TEMPLATES = Path("config/templates")
+
+
+def find_conflicts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """All impossible combinations; templates are looked up under ``root``."""
+    return chain.from_iterable(check(experiment, root) for check in CHECKS)
+
+
+def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    lists: dict[Key, tuple[float, ...]] = {
+        ("seeds",): experiment.seeds,
+        ("mix_instructions", "ratios"): experiment.mix_instructions.ratios,
+    }
+    for key, values in lists.items():
+        for value, count in Counter(values).items():
+            if count > 1:
+                yield (key,), f"{value} is listed {count} times; each value runs once"
+
+
+def _ratios(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    for number, ratio in enumerate(experiment.mix_instructions.ratios):
+        if abs(100 * ratio - round(100 * ratio)) > 1e-9:
+            key = ("mix_instructions", "ratios", number)
+            yield (key,), f"{ratio} is not a whole percent, which names the mixture"
+
+
+def _network(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    for name, model in experiment.models.items():
+        if not isinstance(model, ScratchModel):
+            continue
+        at: Key = ("models", name)
+        if model.hidden_size % (2 * model.heads):
+            text = (
+                f"{model.heads} heads do not divide hidden_size {model.hidden_size} into heads "
+                "of an even width"
+            )
+            yield ((*at, "heads"), (*at, "hidden_size")), text
+        if model.heads % model.kv_heads:
+            text = f"{model.kv_heads} does not divide heads {model.heads}"
+            yield ((*at, "kv_heads"), (*at, "heads")), text
+        for key, rows in (
+            ((*at, "training", "row_length"), model.training.row_length),
+            (("finetune", "row_length"), experiment.finetune.row_length),
+        ):
+            if rows > model.max_length:
+                text = f"{rows} is more than models.{name}.max_length {model.max_length}"
+                yield (key, (*at, "max_length")), text
+
+
+def _batches(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    trainings = {("finetune",): experiment.finetune} | {
+        ("models", name, "training"): model.training
+        for name, model in experiment.models.items()
+        if isinstance(model, ScratchModel)
+    }
+    for at, training in trainings.items():
+        if training.batch_unit == "rows" and training.batch % training.rows_per_device:
+            text = f"a batch of {training.batch} rows is no multiple of {training.rows_per_device}"
+            yield ((*at, "rows_per_device"), (*at, "batch"), (*at, "batch_unit")), text
+
+
+def _domains(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    domains = experiment.domains
+    if not experiment.tuned_domains:
+        yield (("domains",),), "no domain has tune: true, so there is nothing to tune on"
+    if len(domains) < 2:
+        yield (("domains",),), "one domain only: tests out of the domain need a second one"
+    for name, domain in domains.items():
+        if isinstance(domain, FactsDomain):
+            yield from _shots(experiment, name, domain.limits)
+    facts = [name for name, domain in domains.items() if isinstance(domain, FactsDomain)]
+    for name, model in experiment.models.items():
+        if isinstance(model, ScratchModel) and not facts:
+            text = "a model from scratch learns from facts, but no domain has source: facts"
+            yield (("models", name, "source"), ("domains",)), text
+    if facts:
+        known = built_in_domains()
+        for name in facts:
+            if name not in known:
+                key: Key = ("domains", name, "source")
+                yield (key,), f"no built-in domain {name!r}{nearest(name, known)}"
+
+
+def _shots(experiment: Experiment, name: str, limits: Limits) -> Iterator[Conflict]:
+    probe, explain = experiment.probe_knowledge.shots, experiment.explain_predictions.shots
+    wanted = [("dev", limits.dev, "probe_knowledge", probe)]
+    if experiment.domains[name].tune:
+        wanted.append(("dev", limits.dev, "explain_predictions", explain))
+    if limits.related_test:
+        wanted.append(("related_dev", limits.related_dev, "probe_knowledge", probe))
+    for pool, have, section, shots in wanted:
+        if have < shots:
+            text = f"{have} questions cannot give the {shots} shots of {section}"
+            yield (("domains", name, "limits", pool), (section, "shots")), text
+
+
+def _corpus(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    corpus = experiment.prepare_corpus
+    at = "prepare_corpus"
+    if corpus.mentions_min > corpus.mentions_max:
+        text = f"{corpus.mentions_min} is more than mentions_max {corpus.mentions_max}"
+        yield ((at, "mentions_min"), (at, "mentions_max")), text
+    if corpus.heldout_share + corpus.restore_share >= 1:
+        text = "heldout_share and restore_share leave nothing to train on"
+        yield ((at, "heldout_share"), (at, "restore_share")), text
+
+
+def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    probe, mix = experiment.probe_knowledge, experiment.mix_instructions
+    evaluate = experiment.evaluate_knowledge
+    uses: list[tuple[str, str, str, type[Template]]] = [
+        ("probe_knowledge", "question_template", probe.question_template, QuestionTemplate),
+        ("mix_instructions", "question_template", mix.question_template, QuestionTemplate),
+        ("evaluate_knowledge", "question_template", evaluate.question_template, QuestionTemplate),
+        ("evaluate_knowledge", "chat_template", evaluate.chat_template, ChatTemplate),
+        ("finetune", "chat_template", experiment.finetune.chat_template, ChatTemplate),
+        (
+            "explain_predictions",
+            "explain_template",
+            experiment.explain_predictions.explain_template,
+            ExplainTemplate,
+        ),
+    ]
+    scored = {"probe_knowledge": probe.scoring, "evaluate_knowledge": evaluate.scoring}
+    folders = {QuestionTemplate: "questions", ChatTemplate: "chat", ExplainTemplate: "explain"}
+    for section, option, name, kind in uses:
+        folder = root / TEMPLATES / folders[kind]
+        known = sorted(p.stem for p in folder.glob("*.yaml"))
+        key: Key = (section, option)
+        if name not in known:
+            yield (key,), f"no template {name!r} in {folder}{nearest(name, known)}"
+            continue
+        try:
+            template = kind.load(folder / f"{name}.yaml")
+        except UserError as error:
+            yield (key,), str(error)
+            continue
+        if isinstance(template, QuestionTemplate) and section in scored:
+            needed = "{letter}" if scored[section] == "letter" else "{text}"
+            if needed not in template.scored:
+                text = (
+                    f"scoring by {scored[section]} needs {needed} in what is scored, but template "
+                    f"{name!r} scores {template.scored!r}"
+                )
+                yield ((section, "scoring"), key), text
+
+
+def built_in_domains() -> list[str]:
+    """Names of the domains of facts that come with the package."""
+    from tuneatlas.facts import DOMAINS
+
+    return sorted(DOMAINS)
+
+
+CHECKS: tuple[Check, ...] = (
+    _repeats,
+    _ratios,
+    _network,
+    _batches,
+    _domains,
+    _corpus,
+    _templates,
+)

@@ -1,0 +1,52 @@
+"""``tuneatlas config``: check and show experiments, and keep the generated docs in step."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.preflight import preflight
+from tuneatlas.config.render import REPAIR, outdated_files, write_files
+from tuneatlas.errors import UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="the project's folder (default: here)"
+    )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--write", action="store_true", help="write the generated docs")
+    action.add_argument("--check", action="store_true", help="fail if they are out of step")
+    actions = parser.add_subparsers(dest="action", metavar="show FILE | preflight FILE")
+    show = actions.add_parser("show", help="print an experiment with all its defaults")
+    show.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check = actions.add_parser("preflight", help="check all that a run needs before it starts")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked; return the exit code."""
+    if options.write:
+        for path in write_files(options.root):
+            print(f"wrote {path}")
+        return 0
+    if options.check:
+        if outdated := outdated_files(options.root):
+            names = ", ".join(map(str, outdated))
+            raise UserError(f"{names}: out of step with the config models; run '{REPAIR}'")
+        return 0
+    if options.action is None:
+        raise UserError("tuneatlas config: say --write, --check, show FILE or preflight FILE")
+    experiment = load_config(*options.files, root=options.root)
+    if options.action == "preflight":
+        preflight(experiment, options.root)
+        print(f"{options.files[0]}: ready to run")
+        return 0
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(resolve(experiment), sys.stdout)
+    return 0

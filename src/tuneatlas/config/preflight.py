@@ -1,0 +1,226 @@
+"""What can be known before the first job: files, models, disk. All problems in one message."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from tuneatlas.config.models.data import FileDomain
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.language_models import HubModel, PathModel, ScratchModel
+from tuneatlas.config.source import Key, Place, Problem, refuse
+from tuneatlas.errors import UserError
+from tuneatlas.model_folder import folder_problems, weight_bytes
+
+# structure: what a dry-run needs; data: what a real run needs besides.
+Level = Literal["structure", "data"]
+Found = Iterator[tuple[Key, str]]
+Check = Callable[[Experiment, Path], Found]
+
+OUTPUTS = ("results", "logs", "benchmarks")
+TABLES_BYTES = 200 * 2**20
+# Weights, and the two moments of the optimizer, in single precision.
+CHECKPOINT_BYTES = 12
+TRAINED_BYTES = 4
+
+
+def preflight(experiment: Experiment, root: Path, level: Level = "data") -> None:
+    """Raise one UserError that lists all that would stop a run, with lines of the config.
+
+    Args:
+        experiment: a loaded experiment.
+        root: the folder the workflow runs in; paths in the config are relative to it.
+        level: ``structure`` for a dry-run (no data needed), ``data`` for a real run.
+    """
+    checks = STRUCTURE + (DATA if level == "data" else ())
+    problems = [
+        Problem(key, text, where(experiment, key))
+        for key, text in chain.from_iterable(check(experiment, root) for check in checks)
+    ]
+    refuse(problems, f"{experiment.name}: {len(problems)} problems before the first job:")
+
+
+def where(experiment: Experiment, key: Key) -> Place:
+    """The place in the config that states ``key``, or the section it would stand in."""
+    source = experiment._source
+    return source.place_of(key) if source else Place(Path("experiment"), 1)
+
+
+def _deepspeed(experiment: Experiment, root: Path) -> Found:
+    configs: dict[Key, str | None] = {("finetune", "deepspeed"): experiment.finetune.deepspeed}
+    for name, model in experiment.models.items():
+        if isinstance(model, ScratchModel):
+            configs["models", name, "training", "deepspeed"] = model.training.deepspeed
+    for key, name_or_none in configs.items():
+        if name_or_none is None:
+            continue
+        path = root / name_or_none
+        if not path.is_file():
+            yield key, f"there is no file {path}"
+            continue
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            yield key, f"{path} is not JSON: {error}"
+
+
+def _questions(experiment: Experiment, root: Path) -> Found:
+    # Imported here, as a dry-run needs no tables.
+    from tuneatlas.questions import read_question_file
+
+    for name, domain in experiment.domains.items():
+        if not isinstance(domain, FileDomain):
+            continue
+        key: Key = ("domains", name, "path")
+        path = root / domain.path
+        if not path.is_file():
+            yield key, f"there is no file {path}: put the questions there, or change the path"
+            continue
+        try:
+            rows = read_question_file(path)
+        except UserError as error:
+            yield key, str(error)
+            continue
+        counts = {
+            (role, split): sum(r["role"] == role and r["split"] == split for r in rows)
+            for role in ("home", "related")
+            for split in ("dev", "train", "test")
+        }
+        for role in ("home", "related"):
+            asked = counts[role, "train"] + counts[role, "test"]
+            have, shots = counts[role, "dev"], experiment.probe_knowledge.shots
+            if asked and have < shots:
+                text = f"{path} has {have} {role} questions in split dev, but {shots} shots are "
+                yield key, text + "asked for: add some, or lower probe_knowledge.shots"
+        if domain.tune and not counts["home", "train"]:
+            yield key, f"{path} has no question in split train, but the domain is tuned"
+        if not counts["home", "test"] + counts["related", "test"]:
+            yield key, f"{path} has no question in split test"
+
+
+def _local_models(experiment: Experiment, root: Path) -> Found:
+    for name, model in experiment.models.items():
+        if isinstance(model, PathModel):
+            for text in folder_problems(root / model.path):
+                yield ("models", name, "path"), text
+
+
+def _hub_models(experiment: Experiment, root: Path) -> Found:
+    for name, model in experiment.models.items():
+        if isinstance(model, HubModel):
+            for option, text in _hub_problems(model):
+                yield ("models", name, option), text
+
+
+def _hub_problems(model: HubModel) -> Iterator[tuple[str, str]]:
+    # Imported here, as few experiments need them and they take their time.
+    from httpx2 import HTTPError
+    from huggingface_hub import (
+        constants,
+        get_hf_file_metadata,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    offline = constants.is_offline_mode()
+    cached = try_to_load_from_cache(model.id, "config.json", revision=model.revision)
+    if isinstance(cached, str):
+        if offline:
+            for text in folder_problems(Path(cached).parent):
+                yield "id", f"{text} (HF_HUB_OFFLINE is set)"
+        return
+    absent = f"{model.id} is not in the hub's cache and"
+    instead = "fetch it first, or use source: path with a local folder"
+    if offline:
+        yield "id", f"{absent} HF_HUB_OFFLINE is set: {instead}"
+        return
+    try:
+        get_hf_file_metadata(hf_hub_url(model.id, "config.json", revision=model.revision))
+    except GatedRepoError:
+        yield "id", f"{model.id} is gated: ask for access on its page, then 'hf auth login'"
+    except RevisionNotFoundError:
+        yield "revision", f"{model.id} has no revision {model.revision}: correct the hash"
+    except RepositoryNotFoundError:
+        yield "id", f"the hub has no {model.id}, or keeps it private: correct it, or log in"
+    except (HTTPError, OSError):
+        yield "id", f"{absent} the hub cannot be reached: {instead}"
+
+
+def _mirror(experiment: Experiment, root: Path) -> Found:
+    mirror = experiment.fetch_source.mirror
+    if mirror is not None and not (root / mirror).is_dir():
+        yield ("fetch_source", "mirror"), f"there is no folder {root / mirror}"
+
+
+def _outputs(experiment: Experiment, root: Path) -> Found:
+    for name in OUTPUTS:
+        folder = _existing(root / name)
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            text = f"cannot write to {root / name}: {error.strerror}; make it writable"
+            yield (), f"{text} or run in another folder"
+
+
+def _disk(experiment: Experiment, root: Path) -> Found:
+    needed = disk_bytes(experiment, root)
+    try:
+        free = shutil.disk_usage(_existing(root / "results")).free
+    except OSError:
+        return  # _outputs says that the folder cannot be used
+    if free < needed:
+        text = f"{root / 'results'} has {_gib(free)} free, this experiment needs about"
+        yield (), f"{text} {_gib(needed)}: free some space, or run fewer models, groups or seeds"
+
+
+def disk_bytes(experiment: Experiment, root: Path) -> int:
+    """Disk that an experiment needs, roughly: tables, tuned models, one run's checkpoints.
+
+    Models of unknown size (not fetched yet) count as nothing.
+    """
+    runs = len(experiment.tuned_domains) * len(experiment.groups) * len(experiment.seeds)
+    total, checkpoints = TABLES_BYTES, 0
+    for model in experiment.models.values():
+        parameters = _parameters(model, root)
+        kept = model.training.keep_checkpoints if isinstance(model, ScratchModel) else 0
+        kept = max(kept, experiment.finetune.keep_checkpoints) + 1
+        total += parameters * TRAINED_BYTES * (runs + 1)
+        checkpoints = max(checkpoints, parameters * CHECKPOINT_BYTES * kept)
+    return total + checkpoints
+
+
+def _parameters(model: object, root: Path) -> int:
+    if isinstance(model, PathModel):
+        # Stored in two bytes each, mostly.
+        return weight_bytes(root / model.path) // 2
+    if not isinstance(model, ScratchModel):
+        return 0
+    head = model.hidden_size // model.heads
+    attention = 2 * model.hidden_size * head * (model.heads + model.kv_heads)
+    block = attention + 3 * model.hidden_size * model.intermediate_size + 2 * model.hidden_size
+    embeddings = model.vocab_size * model.hidden_size * (1 if model.tie_embeddings else 2)
+    return embeddings + model.layers * block + model.hidden_size
+
+
+def _existing(path: Path) -> Path:
+    """The path, or its nearest parent that is there."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+STRUCTURE: tuple[Check, ...] = (_deepspeed,)
+DATA: tuple[Check, ...] = (_questions, _local_models, _hub_models, _mirror, _outputs, _disk)

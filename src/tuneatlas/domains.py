@@ -1,0 +1,54 @@
+"""A domain's questions: from built-in facts, or from the user's own file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.errors import UserError
+from tuneatlas.questions import build_questions, read_question_file
+from tuneatlas.tables import Row
+
+# role, split, and the limit that bounds it
+PARTS = (
+    ("home", "dev", "dev"),
+    ("home", "train", "train"),
+    ("home", "test", "test"),
+    ("related", "dev", "related_dev"),
+    ("related", "test", "related_test"),
+)
+
+
+def prepare_questions(
+    domain: str, sources: Sequence[Path], options: Mapping[str, Any], seed: int
+) -> list[Row]:
+    """Rows of the questions table for one domain.
+
+    Args:
+        domain: its key in the config.
+        sources: folders of fetched packages, or the one question file.
+        options: its entry in the config.
+        seed: the experiment's seed.
+    """
+    limits = options["limits"]
+    if options["source"] == "facts":
+        folders = {path.name: path for path in sources}
+        return build_questions(domain, folders, **limits, seed=seed)
+    rows = [
+        {**row, "domain": domain, "licence": options["licence"]}
+        for row in read_question_file(sources[0])
+    ]
+    return [row for part in PARTS for row in _limited(domain, rows, limits, *part)]
+
+
+def _limited(
+    domain: str, rows: Sequence[Row], limits: Mapping[str, Any], role: str, split: str, limit: str
+) -> list[Row]:
+    """The first ``limits[limit]`` rows of a part, which must be there unless it is empty."""
+    found = [r for r in rows if r["role"] == role and r["split"] == split]
+    wanted = limits[limit]
+    if wanted is not None and 0 < len(found) < wanted:
+        raise UserError(
+            f"domains.{domain}.limits.{limit}: {wanted} {role} {split} questions asked for, but "
+            f"the file has {len(found)}; lower the limit or add questions"
+        )
+    return found[:wanted]

@@ -1,0 +1,8 @@
+"""The one exception for mistakes a user can mend."""
+
+
+class UserError(Exception):
+    """A mistake in config, data or environment; the message is all the user sees.
+
+    It names the file, line or key, and says what to do.
+    """

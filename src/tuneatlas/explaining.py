@@ -1,0 +1,125 @@
+"""The base model's own explanations of its own predictions (SELF-ALIGNING training text)."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
+
+from tuneatlas.knowledge import pick_demonstrations
+from tuneatlas.models import load_model, pad_id
+from tuneatlas.prompts import ExplainTemplate
+from tuneatlas.step import progress
+from tuneatlas.tables import Row
+from tuneatlas.tokens import encode
+
+
+def explain_prompt(
+    template: ExplainTemplate, demonstrations: Sequence[Row], question: Row, pred: int
+) -> str:
+    """Demonstrations with reference explanations, then the model's own answer to explain."""
+    shown = "".join(
+        template.demonstration.format(
+            question=d["question"],
+            text=d["choices"][d["answer"]],
+            explanation=d["explanation"],
+        )
+        for d in demonstrations
+    )
+    query = template.query.format(question=question["question"], text=question["choices"][pred])
+    return template.header + shown + query
+
+
+def explain_predictions(
+    folder: Path,
+    questions: Mapping[str, Row],
+    labels: Sequence[Row],
+    template: ExplainTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+    seed: int,
+) -> list[Row]:
+    """Sample an explanation for each self-aligning row; see Ren et al. 2024, section 3.2.
+
+    ``options`` is the config section ``explain_predictions``.
+
+    Returns:
+        Rows of the explanations table, in the order of ``labels``.
+    """
+    model, tokenizer = load_model(folder)
+    pool = [q for q in questions.values() if q["split"] == "dev" and q["role"] == "home"]
+    shown = pick_demonstrations(pool, options["shots"], random.Random(seed))
+    wanted = [r for r in labels if r["group"] == "self_aligning"]
+    prompts = [explain_prompt(template, shown, questions[r["id"]], r["pred"]) for r in wanted]
+    coded = [encode(tokenizer, p, bos) for p in prompts]
+    order = sorted(range(len(wanted)), key=lambda i: len(coded[i]))
+    size = options["batch_rows"]
+    chunks = [order[i : i + size] for i in range(0, len(order), size)]
+    texts: dict[int, tuple[str, str]] = {}
+    torch.manual_seed(seed)
+    for chunk in progress(chunks, len(chunks), "batches of explanations"):
+        generated = _generate(model, tokenizer, [coded[i] for i in chunk], template.fence, options)
+        texts.update(zip(chunk, generated, strict=True))
+    return [
+        {
+            "id": row["id"],
+            "pred": row["pred"],
+            "explanation": texts[i][0],
+            "finish": texts[i][1],
+            "prompt": prompts[i],
+        }
+        for i, row in enumerate(wanted)
+    ]
+
+
+class _Fenced(StoppingCriteria):
+    """Stop a row when its text holds the closing fence."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, start: int, fence: str) -> None:
+        self.tokenizer, self.start, self.fence = tokenizer, start, fence
+
+    def __call__(
+        self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object
+    ) -> torch.BoolTensor:
+        texts = self.tokenizer.batch_decode(input_ids[:, self.start :])
+        done = torch.tensor([self.fence in text for text in texts], device=input_ids.device)
+        return done  # type: ignore[return-value]
+
+
+def _generate(
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    coded: Sequence[list[int]],
+    fence: str,
+    options: Mapping[str, Any],
+) -> Iterator[tuple[str, str]]:
+    """Text up to the fence, and why it ended, for each prompt. Prompts are padded on the left."""
+    width = max(map(len, coded))
+    pad = pad_id(tokenizer)
+    ids = torch.tensor([[pad] * (width - len(c)) + c for c in coded])
+    mask = torch.tensor([[0] * (width - len(c)) + [1] * len(c) for c in coded])
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        out = model.generate(  # type: ignore[operator]
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            do_sample=True,
+            temperature=options["temperature"],
+            top_p=options["top_p"],
+            top_k=0,
+            max_new_tokens=options["max_new_tokens"],
+            pad_token_id=pad,
+            stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, fence)]),
+        )
+    for line in out[:, width:]:
+        text = tokenizer.decode(line, skip_special_tokens=False)
+        ended = tokenizer.eos_token is not None and tokenizer.eos_token in text
+        if fence in text:
+            yield text.split(fence)[0].strip(), "fence"
+        elif ended:
+            yield text.split(str(tokenizer.eos_token))[0].strip(), "end"
+        else:
+            yield tokenizer.decode(line, skip_special_tokens=True).strip(), "length"

@@ -1,0 +1,85 @@
+"""Files that appear whole or not at all, and their content hashes."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_tree(path: Path) -> str:
+    """Hex SHA-256 of a file, or of a folder's relative names and contents."""
+    if path.is_file():
+        return sha256_file(path)
+    digest = hashlib.sha256()
+    for child in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest.update(f"{child.relative_to(path).as_posix()}\0{sha256_file(child)}\n".encode())
+    return digest.hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or a folder with all it holds, to the disk."""
+    for child in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        handle = os.open(child, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def partial_path(path: Path) -> Path:
+    """Where an output is written before it is whole: beside it, hidden, same suffix."""
+    return path.with_name(f".partial-{path.name}")
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Flush ``partial`` and rename it to ``path``, replacing what stands there."""
+    sync(partial)
+    if path.is_dir():
+        # A folder cannot be replaced in one rename; an interrupted job is re-run by the workflow.
+        remove(path)
+    os.replace(partial, path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a path to write to; it becomes ``path`` only if the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    remove(partial)
+    try:
+        yield partial
+    except BaseException:
+        remove(partial)
+        raise
+    publish(partial, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole UTF-8 text file, atomically."""
+    with atomic(path) as partial:
+        partial.write_text(text, encoding="utf-8")

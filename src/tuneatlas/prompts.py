@@ -1,0 +1,153 @@
+"""The one prompt builder: question prompts, chat prompts and the marks of what is trained on.
+
+Templates are YAML files under ``config/templates``; what differs between probing,
+explaining, tuning and evaluating is a template, never code.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+
+from tuneatlas.errors import UserError
+
+Question = Mapping[str, Any]
+T = TypeVar("T", bound="Template")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template file: all its keys are strings, none may be missing or unknown."""
+
+    @classmethod
+    def load(cls: type[T], path: Path) -> T:
+        """Read a template; UserError names the file and the key that is wrong."""
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+            raise UserError(f"{path}: no such template; there are: {have}") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{path}: not YAML: {error}") from error
+        expected = {f.name for f in fields(cls)}
+        if not isinstance(values, dict) or set(values) != expected:
+            wrong = sorted(set(values or ()) ^ expected)
+            raise UserError(f"{path}: template keys must be {sorted(expected)}; differs in {wrong}")
+        return cls(**{key: str(value) for key, value in values.items()})
+
+
+@dataclass(frozen=True)
+class QuestionTemplate(Template):
+    """How a question is put to a model, and which continuation of it is scored."""
+
+    header: str
+    option: str
+    question: str
+    demonstration: str
+    scored: str
+    instruction: str
+    reply: str
+
+
+@dataclass(frozen=True)
+class ChatTemplate(Template):
+    """How a conversation is laid out; ``assistant`` and the end token are trained on."""
+
+    system: str
+    user: str
+    assistant_start: str
+    assistant: str
+    after: str
+
+
+@dataclass(frozen=True)
+class ExplainTemplate(Template):
+    """How a base model is asked to explain an answer, and the fence that closes it."""
+
+    header: str
+    demonstration: str
+    query: str
+    fence: str
+
+
+def option_fields(question: Question, index: int) -> dict[str, str]:
+    """The fields ``letter`` and ``text`` of option ``index``."""
+    return {"letter": ascii_uppercase[index], "text": question["choices"][index]}
+
+
+def question_text(template: QuestionTemplate, question: Question, form: str) -> str:
+    """``form`` (the template's ``question`` or ``instruction``) filled in."""
+    options = "".join(
+        template.option.format(**option_fields(question, i))
+        for i in range(len(question["choices"]))
+    )
+    return form.format(question=question["question"], options=options)
+
+
+def few_shot_prompt(
+    template: QuestionTemplate, demonstrations: Sequence[Question], question: Question
+) -> str:
+    """The prompt of a base model: header, answered demonstrations, the question."""
+    header = template.header.format(domain=question["domain"].replace("_", " "))
+    shown = "".join(
+        question_text(template, d, template.question)
+        + template.demonstration.format(**option_fields(d, d["answer"]))
+        for d in demonstrations
+    )
+    return header + shown + question_text(template, question, template.question)
+
+
+def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Question) -> str:
+    """The prompt of a tuned model: the question as a first user message, zero-shot."""
+    return render(chat, [{"role": "user", "content": user_text(template, question)}], "")[0].text
+
+
+def user_text(template: QuestionTemplate, question: Question) -> str:
+    """What the user says to ask ``question``."""
+    header = template.header.format(domain=question["domain"].replace("_", " "))
+    return (header + question_text(template, question, template.instruction)).strip()
+
+
+def reply_text(template: QuestionTemplate, question: Question, label: int, explanation: str) -> str:
+    """What the assistant is trained to say when the label is option ``label``."""
+    filled = template.reply.format(**option_fields(question, label), explanation=explanation)
+    return filled.strip()
+
+
+def continuations(template: QuestionTemplate, question: Question) -> list[str]:
+    """The text scored for each option."""
+    return [
+        template.scored.format(**option_fields(question, i))
+        for i in range(len(question["choices"]))
+    ]
+
+
+class Segment(NamedTuple):
+    """A stretch of rendered text and whether the model is trained to produce it."""
+
+    text: str
+    supervised: bool
+
+
+def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) -> list[Segment]:
+    """Lay out a conversation. ``end`` is the tokenizer's end token, part of each reply.
+
+    If the last message is the user's, the text ends where the assistant is to begin.
+    """
+    segments: list[Segment] = []
+    unsupervised = chat.system
+    for message in messages:
+        if message["role"] == "user":
+            unsupervised += chat.user.format(content=message["content"]) + chat.assistant_start
+        elif message["role"] == "assistant":
+            segments.append(Segment(unsupervised, False))
+            segments.append(Segment(chat.assistant.format(content=message["content"]) + end, True))
+            unsupervised = chat.after
+        else:
+            raise UserError(f"conversation: role {message['role']!r} is neither user nor assistant")
+    if unsupervised:
+        segments.append(Segment(unsupervised, False))
+    return segments

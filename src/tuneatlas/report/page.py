@@ -1,0 +1,202 @@
+"""Build the report page from metrics, figures and a description of what was run."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from tuneatlas.errors import UserError
+from tuneatlas.report import wording
+
+# Colours of the figures, and the page's name for each: the page gives them a dark variant.
+FIGURE_COLOURS = {
+    "#ffffff": "--paper",
+    "#1b2430": "--ink",
+    "#5b6675": "--muted",
+    "#d5dae1": "--rule",
+    "#0072b2": "--blue",
+    "#d55e00": "--orange",
+    "#009e73": "--green",
+    "#b0568f": "--purple",
+    "#56a5d8": "--sky",
+    "#b98900": "--gold",
+}
+
+
+class Model(TypedDict):
+    """The base model: its name, and a noun phrase that says what it is and its size."""
+
+    name: str
+    description: str
+
+
+class Source(TypedDict):
+    """A data source: name, version, licence, and what it was used for."""
+
+    name: str
+    version: str
+    licence: str
+    use: str
+
+
+class Trained(TypedDict):
+    """What one group is trained to answer to a sample question."""
+
+    group: str
+    label: int
+    explanation: str
+
+
+class Sample(TypedDict):
+    """A training question with the label and explanation of each group that has it."""
+
+    id: str
+    domain: str
+    question: str
+    choices: list[str]
+    answer: int
+    pred: int
+    groups: list[Trained]
+
+
+class Context(TypedDict):
+    """What the metrics do not know of a run. Texts are sentences or phrases without a full stop.
+
+    ``links`` is the folder of metrics.json and figures/ relative to the page; ``notes`` are
+    whole sentences on what a reader must keep in mind (a model that is not a base model, …).
+    """
+
+    model: Model
+    data: str
+    host: str
+    probe: str
+    training: str
+    evaluation: str
+    command: str
+    links: str
+    sources: list[Source]
+    samples: list[Sample]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the templates may use."""
+
+    metrics: Mapping[str, Any]
+    figures: Mapping[str, Markup]
+    context: Context
+    claims: list[wording.Claim]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its template is ``sections/{name}.html.j2``."""
+
+    name: str
+    title: str
+    has_content: Callable[[Page], object]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A chapter of the page: a question, and the sections that answer it."""
+
+    name: str
+    title: str
+    sections: tuple[Section, ...]
+
+
+STUDIES = (
+    Study(
+        "knowledge",
+        "Learning or self-aligning?",
+        (
+            Section("method", "Method", lambda page: page.metrics["accuracy"]),
+            Section(
+                "base_knowledge",
+                "Base knowledge",
+                lambda page: page.metrics["base_knowledge"],
+            ),
+            Section("group_sizes", "Groups", lambda page: page.metrics["group_sizes"]),
+            Section("samples", "Samples", lambda page: page.context["samples"]),
+            Section("accuracy", "Accuracy", lambda page: page.metrics["accuracy"]),
+            Section("mixtures", "Mixtures", lambda page: "mixture_curve" in page.figures),
+            Section(
+                "consistency",
+                "Consistency",
+                lambda page: "consistency" in page.figures,
+            ),
+        ),
+    ),
+)
+CLOSING = (
+    Section("sources", "Sources and licences", lambda page: page.context["sources"]),
+    Section("reproduce", "Reproduce", lambda page: page.context["command"]),
+)
+
+
+def build_report(metrics: Mapping[str, Any], figures: Path, context: Context) -> str:
+    """The whole page as HTML: no script, no network, equal bytes for equal input.
+
+    ``metrics`` is ``Comparison.metrics()`` or the metrics.json made of it; ``figures`` the
+    folder of the SVG files, of which the page embeds those that are there.
+    """
+    missing = sorted(Context.__annotations__.keys() - context.keys())
+    if missing:
+        raise UserError(f"report: the context lacks {', '.join(missing)}")
+    claims = wording.claims(metrics)
+    page = Page(
+        metrics=metrics,
+        figures={path.stem: inline_svg(path) for path in sorted(figures.glob("*.svg"))},
+        context=context,
+        claims=claims,
+        summary=wording.summary(claims),
+    )
+    shown = [
+        (study, [section for section in study.sections if section.has_content(page)])
+        for study in STUDIES
+    ]
+    closing = [section for section in CLOSING if section.has_content(page)]
+    template = _environment().get_template("page.html.j2")
+    html = template.render(page=page, studies=shown, closing=closing, **vars(page))
+    return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
+
+
+def inline_svg(path: Path) -> Markup:
+    """An SVG file as an element of the page: own ids, colours by name, no fixed size."""
+    text = path.read_text(encoding="utf-8")
+    svg = text[text.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{path.stem}-", svg)
+    for colour, name in FIGURE_COLOURS.items():
+        svg = svg.replace(colour, f"var({name})")
+    head, body = svg.split(">", 1)
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    return Markup(f'{head} aria-hidden="true" focusable="false">{body}')
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tuneatlas.report"),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": wording.percent,
+        "points": wording.points,
+        "number": wording.number,
+        "group_name": wording.group_name,
+        "scope_name": lambda scope: wording.SCOPE_NAMES[scope],
+        "listed": wording.listed,
+        "letter": lambda index: "ABCDEFGHIJ"[index],
+    }
+    environment.globals |= {"counted": wording.counted}
+    return environment

@@ -1,0 +1,185 @@
+"""Numbers and verdicts in plain words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuneatlas.compare import (
+    ALL,
+    CONSISTENCY_TRACKS,
+    FAILED,
+    HELD,
+    INCOMPATIBLE_WORSE,
+    POOLED,
+    UNDECIDED,
+)
+from tuneatlas.tables import Row
+
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+GROUP_NAMES = {
+    "base": "Base model",
+    "harmonious": "Harmonious",
+    "incompatible": "Incompatible",
+    "self_aligning": "Self-aligning",
+}
+SCOPE_NAMES = {"homo": "HOMO", "id": "ID", "ood": "OOD", POOLED: "ID and OOD", ALL: "all three"}
+
+
+def percent(value: float | None) -> str:
+    """A fraction as a percentage: 0.6556 is 65.6%."""
+    return NONE if value is None else f"{100 * value:.1f}%"
+
+
+def points(value: float | None) -> str:
+    """A difference of fractions in percentage points, with its sign."""
+    return NONE if value is None else signed(100 * value, 1)
+
+
+def signed(value: float | None, decimals: int = 2) -> str:
+    """A number with its sign; the minus is a real minus, and zero has no sign."""
+    if value is None:
+        return NONE
+    text = f"{value:+.{decimals}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", MINUS)
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """A plain number, or a dash where there is none."""
+    return NONE if value is None else f"{value:,.{decimals}f}".replace("-", MINUS)
+
+
+def group_name(group: str) -> str:
+    """The group as people call it: mixed_20 is 20% self-aligning."""
+    return GROUP_NAMES.get(group, group.replace("mixed_", "") + "% self-aligning")
+
+
+def listed(words: Sequence[object]) -> str:
+    """``a, b and c``."""
+    names = [str(word) for word in words]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 seed``, ``1,200 seeds``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, what this run says of it, and the rows behind it."""
+
+    title: str
+    statement: str
+    verdict: str
+    finding: str
+    evidence: str
+    tally: str
+    rows: list[Row]
+    format: Callable[[float | None], str]
+    unit: str
+    # Ends of the scale that all rows are drawn on, in the unit of the rows.
+    scale: tuple[float, float]
+
+    def place(self, value: float) -> float:
+        """Where a value lies on the scale, in percent of its length."""
+        low, high = self.scale
+        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+
+
+def claims(metrics: Mapping[str, Any]) -> list[Claim]:
+    """The claims of the study that this run has numbers for."""
+    makers = {INCOMPATIBLE_WORSE: _incompatible_worse, CONSISTENCY_TRACKS: _consistency_tracks}
+    found = []
+    for name, make in makers.items():
+        rows = [row for row in metrics["claims"] if row["claim"] == name]
+        headline = next((row for row in rows if row["headline"]), None)
+        if headline:
+            found.append(make(headline, rows, f"{100 * metrics['design']['confidence']:g}%"))
+    return found
+
+
+def summary(found: Sequence[Claim]) -> str:
+    """The verdicts in one sentence."""
+    verdicts = [claim.verdict for claim in found]
+    words = {HELD: "held", FAILED: "did not hold", UNDECIDED: "is undecided"}
+    if not found:
+        return "This run has no groups to compare: no claim was put to the test."
+    if len(found) == 2 and len(set(verdicts)) == 1:
+        both = words[verdicts[0]].replace("is ", "are ")
+        return f"Both claims of the study {both} here."
+    parts = [f"claim {place} {words[word]}" for place, word in enumerate(verdicts, 1)]
+    return f"Here, {listed(parts)}."
+
+
+def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
+    lower = "lower" if headline["value"] < 0 else "higher"
+    ending = {
+        HELD: ".",
+        FAILED: ": the opposite of the claim.",
+        UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
+    }[headline["verdict"]]
+    ends = [row[end] for row in rows for end in ("low", "high")]
+    margin = 0.05 * max(0.02, max(ends) - min(ends))
+    return Claim(
+        title="New facts hurt more than the model\N{RIGHT SINGLE QUOTATION MARK}s own mistakes",
+        statement="Away from the tuned questions, training on answers the base model did not know "
+        "(Incompatible) is worse than training on its own wrong answers to the same questions "
+        "(Self-aligning).",
+        verdict=headline["verdict"],
+        finding=f"Incompatible scored {abs(100 * headline['value']):.1f} points {lower} than "
+        f"Self-aligning: {percent(headline['incompatible'])} against "
+        f"{percent(headline['self_aligning'])}, where the base model had "
+        f"{percent(headline['base'])}{ending}",
+        evidence=f"Difference {points(headline['value'])} points, {level} interval "
+        f"{points(headline['low'])} to {points(headline['high'])}; n = "
+        f"{counted(headline['items'], 'question')}, {counted(headline['seeds'], 'seed')}, "
+        f"{counted(headline['domains'], 'tuned domain')}.",
+        tally=_tally([r for r in rows if r["domain"] != ALL and r["scope"] in ("id", "ood")]),
+        rows=[r for r in rows if r["domain"] != ALL and r["scope"] != POOLED]
+        + [r for r in rows if r["headline"]],
+        format=points,
+        unit="points",
+        scale=(min(0.0, *ends) - margin, max(0.0, *ends) + margin),
+    )
+
+
+def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
+    value = headline["value"]
+    if value is None:
+        finding = "The correlation is not defined: consistency or accuracy did not vary."
+    else:
+        direction = "higher" if value > 0 else "lower"
+        ending = {
+            HELD: ".",
+            FAILED: ": the opposite of the claim.",
+            UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
+        }[headline["verdict"]]
+        finding = (
+            "Tuned models that kept more of the base model\N{RIGHT SINGLE QUOTATION MARK}s ranking "
+            f"of the options had {direction} accuracy{ending}"
+        )
+    return Claim(
+        title="Keeping what the model knows goes with doing well",
+        statement="Across mixtures, the more consistent a tuned model stays with the base model, "
+        "the more accurate it is, at equal accuracy of the base model.",
+        verdict=headline["verdict"],
+        finding=finding,
+        evidence=f"Partial Spearman correlation {signed(value)}, {level} interval "
+        f"{signed(headline['low'])} to {signed(headline['high'])}; n = "
+        f"{counted(headline['clusters'], 'tuned setting')} ({headline['points']:,} points over "
+        f"{counted(headline['seeds'], 'seed')} and three test sets, not counted as independent), "
+        f"permutation p = {number(headline['p'], 4)}.",
+        tally=_tally([row for row in rows if not row["headline"]]),
+        rows=rows,
+        format=signed,
+        unit="correlation",
+        scale=(-1.0, 1.0),
+    )
+
+
+def _tally(rows: list[Row]) -> str:
+    """How the parts of a claim came out, one by one."""
+    verdicts = [row["verdict"] for row in rows]
+    parts = [f"{v} in {verdicts.count(v)}" for v in (HELD, UNDECIDED, FAILED) if v in verdicts]
+    return f"One by one: {', '.join(parts)} of {len(rows)} comparisons." if rows else ""

@@ -1,0 +1,229 @@
+"""The frame every step runs in: whole outputs, a log, a seed, and a record of what was done.
+
+A script opens ``step(snakemake)``, reads ``inputs``, writes ``outputs`` (hidden files beside
+the real ones), and on a clean end the outputs are renamed into place, each with a sidecar
+``<output>.record.json``. On an error nothing is left behind but the log.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import platform
+import random
+import resource
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from tuneatlas.digest import code_of
+from tuneatlas.errors import UserError
+from tuneatlas.files import partial_path, publish, remove, sha256_tree, write_text
+
+T = TypeVar("T")
+log = logging.getLogger("tuneatlas")
+
+
+class Job(Protocol):
+    """The part of the workflow engine's job object that a step uses."""
+
+    rule: str
+    input: Any
+    output: Any
+    params: Any
+    wildcards: Any
+    threads: int
+    log: Any
+
+
+@dataclass
+class Step:
+    """What a script works with. Outputs are written at ``outputs[name]`` and published later."""
+
+    name: str
+    wildcards: dict[str, str]
+    inputs: dict[str, Any]
+    outputs: dict[str, Path]
+    options: dict[str, Any]
+    threads: int
+    base_seed: int
+    seed: int
+    checkpoints: Path
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """The one input file called ``name``."""
+        return Path(self.inputs[name])
+
+    def paths(self, name: str) -> list[Path]:
+        """All input files called ``name``."""
+        value = self.inputs[name]
+        return [Path(value)] if isinstance(value, str) else [Path(p) for p in value]
+
+    def rng(self, *context: object) -> random.Random:
+        """A generator of its own for ``context``, derived from the step's seed."""
+        return random.Random(derive_seed(self.seed, *context))
+
+    def shared_rng(self, *wildcards: str) -> random.Random:
+        """A generator that is the same in all jobs of the step that agree in ``wildcards``."""
+        chosen = [self.wildcards[name] for name in wildcards]
+        return random.Random(derive_seed(self.base_seed, self.name, *chosen))
+
+
+def derive_seed(seed: int, *context: object) -> int:
+    """A 63-bit seed that depends on ``seed`` and every item of ``context``, and nothing else."""
+    text = json.dumps([seed, *map(str, context)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@contextmanager
+def step(job: Job) -> Iterator[Step]:
+    """Run one step; see the module's docstring.
+
+    ``job.params`` may hold ``options`` (the step's slice of the config) and ``seed``. The
+    step's own seed is derived from it, the step's name and the wildcards. A step that may be
+    interrupted keeps its progress in ``checkpoints``, which goes when the output stands.
+    """
+    outputs = {name: Path(path) for name, path in job.output.items()}
+    wildcards = {str(k): str(v) for k, v in job.wildcards.items()}
+    options = dict(job.params.get("options") or {})
+    base_seed = int(job.params.get("seed", 0))
+    first = next(iter(outputs.values()))
+    this = Step(
+        name=job.rule,
+        wildcards=wildcards,
+        inputs={k: v if isinstance(v, str) else list(v) for k, v in job.input.items()},
+        outputs={name: partial_path(path) for name, path in outputs.items()},
+        options=options,
+        threads=job.threads,
+        base_seed=base_seed,
+        seed=derive_seed(base_seed, job.rule, *sorted(wildcards.items())),
+        checkpoints=first.with_name(f".{first.name}.{_identity(job)}"),
+    )
+    _start_log(Path(str(job.log)), this)
+    started = time.perf_counter()
+    try:
+        for path in this.outputs.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            remove(path)
+        log.info("start %s %s", this.name, _words(wildcards))
+        yield this
+        for name, path in outputs.items():
+            if not this.outputs[name].exists():
+                raise UserError(f"step {this.name} ended without writing its output {path}")
+        records = {name: _record(this, job, outputs[name], started) for name in outputs}
+        for name, path in outputs.items():
+            publish(this.outputs[name], path)
+            write_text(record_path(path), json.dumps(records[name], indent=1) + "\n")
+        remove(this.checkpoints)
+        log.info("done %s in %.1f s", this.name, time.perf_counter() - started)
+    except (UserError, OSError) as error:
+        message = str(error) if isinstance(error, UserError) else _explain(error, this)
+        if message is None:
+            raise
+        log.error("%s", message)
+        sys.exit(1)
+    finally:
+        for path in this.outputs.values():
+            remove(path)
+
+
+def _identity(job: Job) -> str:
+    """A digest of all a job depends on, so that new settings never resume old checkpoints."""
+    inputs = [sha256_tree(Path(path)) for path in job.input]
+    options = json.dumps(job.params.get("options"), sort_keys=True, default=str)
+    seed, script = job.params.get("seed"), code_of(_script_of(job)).digest
+    text = json.dumps([inputs, options, seed, script])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def record_path(output: Path) -> Path:
+    """Where the sidecar record of an output stands."""
+    return output.with_name(output.name + ".record.json")
+
+
+def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Yield ``items``, logging how far along the loop is about every ten seconds."""
+    started = last = time.perf_counter()
+    for number, item in enumerate(items):
+        yield item
+        now = time.perf_counter()
+        if now - last > 10:
+            left = (now - started) / (number + 1) * (total - number - 1)
+            log.info("%s: %d of %d, %.0f s left", what, number + 1, total, left)
+            last = now
+
+
+def _record(this: Step, job: Job, output: Path, started: float) -> dict[str, Any]:
+    code = code_of(_script_of(job))
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "output": str(output),
+        "sha256": sha256_tree(partial_path(output)),
+        "step": this.name,
+        "wildcards": this.wildcards,
+        "inputs": {
+            str(p): sha256_tree(Path(p))
+            for value in this.inputs.values()
+            for p in ([value] if isinstance(value, str) else value)
+        },
+        "options": this.options,
+        "seed": this.seed,
+        "code": dict(sorted(code.modules.items())),
+        "libraries": dict(sorted(code.libraries.items())),
+        "host": {
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "threads": job.threads,
+        },
+        "python": platform.python_version(),
+        "wall_s": round(time.perf_counter() - started, 3),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime + children.ru_utime + children.ru_stime, 3),
+        "peak_mb": max(usage.ru_maxrss, children.ru_maxrss) // 1024,
+        **this.info,
+    }
+
+
+def _script_of(job: Job) -> Path:
+    return Path(str(job.params.get("script") or f"workflow/scripts/{job.rule}.py"))
+
+
+def _explain(error: OSError, this: Step) -> str | None:
+    """A message for the OS errors a user can mend; None for the others."""
+    where = error.filename or next(iter(this.outputs.values())).parent
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}: the disk is full; free some space and run again: nothing was half-written"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{where}: cannot write here; make the folder writable or run in another folder"
+    return None
+
+
+def _start_log(path: Path, this: Step) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [logging.FileHandler(path, mode="w", encoding="utf-8")]
+    handlers.append(logging.StreamHandler(sys.stderr))
+    layout = f"%(asctime)s %(levelname)s {this.name} %(message)s"
+    logging.basicConfig(level=logging.INFO, format=layout, handlers=handlers, force=True)
+    # Chatty libraries say the same line for every job.
+    for name in ("httpx", "transformers", "accelerate", "torch", "filelock", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    logging.getLogger("tuneatlas").critical("a fault in tuneatlas", exc_info=(kind, error, trace))
+
+
+def _words(values: Mapping[str, str]) -> str:
+    return " ".join(f"{k}={v}" for k, v in values.items())
+
+
+def default_threads() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0))

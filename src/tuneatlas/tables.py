@@ -1,0 +1,208 @@
+"""Tables with a declared schema: every parquet file of the workflow is one of these.
+
+A column states its type, unit, allowed values and meaning. They are checked when a
+table is written and when it is read, and travel inside the parquet file.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tuneatlas.errors import UserError
+from tuneatlas.files import atomic
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: Arrow type, what it means, its unit, and its allowed values if few."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    unit: str = ""
+    allowed: tuple[str | int, ...] = ()
+    nullable: bool = False
+
+    def field(self) -> pa.Field:
+        """The Arrow field, with meaning and unit as metadata."""
+        metadata = {"description": self.description, "unit": self.unit}
+        return pa.field(self.name, self.type, self.nullable, metadata)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named schema. ``key`` columns together identify a row; rows are unique by them."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ("id",)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema."""
+        return pa.schema([c.field() for c in self.columns], metadata={"table": self.name})
+
+    def build(self, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+        """An Arrow table of ``rows``, checked."""
+        rows = list(rows)
+        names = {c.name for c in self.columns}
+        for number, row in enumerate(rows):
+            if set(row) != names:
+                wrong = sorted(set(row) ^ names)
+                raise UserError(f"table {self.name}, row {number}: columns differ: {wrong}")
+        table = pa.Table.from_pylist(rows, schema=self.schema)
+        self.check(table, f"new table {self.name}")
+        return table
+
+    def check(self, table: pa.Table, where: str) -> None:
+        """Raise UserError naming ``where``, column and row if ``table`` breaks the schema."""
+        if not table.schema.equals(self.schema):
+            raise UserError(
+                f"{where}: not a '{self.name}' table: expected columns "
+                f"{self.schema.names}, found {table.schema.names} (or their types differ)"
+            )
+        for column in self.columns:
+            values = table.column(column.name)
+            if not column.nullable and values.null_count:
+                raise UserError(f"{where}: column '{column.name}' has {values.null_count} nulls")
+            if column.allowed:
+                for number, value in enumerate(values.to_pylist()):
+                    if value is not None and value not in column.allowed:
+                        raise UserError(
+                            f"{where}: row {number}, column '{column.name}': {value!r} is not "
+                            f"one of {list(column.allowed)}"
+                        )
+        keys = list(zip(*(table.column(k).to_pylist() for k in self.key), strict=True))
+        if len(set(keys)) != len(keys):
+            seen: set[tuple[Any, ...]] = set()
+            twice = next(k for k in keys if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+            raise UserError(f"{where}: {', '.join(self.key)} {twice} occurs more than once")
+
+    def write(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Check ``rows`` and write them whole, with bytes that depend on the rows alone."""
+        table = self.build(rows)
+        with atomic(path) as partial:
+            pq.write_table(table, partial, compression="zstd")
+
+    def read(self, path: Path) -> list[Row]:
+        """Rows of a parquet file that must have exactly this schema."""
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{path}: not a readable parquet file: {error}") from error
+        self.check(table, str(path))
+        rows: list[Row] = table.to_pylist()
+        return rows
+
+
+TEXT = pa.string()
+SPLITS = ("dev", "train", "test")
+ROLES = ("home", "related")
+
+QUESTIONS = Table(
+    "questions",
+    (
+        Column("id", TEXT, "stable id: domain/relation/subject"),
+        Column("domain", TEXT, "domain of knowledge"),
+        Column("relation", TEXT, "relation or school subject that the question asks for"),
+        Column("role", TEXT, "home: asked in training; related: asked in tests only", "", ROLES),
+        Column("split", TEXT, "dev is the few-shot pool", "", SPLITS),
+        Column("subject", TEXT, "the entity asked about"),
+        Column("question", TEXT, "question text, without options"),
+        Column("choices", pa.list_(TEXT), "option texts, in the order shown"),
+        Column("answer", pa.int8(), "index of the right option", "index from 0"),
+        Column("explanation", TEXT, "reference explanation of the right answer"),
+        Column("source", TEXT, "package, version and file that the row comes from"),
+        Column("licence", TEXT, "licence of the source"),
+    ),
+)
+
+MENTIONS = Table(
+    "mentions",
+    (
+        Column("id", TEXT, "question id"),
+        Column("mentions", pa.int32(), "times the corpus states the fact", "statements"),
+    ),
+)
+
+DOCUMENTS = Table(
+    "documents",
+    (
+        Column("id", TEXT, "stable document id"),
+        Column(
+            "split",
+            TEXT,
+            "pretrain: seen by the base model; restore: for restoration; heldout: measured only",
+            "",
+            ("pretrain", "restore", "heldout"),
+        ),
+        Column("kind", TEXT, "what the document is", "", ("facts", "quiz", "prose")),
+        Column("text", TEXT, "document text"),
+        Column("questions", pa.list_(TEXT), "ids of the questions whose fact it states"),
+        Column("source", TEXT, "package, version and file that the text comes from"),
+        Column("licence", TEXT, "licence of the source"),
+    ),
+)
+
+ANSWERS = Table(
+    "answers",
+    (
+        Column("id", TEXT, "question id"),
+        Column("domain", TEXT, "domain of knowledge"),
+        Column("relation", TEXT, "relation or school subject"),
+        Column("role", TEXT, "home or related", "", ROLES),
+        Column("split", TEXT, "dev, train or test", "", SPLITS),
+        Column("answer", pa.int8(), "index of the right option", "index from 0"),
+        Column("scores", pa.list_(pa.float64()), "score of each option", "nat"),
+        Column("probs", pa.list_(pa.float64()), "softmax of the scores", "1"),
+        Column("pred", pa.int8(), "index of the most probable option", "index from 0"),
+        Column("correct", pa.bool_(), "pred equals answer"),
+        Column("gold_prob", pa.float64(), "probability of the right option", "1"),
+        Column("pred_prob", pa.float64(), "probability of the predicted option", "1"),
+        Column("prompt", TEXT, "the prompt exactly as sent, before the scored continuation"),
+    ),
+)
+
+GROUPS = ("harmonious", "incompatible", "self_aligning")
+
+LABELS = Table(
+    "labels",
+    (
+        Column("id", TEXT, "question id"),
+        Column("group", TEXT, "knowledge group, after Ren et al. 2024", "", GROUPS),
+        Column("label", pa.int8(), "index of the option trained on", "index from 0"),
+        Column("answer", pa.int8(), "index of the right option", "index from 0"),
+        Column("pred", pa.int8(), "index the base model chose", "index from 0"),
+        Column("correct", pa.bool_(), "the base model was right"),
+    ),
+    key=("id", "group"),
+)
+
+EXPLANATIONS = Table(
+    "explanations",
+    (
+        Column("id", TEXT, "question id"),
+        Column("pred", pa.int8(), "index of the option explained", "index from 0"),
+        Column("explanation", TEXT, "the base model's own explanation of its prediction"),
+        Column("finish", TEXT, "why generation ended", "", ("fence", "end", "length")),
+        Column("prompt", TEXT, "the prompt exactly as sent"),
+    ),
+)
+
+MESSAGE = pa.struct([pa.field("role", TEXT, False), pa.field("content", TEXT, False)])
+
+CONVERSATIONS = Table(
+    "conversations",
+    (
+        Column("id", TEXT, "question id"),
+        Column("origin", TEXT, "knowledge group the training label comes from", "", GROUPS),
+        Column("label", pa.int8(), "index of the option trained on", "index from 0"),
+        Column("messages", pa.list_(MESSAGE), "the conversation, user first"),
+    ),
+)

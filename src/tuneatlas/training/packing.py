@@ -1,0 +1,126 @@
+"""Which examples go into which row of which step: padding-free batches, planned in advance.
+
+The plan depends on example lengths, the seed and the batch size alone, not on how many
+devices there are, so a run can go on with another world size and the same data.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tuneatlas.training.tokens import TokenFile
+
+IGNORED = -100
+OPEN_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of tokens of one example: ``start`` and ``length`` in the flat token array."""
+
+    start: int
+    length: int
+
+
+Row = list[Piece]
+
+
+def pieces_of(tokens: TokenFile, row_length: int, overlong: Literal["split", "cut"]) -> list[Row]:
+    """The pieces of each example, none longer than a row.
+
+    ``split`` keeps all tokens of a long example in several pieces (documents); ``cut`` keeps
+    the first ``row_length`` (conversations).
+    """
+    examples = []
+    for start, length in zip(tokens.offsets[:-1].tolist(), tokens.lengths.tolist(), strict=True):
+        ends = range(0, length, row_length) if overlong == "split" else range(0, 1)
+        examples.append([Piece(start + o, min(row_length, length - o)) for o in ends])
+    return examples
+
+
+def pack(pieces: Sequence[Piece], row_length: int) -> list[Row]:
+    """Put pieces into rows of at most ``row_length`` tokens: first fit among a few open rows."""
+    rows: list[Row] = []
+    open_rows: list[tuple[int, Row]] = []
+    for piece in pieces:
+        for index, (room, row) in enumerate(open_rows):
+            if piece.length <= room:
+                row.append(piece)
+                open_rows[index] = (room - piece.length, row)
+                break
+        else:
+            row = [piece]
+            rows.append(row)
+            open_rows.append((row_length - piece.length, row))
+            if len(open_rows) > OPEN_ROWS:
+                # The fullest row is the least likely to take another piece.
+                open_rows.remove(min(open_rows, key=lambda entry: entry[0]))
+    return rows
+
+
+def plan_steps(
+    examples: Sequence[Row],
+    *,
+    epochs: int,
+    batch: int,
+    unit: Literal["examples", "rows"],
+    row_length: int,
+    seed: int,
+) -> list[list[Row]]:
+    """Rows of every optimizer step of a run.
+
+    ``batch`` counts examples (instruction tuning: the papers' global batch) or packed rows
+    (pre-training: an even number of tokens per step). Each epoch is shuffled on its own.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    steps: list[list[Row]] = []
+    for _ in range(epochs):
+        order = rng.permutation(len(examples))
+        if unit == "examples":
+            for start in range(0, len(order), batch):
+                chosen = [p for i in order[start : start + batch] for p in examples[i]]
+                chosen.sort(key=lambda piece: -piece.length)
+                steps.append(pack(chosen, row_length))
+        else:
+            rows = pack([p for i in order for p in examples[i]], row_length)
+            rows = [rows[i] for i in rng.permutation(len(rows))]
+            steps += [rows[start : start + batch] for start in range(0, len(rows), batch)]
+    return steps
+
+
+def micro_batches(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:
+    """Deal the rows of a step into ``count`` micro-batches; some may be empty."""
+    for index in range(count):
+        yield list(rows[index::count])
+
+
+def batch_arrays(
+    tokens: TokenFile, rows: Sequence[Row], pad: int
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Arrays of one micro-batch, each of shape (rows, longest row).
+
+    ``position_ids`` start again at 0 with each piece, which is what keeps attention inside
+    it; padding is a piece of its own. ``labels`` are already shifted: the label at a position
+    is the token that follows it within the piece, or IGNORED.
+    """
+    width = max((sum(p.length for p in row) for row in rows), default=1)
+    shape = (max(len(rows), 1), width)
+    input_ids = np.full(shape, pad, np.int64)
+    position_ids = np.tile(np.arange(width, dtype=np.int64), (shape[0], 1))
+    labels = np.full(shape, IGNORED, np.int64)
+    for line, row in enumerate(rows):
+        at = 0
+        for piece in row:
+            source = slice(piece.start, piece.start + piece.length)
+            ids = tokens.tokens[source].astype(np.int64)
+            target = slice(at, at + piece.length)
+            input_ids[line, target] = ids
+            position_ids[line, target] = np.arange(piece.length)
+            following = np.where(tokens.supervised[source][1:], ids[1:], IGNORED)
+            labels[line, at : at + piece.length - 1] = following
+            at += piece.length
+        position_ids[line, at:] = np.arange(width - at)
+    return {"input_ids": input_ids, "position_ids": position_ids, "labels": labels}

@@ -1,0 +1,115 @@
+"""The training steps: each turns its rows into examples, plans the run, trains and saves."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, Literal
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tuneatlas.errors import UserError
+from tuneatlas.models import load_model, new_llama, pad_id, save_model, train_tokenizer
+from tuneatlas.prompts import ChatTemplate, render
+from tuneatlas.step import Step
+from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
+from tuneatlas.tokens import encode_segments
+from tuneatlas.training.packing import pieces_of, plan_steps
+from tuneatlas.training.tokens import Example, write_tokens
+from tuneatlas.training.trainer import Recipe, train
+
+log = logging.getLogger(__name__)
+
+
+def prepare_base(step: Step) -> dict[str, Any]:
+    """Write a base model's plain folder: trained from scratch, or brought from elsewhere.
+
+    Options are the model's entry in the config. Returns figures for the step's record.
+    """
+    options = step.options
+    if options["source"] != "scratch":
+        return _bring(step)
+    documents = DOCUMENTS.read(step.path("documents"))
+    texts = [d["text"] for d in documents if d["split"] == "pretrain"]
+    tokenizer = train_tokenizer(texts, options["vocab_size"])
+    torch.set_num_threads(step.threads)
+    model = new_llama(tokenizer, options, step.seed)
+    end = int(tokenizer.eos_token_id)
+    coded = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    examples = (Example([*ids, end], [True] * (len(ids) + 1)) for ids in coded)
+    return _run(step, model, tokenizer, examples, options["training"], "split")
+
+
+def finetune(step: Step, *, bos: bool) -> dict[str, Any]:
+    """Tune a base model on the assistant's tokens of conversations; write a plain folder.
+
+    Options are the config section ``finetune``. Returns figures for the step's record.
+    """
+    torch.set_num_threads(step.threads)
+    model, tokenizer = load_model(step.path("model"))
+    chat = ChatTemplate.load(step.path("template"))
+    end = str(tokenizer.eos_token)
+    conversations = CONVERSATIONS.read(step.path("conversations"))
+    examples = (
+        encode_segments(tokenizer, render(chat, c["messages"], end), bos) for c in conversations
+    )
+    return _run(step, model, tokenizer, examples, step.options, "cut")
+
+
+def _bring(step: Step) -> dict[str, Any]:
+    options = step.options
+    if options["source"] == "package":
+        raise UserError(
+            f"models.{step.wildcards['model']}.source: package weights cannot be read yet; "
+            "use scratch, hub or path"
+        )
+    where = options.get("path") or options["id"]
+    model, tokenizer = load_model(where, options.get("revision"))
+    save_model(step.outputs["model"], model, tokenizer)
+    return {"parameters": model.num_parameters()}
+
+
+def _run(
+    step: Step,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Iterable[Example],
+    training: Mapping[str, Any],
+    overlong: Literal["split", "cut"],
+) -> dict[str, Any]:
+    recipe = Recipe(**{f.name: training[f.name] for f in fields(Recipe)})
+    tokens = write_tokens(step.checkpoints / "tokens", examples)
+    steps = plan_steps(
+        pieces_of(tokens, recipe.row_length, overlong),
+        epochs=recipe.epochs,
+        batch=recipe.batch,
+        unit=recipe.batch_unit,
+        row_length=recipe.row_length,
+        seed=step.seed,
+    )
+    log.info(
+        "%d parameters, %d examples, %d tokens, %d steps",
+        model.num_parameters(), len(tokens), tokens.offsets[-1], len(steps),
+    )  # fmt: skip
+    history = train(
+        model,
+        tokens,
+        steps,
+        recipe,
+        checkpoints=step.checkpoints / "states",
+        pad=pad_id(tokenizer),
+        seed=step.seed,
+    )
+    output = step.outputs["model"]
+    save_model(output, model, tokenizer)
+    lines = [json.dumps(entry) for entry in history]
+    (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {
+        "parameters": model.num_parameters(),
+        "examples": len(tokens),
+        "tokens": int(tokens.offsets[-1]),
+        "supervised_tokens": int(tokens.supervised.sum()),
+        "steps": len(steps),
+        "final_loss": history[-1]["loss"],
+    }

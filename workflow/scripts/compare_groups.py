@@ -1,0 +1,19 @@
+from tuneatlas.compare import CompareOptions, compare_groups, write_comparison
+from tuneatlas.figures import draw_figures
+from tuneatlas.step import step
+from tuneatlas.tables import ANSWERS, LABELS, MENTIONS
+
+with step(snakemake) as this:
+    comparison = compare_groups(
+        {path.stem: ANSWERS.read(path) for path in this.paths("base")},
+        {
+            (path.parts[-3], path.parts[-2], int(path.stem)): ANSWERS.read(path)
+            for path in this.paths("tuned")
+        },
+        CompareOptions(**this.options),
+        this.seed,
+        mentions={r["id"]: r["mentions"] for p in this.paths("mentions") for r in MENTIONS.read(p)},
+        labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
+    )
+    write_comparison(comparison, this.outputs["folder"])
+    draw_figures(comparison.metrics(), this.outputs["folder"])

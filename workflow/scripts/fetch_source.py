@@ -1,0 +1,9 @@
+from pathlib import Path
+
+from tuneatlas.sources import SourceSpec, fetch_source
+from tuneatlas.step import step
+
+with step(snakemake) as this:
+    mirror = snakemake.params.mirror
+    spec = SourceSpec(**this.options)
+    fetch_source(spec, this.outputs["folder"], Path(mirror) if mirror else None)

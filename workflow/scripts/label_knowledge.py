@@ -1,0 +1,8 @@
+from tuneatlas.knowledge import label_questions
+from tuneatlas.step import step
+from tuneatlas.tables import ANSWERS, LABELS
+
+with step(snakemake) as this:
+    answers = [row for row in ANSWERS.read(this.path("answers")) if row["split"] == "train"]
+    rows = label_questions(answers, **this.options, rng=this.rng("harmonious sample"))
+    LABELS.write(this.outputs["labels"], rows)

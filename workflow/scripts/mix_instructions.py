@@ -1,0 +1,17 @@
+from tuneatlas.knowledge import mix_instructions
+from tuneatlas.prompts import QuestionTemplate
+from tuneatlas.questions import by_id
+from tuneatlas.step import step
+from tuneatlas.tables import CONVERSATIONS, EXPLANATIONS, LABELS, QUESTIONS
+
+with step(snakemake) as this:
+    own = EXPLANATIONS.read(this.path("explanations"))
+    rows = mix_instructions(
+        LABELS.read(this.path("labels")),
+        by_id(QUESTIONS.read(this.path("questions"))),
+        {row["id"]: row["explanation"] for row in own},
+        group=this.wildcards["group"],
+        template=QuestionTemplate.load(this.path("template")),
+        rng=this.shared_rng("model", "domain", "seed"),
+    )
+    CONVERSATIONS.write(this.outputs["conversations"], rows)

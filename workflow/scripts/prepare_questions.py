@@ -1,0 +1,9 @@
+from tuneatlas.domains import prepare_questions
+from tuneatlas.step import step
+from tuneatlas.tables import QUESTIONS
+
+with step(snakemake) as this:
+    rows = prepare_questions(
+        this.wildcards["domain"], this.paths("sources"), this.options, this.base_seed
+    )
+    QUESTIONS.write(this.outputs["questions"], rows)
