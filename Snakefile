@@ -12,4 +12,4 @@ rule all:
     default_target: True
     localrule: True
     input:
-        rules.report.output.page,
+        rules.index.output.page,

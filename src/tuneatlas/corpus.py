@@ -8,11 +8,12 @@ import gzip
 import math
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
+from tuneatlas.questions import is_mentioned
 from tuneatlas.sources import read_record
 from tuneatlas.tables import Row
 
@@ -37,8 +38,8 @@ def build_corpus(
 ) -> tuple[list[Row], list[Row]]:
     """Rows of tables DOCUMENTS and MENTIONS for the questions of each domain.
 
-    A seeded share ``mentioned`` of each relation's facts in each split (all of dev) is stated
-    ``fewest`` to ``most`` times, log-uniformly, in split pretrain; the others never. The
+    A seeded share ``mentioned`` of the facts (and all of dev) is stated ``fewest`` to ``most``
+    times, log-uniformly, in split pretrain; the others never. The
     splits restore and heldout state the same facts, ``restore`` and ``heldout`` times as
     often. Of the statements, ``quiz`` stand in quiz pages, ``explained`` of these with an
     explanation. ``prose`` is the folder of a fetched package with text; ``prose_share`` of
@@ -48,13 +49,14 @@ def build_corpus(
     mentions: list[Row] = []
     for domain, rows in questions.items():
         rng = random.Random(f"mentions/{seed}/{domain}")
-        counts = draw_mentions(rows, mentioned, fewest, most, rng)
+        stated = {r["id"] for r in rows if r["split"] == "dev"}
+        stated |= {r["id"] for r in rows if is_mentioned(r["id"], mentioned, seed)}
+        counts = draw_mentions(rows, stated, fewest, most, rng)
         mentions += [{"id": row["id"], "mentions": counts[row["id"]]} for row in rows]
         for split, rate in zip(SPLITS, (1.0, restore, heldout), strict=True):
             own = random.Random(f"documents/{seed}/{domain}/{split}")
             times = {key: _scaled(count, rate, own) for key, count in counts.items()}
-            stated = _spread(rows, times, own)
-            pages = _documents(stated, quiz, explained, per_document, own)
+            pages = _documents(_spread(rows, times, own), quiz, explained, per_document, own)
             documents += _number(pages, domain, split)
     if prose is not None and prose_share > 0:
         documents += _prose_documents(prose, documents, prose_share, seed)
@@ -62,18 +64,13 @@ def build_corpus(
 
 
 def draw_mentions(
-    rows: Sequence[Row], share: float, fewest: int, most: int, rng: random.Random
+    rows: Sequence[Row], stated: Set[str], fewest: int, most: int, rng: random.Random
 ) -> dict[str, int]:
     """How often each fact is stated, by question id; 0 for those never stated."""
-    cells: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        cells.setdefault((row["relation"], row["split"]), []).append(row["id"])
     counts = {}
-    for (_, split), ids in cells.items():
-        known = set(ids if split == "dev" else rng.sample(ids, round(share * len(ids))))
-        for key in ids:
-            drawn = math.exp(rng.uniform(math.log(fewest), math.log(most + 1)))
-            counts[key] = min(int(drawn), most) if key in known else 0
+    for row in rows:
+        drawn = int(math.exp(rng.uniform(math.log(fewest), math.log(most + 1))))
+        counts[row["id"]] = min(drawn, most) if row["id"] in stated else 0
     return counts
 
 
@@ -136,9 +133,7 @@ def statement(row: Row, rng: random.Random) -> str:
     return wording.format(subject=row["subject"], answer=row["choices"][row["answer"]])
 
 
-def _number(
-    pages: Iterable[tuple[str, str, list[Row]]], domain: str, split: str
-) -> Iterator[Row]:
+def _number(pages: Iterable[tuple[str, str, list[Row]]], domain: str, split: str) -> Iterator[Row]:
     for number, (kind, text, rows) in enumerate(pages):
         yield {
             "id": f"{split}/{domain}/{number:05d}",

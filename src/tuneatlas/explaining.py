@@ -114,12 +114,12 @@ def _generate(
             pad_token_id=pad,
             stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, fence)]),
         )
+    end = tokenizer.eos_token
     for line in out[:, width:]:
-        text = tokenizer.decode(line, skip_special_tokens=False)
-        ended = tokenizer.eos_token is not None and tokenizer.eos_token in text
+        text = str(tokenizer.decode(line))
         if fence in text:
             yield text.split(fence)[0].strip(), "fence"
-        elif ended:
-            yield text.split(str(tokenizer.eos_token))[0].strip(), "end"
+        elif end and end in text:
+            yield text.split(end)[0].strip(), "end"
         else:
-            yield tokenizer.decode(line, skip_special_tokens=True).strip(), "length"
+            yield text.strip(), "length"

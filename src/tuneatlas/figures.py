@@ -165,11 +165,16 @@ def _accuracy_by_group(rows: list[Row]) -> Figure:
                 for pooled in (r for r in chosen if r["seed"] == "all"):
                     _interval(panel, pooled, height, colour, marker)
             panel.set_yticks(range(len(groups)), [GROUP_STYLE[group][0] for group in groups])
-            panel.set_ylim(-0.6, len(groups) - 0.45)
+            panel.set_ylim(-0.95, len(groups) - 0.45)
             panel.grid(axis="y", visible=False)
-            panel.set_title(f"{domain} · {scope.upper()}  ", loc="left")
-            panel.set_title(
-                f"n = {base['items']:,}", loc="right", color=MUTED, size=8, weight="normal"
+            panel.set_title(f"{domain} · {scope.upper()}")
+            panel.annotate(
+                f"n = {base['items']:,}",
+                (0.98, 0.03),
+                xycoords="axes fraction",
+                ha="right",
+                color=MUTED,
+                size=8,
             )
     _percent(axes[0][0], "x")
     for panel in axes[-1]:
@@ -266,7 +271,7 @@ def _base_knowledge(rows: list[Row]) -> Figure:
     }
     facts = [kind for kind in kinds if kind in _values(rows, "facts")]
     shown = [kind for kind in facts if kind != "all"] or ["all"]
-    figure, axes = _panels(1, 1, 6.4, 0.75 + 0.42 * len(domains))
+    figure, axes = _panels(1, 1, 7.35, 0.4 + 0.34 * len(domains))
     panel = axes[0][0]
     for row in rows:
         if row["facts"] in shown:

@@ -38,8 +38,8 @@ def remove(path: Path) -> None:
     """Remove a file or a folder if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists() or path.is_symlink():
+        path.unlink()
 
 
 def partial_path(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """Is a folder a whole Hugging Face model? Told from names, sizes and headers, without loading."""
 
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,10 @@ def _header(path: Path) -> tuple[int, dict[str, Any]]:
         if length > path.stat().st_size:
             raise ValueError("header longer than the file")
         return 8 + length, json.loads(stream.read(length))
+
+
+def parameter_count(folder: Path) -> int:
+    """Parameters in a model's weight files; shared ones are stored and counted once."""
+    headers = [_header(path)[1] for path in sorted(folder.glob("*.safetensors"))]
+    shapes = [e["shape"] for h in headers for name, e in h.items() if name != "__metadata__"]
+    return sum(math.prod(shape) for shape in shapes)

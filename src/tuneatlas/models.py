@@ -88,8 +88,9 @@ def load_model(
         message = f"{where}: cannot be opened as a model with its tokenizer: {error}"
         raise UserError(message) from error
     if torch.cuda.is_available():
-        model = model.to("cuda")
-    return model.eval(), tokenizer
+        model.to(device="cuda")
+    model.eval()
+    return model, tokenizer
 
 
 def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

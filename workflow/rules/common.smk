@@ -6,14 +6,15 @@ from tuneatlas import workflow as tuneatlas
 from tuneatlas.errors import UserError
 
 # The experiment is validated whole before anything is planned; see docs/config.md.
+CONFIG_FILES = workflow.config_settings.configfiles or [tuneatlas.DEFAULT_CONFIG]
 try:
-    experiment = tuneatlas.load(
-        workflow.config_settings.configfiles, workflow.config_settings.config
-    )
-    config = tuneatlas.resolve(experiment)
+    experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config)
+    if workflow.is_main_process:
+        tuneatlas.preflight(experiment, Path(), "structure" if workflow.dryrun else "data")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+config = tuneatlas.resolve(experiment)
 MODELS = list(config["models"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
@@ -38,3 +39,13 @@ def template(kind, step):
     """The template file that a step is configured to use."""
     folder = "questions" if kind == "question" else kind
     return f"config/templates/{folder}/{config[step][f'{kind}_template']}.yaml"
+
+
+def own(paths):
+    """The user's own files, if any. A dry-run may plan without those that are missing."""
+    return [path for path in paths if path and (Path(path).exists() or not workflow.dryrun)]
+
+
+def corpus(model, path):
+    """A file of the corpus, for models that the workflow pre-trains on it."""
+    return [path] if tuneatlas.needs_corpus(config, model) else []

@@ -27,7 +27,7 @@ rule compare_groups:
     """Accuracy and consistency of every group, with intervals, and the two claims of the study."""
     input:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
-        mentions=lambda w: tuneatlas.mentions(config, w.model, rules),
+        mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
         base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
         labels=expand(rules.label_knowledge.output.labels, domain=DOMAINS, allow_missing=True),
         tuned=expand(
@@ -55,27 +55,46 @@ rule compare_groups:
 
 
 rule report:
-    """One page that says what was run, what came out, and how sure that is."""
+    """One page per base model: what was run, what came out, and how sure that is."""
     input:
-        comparison=expand(rules.compare_groups.output.folder, model=MODELS),
-        base=expand(rules.prepare_base.output.model, model=MODELS),
+        comparison=rules.compare_groups.output.folder,
+        model=rules.prepare_base.output.model,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
-        labels=expand(rules.label_knowledge.output.labels, model=MODELS, domain=TUNED),
+        labels=expand(rules.label_knowledge.output.labels, domain=TUNED, allow_missing=True),
         explanations=expand(
-            rules.explain_predictions.output.explanations, model=MODELS, domain=TUNED
+            rules.explain_predictions.output.explanations, domain=TUNED, allow_missing=True
         ),
     output:
-        page="results/report/index.html",
+        page="results/report/{model}.html",
     log:
-        "logs/report.log",
+        "logs/report/{model}.log",
     benchmark:
-        "benchmarks/report.tsv"
+        "benchmarks/report/{model}.tsv"
     resources:
         mem_mb=2000,
         runtime=20,
     params:
         code=code("report"),
-        options=config["report"],
-        experiment=config,
+        options=config,
+        command=tuneatlas.command(CONFIG_FILES),
     script:
         "../scripts/report.py"
+
+
+rule index:
+    """The page to open: the report of the one model, or a list of the models' reports."""
+    input:
+        pages=expand(rules.report.output.page, model=MODELS),
+    output:
+        page="results/report/index.html",
+    log:
+        "logs/index.log",
+    benchmark:
+        "benchmarks/index.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("index"),
+    script:
+        "../scripts/index.py"

@@ -20,7 +20,11 @@ rule fetch_source:
 rule prepare_questions:
     """Turn a domain's facts, or the user's own file, into four-choice questions."""
     input:
-        sources=lambda w: tuneatlas.question_sources(config, w.domain),
+        packages=lambda w: expand(
+            rules.fetch_source.output.folder,
+            package=tuneatlas.source_packages(config, w.domain),
+        ),
+        file=lambda w: own([config["domains"][w.domain].get("path")]),
     output:
         questions="results/prepare_questions/{domain}.parquet",
     log:
@@ -64,7 +68,8 @@ rule prepare_corpus:
 rule prepare_base:
     """Pre-train a base model from scratch, or bring a public one into a plain folder."""
     input:
-        unpack(lambda w: tuneatlas.base_inputs(config, w.model, rules)),
+        documents=lambda w: corpus(w.model, rules.prepare_corpus.output.documents),
+        folder=lambda w: own([config["models"][w.model].get("path")]),
     output:
         model=directory("results/prepare_base/{model}"),
     log:

@@ -1,5 +1,6 @@
-from tuneatlas.compare import CompareOptions, compare_groups, write_comparison
+from tuneatlas.compare import compare_groups, write_comparison
 from tuneatlas.figures import draw_figures
+from tuneatlas.paired_answers import CompareOptions
 from tuneatlas.step import step
 from tuneatlas.tables import ANSWERS, LABELS, MENTIONS
 
@@ -16,4 +17,4 @@ with step(snakemake) as this:
         labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
     )
     write_comparison(comparison, this.outputs["folder"])
-    draw_figures(comparison.metrics(), this.outputs["folder"])
+    draw_figures(comparison.metrics(), this.outputs["folder"] / "figures")

@@ -4,6 +4,9 @@ from tuneatlas.tables import QUESTIONS
 
 with step(snakemake) as this:
     rows = prepare_questions(
-        this.wildcards["domain"], this.paths("sources"), this.options, this.base_seed
+        this.wildcards["domain"],
+        this.paths("packages") + this.paths("file"),
+        this.options,
+        this.base_seed,
     )
     QUESTIONS.write(this.outputs["questions"], rows)

@@ -23,8 +23,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="show FILE | preflight FILE")
     show = actions.add_parser("show", help="print an experiment with all its defaults")
     show.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    check = actions.add_parser("preflight", help="check all that a run needs before it starts")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    ready = actions.add_parser("preflight", help="check all that a run needs before it starts")
+    ready.add_argument("files", nargs="+", type=Path, metavar="FILE")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
             print(f"wrote {path}")
         return 0
     if options.check:
-        if outdated := outdated_files(options.root):
+        outdated = outdated_files(options.root)
+        if outdated:
             names = ", ".join(map(str, outdated))
             raise UserError(f"{names}: out of step with the config models; run '{REPAIR}'")
         return 0
@@ -45,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
         preflight(experiment, options.root)
         print(f"{options.files[0]}: ready to run")
         return 0
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
+    yaml = YAML()
+    yaml.width = 96
     yaml.dump(resolve(experiment), sys.stdout)
     return 0

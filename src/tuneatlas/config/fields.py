@@ -28,5 +28,5 @@ def option(
     default: Any, description: str, *, unit: str = "", source: str = "", **constraints: Any
 ) -> Any:
     """Declare a key: its default (or ``REQUIRED``), meaning, unit, and the paper it cites."""
-    extra = {k: v for k, v in (("unit", unit), ("source", source)) if v}
+    extra: dict[str, Any] = {k: v for k, v in (("unit", unit), ("source", source)) if v}
     return Field(default, description=description, json_schema_extra=extra, **constraints)

@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 from tuneatlas.config.checks import find_conflicts
 from tuneatlas.config.fields import NAME_PATTERN
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.shape import Choice, allowed, locate, nearest
-from tuneatlas.config.source import Key, Node, Problem, merge, read_tree, refuse
+from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
+from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
 
 
 def load_config(path: Path | str, *further: Path | str, root: Path | str = Path()) -> Experiment:
@@ -33,14 +33,16 @@ def load_config(path: Path | str, *further: Path | str, root: Path | str = Path(
     experiment, found = _validate(tree)
     problems += found
     if experiment is not None:
-        # A conflict that involves a key already reported would only repeat it.
+        # A conflict that involves a key already reported would only be a consequence.
+        reported = [k for p in problems for k in (p.key, p.meant) if k]
         problems += [
             Problem(keys[0], text, tree.place_of(keys[0]))
             for keys, text in find_conflicts(experiment, Path(root))
-            if not any(_overlap(k, p.key) for k in keys for p in problems)
+            if not any(_overlap(k, r) for k in keys for r in reported)
         ]
     heading = f"{path}: {len(problems)} problems in the config:"
-    refuse(sorted(problems, key=lambda p: (str(p.place.file), p.place.line, p.key)), heading)
+    problems.sort(key=lambda p: (str(p.place.file), p.place.line, dotted(p.key)))
+    refuse(problems, heading)
     assert experiment is not None  # no problem means that validation passed
     experiment._source = tree
     return experiment
@@ -75,11 +77,14 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     key, shape, parent = locate(Experiment, detail["loc"])
     kind, found = detail["type"], detail["input"]
     context = detail.get("ctx", {})
+    meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
         text = "a name has lower-case letters, digits, '_' and '-' only"
     elif kind == "extra_forbidden" and isinstance(parent, type):
         known = [*parent.model_fields, *(["include"] if parent is Experiment else [])]
         text = "unknown key" + nearest(key[-1], known)
+        if match := closest(key[-1], known):
+            meant = (*key[:-1], match)
     elif kind == "missing":
         text = "missing; it has no default"
     elif kind.startswith("union_tag") and isinstance(shape, Choice):
@@ -90,11 +95,13 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     elif kind == "literal_error" and isinstance(parent, type):
         words = allowed(parent.model_fields[str(key[-1])])
         text = f"{found!r} is not possible" + nearest(found, words)
+    elif kind == "too_short":
+        text = f"should have at least {context['min_length']} entry"
     else:
         text = detail["msg"].removeprefix("Input ").replace("an object", "a mapping")
         value = json.dumps(found, default=str)
         text += f", not {value}" if len(value) < 60 else ""
-    return Problem(key, text, tree.place_of(key))
+    return Problem(key, text, tree.place_of(key), meant)
 
 
 def _wrong_part(detail: ErrorDetails) -> Key:

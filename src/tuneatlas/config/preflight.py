@@ -3,8 +3,9 @@
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
@@ -74,31 +75,43 @@ def _questions(experiment: Experiment, root: Path) -> Found:
     for name, domain in experiment.domains.items():
         if not isinstance(domain, FileDomain):
             continue
-        key: Key = ("domains", name, "path")
+        at: Key = ("domains", name)
         path = root / domain.path
         if not path.is_file():
-            yield key, f"there is no file {path}: put the questions there, or change the path"
+            text = f"there is no file {path}: put the questions there, or change the path"
+            yield (*at, "path"), text
             continue
         try:
             rows = read_question_file(path)
         except UserError as error:
-            yield key, str(error)
+            yield (*at, "path"), str(error)
             continue
-        counts = {
-            (role, split): sum(r["role"] == role and r["split"] == split for r in rows)
-            for role in ("home", "related")
-            for split in ("dev", "train", "test")
-        }
-        for role in ("home", "related"):
-            asked = counts[role, "train"] + counts[role, "test"]
-            have, shots = counts[role, "dev"], experiment.probe_knowledge.shots
-            if asked and have < shots:
-                text = f"{path} has {have} {role} questions in split dev, but {shots} shots are "
-                yield key, text + "asked for: add some, or lower probe_knowledge.shots"
-        if domain.tune and not counts["home", "train"]:
-            yield key, f"{path} has no question in split train, but the domain is tuned"
-        if not counts["home", "test"] + counts["related", "test"]:
-            yield key, f"{path} has no question in split test"
+        counts = Counter((row["role"], row["split"]) for row in rows)
+        for key, text in _too_few(experiment, domain, counts):
+            yield (*at, *key), f"{path} {text}"
+
+
+def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[str, str]]) -> Found:
+    for limit, asked in domain.limits:
+        split = limit.removeprefix("related_")
+        have = counts["home" if limit == split else "related", split]
+        if asked is not None and have < asked:
+            text = f"has {have} such questions, {asked} are asked for: lower this, or add some"
+            yield ("limits", limit), text
+    steps = {"probe_knowledge": experiment.probe_knowledge.shots}
+    if domain.tune:
+        steps["explain_predictions"] = experiment.explain_predictions.shots
+    for role, step in product(("home", "related"), steps):
+        have, shots = counts[role, "dev"], steps[step]
+        # Predictions are explained for the questions trained on, of role home.
+        asked = counts[role, "train"] + (counts[role, "test"] if step == "probe_knowledge" else 0)
+        if asked and have < shots:
+            text = f"has {have} questions of role {role} in split dev, too few for {shots} shots"
+            yield ("path",), f"{text}: add some, or lower {step}.shots"
+    if domain.tune and not counts["home", "train"]:
+        yield ("path",), "has no question of role home in split train, but the domain is tuned"
+    if not counts["home", "test"] + counts["related", "test"]:
+        yield ("path",), "has no question in split test"
 
 
 def _local_models(experiment: Experiment, root: Path) -> Found:
@@ -174,11 +187,12 @@ def _outputs(experiment: Experiment, root: Path) -> Found:
 def _disk(experiment: Experiment, root: Path) -> Found:
     needed = disk_bytes(experiment, root)
     try:
-        free = shutil.disk_usage(_existing(root / "results")).free
+        disk = shutil.disk_usage(_existing(root / "results"))
     except OSError:
         return  # _outputs says that the folder cannot be used
-    if free < needed:
-        text = f"{root / 'results'} has {_gib(free)} free, this experiment needs about"
+    # Some file systems do not tell their size.
+    if disk.total and disk.free < needed:
+        text = f"{root / 'results'} has {_gib(disk.free)} free, this experiment needs about"
         yield (), f"{text} {_gib(needed)}: free some space, or run fewer models, groups or seeds"
 
 

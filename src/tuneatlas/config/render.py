@@ -146,7 +146,7 @@ def _comment(text: str, indent: str) -> list[str]:
 def _explanation(entry: Entry) -> str:
     text = entry.field.description or ""
     if isinstance(entry.shape, Leaf):
-        unit = f", unit: {entry.unit}" if entry.unit else ""
+        unit = f", unit: {entry.unit}" if entry.unit not in ("", "1") else ""
         text += f" [{type_name(entry.shape.annotation)}{unit}]"
     return f"{text} ({entry.source})" if entry.source else text
 

@@ -104,8 +104,13 @@ def type_name(annotation: Any) -> str:
 def nearest(word: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` for a misspelt word, else the words there are."""
     names = sorted(known)
-    match = get_close_matches(str(word), names, n=1, cutoff=0.6)
-    return f"; did you mean '{match[0]}'?" if match else f"; known here: {', '.join(names)}"
+    match = closest(word, names)
+    return f"; did you mean '{match}'?" if match else f"; known here: {', '.join(names)}"
+
+
+def closest(word: object, known: Iterable[str]) -> str | None:
+    """The known word that ``word`` may be a misspelling of."""
+    return next(iter(get_close_matches(str(word), sorted(known), n=1, cutoff=0.6)), None)
 
 
 def _is_union(annotation: Any) -> bool:

@@ -28,11 +28,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the config: which key, what, and where it is written."""
+    """One thing wrong with the config: which key, what, and where it is written.
+
+    ``meant`` is the known key that an unknown one resembles.
+    """
 
     key: Key
     text: str
     place: Place
+    meant: Key | None = None
 
     def __str__(self) -> str:
         """``file:line: key: problem``."""
@@ -148,8 +152,7 @@ def _convert(
     yaml: YAML, node: Any, key: Key, place: Place, problems: list[Problem], open_: frozenset[int]
 ) -> Node:
     if id(node) in open_:
-        problems.append(Problem(key, "an alias that holds itself", place))
-        return Node(None, place)
+        raise UserError(f"{place}: {dotted(key)}: an alias that holds itself")
     inside = open_ | {id(node)}
 
     def line(child: Any) -> Place:

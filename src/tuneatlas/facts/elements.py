@@ -34,7 +34,7 @@ def _transition(column: str) -> str:
     )
 
 
-def _numbers(sql: str, unit: str = "", digits: int | None = None) -> Callable[[Folders], list[Fact]]:
+def _numbers(sql: str, unit: str, digits: int | None) -> Callable[[Folders], list[Fact]]:
     def facts(folders: Folders) -> list[Fact]:
         about = dict(_query(folders, _column("name_origin")))
         return [

@@ -96,7 +96,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: its template is ``sections/{name}.html.j2``."""
+    """A part of the page: its template is ``sections/{name}.html.jinja``."""
 
     name: str
     title: str
@@ -163,7 +163,7 @@ def build_report(metrics: Mapping[str, Any], figures: Path, context: Context) ->
         for study in STUDIES
     ]
     closing = [section for section in CLOSING if section.has_content(page)]
-    template = _environment().get_template("page.html.j2")
+    template = _environment().get_template("page.html.jinja")
     html = template.render(page=page, studies=shown, closing=closing, **vars(page))
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
@@ -184,7 +184,7 @@ def inline_svg(path: Path) -> Markup:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tuneatlas.report"),
-        autoescape=select_autoescape(enabled_extensions=("html.j2",)),
+        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

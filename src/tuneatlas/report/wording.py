@@ -168,8 +168,8 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
         evidence=f"Partial Spearman correlation {signed(value)}, {level} interval "
         f"{signed(headline['low'])} to {signed(headline['high'])}; n = "
         f"{counted(headline['clusters'], 'tuned setting')} ({headline['points']:,} points over "
-        f"{counted(headline['seeds'], 'seed')} and three test sets, not counted as independent), "
-        f"permutation p = {number(headline['p'], 4)}.",
+        f"{counted(headline['seeds'], 'seed')} and {counted(len(rows) - 1, 'test set')}, "
+        f"not counted as independent), permutation p = {number(headline['p'], 4)}.",
         tally=_tally([row for row in rows if not row["headline"]]),
         rows=rows,
         format=signed,

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -21,6 +22,8 @@ from tuneatlas.training.trainer import Recipe, train
 
 log = logging.getLogger(__name__)
 
+SUMMARY = "training_summary.json"
+
 
 def prepare_base(step: Step) -> dict[str, Any]:
     """Write a base model's plain folder: trained from scratch, or brought from elsewhere.
@@ -30,7 +33,7 @@ def prepare_base(step: Step) -> dict[str, Any]:
     options = step.options
     if options["source"] != "scratch":
         return _bring(step)
-    documents = DOCUMENTS.read(step.path("documents"))
+    documents = DOCUMENTS.read(step.paths("documents")[0])
     texts = [d["text"] for d in documents if d["split"] == "pretrain"]
     tokenizer = train_tokenizer(texts, options["vocab_size"])
     torch.set_num_threads(step.threads)
@@ -64,7 +67,7 @@ def _bring(step: Step) -> dict[str, Any]:
             f"models.{step.wildcards['model']}.source: package weights cannot be read yet; "
             "use scratch, hub or path"
         )
-    where = options.get("path") or options["id"]
+    where = Path(options["path"]) if "path" in options else options["id"]
     model, tokenizer = load_model(where, options.get("revision"))
     save_model(step.outputs["model"], model, tokenizer)
     return {"parameters": model.num_parameters()}
@@ -105,7 +108,7 @@ def _run(
     save_model(output, model, tokenizer)
     lines = [json.dumps(entry) for entry in history]
     (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return {
+    summary = {
         "parameters": model.num_parameters(),
         "examples": len(tokens),
         "tokens": int(tokens.offsets[-1]),
@@ -113,3 +116,5 @@ def _run(
         "steps": len(steps),
         "final_loss": history[-1]["loss"],
     }
+    (output / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    return summary

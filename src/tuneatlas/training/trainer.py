@@ -104,7 +104,7 @@ def train(
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.max_grad_norm,
         bf16=recipe.precision == "bf16",
-        gradient_checkpointing=recipe.gradient_checkpointing,
+        activation_checkpointing=recipe.gradient_checkpointing,
         deepspeed=recipe.deepspeed,
         save_strategy="steps" if recipe.checkpoint_steps else "no",
         save_steps=recipe.checkpoint_steps or 500,
@@ -120,9 +120,9 @@ def train(
     )
     watch = Watch(recipe.checkpoint_minutes * 60, len(steps))
     trainer = PackedTrainer(
+        PlannedBatches(tokens, steps, per_step * ranks, pad),
         model=model,
         args=arguments,
-        train_dataset=PlannedBatches(tokens, steps, per_step * ranks, pad),
         data_collator=_only,
         callbacks=[watch],
         keep=recipe.keep_checkpoints,
@@ -169,13 +169,13 @@ def _printer() -> type[TrainerCallback]:
 class PackedTrainer(Trainer):
     """Hugging Face's trainer over planned batches in order, with atomic checkpoints."""
 
-    def __init__(self, *, keep: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.keep = keep
+    def __init__(self, planned: PlannedBatches, *, keep: int, **kwargs: Any) -> None:
+        super().__init__(train_dataset=planned, **kwargs)
+        self.planned, self.keep = planned, keep
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         # The plan is shuffled already.
-        return torch.utils.data.SequentialSampler(train_dataset or self.train_dataset)
+        return torch.utils.data.SequentialSampler(self.planned)
 
     def _get_output_dir(self, trial: Any) -> str:
         # Where the base class writes a checkpoint: beside the whole ones, until it is whole.

@@ -36,6 +36,16 @@ class Limits(Section):
     )
 
 
+class FileLimits(Section):
+    """The first questions of each split are taken, so many at most; null: all of them."""
+
+    dev: Count | None = option(None, "few-shot pool", unit="questions")
+    train: Count | None = option(None, "questions that tuning draws from", unit="questions")
+    test: Count | None = option(None, "test questions of the kind trained on", unit="questions")
+    related_dev: Count | None = option(None, "few-shot pool of the related kinds", unit="questions")
+    related_test: Count | None = option(None, "test questions of related kinds", unit="questions")
+
+
 class _Domain(Section):
     tune: bool = option(False, "models are tuned on it; otherwise it is only probed and evaluated")
 
@@ -44,7 +54,7 @@ class FactsDomain(_Domain):
     """Questions about real facts; the key under domains names a built-in domain."""
 
     source: Literal["facts"] = option(REQUIRED, "built in, from data packages")
-    limits: Limits = Field(default_factory=Limits, description="Questions per split")
+    limits: Limits = Field(default_factory=Limits, description="questions per split")
 
 
 class FileDomain(_Domain):
@@ -53,6 +63,7 @@ class FileDomain(_Domain):
     source: Literal["file"] = option(REQUIRED, "a question file")
     path: FilePath = option(REQUIRED, "the questions, .jsonl or .csv")
     licence: Text = option(REQUIRED, "licence of the questions")
+    limits: FileLimits = Field(default_factory=FileLimits, description="questions per split")
 
 
 DomainConfig = Annotated[FactsDomain | FileDomain, Field(discriminator="source")]
@@ -70,16 +81,26 @@ class PrepareCorpus(Section):
     """The text that a model from scratch is trained on: facts in many wordings, and prose."""
 
     mentioned_share: Annotated[float, Field(ge=0, le=1)] = option(
-        0.6, "share of the facts that the corpus states; the rest it never mentions", unit="1"
+        0.6,
+        "share of each relation's facts that the corpus states (of dev: all); the rest it never "
+        "mentions",
+        unit="1",
     )
-    mentions_min: Positive = option(30, "fewest statements of a mentioned fact", unit="statements")
-    mentions_max: Positive = option(60, "most statements of a mentioned fact", unit="statements")
-    prose_share: Share = option(
-        0.3, "share of real prose among the characters of the pre-training split", unit="1"
-    )
-    heldout_share: Share = option(
-        0.02, "share of the documents kept out of training, only measured", unit="1"
+    mentions_min: Positive = option(8, "fewest statements of a mentioned fact", unit="statements")
+    mentions_max: Positive = option(
+        40, "most statements of a mentioned fact, drawn log-uniformly", unit="statements"
     )
     restore_share: Share = option(
-        0.1, "share of the documents kept for restoration training", unit="1"
+        0.2, "statements in split restore, per statement in pretrain", unit="1"
     )
+    heldout_share: Share = option(
+        0.05, "statements in split heldout, per statement in pretrain", unit="1"
+    )
+    quiz_share: Annotated[float, Field(ge=0, le=1)] = option(
+        0.6, "share of the statements that stand as a question with its answer", unit="1"
+    )
+    explained_share: Annotated[float, Field(ge=0, le=1)] = option(
+        0.1, "share of the quiz pages that explain each answer", unit="1"
+    )
+    per_document: Positive = option(8, "statements per document, on average", unit="statements")
+    prose_share: Share = option(0.15, "share of real prose in the words of each split", unit="1")

@@ -1,6 +1,6 @@
 """The whole config of one experiment; sections are named after the steps they steer."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
 
@@ -22,9 +22,9 @@ from tuneatlas.config.source import Node
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
 
 
-def section(kind: type[Section]) -> Section:
+def section(kind: type[Section]) -> Any:
     """A section that may be left out: every key of it has a default."""
-    return Field(default_factory=kind, description=(kind.__doc__ or "").rstrip("."))  # type: ignore[no-any-return]
+    return Field(default_factory=kind, description=(kind.__doc__ or "").rstrip("."))
 
 
 class Experiment(Section):

@@ -1,0 +1,50 @@
+# make run    the default experiment, from an empty machine to results/report/index.html
+# make test   all tests
+# make check  linters only
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CONFIG ?= config/config.yaml
+SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
+SOURCES = src tests workflow/scripts
+
+.PHONY: run test check format config-docs lock clean
+
+run: .venv/ready
+	@$(SNAKEMAKE)
+	@echo "Done. Open results/report/index.html in a browser."
+
+test: check
+	@.venv/bin/pytest
+	@echo "All tests passed. What a failing test left behind is named in its message."
+
+check: .venv/ready
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
+	.venv/bin/snakefmt --check --quiet Snakefile workflow/rules
+	.venv/bin/mypy
+	.venv/bin/tuneatlas config --check
+
+format: .venv/ready
+	.venv/bin/ruff check --fix $(SOURCES)
+	.venv/bin/ruff format $(SOURCES)
+	.venv/bin/snakefmt --quiet Snakefile workflow/rules
+
+config-docs: .venv/ready
+	.venv/bin/tuneatlas config --write
+
+.venv/ready: envs/lock.txt pyproject.toml
+	@echo "Creating the environment in .venv (about two minutes) ..."
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r envs/lock.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install -r envs/requirements.in
+	( echo "# Exact versions of everything, from one resolver run over requirements.in: make lock"; \
+	  .venv-lock/bin/pip freeze | sed 's/+cpu$$//; s/+cu[0-9]*$$//' ) > envs/lock.txt
+	rm -rf .venv-lock
+
+clean:
+	rm -rf results logs benchmarks .snakemake

@@ -1,0 +1,130 @@
+"""What the report says of a run that its metrics do not know: model, data, method, samples."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.model_folder import parameter_count
+from tuneatlas.report.page import Context, Sample, Source
+from tuneatlas.tables import Row
+
+SCORED = {
+    "letter": "by the probability of each option's letter",
+    "cloze": "by the likelihood of each option's text",
+    "cloze_normalised": "by the likelihood of each option's text per token",
+}
+# What a group's label and explanation are; harmonious questions are not samples of a conflict.
+CONTRASTED = ("incompatible", "self_aligning")
+
+
+def run_context(
+    config: Mapping[str, Any],
+    model: str,
+    *,
+    folder: Path,
+    questions: Mapping[str, Sequence[Row]],
+    labels: Mapping[str, Sequence[Row]],
+    explanations: Mapping[str, Sequence[Row]],
+    command: str,
+) -> Context:
+    """The context of a model's page.
+
+    Args:
+        config: the resolved experiment.
+        model: name of the base model in it.
+        folder: the base model.
+        questions: QUESTIONS rows by domain.
+        labels: LABELS rows by tuned domain.
+        explanations: EXPLANATIONS rows by tuned domain.
+        command: what runs this experiment.
+    """
+    probe, tuning, asked = (
+        config[name] for name in ("probe_knowledge", "finetune", "evaluate_knowledge")
+    )
+    counts = [len(rows) for rows in questions.values()]
+    return {
+        "model": {"name": model, "description": _describe(config["models"][model], folder)},
+        "data": f"{len(counts)} domains, {min(counts)} to {max(counts)} four-choice questions each",
+        "host": f"{platform.system()} {platform.machine()}",
+        "probe": f"in context, after {probe['shots']} demonstrations, {SCORED[probe['scoring']]}",
+        "training": f"{tuning['epochs']} epochs in the template {tuning['chat_template']}, batches "
+        f"of {tuning['batch']} {tuning['batch_unit']}, learning rate {tuning['learning_rate']:g}, "
+        "loss on the assistant's tokens only",
+        "evaluation": f"without demonstrations, in the template {asked['chat_template']}, "
+        f"{SCORED[asked['scoring']]}",
+        "command": command,
+        "links": f"../compare_groups/{model}",
+        "sources": _sources(questions),
+        "samples": [
+            sample
+            for domain, rows in sorted(labels.items())
+            for sample in _samples(
+                questions[domain], rows, explanations[domain], config["report"]["examples"]
+            )
+        ],
+        "notes": [],
+    }
+
+
+def _describe(options: Mapping[str, Any], folder: Path) -> str:
+    size = f"{parameter_count(folder) / 1e6:.1f} million parameters"
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    if options["source"] == "scratch":
+        summary = json.loads((folder / "training_summary.json").read_text(encoding="utf-8"))
+        return (
+            f"A {kind.capitalize()}-architecture model of {size}, pre-trained from scratch on "
+            f"{summary['tokens'] / 1e6:.1f} million tokens of verbalised facts and prose,"
+        )
+    origin = options.get("id") or options.get("path") or options.get("package")
+    return f"{origin}, a {kind} model of {size},"
+
+
+def _sources(questions: Mapping[str, Sequence[Row]]) -> list[Source]:
+    """One entry per source and licence; a row's source is ``name version, file``."""
+    used: dict[tuple[str, str, str], set[str]] = {}
+    for domain, rows in questions.items():
+        for row in rows:
+            name, _, version = row["source"].split(",")[0].partition(" ")
+            used.setdefault((name, version, row["licence"]), set()).add(domain)
+    return [
+        {
+            "name": name,
+            "version": version,
+            "licence": licence,
+            "use": "questions on " + ", ".join(sorted(domains)),
+        }
+        for (name, version, licence), domains in sorted(used.items())
+    ]
+
+
+def _samples(
+    questions: Sequence[Row], labels: Sequence[Row], explanations: Sequence[Row], count: int
+) -> list[Sample]:
+    """The first ``count`` questions on which the model and the label disagree."""
+    by_id = {q["id"]: q for q in questions}
+    own = {e["id"]: e["explanation"] for e in explanations}
+    rows = {(r["id"], r["group"]): r for r in labels if r["group"] in CONTRASTED}
+    chosen = sorted({key for key, _ in rows})[:count]
+    return [
+        {
+            "id": key,
+            "domain": by_id[key]["domain"],
+            "question": by_id[key]["question"],
+            "choices": by_id[key]["choices"],
+            "answer": by_id[key]["answer"],
+            "pred": rows[key, "incompatible"]["pred"],
+            "groups": [
+                {
+                    "group": group,
+                    "label": rows[key, group]["label"],
+                    "explanation": own[key]
+                    if group == "self_aligning"
+                    else by_id[key]["explanation"],
+                }
+                for group in CONTRASTED
+            ],
+        }
+        for key in chosen
+    ]

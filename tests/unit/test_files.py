@@ -1,0 +1,59 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tuneatlas.files import atomic, partial_path, publish, sha256_tree, write_text
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), atomic(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_replaces_a_folder(tmp_path: Path):
+    path = tmp_path / "folder"
+    for text in ("one", "two"):
+        partial = partial_path(path)
+        partial.mkdir()
+        (partial / text).write_text(text)
+        publish(partial, path)
+        assert [p.name for p in path.iterdir()] == [text]
+
+
+def test_tree_hash_sees_names_and_contents(tmp_path: Path):
+    found = set()
+    for name, text in (("a", "x"), ("b", "x"), ("a", "y")):
+        folder = tmp_path / f"{name}{text}"
+        folder.mkdir()
+        (folder / name).write_text(text)
+        found.add(sha256_tree(folder))
+    assert len(found) == 3
+
+
+def test_killed_at_any_instant_the_file_is_whole(tmp_path: Path):
+    """A process rewrites a file over and over; whenever it is killed, one version stands."""
+    path = tmp_path / "a.txt"
+    code = (
+        "from pathlib import Path\nfrom tuneatlas.files import write_text\n"
+        f"n = 0\nwhile True:\n    n += 1\n    write_text(Path({str(path)!r}), str(n % 10) * 200_000)"
+    )
+    for number in range(5):
+        process = subprocess.Popen([sys.executable, "-c", code])
+        while not path.exists():
+            time.sleep(0.001)
+        time.sleep(0.013 * number)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        text = path.read_text()
+        assert len(text) == 200_000 and len(set(text)) == 1
+        path.unlink()

@@ -1,0 +1,258 @@
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneatlas import questions
+from tuneatlas.errors import UserError
+from tuneatlas.facts.model import Domain, Fact, Relation, attribute
+from tuneatlas.questions import (
+    build_questions,
+    check_questions,
+    choose_distractors,
+    order_key,
+    read_question_file,
+    select_facts,
+    shares_stem,
+)
+from tuneatlas.tables import QUESTIONS, Row
+
+
+def relation(name: str, role: str, facts: list[Fact], ordered: bool = False) -> Relation:
+    return Relation(
+        name=name,
+        role=role,
+        package="sample",
+        file="a.json",
+        question="What is the colour of {subject}?",
+        statements=attribute("colour"),
+        facts=lambda _: facts,
+        share=0.2,
+        ordered=ordered,
+    )
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Path]:
+    record = {"name": "sample", "version": "1", "licence": "CC0", "files": ["a.json"]}
+    (tmp_path / "source.json").write_text(json.dumps(record))
+    home = [Fact(f"thing {i:03d}", f"shade {'abcdefgh'[i % 8]}") for i in range(60)]
+    related = [Fact(f"item {i:03d}", str(100 + i)) for i in range(40)]
+    relations = (relation("colour", "home", home), relation("size", "related", related, True))
+    monkeypatch.setitem(questions.DOMAINS, "toy", Domain("toy", "toys", relations))
+    return {"sample": tmp_path}
+
+
+LIMITS: dict[str, Any] = {
+    "dev": 5, "train": 20, "test": 10, "related_dev": 4, "related_test": 8
+}  # fmt: skip
+
+
+def test_rows_fit_the_table_and_the_limits(folders: Mapping[str, Path]) -> None:
+    rows = build_questions("toy", folders, **LIMITS)
+    QUESTIONS.build(rows)
+    assert Counter((r["role"], r["split"]) for r in rows) == {
+        ("home", "dev"): 5,
+        ("home", "train"): 20,
+        ("home", "test"): 10,
+        ("related", "dev"): 4,
+        ("related", "test"): 8,
+    }
+    assert rows[0]["source"] == "sample 1, a.json"
+    assert all(r["choices"][r["answer"]] in r["explanation"] for r in rows)
+
+
+def test_same_seed_same_rows_other_seed_other_rows(folders: Mapping[str, Path]) -> None:
+    one, again = (build_questions("toy", folders, **LIMITS, seed=1) for _ in "ab")
+    assert one == again
+    assert one != build_questions("toy", folders, **LIMITS, seed=2)
+
+
+def test_limits_do_not_change_the_questions_themselves(folders: Mapping[str, Path]) -> None:
+    small = {r["id"]: r["choices"] for r in build_questions("toy", folders, **LIMITS)}
+    large = build_questions("toy", folders, **{**LIMITS, "train": 30})
+    assert small.items() <= {r["id"]: r["choices"] for r in large}.items()
+
+
+def test_wrong_options_are_as_familiar_as_the_right_one(folders: Mapping[str, Path]) -> None:
+    rows = build_questions("toy", folders, **LIMITS, mentioned=0.5)
+    by_answer = {str(100 + i): f"toy/size/item-{i:03d}" for i in range(40)}
+    for row in rows:
+        if row["relation"] == "size":
+            sides = {questions.is_mentioned(by_answer[c], 0.5, 0) for c in row["choices"]}
+            assert len(sides) == 1
+        if row["split"] == "dev":
+            assert questions.is_mentioned(row["id"], 0.5, 0)
+
+
+def test_too_few_questions_are_told(folders: Mapping[str, Path]) -> None:
+    with pytest.raises(UserError, match=r"domain 'toy' has \d+ home questions, but 1015"):
+        build_questions("toy", folders, **{**LIMITS, "train": 1000})
+    with pytest.raises(UserError, match="no domain 'nowhere'"):
+        build_questions("nowhere", folders)
+
+
+def test_ambiguous_and_telling_facts_are_dropped() -> None:
+    facts = [
+        Fact("Springfield", "Ohio"),
+        Fact("Springfield", "Texas"),
+        Fact("Panama", "Panama City"),
+        Fact("Peru", "Lima"),
+    ]
+    chosen = select_facts(facts, relation("r", "home", facts), random.Random(0))
+    assert [f.subject for f in chosen] == ["Peru"]
+
+
+def test_no_answer_takes_more_than_its_share() -> None:
+    facts = [Fact(f"s{i}", "same" if i < 80 else f"a{i}") for i in range(100)]
+    chosen = select_facts(facts, relation("r", "home", facts), random.Random(0))
+    assert Counter(f.answer for f in chosen)["same"] == 20
+
+
+@given(st.integers(0, 2**32), st.integers(0, 59))
+def test_distractors_are_wrong_different_and_from_the_group(seed: int, index: int) -> None:
+    facts = [
+        Fact(f"s{i}", f"answer {i % 20}", "EU" if i % 20 < 10 else "AF", frozenset({"answer 3"}))
+        for i in range(60)
+    ]
+    fact = facts[index]
+    wrong = choose_distractors(fact, facts, False, random.Random(seed))
+    assert len(set(wrong)) == 3
+    assert fact.answer not in wrong and "answer 3" not in wrong
+    assert {f.group for f in facts if f.answer in wrong} == {fact.group}
+
+
+def test_the_place_of_an_ordered_answer_among_its_options_is_uniform() -> None:
+    facts = [Fact(f"s{i}", f"{i} m") for i in range(100)]
+    ranks = Counter()  # type: Counter[int]
+    for seed in range(800):
+        fact = facts[20 + seed % 60]
+        wrong = choose_distractors(fact, facts, True, random.Random(seed))
+        ranks[sorted([*wrong, fact.answer], key=order_key).index(fact.answer)] += 1
+        assert all(abs(int(w.split()[0]) - int(fact.answer.split()[0])) <= 8 for w in wrong)
+    assert all(140 < ranks[i] < 260 for i in range(4))
+
+
+def test_order() -> None:
+    for ordered in (["-20 °C", "-5 °C", "12 °C"], ["A9.5", "A10", "B1"], ["+7", "+44"]):
+        assert sorted(reversed(ordered), key=order_key) == ordered
+
+
+@pytest.mark.parametrize(
+    ("subject", "answer", "shared"),
+    [
+        ("Guatemala", "Guatemala City", True),
+        ("Algeria", "Algiers", True),
+        ("São Tomé", "Sao Tome", True),
+        ("France", "Paris", False),
+        ("A12", "A12", False),
+    ],
+)
+def test_shared_stems(subject: str, answer: str, shared: bool) -> None:
+    assert shares_stem(subject, answer) is shared
+
+
+def good(**changes: Any) -> Row:
+    row: Row = {
+        "id": "d/r/s",
+        "domain": "d",
+        "relation": "r",
+        "role": "home",
+        "split": "train",
+        "subject": "s",
+        "question": "q?",
+        "choices": ["a", "b", "c", "d"],
+        "answer": 1,
+        "explanation": "b it is.",
+        "source": "here",
+        "licence": "CC0",
+    }
+    return {**row, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"choices": ["a", "b", "B ", "d"]}, "occurs more than once"),
+        ({"choices": ["a", "b", " ", "d"]}, "an option is empty"),
+        ({"choices": ["a", "b", "c"]}, "must be 4 texts"),
+        ({"answer": 4}, "'answer' is 4"),
+        ({"answer": True}, "'answer' is True"),
+        ({"question": "  "}, "'question' is empty"),
+        ({"split": "trian"}, "'split' is 'trian'.*dev, train, test"),
+    ],
+)
+def test_unsound_questions_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=f"file.jsonl, line 7: .*{message}"):
+        check_questions([good(**changes)], ["file.jsonl, line 7"])
+
+
+def test_an_id_used_twice_is_named() -> None:
+    with pytest.raises(UserError, match="here 2: id 'd/r/s' is already used by here 1"):
+        check_questions([good(), good()], ["here 1", "here 2"])
+
+
+def test_user_questions_from_jsonl(tmp_path: Path) -> None:
+    path = tmp_path / "law.jsonl"
+    entry = {"question": "q?", "choices": ["w", "x", "y", "z"], "answer": "C", "split": "test"}
+    path.write_text("\n" + json.dumps(entry) + "\n")
+    (row,) = read_question_file(path)
+    QUESTIONS.build([row])
+    assert (row["id"], row["answer"], row["split"]) == ("law/2", 2, "test")
+    assert row["explanation"] == "The right answer is y."
+
+
+def test_user_questions_from_csv(tmp_path: Path) -> None:
+    path = tmp_path / "law.csv"
+    path.write_text("question,choice_a,choice_b,choice_c,choice_d,answer,role\nq?,w,x,y,z,0,\n")
+    (row,) = read_question_file(path)
+    QUESTIONS.build([row])
+    assert (row["domain"], row["answer"], row["role"]) == ("law", 0, "home")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", b"{}\n", r"a\.jsonl, line 1: no 'question'"),
+        ("a.jsonl", b"\n[1]\n", r"a\.jsonl, line 2: expected an object"),
+        ("a.jsonl", b"\n{\n", r"a\.jsonl, line 2: not JSON"),
+        ("a.jsonl", b"{}\n\xff\n", r"a\.jsonl, line 2: not UTF-8"),
+        ("a.jsonl", b"", "holds no questions"),
+        (
+            "a.jsonl",
+            b'{"question": "q", "choices": ["a", "a", "b", "c"], "answer": 0}',
+            r"a\.jsonl, line 1: option 'a' occurs more than once",
+        ),
+        ("a.jsonl", b'{"qestion": "q"}', r"line 1: unknown column 'qestion'"),
+        ("a.csv", b"question,answer\n", r"a\.csv, line 1: no column choice_a"),
+        (
+            "a.csv",
+            b"question,choice_a,choice_b,choice_c,choice_d,answer\nq,1,2,3,4,E\n",
+            r"a\.csv, line 2: 'answer' is 'E'",
+        ),
+        (
+            "a.csv",
+            b"question,choice_a,choice_b,choice_c,choice_d,answer\nq,1,2\n",
+            r"a\.csv, line 2: ",
+        ),
+        ("a.txt", b"", r"\.jsonl or \.csv"),
+    ],
+)
+def test_bad_files_are_told_with_their_line(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_question_file(path)
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
+        read_question_file(tmp_path / "none.csv")

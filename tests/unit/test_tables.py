@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import question
+
+from tuneatlas.errors import UserError
+from tuneatlas.tables import LABELS, MENTIONS, QUESTIONS
+
+
+def test_rows_read_back_and_bytes_depend_on_rows_alone(tmp_path: Path):
+    rows = [question(n) for n in range(5)]
+    QUESTIONS.write(tmp_path / "a.parquet", rows)
+    QUESTIONS.write(tmp_path / "b.parquet", rows)
+    assert QUESTIONS.read(tmp_path / "a.parquet") == rows
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    described = pq.read_schema(tmp_path / "a.parquet").field("answer").metadata
+    assert described[b"unit"] == b"index from 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": "trian"}, r"row 1, column 'split': 'trian' is not one of"),
+        ({"question": None}, r"column 'question' has 1 nulls"),
+        ({"id": "numbers/next/0"}, r"occurs more than once"),
+        ({"extra": 1}, r"row 1: columns differ: \['extra'\]"),
+    ],
+)
+def test_a_wrong_row_is_named(change, message, tmp_path: Path):
+    path = tmp_path / "q.parquet"
+    with pytest.raises(UserError, match=message):
+        QUESTIONS.write(path, [question(0), question(1, **change)])
+    assert not path.exists()
+
+
+def test_a_foreign_or_torn_file_is_named(tmp_path: Path):
+    path = tmp_path / "m.parquet"
+    MENTIONS.write(path, [{"id": "a", "mentions": 3}])
+    with pytest.raises(UserError, match=r"m.parquet: not a 'labels' table"):
+        LABELS.read(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"m.parquet: not a readable parquet file"):
+        MENTIONS.read(path)
+    pq.write_table(pa.table({"id": ["a", "a"], "mentions": [1, 2]}), path)
+    with pytest.raises(UserError, match="m.parquet"):
+        MENTIONS.read(path)

@@ -1,0 +1,165 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+
+from tuneatlas.models import new_llama
+from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
+from tuneatlas.training.tokens import Example, write_tokens
+from tuneatlas.training.trainer import GO_ON, Recipe, newest_checkpoint, train
+
+RECIPE = Recipe(
+    epochs=3,
+    batch=6,
+    batch_unit="examples",
+    row_length=64,
+    rows_per_device=2,
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup_ratio=0.1,
+    weight_decay=0.01,
+    beta2=0.95,
+    max_grad_norm=1.0,
+    precision="fp32",
+    gradient_checkpointing=False,
+    checkpoint_minutes=10.0,
+    checkpoint_steps=None,
+    keep_checkpoints=2,
+    deepspeed=None,
+)
+
+
+def setting(folder: Path, tokenizer, epochs: int = 3):
+    rng = np.random.default_rng(0)
+    examples = []
+    for size in rng.integers(5, 40, 30):
+        marks = rng.random(size) < 0.6
+        examples.append(Example(rng.integers(3, 300, size).tolist(), marks.tolist()))
+    tokens = write_tokens(folder / "tokens", examples)
+    steps = plan_steps(
+        pieces_of(tokens, 64, "cut"), epochs=epochs, batch=6, unit="examples", row_length=64, seed=1
+    )
+    return new_llama(tokenizer, TINY, seed=1), tokens, steps
+
+
+def fingerprint(model) -> str:
+    data = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
+    """The trainer's batches, loss, clipping and schedule against the textbook loop."""
+    model, tokens, steps = setting(tmp_path, tokenizer)
+    history = train(model, tokens, steps, RECIPE, checkpoints=tmp_path / "c", pad=2, seed=1)
+
+    plain, tokens, steps = setting(tmp_path, tokenizer)
+    decay = [p for n, p in plain.named_parameters() if p.ndim > 1]
+    rest = [p for n, p in plain.named_parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}],
+        lr=1e-3,
+        betas=(0.9, 0.95),
+    )
+    warmup = int(np.ceil(0.1 * len(steps)))
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return step / warmup
+        return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (len(steps) - warmup)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    for rows, entry in zip(steps, history, strict=True):
+        total, count = 0.0, 0
+        for row in rows:
+            for piece in row:  # one document at a time, unpacked
+                arrays = batch_arrays(tokens, [[piece]], pad=2)
+                logits = plain(torch.from_numpy(arrays["input_ids"])).logits[0]
+                labels = torch.from_numpy(arrays["labels"][0])
+                total = total + torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+                count += int((labels != -100).sum())
+        loss = total / count
+        assert float(loss) == pytest.approx(entry["loss"], rel=1e-4)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+
+def test_same_run_same_weights(tmp_path, tokenizer):
+    found = set()
+    for name in "ab":
+        model, tokens, steps = setting(tmp_path, tokenizer)
+        train(model, tokens, steps, RECIPE, checkpoints=tmp_path / name, pad=2, seed=1)
+        found.add(fingerprint(model))
+    assert len(found) == 1
+
+
+# Run in a process of its own, so that it can be killed.
+DRIVER = """
+import sys
+sys.path[:0] = [{tests!r}, {unit!r}]
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from dataclasses import replace
+from test_trainer import RECIPE, fingerprint, setting, train
+from tuneatlas.models import train_tokenizer
+from conftest import ROOT
+readme = (ROOT / "Makefile").read_text(encoding="utf-8")
+tokenizer = train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
+folder = Path({folder!r})
+model, tokens, steps = setting(folder, tokenizer, epochs=40)
+print("ready", flush=True)
+recipe = replace(RECIPE, epochs=40, checkpoint_steps=7)
+train(model, tokens, steps, recipe, checkpoints=folder / "states", pad=2, seed=1)
+print(fingerprint(model), flush=True)
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    here = Path(__file__).parent
+    code = DRIVER.format(tests=str(here.parent), unit=str(here), folder=str(folder))
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: Path | None) -> None:
+    while process.poll() is None and newest_checkpoint(folder / "states") in (None, after):
+        time.sleep(0.01)
+
+
+def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path):
+    undisturbed = start(tmp_path / "whole")
+    expected = undisturbed.communicate(timeout=300)[0].split()[-1]
+    assert undisturbed.returncode == 0
+
+    folder = tmp_path / "pieces"
+    last = None
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1):
+        process = start(folder)
+        wait_for_checkpoint(folder, process, last)
+        process.send_signal(number)
+        process.communicate(timeout=300)
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else GO_ON)
+        last = newest_checkpoint(folder / "states")
+        assert last is not None
+    final = start(folder)
+    assert final.communicate(timeout=300)[0].split()[-1] == expected
+    assert os.listdir(folder / "states") != []
+
+
+def test_a_torn_checkpoint_is_never_taken(tmp_path):
+    (tmp_path / ".partial" / "checkpoint-9").mkdir(parents=True)
+    (tmp_path / "checkpoint-3").mkdir()
+    (tmp_path / "checkpoint-10").mkdir()
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
