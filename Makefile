@@ -19,14 +19,14 @@ test: check
 check: .venv/ready
 	.venv/bin/ruff check $(SOURCES)
 	.venv/bin/ruff format --check $(SOURCES)
-	.venv/bin/snakefmt --check --quiet Snakefile workflow/rules
+	.venv/bin/snakefmt --check Snakefile workflow/rules
 	.venv/bin/mypy
 	.venv/bin/tuneatlas config --check
 
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
 	.venv/bin/ruff format $(SOURCES)
-	.venv/bin/snakefmt --quiet Snakefile workflow/rules
+	.venv/bin/snakefmt Snakefile workflow/rules
 
 config-docs: .venv/ready
 	.venv/bin/tuneatlas config --write

@@ -1,5 +1,6 @@
 """tuneatlas: what tuning does to a language model. See README.md."""
 
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/probe.smk"
@@ -10,6 +11,6 @@ include: "workflow/rules/evaluate.smk"
 rule all:
     """The report over every study of the experiment."""
     default_target: True
-    localrule: True
     input:
         rules.index.output.page,
+    localrule: True

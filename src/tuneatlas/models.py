@@ -88,7 +88,7 @@ def load_model(
         message = f"{where}: cannot be opened as a model with its tokenizer: {error}"
         raise UserError(message) from error
     if torch.cuda.is_available():
-        model.to(device="cuda")
+        torch.nn.Module.to(model, "cuda")
     model.eval()
     return model, tokenizer
 

@@ -9,6 +9,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
+from tuneatlas.heads import token_logits
 from tuneatlas.tokens import encode_pair
 
 Floats = npt.NDArray[np.float64]
@@ -63,12 +64,40 @@ def log_likelihoods(
 ) -> Floats:
     """Summed log-likelihood of each request's continuation, shape (requests,), in nats.
 
-    The tokens that all requests begin with run through the model once and their keys and
-    values are shared; requests that feed the model the same tokens share one row (letter
-    options do: the last token of a continuation is never fed).
+    Nothing is computed twice: the tokens that all contexts begin with run through the model
+    once and their keys and values are shared; the continuations of one context lie side by
+    side in one row behind it, each blind to the others. The last token of a continuation is
+    never fed, so options of one token, as letters are, cost nothing beyond the question.
     """
     if not requests:
         return np.zeros(0)
+    _check_length(model, requests)
+    rows = _rows(requests)
+    shared = _shared_prefix([row.context for row in rows])
+    scores = np.zeros(len(requests))
+    with torch.inference_mode():
+        prefix = None
+        if shared:
+            ids = torch.tensor([rows[0].context[:shared]], device=model.device)
+            prefix = model.base_model(ids, use_cache=True).past_key_values
+        for batch in _batches(rows, shared, batch_tokens):
+            _score_batch(model, batch, shared, prefix, scores)
+    return scores
+
+
+class _Row(NamedTuple):
+    """A context, the continuations asked of it, and the index of each one's request."""
+
+    context: tuple[int, ...]
+    continuations: list[list[int]]
+    users: list[int]
+
+    def fed(self, shared: int) -> int:
+        """Tokens to feed beyond the shared prefix."""
+        return len(self.context) - shared + sum(len(c) - 1 for c in self.continuations)
+
+
+def _check_length(model: PreTrainedModel, requests: Sequence[Request]) -> None:
     limit = getattr(model.config, "max_position_embeddings", None)
     longest = max(len(r.context) + len(r.continuation) for r in requests)
     if limit is not None and longest > limit:
@@ -76,82 +105,105 @@ def log_likelihoods(
             f"a prompt of {longest} tokens does not fit the model's {limit} positions; "
             "ask for fewer shots"
         )
-    fed = [tuple(r.context + r.continuation[:-1]) for r in requests]
-    rows = sorted(set(fed), key=lambda row: (-len(row), row))
-    users: dict[tuple[int, ...], list[int]] = {row: [] for row in rows}
-    for index, row in enumerate(fed):
-        users[row].append(index)
-    shared = _shared_prefix(rows, min(len(r.context) for r in requests) - 1)
-    scores = np.zeros(len(requests))
-    with torch.inference_mode():
-        prefix = None
-        if shared:
-            ids = torch.tensor([rows[0][:shared]], device=model.device)
-            prefix = model(ids, use_cache=True, logits_to_keep=1).past_key_values
-        for batch in _batches(rows, shared, batch_tokens):
-            for row, log_probs in zip(batch, _run(model, batch, shared, prefix), strict=True):
-                for index in users[row]:
-                    first = len(requests[index].context) - 1 - shared
-                    target = torch.tensor(requests[index].continuation, device=model.device)
-                    picked = log_probs[first : first + len(target)].gather(1, target[:, None])
-                    scores[index] = float(picked.double().sum())
-    return scores
+    if not all(r.context and r.continuation for r in requests):
+        raise UserError("a context or an option has no tokens; set bos: true or mend the template")
 
 
-def _shared_prefix(rows: Sequence[tuple[int, ...]], most: int) -> int:
-    """Tokens that all rows begin with, at most ``most``."""
-    low, high = min(rows), max(rows)
+def _rows(requests: Sequence[Request]) -> list[_Row]:
+    """Requests by context, longest row first."""
+    rows: dict[tuple[int, ...], _Row] = {}
+    for index, request in enumerate(requests):
+        row = rows.setdefault(tuple(request.context), _Row(tuple(request.context), [], []))
+        row.continuations.append(request.continuation)
+        row.users.append(index)
+    return sorted(rows.values(), key=lambda row: (-row.fed(0), row.context))
+
+
+def _shared_prefix(contexts: Sequence[tuple[int, ...]]) -> int:
+    """Tokens that all contexts begin with; at least the last of each is left to feed."""
+    low, high = min(contexts), max(contexts)
+    most = min(map(len, contexts)) - 1
     count = 0
     while count < most and low[count] == high[count]:
         count += 1
     return count
 
 
-def _batches(
-    rows: Sequence[tuple[int, ...]], shared: int, batch_tokens: int
-) -> Iterator[list[tuple[int, ...]]]:
-    """Consecutive rows (longest first) whose padded tokens, without the prefix, fit a batch."""
+def _batches(rows: Sequence[_Row], shared: int, batch_tokens: int) -> Iterator[list[_Row]]:
+    """Consecutive rows whose padded tokens, without the prefix, fit a batch."""
     start = 0
     while start < len(rows):
-        count = max(1, batch_tokens // (len(rows[start]) - shared))
+        count = max(1, batch_tokens // rows[start].fed(shared))
         yield list(rows[start : start + count])
         start += count
 
 
-def _run(
-    model: PreTrainedModel, batch: Sequence[tuple[int, ...]], shared: int, prefix: Any
-) -> list[torch.Tensor]:
-    """Log-probabilities after each token of each row beyond the prefix: (tokens, vocabulary)."""
-    lengths = [len(row) - shared for row in batch]
-    width = max(lengths)
+def _score_batch(
+    model: PreTrainedModel, batch: Sequence[_Row], shared: int, prefix: Any, scores: Floats
+) -> None:
+    """Fill ``scores`` for the requests of ``batch``.
+
+    Attention is a mask of shape (rows, 1, fed, shared + fed): a token sees the prefix, its
+    row's context, and what comes before it in its own continuation.
+    """
+    width = max(row.fed(shared) for row in batch)
     ids = torch.zeros((len(batch), width), dtype=torch.long)
-    mask = torch.zeros((len(batch), shared + width), dtype=torch.long)
+    positions = torch.zeros((len(batch), width), dtype=torch.long)
+    mask = torch.zeros((len(batch), 1, width, shared + width), dtype=torch.bool)
+    mask[..., :shared] = True
+    # (row in batch, position whose next token is scored, that token, request)
+    asked: list[tuple[int, int, int, int]] = []
+    triangle = torch.ones((width, width), dtype=torch.bool).tril()
     for line, row in enumerate(batch):
-        ids[line, : lengths[line]] = torch.tensor(row[shared:])
-        mask[line, : shared + lengths[line]] = 1
-    cache = None
-    if prefix is not None:
-        cache = DynamicCache(
-            [
-                (
-                    layer.keys.expand(len(batch), -1, -1, -1),
-                    layer.values.expand(len(batch), -1, -1, -1),
-                )
-                for layer in prefix.layers
-            ],
-        )
-    positions = torch.arange(shared, shared + width).expand(len(batch), -1)
-    logits = model(
+        rest = row.context[shared:]
+        end = len(rest)
+        ids[line, :end] = torch.tensor(rest)
+        positions[line, :end] = torch.arange(shared, shared + end)
+        mask[line, 0, :end, shared : shared + end] = triangle[:end, :end]
+        at = end
+        for continuation, user in zip(row.continuations, row.users, strict=True):
+            size = len(continuation) - 1
+            ids[line, at : at + size] = torch.tensor(continuation[:-1], dtype=torch.long)
+            positions[line, at : at + size] = torch.arange(shared + end, shared + end + size)
+            mask[line, 0, at : at + size, shared : shared + end] = True
+            own = slice(shared + at, shared + at + size)
+            mask[line, 0, at : at + size, own] = triangle[:size, :size]
+            places = [end - 1, *range(at, at + size)]
+            asked += [(line, p, t, user) for p, t in zip(places, continuation, strict=True)]
+            at += size
+        # Padding must see something, or its softmax is undefined; nobody sees it.
+        mask[line, 0, torch.arange(at, width), torch.arange(at, width) + shared] = True
+    hidden = model.base_model(
         ids.to(model.device),
-        attention_mask=mask.to(model.device),
+        attention_mask=_attention(model, mask),
         position_ids=positions.to(model.device),
-        past_key_values=cache,
-        use_cache=cache is not None,
-    ).logits
-    return [
-        torch.log_softmax(logits[line, :length].float(), dim=-1)
-        for line, length in enumerate(lengths)
-    ]
+        past_key_values=_expand(prefix, len(batch)),
+        use_cache=prefix is not None,
+    ).last_hidden_state
+    lines, points, tokens, users = torch.tensor(asked).T
+    log_probs = torch.log_softmax(token_logits(model, hidden[lines, points]), dim=-1)
+    picked = log_probs.gather(1, tokens[:, None].to(log_probs.device))[:, 0].double().cpu()
+    np.add.at(scores, users.numpy(), picked.numpy())
+
+
+def _attention(model: PreTrainedModel, mask: torch.Tensor) -> torch.Tensor:
+    """The mask as the model's attention takes it: booleans, or numbers to add."""
+    if model.config._attn_implementation == "sdpa":
+        return mask.to(model.device)
+    least = torch.finfo(model.dtype).min
+    return torch.where(mask, 0.0, least).to(model.device, model.dtype)
+
+
+def _expand(prefix: Any, rows: int) -> DynamicCache | None:
+    """The prefix's keys and values for each row, without copying them."""
+    if prefix is None:
+        return None
+    return DynamicCache(
+        [
+            (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
+            for layer in prefix.layers
+        ]
+    )
 
 
 def softmax(scores: Floats) -> Floats:

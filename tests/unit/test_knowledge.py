@@ -101,9 +101,7 @@ def test_labels_come_with_their_own_explanation():
 def test_an_empty_group_is_named():
     labels = label_questions(probed([False]), harmonious_size="match", rng=random.Random(0))
     with pytest.raises(UserError, match="harmonious is empty"):
-        mix_instructions(
-            labels, {}, {}, group="harmonious", template=CLOZE, rng=random.Random(0)
-        )
+        mix_instructions(labels, {}, {}, group="harmonious", template=CLOZE, rng=random.Random(0))
 
 
 def test_ratios():
@@ -118,5 +116,3 @@ def test_demonstrations_depend_on_the_seed_alone():
     assert len({q["id"] for q in first}) == 5
     with pytest.raises(UserError, match=r"numbers: 11 shots"):
         pick_demonstrations(pool, 11, random.Random(42))
-
-

@@ -49,9 +49,7 @@ def test_per_token_divides_by_length(model, tokenizer):
     model.config.max_position_embeddings = 1024
     asked, options = prompts("cloze")
     whole, each = (
-        score_options(
-            model, tokenizer, asked, options, bos=True, per_token=p, batch_tokens=4096
-        )
+        score_options(model, tokenizer, asked, options, bos=True, per_token=p, batch_tokens=4096)
         for p in (False, True)
     )
     for prompt, several, a, b in zip(asked, options, whole, each, strict=True):

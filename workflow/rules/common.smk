@@ -5,12 +5,17 @@ from snakemake.exceptions import WorkflowError
 from tuneatlas import workflow as tuneatlas
 from tuneatlas.errors import UserError
 
+
+# Used with `--software-deployment-method apptainer`; built from envs/container.def.
+container: "envs/tuneatlas.sif"
+
+
 # The experiment is validated whole before anything is planned; see docs/config.md.
 CONFIG_FILES = workflow.config_settings.configfiles or [tuneatlas.DEFAULT_CONFIG]
 try:
     experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config)
     if workflow.is_main_process:
-        tuneatlas.preflight(experiment, Path(), "structure" if workflow.dryrun else "data")
+        tuneatlas.preflight(experiment, Path(), "structure")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -20,6 +25,14 @@ DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
 GROUPS = experiment.groups
 SEEDS = config["seeds"]
+
+
+onstart:
+    # Not in a dry-run: a plan needs neither data nor access to models.
+    try:
+        tuneatlas.preflight(experiment, Path(), "data")
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
@@ -42,8 +55,8 @@ def template(kind, step):
 
 
 def own(paths):
-    """The user's own files, if any. A dry-run may plan without those that are missing."""
-    return [path for path in paths if path and (Path(path).exists() or not workflow.dryrun)]
+    """The user's own files that are there; a run does not start if one is missing."""
+    return [path for path in paths if path and Path(path).exists()]
 
 
 def corpus(model, path):

@@ -62,7 +62,9 @@ rule report:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         labels=expand(rules.label_knowledge.output.labels, domain=TUNED, allow_missing=True),
         explanations=expand(
-            rules.explain_predictions.output.explanations, domain=TUNED, allow_missing=True
+            rules.explain_predictions.output.explanations,
+            domain=TUNED,
+            allow_missing=True,
         ),
     output:
         page="results/report/{model}.html",

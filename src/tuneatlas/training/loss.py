@@ -5,18 +5,17 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from tuneatlas.heads import token_logits
+
 
 def supervise(model: PreTrainedModel) -> None:
     """Give a causal ``model`` a forward pass that returns the loss and nothing else.
 
-    Logits are made only where there is a label: most positions of a conversation have none,
-    and the output matrix is the largest product of a small model. Labels are already shifted.
+    Logits are made only where there is a label. Labels are already shifted.
     The summed cross-entropy is divided by ``num_items_in_batch``, the labels of the whole
     step over all devices, so that the result does not depend on how rows fall into batches.
     """
     decoder = model.base_model
-    head = model.get_output_embeddings()
-    softcap = getattr(model.config, "final_logit_softcapping", None)
 
     def forward(
         input_ids: torch.Tensor,
@@ -31,9 +30,7 @@ def supervise(model: PreTrainedModel) -> None:
             input_ids=input_ids, position_ids=position_ids, use_cache=False
         ).last_hidden_state
         at = labels != -100
-        logits = head(hidden[at]).float()
-        if softcap is not None:
-            logits = torch.tanh(logits / softcap) * softcap
+        logits = token_logits(model, hidden[at])
         total = torch.nn.functional.cross_entropy(logits, labels[at], reduction="sum")
         count = at.sum() if num_items_in_batch is None else num_items_in_batch
         return {"loss": total / count}

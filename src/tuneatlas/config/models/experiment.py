@@ -17,6 +17,13 @@ from tuneatlas.config.models.knowledge import (
     Report,
 )
 from tuneatlas.config.models.language_models import ModelConfig
+from tuneatlas.config.models.stages import (
+    EvaluateStages,
+    FinetuneStages,
+    PrepareRestoration,
+    RestoreStages,
+    StageForgetting,
+)
 from tuneatlas.config.source import Node
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
@@ -51,6 +58,11 @@ class Experiment(Section):
     finetune: Finetune = section(Finetune)
     evaluate_knowledge: EvaluateKnowledge = section(EvaluateKnowledge)
     compare_groups: CompareGroups = section(CompareGroups)
+    finetune_stages: FinetuneStages = section(FinetuneStages)
+    prepare_restoration: PrepareRestoration = section(PrepareRestoration)
+    restore_stages: RestoreStages = section(RestoreStages)
+    evaluate_stages: EvaluateStages = section(EvaluateStages)
+    stage_forgetting: StageForgetting = section(StageForgetting)
     report: Report = section(Report)
 
     # Where each key was written; None for an experiment built in code.
@@ -60,6 +72,13 @@ class Experiment(Section):
     def tuned_domains(self) -> list[str]:
         """Names of the domains that models are tuned on, sorted."""
         return sorted(name for name, domain in self.domains.items() if domain.tune)
+
+    @property
+    def staged_domains(self) -> list[str]:
+        """Names of the domains whose tuning is followed in stages, sorted."""
+        if not self.stage_forgetting.groups:
+            return []
+        return sorted(self.stage_forgetting.domains or self.tuned_domains)
 
     @property
     def groups(self) -> list[str]:

@@ -1,0 +1,228 @@
+"""What the forgetting study restores with, measures on and asks, and how far these overlap.
+
+Restoration is to bring back what a model learnt in pre-training, not to teach it: documents
+that overlap with a question asked are found, left out, and counted.
+"""
+
+import gzip
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tuneatlas.errors import UserError
+from tuneatlas.tables import Row
+
+WORD = re.compile(r"\w+")
+Gram = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """Rows of tables QUESTIONS and DOCUMENTS, and figures on how the two overlap."""
+
+    questions: list[Row]
+    documents: list[Row]
+    overlap: Row
+
+
+def prepare_restoration(
+    questions: Mapping[str, Sequence[Row]],
+    mentions: Mapping[str, int],
+    documents: Iterable[Row],
+    options: Mapping[str, Any],
+    seed: int,
+) -> Restoration:
+    """Choose the questions, find the documents that overlap with them, and leave those out.
+
+    Args:
+        questions: rows of table QUESTIONS of each domain.
+        mentions: how often the corpus states the fact of a question; empty if not known.
+        documents: rows of table DOCUMENTS; those of split pretrain are passed over.
+        options: the config section ``prepare_restoration``.
+        seed: draws the questions.
+    """
+    stated = mentions if options["stated_only"] else {}
+    asked = [
+        row
+        for domain, rows in sorted(questions.items())
+        for row in pick_questions(rows, stated, options["questions"], f"{seed}/{domain}")
+    ]
+    ids = {row["id"] for row in asked}
+    index = GramIndex(asked, options["ngram"], options["overlap_share"])
+    kept: list[Row] = []
+    dropped: Counter[str] = Counter()
+    before: set[str] = set()
+    after: set[str] = set()
+    for document in documents:
+        if document["split"] == "pretrain":
+            continue
+        if document["split"] == "restore":
+            found = index.overlapping(document["text"])
+            before |= found
+            stating = ids.intersection(document["questions"])
+            if options["drop_overlapping"] and (found or stating):
+                dropped["overlapping" if found else "stating"] += 1
+                continue
+            after |= found
+        kept.append(document)
+    restore = sum(d["split"] == "restore" for d in kept)
+    overlap = {
+        "questions": len(asked),
+        "ngram_words": options["ngram"],
+        "share_of_ngrams": options["overlap_share"],
+        "restore_documents_read": restore + sum(dropped.values()),
+        "restore_documents_dropped_overlapping": dropped["overlapping"],
+        "restore_documents_dropped_stating": dropped["stating"],
+        "restore_documents": restore,
+        "overlapping_questions_before": len(before),
+        "overlapping_questions": len(after),
+        "overlapping_share": len(after) / len(asked),
+        "limit": options["overlap_limit"],
+    }
+    if overlap["overlapping_share"] > options["overlap_limit"]:
+        raise UserError(
+            f"the restoration corpus overlaps {len(after)} of the {len(asked)} questions asked "
+            f"(such as {min(after)}): {overlap['overlapping_share']:.1%} is over "
+            f"prepare_restoration.overlap_limit {options['overlap_limit']:.1%}; set "
+            "drop_overlapping: true, or restore on other text"
+        )
+    return Restoration(asked, kept, overlap)
+
+
+def pick_questions(
+    rows: Sequence[Row], stated: Mapping[str, int], number: int, seed: str
+) -> list[Row]:
+    """Up to ``number`` test questions, home and related alike, in the order of ``rows``.
+
+    Where ``stated`` says how often the corpus states each fact, only stated ones are taken.
+    """
+    test = [r for r in rows if r["split"] == "test" and stated.get(r["id"], 1)]
+    parts = [[r["id"] for r in test if r["role"] == role] for role in ("home", "related")]
+    parts.sort(key=len)
+    chosen: set[str] = set()
+    for left, part in zip((2, 1), parts, strict=True):
+        room = -(-(number - len(chosen)) // left) if left == 2 else number - len(chosen)
+        chosen |= set(random.Random(seed).sample(part, min(len(part), room)))
+    return [row for row in test if row["id"] in chosen]
+
+
+class GramIndex:
+    """Finds the questions whose words a text repeats."""
+
+    def __init__(self, questions: Iterable[Row], size: int, share: float) -> None:
+        self.sizes: set[int] = set()
+        self.share = share
+        self.users: dict[Gram, list[str]] = defaultdict(list)
+        self.totals: dict[str, int] = {}
+        for row in questions:
+            words = words_of(f"{row['question']} {row['choices'][row['answer']]}")
+            # A question shorter than an n-gram is one n-gram of its own length.
+            width = min(size, len(words))
+            grams = set(grams_of(words, width))
+            self.sizes.add(width)
+            self.totals[row["id"]] = len(grams)
+            for gram in grams:
+                self.users[gram].append(row["id"])
+
+    def overlapping(self, text: str) -> set[str]:
+        """Ids of questions of whose n-grams ``text`` has at least the share asked for."""
+        words = words_of(text)
+        grams = {gram for size in self.sizes for gram in grams_of(words, size)}
+        hits = Counter(name for gram in grams & self.users.keys() for name in self.users[gram])
+        return {name for name, count in hits.items() if count >= self.share * self.totals[name]}
+
+
+def words_of(text: str) -> list[str]:
+    """Words in lower case, without the word that stands between a question and its answer."""
+    return [word for word in WORD.findall(text.casefold()) if word != "answer"]
+
+
+def grams_of(words: Sequence[str], size: int) -> Iterator[Gram]:
+    """All runs of ``size`` words."""
+    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
+
+
+def read_corpus(path: Path, licence: str, heldout_share: float, seed: int) -> Iterator[Row]:
+    """Rows of table DOCUMENTS of the user's own text: dealt to splits restore and heldout."""
+    rng = random.Random(f"{seed}/heldout")
+    for number, text in enumerate(_texts(path)):
+        split = "heldout" if rng.random() < heldout_share else "restore"
+        yield {
+            "id": f"{split}/{path.name}/{number:07d}",
+            "split": split,
+            "kind": "prose",
+            "text": text,
+            "questions": [],
+            "source": str(path),
+            "licence": licence,
+        }
+
+
+def _texts(path: Path) -> Iterator[str]:
+    try:
+        if path.suffix == ".parquet":
+            for batch in pq.ParquetFile(path).iter_batches(columns=["text"]):
+                yield from filter(None, batch.column("text").to_pylist())
+            return
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                text = _text_of(line)
+                if text is None:
+                    raise UserError(f"{path}, line {number}: no JSON object with a 'text'")
+                if text:
+                    yield text
+    except (OSError, EOFError, UnicodeDecodeError, KeyError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path}: cannot be read as a corpus: {error}") from None
+
+
+def _text_of(line: str) -> str | None:
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return text if isinstance(text, str) else None
+
+
+def spend(lengths: Mapping[str, int], tokens: int, rng: random.Random) -> list[tuple[str, int]]:
+    """Documents in random order, and how many tokens to use of each, ``tokens`` in all.
+
+    ``lengths`` has the tokens of each restoration document by id.
+    """
+    have = sum(lengths.values())
+    if have < tokens:
+        raise UserError(
+            f"restore_stages.tokens: {tokens:,} asked for, but the restoration corpus has "
+            f"{have:,} tokens in {len(lengths):,} documents; lower the budget, or give more text "
+            "(prepare_corpus.restore_share, prepare_restoration.corpus)"
+        )
+    order = sorted(lengths)
+    rng.shuffle(order)
+    chosen = []
+    for name in order:
+        if tokens <= 0:
+            break
+        chosen.append((name, min(lengths[name], tokens)))
+        tokens -= lengths[name]
+    return chosen
+
+
+def limit_bytes(documents: Iterable[Row], most: int, seed: Set[int] | int) -> list[Row]:
+    """Documents of split heldout in random order, up to ``most`` bytes of text."""
+    rows = [d for d in documents if d["split"] == "heldout"]
+    random.Random(f"heldout/{seed}").shuffle(rows)
+    chosen, size = [], 0
+    for row in rows:
+        size += len(row["text"].encode())
+        if chosen and size > most:
+            break
+        chosen.append(row)
+    return chosen

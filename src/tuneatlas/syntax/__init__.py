@@ -1,0 +1,1 @@
+"""Syntax: constituency trees, tasks on them, and syntactically controlled paraphrasing."""

@@ -1,0 +1,89 @@
+"""What every rule, script, config and environment of the project keeps to."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
+BIN = Path(sys.executable).parent
+CONFIGS = [
+    path.relative_to(ROOT)
+    for path in sorted((ROOT / "config").rglob("*.yaml"))
+    if "templates" not in path.parts
+    and path.stem != "defaults"
+    and not path.stem.endswith("-base")
+]
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Name and text of each rule."""
+    text = "\n\n".join(path.read_text(encoding="utf-8") for path in RULES)
+    parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)[1:]
+    return list(zip(parts[::2], parts[1::2], strict=True))
+
+
+@pytest.mark.parametrize(("name", "text"), blocks(), ids=[name for name, _ in blocks()])
+def test_one_name_per_step(name: str, text: str):
+    """Rule, script, log, benchmark and results bear the step's name; a sentence says why."""
+    assert text.lstrip().startswith('"""'), "the rule has no docstring"
+    assert f'"../scripts/{name}.py"' in text
+    assert f'code=code("{name}")' in text
+    for kind in ("logs", "benchmarks"):
+        assert f'"{kind}/{name}' in text
+    order = [w for w in re.findall(r"^    (\w+):", text, re.MULTILINE) if w != "threads"]
+    wanted = ["input", "output", "log", "benchmark", "resources", "params", "script"]
+    assert order == [w for w in wanted if w in order]
+
+
+def test_every_script_has_its_rule_and_is_glue():
+    names = {name for name, _ in blocks()}
+    assert {path.stem for path in SCRIPTS} == names
+    for path in SCRIPTS:
+        lines = [x for x in path.read_text(encoding="utf-8").splitlines() if x.strip()]
+        code = [x for x in lines if not x.startswith(("from ", "import "))]
+        assert len(code) <= 30, f"{path.name}: {len(code)} lines; move logic to the package"
+
+
+def test_the_package_knows_no_workflow_engine():
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(n.split(".")[0] == "snakemake" for n in names), path
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_every_shipped_config_plans(config: Path):
+    """Without network, data or a processor of another kind."""
+    command = [BIN / "snakemake", "--configfile", config, "--dry-run", "--quiet", "all"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_lint_finds_nothing():
+    done = subprocess.run(
+        [BIN / "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def pins(text: str) -> dict[str, str]:
+    found = re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)$", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_environments_agree_on_every_version():
+    lock = pins((ROOT / "envs" / "lock.txt").read_text(encoding="utf-8"))
+    asked = (ROOT / "envs" / "requirements.in").read_text(encoding="utf-8")
+    for name, version in pins(asked).items():
+        assert lock[name] == version, f"{name}: requirements.in and lock.txt differ; make lock"
+    conda = yaml.safe_load((ROOT / "envs" / "conda.yaml").read_text(encoding="utf-8"))
+    assert conda["dependencies"][-1] == {"pip": ["-r lock.txt"]}
+    assert "envs/lock.txt" in (ROOT / "envs" / "container.def").read_text(encoding="utf-8")
