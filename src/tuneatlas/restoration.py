@@ -9,7 +9,7 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,9 @@ def pick_questions(
     parts = [[r["id"] for r in test if r["role"] == role] for role in ("home", "related")]
     parts.sort(key=len)
     chosen: set[str] = set()
-    for left, part in zip((2, 1), parts, strict=True):
-        room = -(-(number - len(chosen)) // left) if left == 2 else number - len(chosen)
+    for part, left in zip(parts, (2, 1), strict=True):
+        # Half of the room, or all that the shorter part left.
+        room = -(-(number - len(chosen)) // left)
         chosen |= set(random.Random(seed).sample(part, min(len(part), room)))
     return [row for row in test if row["id"] in chosen]
 
@@ -215,7 +216,7 @@ def spend(lengths: Mapping[str, int], tokens: int, rng: random.Random) -> list[t
     return chosen
 
 
-def limit_bytes(documents: Iterable[Row], most: int, seed: Set[int] | int) -> list[Row]:
+def limit_bytes(documents: Iterable[Row], most: int, seed: int) -> list[Row]:
     """Documents of split heldout in random order, up to ``most`` bytes of text."""
     rows = [d for d in documents if d["split"] == "heldout"]
     random.Random(f"heldout/{seed}").shuffle(rows)

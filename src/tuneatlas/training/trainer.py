@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,8 +81,11 @@ def train(
     checkpoints: Path,
     pad: int,
     seed: int,
+    after_step: Callable[[int], None] | None = None,
 ) -> list[dict[str, float]]:
     """Train ``model`` in place over the planned ``steps``; return the logged losses.
+
+    ``after_step`` is called with the number of steps done, before any checkpoint of that step.
 
     Goes on from the newest whole checkpoint in ``checkpoints``, if there is one, and removes
     them all at the end. On SIGTERM or SIGUSR1 it saves a checkpoint at the end of the
@@ -118,7 +121,7 @@ def train(
         dataloader_pin_memory=torch.cuda.is_available(),
         log_level="error",
     )
-    watch = Watch(recipe.checkpoint_minutes * 60, len(steps))
+    watch = Watch(recipe.checkpoint_minutes * 60, len(steps), after_step)
     trainer = PackedTrainer(
         PlannedBatches(tokens, steps, per_step * ranks, pad),
         model=model,
@@ -202,8 +205,10 @@ class PackedTrainer(Trainer):
 class Watch(TrainerCallback):
     """Saves on a clock and on signals, and logs progress."""
 
-    def __init__(self, interval_s: float, steps: int) -> None:
-        self.interval_s, self.steps = interval_s, steps
+    def __init__(
+        self, interval_s: float, steps: int, after_step: Callable[[int], None] | None = None
+    ) -> None:
+        self.interval_s, self.steps, self.after_step = interval_s, steps, after_step
         self.saved = self.told = self.began = time.monotonic()
         self.first: int | None = None
         self.signalled = False
@@ -216,6 +221,8 @@ class Watch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> TrainerControl:
         """Ask for a checkpoint when the interval has passed or a signal came."""
+        if self.after_step is not None and state.is_world_process_zero:
+            self.after_step(state.global_step)
         now = time.monotonic()
         done = state.global_step >= self.steps
         if self.first is None:
