@@ -5,7 +5,11 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/probe.smk"
 include: "workflow/rules/finetune.smk"
+include: "workflow/rules/restore.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/parse.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/paraphrase.smk"
 
 
 rule all:

@@ -50,7 +50,7 @@ class Comparison:
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
-        metrics: dict[str, Any] = _plain(asdict(self))
+        metrics: dict[str, Any] = plain(asdict(self))
         return metrics | {"design": self.design}
 
 
@@ -276,7 +276,11 @@ def _knowledge(
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """Write metrics.json and a CSV of each table (accuracy.csv, claims.csv, …)."""
-    metrics = comparison.metrics()
+    write_metrics(comparison.metrics(), folder)
+
+
+def write_metrics(metrics: Mapping[str, Any], folder: Path) -> None:
+    """Write metrics.json, and each of its tables as CSV."""
     text = json.dumps(metrics, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     write_text(folder / "metrics.json", text + "\n")
     for name, rows in metrics.items():
@@ -294,11 +298,12 @@ def table_csv(rows: Sequence[Row]) -> str:
     return stream.getvalue()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Values that JSON can hold: floats rounded, None for those that are not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float | np.floating):
         # Adding 0.0 turns -0.0 into 0.0.
         return round(float(value), DECIMALS) + 0.0 if math.isfinite(value) else None

@@ -25,23 +25,23 @@ def build_corpus(
     questions: Mapping[str, Sequence[Row]],
     prose: Path | None,
     *,
-    mentioned: float = 0.6,
-    fewest: int = 8,
-    most: int = 40,
-    restore: float = 0.2,
-    heldout: float = 0.05,
-    quiz: float = 0.6,
-    explained: float = 0.1,
+    mentioned_share: float = 0.6,
+    mentions_min: int = 16,
+    mentions_max: int = 48,
+    restore_share: float = 0.2,
+    heldout_share: float = 0.05,
+    quiz_share: float = 0.6,
+    explained_share: float = 0.04,
     per_document: int = 8,
-    prose_share: float = 0.15,
+    prose_share: float = 0.1,
     seed: int = 0,
 ) -> tuple[list[Row], list[Row]]:
     """Rows of tables DOCUMENTS and MENTIONS for the questions of each domain.
 
-    A seeded share ``mentioned`` of the facts (and all of dev) is stated ``fewest`` to ``most``
+    A seeded share ``mentioned_share`` of the facts (and all of dev) is stated ``mentions_min`` to ``mentions_max``
     times, log-uniformly, in split pretrain; the others never. The
-    splits restore and heldout state the same facts, ``restore`` and ``heldout`` times as
-    often. Of the statements, ``quiz`` stand in quiz pages, ``explained`` of these with an
+    splits restore and heldout state the same facts, ``restore_share`` and ``heldout_share`` times as
+    often. Of the statements, ``quiz_share`` stand in quiz pages, ``explained_share`` of these with an
     explanation. ``prose`` is the folder of a fetched package with text; ``prose_share`` of
     the words of each split are prose.
     """
@@ -50,13 +50,15 @@ def build_corpus(
     for domain, rows in questions.items():
         rng = random.Random(f"mentions/{seed}/{domain}")
         stated = {r["id"] for r in rows if r["split"] == "dev"}
-        stated |= {r["id"] for r in rows if is_mentioned(r["id"], mentioned, seed)}
-        counts = draw_mentions(rows, stated, fewest, most, rng)
+        stated |= {r["id"] for r in rows if is_mentioned(r["id"], mentioned_share, seed)}
+        counts = draw_mentions(rows, stated, mentions_min, mentions_max, rng)
         mentions += [{"id": row["id"], "mentions": counts[row["id"]]} for row in rows]
-        for split, rate in zip(SPLITS, (1.0, restore, heldout), strict=True):
+        for split, rate in zip(SPLITS, (1.0, restore_share, heldout_share), strict=True):
             own = random.Random(f"documents/{seed}/{domain}/{split}")
             times = {key: _scaled(count, rate, own) for key, count in counts.items()}
-            pages = _documents(_spread(rows, times, own), quiz, explained, per_document, own)
+            pages = _documents(
+                _spread(rows, times, own), quiz_share, explained_share, per_document, own
+            )
             documents += _number(pages, domain, split)
     if prose is not None and prose_share > 0:
         documents += _prose_documents(prose, documents, prose_share, seed)

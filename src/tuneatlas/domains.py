@@ -19,7 +19,12 @@ PARTS = (
 
 
 def prepare_questions(
-    domain: str, sources: Sequence[Path], options: Mapping[str, Any], seed: int
+    domain: str,
+    sources: Sequence[Path],
+    options: Mapping[str, Any],
+    *,
+    mentioned_share: float,
+    seed: int,
 ) -> list[Row]:
     """Rows of the questions table for one domain.
 
@@ -27,12 +32,13 @@ def prepare_questions(
         domain: its key in the config.
         sources: folders of fetched packages, or the one question file.
         options: its entry in the config.
+        mentioned_share: share of built-in facts that the corpus will state.
         seed: the experiment's seed.
     """
     limits = options["limits"]
     if options["source"] == "facts":
         folders = {path.name: path for path in sources}
-        return build_questions(domain, folders, **limits, seed=seed)
+        return build_questions(domain, folders, **limits, mentioned_share=mentioned_share, seed=seed)
     rows = [
         {**row, "domain": domain, "licence": options["licence"]}
         for row in read_question_file(sources[0])

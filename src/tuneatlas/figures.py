@@ -21,6 +21,9 @@ from tuneatlas.files import atomic, write_text
 from tuneatlas.tables import Row
 
 Metrics = Mapping[str, Any]
+Drawing = Callable[[list[Row]], Figure]
+# Which rows a figure shows, and how.
+Drawable = tuple[Callable[[Metrics], list[Row]], Drawing]
 
 INK, MUTED, RULE = "#1b2430", "#5b6675", "#d5dae1"
 BLUE, ORANGE, GREEN, PURPLE, SKY, GOLD = (
@@ -83,10 +86,15 @@ STYLE: dict[str, Any] = {
 }
 
 
-def draw_figures(metrics: Metrics, folder: Path) -> list[str]:
-    """Write every figure that ``metrics`` has numbers for into ``folder``; return their names."""
+def draw_figures(
+    metrics: Metrics, folder: Path, figures: Mapping[str, Drawable] | None = None
+) -> list[str]:
+    """Write every figure that ``metrics`` has numbers for into ``folder``; return their names.
+
+    ``figures`` are those of the knowledge study if not given.
+    """
     drawn = []
-    for name, (rows_of, draw) in FIGURES.items():
+    for name, (rows_of, draw) in (FIGURES if figures is None else figures).items():
         rows = rows_of(metrics)
         if not rows:
             continue
@@ -136,7 +144,7 @@ def _knowledge_rows(metrics: Metrics) -> list[Row]:
 def _accuracy_by_group(rows: list[Row]) -> Figure:
     """A row of panels per tuned domain, a column per scope; seeds as small open marks."""
     domains, scopes = _values(rows, "domain"), _values(rows, "scope")
-    figure, axes = _panels(len(domains), len(scopes), 2.45, 1.35)
+    figure, axes = panels(len(domains), len(scopes), 2.45, 1.35)
     groups = [group for group in reversed(GROUP_STYLE) if group in _values(rows, "group")]
     for domain, line in zip(domains, axes, strict=True):
         for scope, panel in zip(scopes, line, strict=True):
@@ -196,7 +204,7 @@ def _interval(panel: Axes, row: Row, height: float, colour: str, marker: str) ->
 def _mixture_curve(rows: list[Row]) -> Figure:
     """Accuracy against the share of SELF-ALIGNING data, a panel per scope, a line per domain."""
     domains, scopes = _values(rows, "domain"), _values(rows, "scope")
-    figure, axes = _panels(1, len(scopes), 2.45, 2.35, sharey=True)
+    figure, axes = panels(1, len(scopes), 2.45, 2.35, sharey=True)
     for scope, panel in zip(scopes, axes[0], strict=True):
         for domain, (colour, marker, dash) in zip(domains, _styles(domains), strict=True):
             cell = sorted(
@@ -232,7 +240,7 @@ def _mixture_curve(rows: list[Row]) -> Figure:
 def _consistency(rows: list[Row]) -> Figure:
     """Accuracy against consistency, a mark per run; the larger the mark, the more own data."""
     domains, scopes = _values(rows, "domain"), _values(rows, "scope")
-    figure, axes = _panels(1, len(scopes), 2.45, 2.35, sharey=True, sharex=True)
+    figure, axes = panels(1, len(scopes), 2.45, 2.35, sharey=True, sharex=True)
     for scope, panel in zip(scopes, axes[0], strict=True):
         for domain, (colour, marker, _) in zip(domains, _styles(domains), strict=True):
             cell = [r for r in rows if (r["domain"], r["scope"]) == (domain, scope)]
@@ -271,7 +279,7 @@ def _base_knowledge(rows: list[Row]) -> Figure:
     }
     facts = [kind for kind in kinds if kind in _values(rows, "facts")]
     shown = [kind for kind in facts if kind != "all"] or ["all"]
-    figure, axes = _panels(1, 1, 7.35, 0.4 + 0.34 * len(domains))
+    figure, axes = panels(1, 1, 7.35, 0.4 + 0.34 * len(domains))
     panel = axes[0][0]
     for row in rows:
         if row["facts"] in shown:
@@ -297,7 +305,7 @@ def _base_knowledge(rows: list[Row]) -> Figure:
     return figure
 
 
-def _panels(
+def panels(
     rows: int,
     columns: int,
     width: float,
@@ -326,7 +334,7 @@ def _values(rows: Sequence[Row], name: str) -> list[str]:
     return list(dict.fromkeys(str(row[name]) for row in rows))
 
 
-FIGURES: dict[str, tuple[Callable[[Metrics], list[Row]], Callable[[list[Row]], Figure]]] = {
+FIGURES: dict[str, Drawable] = {
     "base_knowledge": (_knowledge_rows, _base_knowledge),
     "accuracy_by_group": (_group_rows, _accuracy_by_group),
     "mixture_curve": (_mixture_rows, _mixture_curve),

@@ -32,13 +32,13 @@ def build_questions(
     test: int = 150,
     related_dev: int = 10,
     related_test: int = 170,
-    mentioned: float = 0.6,
+    mentioned_share: float = 0.6,
     seed: int = 0,
 ) -> list[Row]:
     """Rows of table QUESTIONS for one domain, its relations evenly represented in each split.
 
     ``folders`` maps package names to what ``fetch_source`` put there. The rows depend on the
-    domain, the limits and the seed alone: other domains change nothing in them. ``mentioned``
+    domain, the limits and the seed alone: other domains change nothing in them. ``mentioned_share``
     and ``seed`` must be those of the corpus: wrong options of a fact that the corpus states
     are answers of other facts that it states, and those of a fact that it leaves out are
     answers of facts that it leaves out. So being a familiar answer never tells right from
@@ -53,14 +53,14 @@ def build_questions(
     rows: list[Row] = []
     for role, splits in wanted.items():
         relations = [r for r in DOMAINS[domain].relations if r.role == role]
-        pool = _interleave([_ask(domain, r, folders, mentioned, seed) for r in relations])
+        pool = _interleave([_ask(domain, r, folders, mentioned_share, seed) for r in relations])
         if len(pool) < sum(splits.values()):
             raise UserError(
                 f"domain '{domain}' has {len(pool)} {role} questions, but "
                 f"{sum(splits.values())} are asked for ({splits}): lower the limits"
             )
         for split, count in splits.items():
-            fit = [r for r in pool if split != "dev" or is_mentioned(r["id"], mentioned, seed)]
+            fit = [r for r in pool if split != "dev" or is_mentioned(r["id"], mentioned_share, seed)]
             taken = {row["id"] for row in fit[:count]}
             rows += [{**row, "split": split} for row in fit[:count]]
             pool = [row for row in pool if row["id"] not in taken]

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tokenizers import Tokenizer
 
 from tuneatlas.errors import UserError
 from tuneatlas.tables import Row
@@ -151,11 +152,14 @@ def grams_of(words: Sequence[str], size: int) -> Iterator[Gram]:
     return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
 
 
-def read_corpus(path: Path, licence: str, heldout_share: float, seed: int) -> Iterator[Row]:
-    """Rows of table DOCUMENTS of the user's own text: dealt to splits restore and heldout."""
+def read_corpus(path: Path, options: Mapping[str, Any], seed: int) -> Iterator[Row]:
+    """Rows of table DOCUMENTS of the user's own text: dealt to splits restore and heldout.
+
+    ``options`` is the config section ``prepare_restoration``.
+    """
     rng = random.Random(f"{seed}/heldout")
     for number, text in enumerate(_texts(path)):
-        split = "heldout" if rng.random() < heldout_share else "restore"
+        split = "heldout" if rng.random() < options["heldout_share"] else "restore"
         yield {
             "id": f"{split}/{path.name}/{number:07d}",
             "split": split,
@@ -163,7 +167,7 @@ def read_corpus(path: Path, licence: str, heldout_share: float, seed: int) -> It
             "text": text,
             "questions": [],
             "source": str(path),
-            "licence": licence,
+            "licence": options["licence"],
         }
 
 
@@ -216,11 +220,27 @@ def spend(lengths: Mapping[str, int], tokens: int, rng: random.Random) -> list[t
     return chosen
 
 
+def check_budget(documents: Iterable[Row], tokenizer: Path, tokens: int) -> None:
+    """Raise UserError if the documents to restore with have fewer than ``tokens`` tokens.
+
+    Counted with the ``tokenizer.json`` of the base model; where it has none, the restoration
+    itself finds out.
+    """
+    if tokenizer.is_file():
+        coder = Tokenizer.from_file(str(tokenizer))
+        texts = {d["id"]: d["text"] for d in documents if d["split"] == "restore"}
+        coded = coder.encode_batch(list(texts.values()), add_special_tokens=False)
+        # One more for the end of each document.
+        lengths = {name: len(c.ids) + 1 for name, c in zip(texts, coded, strict=True)}
+        spend(lengths, tokens, random.Random(0))
+
+
 def limit_bytes(documents: Iterable[Row], most: int, seed: int) -> list[Row]:
     """Documents of split heldout in random order, up to ``most`` bytes of text."""
     rows = [d for d in documents if d["split"] == "heldout"]
     random.Random(f"heldout/{seed}").shuffle(rows)
-    chosen, size = [], 0
+    chosen: list[Row] = []
+    size = 0
     for row in rows:
         size += len(row["text"].encode())
         if chosen and size > most:

@@ -206,3 +206,45 @@ CONVERSATIONS = Table(
         Column("messages", pa.list_(MESSAGE), "the conversation, user first"),
     ),
 )
+
+SETTINGS = ("base", "stages", "finetune")
+# What identifies a model of the forgetting study.
+STAGE = (
+    Column("setting", TEXT, "base: not tuned; stages, finetune: by that step", "", SETTINGS),
+    Column("step", pa.int32(), "fine-tuning steps done", "steps"),
+    Column("restored", pa.int8(), "share of the restoration budget trained on; 0: none", "%"),
+)
+
+STAGE_ANSWERS = Table(
+    "stage_answers",
+    (
+        *STAGE,
+        Column("id", TEXT, "question id"),
+        Column("domain", TEXT, "domain of knowledge"),
+        Column("role", TEXT, "home or related", "", ROLES),
+        Column("answer", pa.int8(), "index of the right option", "index from 0"),
+        Column("scores", pa.list_(pa.float64()), "score of each option", "nat"),
+        Column("pred", pa.int8(), "index of the most probable option", "index from 0"),
+        Column("correct", pa.bool_(), "pred equals answer"),
+        Column("gold_prob", pa.float64(), "probability of the right option", "1"),
+    ),
+    key=("setting", "step", "restored", "id"),
+)
+
+STAGE_TEXTS = Table(
+    "stage_texts",
+    (
+        *STAGE,
+        Column("id", TEXT, "document or question id"),
+        Column(
+            "kind",
+            TEXT,
+            "what the document is; instruction: the assistant's reply in a conversation",
+            "",
+            ("facts", "quiz", "prose", "instruction"),
+        ),
+        Column("nats", pa.float64(), "summed negative log-likelihood of the scored text", "nat"),
+        Column("bytes", pa.int32(), "length of the scored text in UTF-8", "bytes"),
+    ),
+    key=("setting", "step", "restored", "kind", "id"),
+)

@@ -64,3 +64,17 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
     """Whether a model is pre-trained here, on the workflow's own corpus."""
     return bool(config["models"][model]["source"] == "scratch")
+
+
+def document_bos(config: Mapping[str, Any], model: str) -> bool:
+    """Whether a document begins with the begin-of-text token: as in the model's pre-training."""
+    return bool(config["models"][model]["bos"]) and not needs_corpus(config, model)
+
+
+def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """How the stages of a model are measured: scored as it was when it was probed."""
+    return {
+        **config["evaluate_stages"],
+        "scoring": config["probe_knowledge"]["scoring"],
+        "document_bos": document_bos(config, model),
+    }

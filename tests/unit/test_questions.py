@@ -81,7 +81,7 @@ def test_limits_do_not_change_the_questions_themselves(folders: Mapping[str, Pat
 
 
 def test_wrong_options_are_as_familiar_as_the_right_one(folders: Mapping[str, Path]) -> None:
-    rows = build_questions("toy", folders, **LIMITS, mentioned=0.5)
+    rows = build_questions("toy", folders, **LIMITS, mentioned_share=0.5)
     by_answer = {str(100 + i): f"toy/size/item-{i:03d}" for i in range(40)}
     for row in rows:
         if row["relation"] == "size":

@@ -63,7 +63,7 @@ def test_a_folder_is_taken_whole_and_programs_stay_programs(tmp_path: Path) -> N
 def test_another_hash_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, {"a.txt": "one"})
     spec = make_spec(wheel, "a.txt").model_copy(update={"sha256": "0" * 64})
-    with pytest.raises(UserError, match="sha256 is .* expected 0000"):
+    with pytest.raises(UserError, match=r"sha256 is .* expected 0000"):
         fetch_source(spec, tmp_path / "out", mirror=tmp_path)
     assert not (tmp_path / "out").exists()
 

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from conftest import TINY
 from tuneatlas.models import new_llama
 from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
 from tuneatlas.training.tokens import Example, write_tokens
-from tuneatlas.training.trainer import GO_ON, Recipe, newest_checkpoint, train
+from tuneatlas.training.processes import read_plan, train, write_plan
+from tuneatlas.training.trainer import GO_ON, Recipe, newest_checkpoint
 
 RECIPE = Recipe(
     epochs=3,
@@ -34,6 +36,7 @@ RECIPE = Recipe(
     checkpoint_steps=None,
     keep_checkpoints=2,
     deepspeed=None,
+    processes=1,
 )
 
 
@@ -156,6 +159,25 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path):
     final = start(folder)
     assert final.communicate(timeout=300)[0].split()[-1] == expected
     assert os.listdir(folder / "states") != []
+
+
+def test_two_processes_train_as_one(tmp_path, tokenizer):
+    """Losses within 1e-4 relative on every step, although rows are dealt out differently."""
+    one, tokens, steps = setting(tmp_path, tokenizer)
+    alone = train(one, tokens, steps, RECIPE, checkpoints=tmp_path / "a", pad=2, seed=1)
+    two, tokens, steps = setting(tmp_path, tokenizer)
+    recipe = replace(RECIPE, processes=2, rows_per_device=1)
+    shared = train(two, tokens, steps, recipe, checkpoints=tmp_path / "b", pad=2, seed=1)
+    assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    assert not (tmp_path / "b-shared").exists()
+
+
+def test_plans_read_back(tmp_path, tokenizer):
+    _, _, steps = setting(tmp_path, tokenizer)
+    write_plan(tmp_path / "plan.npy", steps)
+    assert read_plan(tmp_path / "plan.npy") == steps
 
 
 def test_a_torn_checkpoint_is_never_taken(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from compare_results import contents, differences
 from conftest import ROOT
+from peer_scores import compare
 
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 PARTS = ("Snakefile", "workflow", "config", "profiles", "src", "envs")
@@ -67,6 +68,18 @@ def test_a_run_in_another_folder_gives_the_same_bytes(finished: Path, tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert differences(finished / "results", other / "results") == []
     assert len(contents(other / "results")) > 50
+
+
+def test_scores_equal_lm_evaluation_harness(finished: Path):
+    """Of every option of every question that the base model was probed on."""
+    results = finished / "results"
+    lines = compare(
+        results / "prepare_base/mini",
+        results / "probe_knowledge/mini",
+        results / "prepare_questions",
+        ROOT / "config/templates/questions/cloze.yaml",
+    )
+    assert len(lines) == 2
 
 
 def test_nothing_but_outputs_and_records_is_left(finished: Path):

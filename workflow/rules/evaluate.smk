@@ -58,6 +58,7 @@ rule report:
     """One page per base model: what was run, what came out, and how sure that is."""
     input:
         comparison=rules.compare_groups.output.folder,
+        stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
         model=rules.prepare_base.output.model,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         labels=expand(rules.label_knowledge.output.labels, domain=TUNED, allow_missing=True),

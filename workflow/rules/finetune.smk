@@ -33,6 +33,7 @@ rule finetune:
         "logs/finetune/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/finetune/{model}/{domain}/{group}/{seed}.tsv"
+    threads: config["finetune"]["processes"]
     resources:
         mem_mb=8000,
         runtime=240,

@@ -37,6 +37,8 @@ rule prepare_questions:
     params:
         code=code("prepare_questions"),
         options=lambda w: config["domains"][w.domain],
+        # Wrong options are answers of facts on the same side of what the corpus states.
+        mentioned_share=config["prepare_corpus"]["mentioned_share"],
         seed=config["seed"],
     script:
         "../scripts/prepare_questions.py"
@@ -76,7 +78,7 @@ rule prepare_base:
         "logs/prepare_base/{model}.log",
     benchmark:
         "benchmarks/prepare_base/{model}.tsv"
-    threads: 2
+    threads: lambda w: config["models"][w.model].get("training", {}).get("processes", 1)
     resources:
         mem_mb=8000,
         runtime=240,

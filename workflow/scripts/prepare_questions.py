@@ -7,6 +7,7 @@ with step(snakemake) as this:
         this.wildcards["domain"],
         this.paths("packages") + this.paths("file"),
         this.options,
-        this.base_seed,
+        mentioned_share=snakemake.params.mentioned_share,
+        seed=this.base_seed,
     )
     QUESTIONS.write(this.outputs["questions"], rows)

@@ -17,5 +17,10 @@ with step(snakemake) as this:
         command=snakemake.params.command,
     )
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    page = build_report(metrics, folder / "figures", context)
+    forgetting = None
+    for stages in this.paths("stages"):
+        found = json.loads((stages / "metrics.json").read_text(encoding="utf-8"))
+        links = f"../{stages.parent.name}/{stages.name}"
+        forgetting = (found, stages / "figures", links)
+    page = build_report(metrics, folder / "figures", context, forgetting)
     this.outputs["page"].write_text(page, encoding="utf-8")

@@ -8,6 +8,7 @@ from pathlib import Path
 from tuneatlas.config.models.data import FactsDomain, FileLimits, Limits
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
+from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Key
 from tuneatlas.errors import UserError
@@ -60,14 +61,73 @@ def _network(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         for key, rows in (
             ((*at, "training", "row_length"), model.training.row_length),
             (("finetune", "row_length"), experiment.finetune.row_length),
+            *_staged_lengths(experiment),
         ):
             if rows > model.max_length:
                 text = f"{rows} is more than models.{name}.max_length {model.max_length}"
                 yield (key, (*at, "max_length")), text
 
 
+def _staged_lengths(experiment: Experiment) -> list[tuple[Key, int]]:
+    """Lengths that a model must hold if its tuning is followed in stages."""
+    if not experiment.stage_forgetting.groups:
+        return []
+    return [
+        (("finetune_stages", "row_length"), experiment.finetune_stages.row_length),
+        (("restore_stages", "row_length"), experiment.restore_stages.row_length),
+        (("evaluate_stages", "window"), experiment.evaluate_stages.window),
+    ]
+
+
+def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    tuning, study = experiment.finetune_stages, experiment.stage_forgetting
+    for name in study.groups:
+        if name not in experiment.groups:
+            key: Key = ("stage_forgetting", "groups")
+            yield (key,), f"no group {name!r}{nearest(name, experiment.groups)}"
+    for name in study.domains or ():
+        if name not in experiment.tuned_domains:
+            key = ("stage_forgetting", "domains")
+            yield (key,), f"{name!r} is no domain with tune: true"
+    at: Key = ("finetune_stages", "steps")
+    if list(tuning.steps) != sorted(set(tuning.steps)):
+        yield (at,), "steps must rise, each listed once"
+    if list(experiment.restore_stages.curve) != sorted(set(experiment.restore_stages.curve)):
+        yield (("restore_stages", "curve"),), "shares must rise, each listed once"
+    if not study.groups:
+        return
+    for name in experiment.staged_domains:
+        most = experiment.domains[name].limits.train if name in experiment.domains else None
+        if most is None or tuning.batch_unit != "examples":
+            continue
+        # A group has at most all training questions; whether it has fewer shows the probe.
+        last = tuning.epochs * -(-most // tuning.batch)
+        beyond = [str(n) for n in tuning.steps if n > last]
+        if beyond:
+            text = (
+                f"{', '.join(beyond)} are never reached: {tuning.epochs} epochs of at most {most} "
+                f"questions of {name!r} in batches of {tuning.batch} are {last} steps; raise "
+                "epochs or leave these steps out"
+            )
+            yield (at, ("finetune_stages", "epochs"), ("finetune_stages", "batch")), text
+            break
+    for name, model in experiment.models.items():
+        if not isinstance(model, ScratchModel) and experiment.prepare_restoration.corpus is None:
+            text = (
+                f"missing: model {name!r} was not pre-trained here, so name a text distributed "
+                "like its pre-training data to restore it with"
+            )
+            yield (("prepare_restoration", "corpus"), ("models", name)), text
+    if experiment.prepare_restoration.corpus and not experiment.prepare_restoration.licence:
+        yield (("prepare_restoration", "licence"),), "missing; state the licence of corpus"
+
+
 def _batches(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    trainings = {("finetune",): experiment.finetune} | {
+    trainings: dict[Key, TrainingConfig] = {
+        ("finetune",): experiment.finetune,
+        ("finetune_stages",): experiment.finetune_stages,
+        ("restore_stages",): experiment.restore_stages,
+    } | {
         ("models", name, "training"): model.training
         for name, model in experiment.models.items()
         if isinstance(model, ScratchModel)
@@ -126,6 +186,12 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         ("evaluate_knowledge", "chat_template", evaluate.chat_template, ChatTemplate),
         ("finetune", "chat_template", experiment.finetune.chat_template, ChatTemplate),
         (
+            "finetune_stages",
+            "chat_template",
+            experiment.finetune_stages.chat_template,
+            ChatTemplate,
+        ),
+        (
             "explain_predictions",
             "explain_template",
             experiment.explain_predictions.explain_template,
@@ -168,6 +234,7 @@ CHECKS: tuple[Check, ...] = (
     _ratios,
     _network,
     _batches,
+    _stages,
     _domains,
     _corpus,
     _templates,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 REQUIRED: Any = ...
 S1 = "Ren et al. 2024"
 S2 = "Zhang et al. 2024"
+S3 = "Liu et al. 2024"
 
 # Names become folders and wildcards.
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"

@@ -51,7 +51,11 @@ def where(experiment: Experiment, key: Key) -> Place:
 
 
 def _deepspeed(experiment: Experiment, root: Path) -> Found:
-    configs: dict[Key, str | None] = {("finetune", "deepspeed"): experiment.finetune.deepspeed}
+    configs: dict[Key, str | None] = {
+        ("finetune", "deepspeed"): experiment.finetune.deepspeed,
+        ("finetune_stages", "deepspeed"): experiment.finetune_stages.deepspeed,
+        ("restore_stages", "deepspeed"): experiment.restore_stages.deepspeed,
+    }
     for name, model in experiment.models.items():
         if isinstance(model, ScratchModel):
             configs["models", name, "training", "deepspeed"] = model.training.deepspeed
@@ -167,6 +171,13 @@ def _hub_problems(model: HubModel) -> Iterator[tuple[str, str]]:
         yield "id", f"{absent} the hub cannot be reached: {instead}"
 
 
+def _restoration(experiment: Experiment, root: Path) -> Found:
+    corpus = experiment.prepare_restoration.corpus
+    if experiment.stage_forgetting.groups and corpus and not (root / corpus).is_file():
+        key: Key = ("prepare_restoration", "corpus")
+        yield key, f"there is no file {root / corpus}: put the text there, or change the path"
+
+
 def _mirror(experiment: Experiment, root: Path) -> Found:
     mirror = experiment.fetch_source.mirror
     if mirror is not None and not (root / mirror).is_dir():
@@ -202,6 +213,7 @@ def disk_bytes(experiment: Experiment, root: Path) -> int:
     Models of unknown size (not fetched yet) count as nothing.
     """
     runs = len(experiment.tuned_domains) * len(experiment.groups) * len(experiment.seeds)
+    runs += _staged_models(experiment)
     total, checkpoints = TABLES_BYTES, 0
     for model in experiment.models.values():
         parameters = _parameters(model, root)
@@ -210,6 +222,15 @@ def disk_bytes(experiment: Experiment, root: Path) -> int:
         total += parameters * TRAINED_BYTES * (runs + 1)
         checkpoints = max(checkpoints, parameters * CHECKPOINT_BYTES * kept)
     return total + checkpoints
+
+
+def _staged_models(experiment: Experiment) -> int:
+    """Models that the study of forgetting keeps: at each step, and along each restoration."""
+    steps, points = len(experiment.finetune_stages.steps), len(experiment.restore_stages.curve) + 1
+    study = experiment.stage_forgetting
+    followed = len(experiment.staged_domains) * len(study.groups)
+    per_seed = followed * (steps + (steps + 1) * points) + (points if followed else 0)
+    return per_seed * len(experiment.seeds)
 
 
 def _parameters(model: object, root: Path) -> int:
@@ -237,4 +258,12 @@ def _gib(size: int) -> str:
 
 
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
-DATA: tuple[Check, ...] = (_questions, _local_models, _hub_models, _mirror, _outputs, _disk)
+DATA: tuple[Check, ...] = (
+    _questions,
+    _local_models,
+    _hub_models,
+    _restoration,
+    _mirror,
+    _outputs,
+    _disk,
+)

@@ -14,6 +14,17 @@ SUFFIX = " County"
 LEAST_POPULATION = 15_000  # smaller towns count only as namesakes
 
 
+# Census regions: place names differ between them (Spanish ones in the West), so wrong options
+# come from the right one's region.
+REGIONS = {
+    "Northeast": "CT ME MA NH RI VT NJ NY PA",
+    "Midwest": "IL IN MI OH WI IA KS MN MO NE ND SD",
+    "South": "DE FL GA MD NC SC VA DC WV AL KY MS TN AR LA OK TX",
+    "West": "AZ CO ID MT NV NM UT WY AK CA HI OR WA",
+}
+REGION_OF = {code: region for region, codes in REGIONS.items() for code in codes.split()}
+
+
 def _read(folders: Folders, file: str) -> list[dict[str, Any]]:
     text = (folders[PACKAGE] / file).read_text(encoding="utf-8")
     data = json.loads(text)
@@ -29,7 +40,12 @@ def _counties(folders: Folders) -> list[Fact]:
     rows = [c for c in _read(folders, COUNTIES_FILE) if c["name"].endswith(SUFFIX)]
     named = Counter(c["name"] for c in rows)
     return [
-        Fact(c["name"], states[c["state"]], more=f"Its FIPS code is {c['fips']}.")
+        Fact(
+            c["name"],
+            states[c["state"]],
+            group=REGION_OF[c["state"]],
+            more=f"Its FIPS code is {c['fips']}.",
+        )
         for c in rows
         if named[c["name"]] == 1 and c["state"] in states
     ]
@@ -41,7 +57,12 @@ def _cities(folders: Folders) -> list[Fact]:
     rows = [c for c in _read(folders, CITIES_FILE) if c["countrycode"] == "US"]
     named = Counter(c["name"] for c in rows)
     return [
-        Fact(c["name"], states[c["admin1code"]], more=f"It has {c['population']:,} inhabitants.")
+        Fact(
+            c["name"],
+            states[c["admin1code"]],
+            group=REGION_OF[c["admin1code"]],
+            more=f"It has {c['population']:,} inhabitants.",
+        )
         for c in rows
         if named[c["name"]] == 1
         and c["population"] >= LEAST_POPULATION

@@ -46,7 +46,7 @@ def run_context(
     counts = [len(rows) for rows in questions.values()]
     return {
         "model": {"name": model, "description": _describe(config["models"][model], folder)},
-        "data": f"{len(counts)} domains, {min(counts)} to {max(counts)} four-choice questions each",
+        "data": f"{sum(counts)} four-choice questions in {len(counts)} domains",
         "host": f"{platform.system()} {platform.machine()}",
         "probe": f"in context, after {probe['shots']} demonstrations, {SCORED[probe['scoring']]}",
         "training": f"{tuning['epochs']} epochs in the template {tuning['chat_template']}, batches "

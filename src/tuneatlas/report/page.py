@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
+from tuneatlas.report.stages import Stages, stages_part
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
 FIGURE_COLOURS = {
@@ -92,6 +93,7 @@ class Page:
     context: Context
     claims: list[wording.Claim]
     summary: str
+    stages: Stages | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,17 @@ STUDIES = (
             ),
         ),
     ),
+    Study(
+        "forgetting",
+        "Forgotten, or only shifted?",
+        (
+            Section("stage_method", "Method", lambda page: page.stages),
+            Section("stage_curves", "Along the tuning", lambda page: page.stages),
+            Section("transitions", "Transitions", lambda page: page.stages),
+            Section("fates", "Questions", lambda page: page.stages),
+            Section("restoration", "Along the restoration", lambda page: page.stages),
+        ),
+    ),
 )
 CLOSING = (
     Section("sources", "Sources and licences", lambda page: page.context["sources"]),
@@ -141,27 +154,36 @@ CLOSING = (
 )
 
 
-def build_report(metrics: Mapping[str, Any], figures: Path, context: Context) -> str:
+def build_report(
+    metrics: Mapping[str, Any],
+    figures: Path,
+    context: Context,
+    forgetting: tuple[Mapping[str, Any], Path, str] | None = None,
+) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
     ``metrics`` is ``Comparison.metrics()`` or the metrics.json made of it; ``figures`` the
-    folder of the SVG files, of which the page embeds those that are there.
+    folder of the SVG files, of which the page embeds those that are there. ``forgetting`` is
+    the same for the study of forgetting, and the folder of its files relative to the page.
     """
     missing = sorted(Context.__annotations__.keys() - context.keys())
     if missing:
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
+    folders = [figures, *([forgetting[1]] if forgetting else [])]
     page = Page(
         metrics=metrics,
-        figures={path.stem: inline_svg(path) for path in sorted(figures.glob("*.svg"))},
+        figures={p.stem: inline_svg(p) for folder in folders for p in sorted(folder.glob("*.svg"))},
         context=context,
         claims=claims,
         summary=wording.summary(claims),
+        stages=stages_part(forgetting[0], forgetting[2]) if forgetting else None,
     )
-    shown = [
+    all_studies = [
         (study, [section for section in study.sections if section.has_content(page)])
         for study in STUDIES
     ]
+    shown = [(study, sections) for study, sections in all_studies if sections]
     closing = [section for section in CLOSING if section.has_content(page)]
     template = _environment().get_template("page.html.jinja")
     html = template.render(page=page, studies=shown, closing=closing, **vars(page))
@@ -192,6 +214,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "percent": wording.percent,
         "points": wording.points,
+        "signed": wording.signed,
         "number": wording.number,
         "group_name": wording.group_name,
         "scope_name": lambda scope: wording.SCOPE_NAMES[scope],

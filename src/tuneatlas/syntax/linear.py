@@ -8,11 +8,12 @@ character stands for that character alone (the treebank writes ``1\/2``).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tuneatlas.errors import UserError
-from tuneatlas.syntax.trees import Position, Tree, nodes, normalise
+from tuneatlas.syntax.trees import Position, Tree, nodes, normalise, words
 
 NOTHING = "\\."
 DEEPEST = 400
@@ -165,6 +166,32 @@ def read_slash(text: str, where: str = "tree") -> Tree:
     return done
 
 
+def write_sentence(tree: Tree) -> str:
+    """The words as they stand in the forms of the tree, joined by spaces."""
+    return " ".join(map(escape, words(tree)))
+
+
+def read_sentence(text: str) -> list[str]:
+    """The words of a written sentence."""
+    return [unescape(word) for word in text.split()]
+
+
+def split_symbols(text: str) -> list[str]:
+    """The brackets and names of a written tree."""
+    return _SYMBOLS.findall(text)
+
+
+def join_symbols(symbols: Sequence[str]) -> str:
+    """Inverse of ``split_symbols`` for what ``write_bracket`` and ``write_slash`` write."""
+    text = " ".join(symbols)
+    return text.replace("( ", "(").replace(" )", ")")
+
+
+def is_structure(symbol: str) -> bool:
+    """Whether a symbol is a bracket, or what closes a node in the slash form."""
+    return symbol.startswith(("(", ")", "/", "</"))
+
+
 def write_position(position: Position) -> str:
     """Child indices from 1, joined by spaces; the root's is ``0``."""
     return " ".join(str(i + 1) for i in position) or "0"
@@ -219,6 +246,20 @@ def read_path(text: str, where: str = "tree") -> Tree:
     if names or isinstance(tree, str):
         raise UserError(f"{where}: {write_position(next(iter(names)))} has no parent")
     return tree
+
+
+class Form(NamedTuple):
+    """A way to write trees, with its inverse."""
+
+    write: Callable[[Tree], str]
+    read: Callable[..., Tree]
+
+
+FORMS = {
+    "bracket": Form(write_bracket, read_bracket),
+    "slash": Form(write_slash, read_slash),
+    "path": Form(write_path, read_path),
+}
 
 
 def _short(text: str) -> str:

@@ -11,7 +11,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.files import write_text
 from tuneatlas.step import progress
 from tuneatlas.syntax.java import Stopped
-from tuneatlas.syntax.linear import read_bracket, write_bracket
+from tuneatlas.syntax.linear import BRACKETS, read_bracket, write_bracket
 from tuneatlas.syntax.parsers import Parser
 from tuneatlas.syntax.trees import Tree, normalise, relabel, words
 
@@ -26,6 +26,7 @@ RESPELT = {
     "--": ("\u2014", "\u2013", "\u2015"),
     "...": ("\u2026",),
     "$": ("\u20ac", "\u00a3", "\u00a2", "\u00a5"),
+    **{bracket: (f"-{name}-",) for bracket, name in BRACKETS.items()},
 }
 # A character the parsers' lexers know, for those beyond the basic plane, which they halve.
 STAND_IN = "\u263a"

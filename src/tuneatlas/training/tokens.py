@@ -27,6 +27,7 @@ class TokenFile:
     tokens: npt.NDArray[np.uint32]
     supervised: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
+    folder: Path | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -56,9 +57,10 @@ def open_tokens(folder: Path) -> TokenFile:
     """Map the token file in ``folder``."""
     offsets = np.fromfile(folder / "offsets.i64", np.int64)
     if offsets[-1] == 0:
-        return TokenFile(np.zeros(0, np.uint32), np.zeros(0, np.uint8), offsets)
+        return TokenFile(np.zeros(0, np.uint32), np.zeros(0, np.uint8), offsets, folder)
     return TokenFile(
         np.memmap(folder / "tokens.u32", np.uint32, "r"),
         np.memmap(folder / "supervised.u8", np.uint8, "r"),
         offsets,
+        folder,
     )

@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from tuneatlas.files import remove, sync
-from tuneatlas.training.loss import supervise
-from tuneatlas.training.packing import Row, batch_arrays, micro_batches
+from tuneatlas.training.layouts import Layout, layout_of
+from tuneatlas.training.packing import Row
 from tuneatlas.training.tokens import TokenFile
 
 log = logging.getLogger(__name__)
@@ -52,27 +52,36 @@ class Recipe:
     checkpoint_steps: int | None
     keep_checkpoints: int
     deepspeed: str | None
+    processes: int
 
 
 class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Item i is micro-batch ``i % count`` of step ``i // count``, read from the token file."""
 
-    def __init__(self, tokens: TokenFile, steps: Sequence[list[Row]], count: int, pad: int) -> None:
+    def __init__(
+        self,
+        tokens: TokenFile,
+        steps: Sequence[list[Row]],
+        count: int,
+        pad: int,
+        layout: Layout,
+    ) -> None:
         self.tokens, self.steps, self.count, self.pad = tokens, steps, count, pad
+        self.layout = layout
 
     def __len__(self) -> int:
         return len(self.steps) * self.count
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         step, part = divmod(index, self.count)
-        rows = list(micro_batches(self.steps[step], self.count))[part]
-        arrays = batch_arrays(self.tokens, rows, self.pad)
+        rows = list(self.layout.deal(self.steps[step], self.count))[part]
+        arrays = self.layout.arrays(self.tokens, rows, self.pad)
         batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
         # The trainer counts a step's labels in `shift_labels`, as ours are shifted already.
         return {**batch, "shift_labels": batch["labels"]}
 
 
-def train(
+def train_here(
     model: PreTrainedModel,
     tokens: TokenFile,
     steps: Sequence[list[Row]],
@@ -83,7 +92,7 @@ def train(
     seed: int,
     after_step: Callable[[int], None] | None = None,
 ) -> list[dict[str, float]]:
-    """Train ``model`` in place over the planned ``steps``; return the logged losses.
+    """Train ``model`` in place, in this process; return the loss of each planned step.
 
     ``after_step`` is called with the number of steps done, before any checkpoint of that step.
 
@@ -94,7 +103,8 @@ def train(
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     most = max(len(rows) for rows in steps)
     per_step = -(-most // (recipe.rows_per_device * ranks))
-    supervise(model)
+    layout = layout_of(model)
+    layout.supervise(model)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=len(steps),
@@ -117,13 +127,14 @@ def train(
         disable_tqdm=True,
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
+        ddp_backend="gloo" if ranks > 1 and not torch.cuda.is_available() else None,
         seed=seed % 2**32,
         dataloader_pin_memory=torch.cuda.is_available(),
         log_level="error",
     )
     watch = Watch(recipe.checkpoint_minutes * 60, len(steps), after_step)
     trainer = PackedTrainer(
-        PlannedBatches(tokens, steps, per_step * ranks, pad),
+        PlannedBatches(tokens, steps, per_step * ranks, pad, layout),
         model=model,
         args=arguments,
         data_collator=_only,

@@ -17,6 +17,18 @@ from tuneatlas.config.models.knowledge import (
     Report,
 )
 from tuneatlas.config.models.language_models import ModelConfig
+from tuneatlas.config.models.paraphrase import (
+    BuildTasks,
+    EvaluateTasks,
+    FinetuneParaphrase,
+    GenerateParaphrases,
+    ParaphraserConfig,
+    ParseSentences,
+    PrepareParaphrases,
+    PrepareSentences,
+    PretrainTasks,
+    ScoreParaphrases,
+)
 from tuneatlas.config.models.stages import (
     EvaluateStages,
     FinetuneStages,
@@ -63,6 +75,19 @@ class Experiment(Section):
     restore_stages: RestoreStages = section(RestoreStages)
     evaluate_stages: EvaluateStages = section(EvaluateStages)
     stage_forgetting: StageForgetting = section(StageForgetting)
+    paraphrasers: dict[Name, ParaphraserConfig] = option(
+        {}, "encoder-decoders of the syntax study, by name; none: the study is left out"
+    )
+    prepare_sentences: PrepareSentences = section(PrepareSentences)
+    parse_sentences: ParseSentences = section(ParseSentences)
+    prepare_paraphrases: PrepareParaphrases = section(PrepareParaphrases)
+    build_tasks: BuildTasks = section(BuildTasks)
+    pretrain_structure: PretrainTasks = section(PretrainTasks)
+    pretrain_syntax: PretrainTasks = section(PretrainTasks)
+    evaluate_tasks: EvaluateTasks = section(EvaluateTasks)
+    finetune_paraphrase: FinetuneParaphrase = section(FinetuneParaphrase)
+    generate_paraphrases: GenerateParaphrases = section(GenerateParaphrases)
+    score_paraphrases: ScoreParaphrases = section(ScoreParaphrases)
     report: Report = section(Report)
 
     # Where each key was written; None for an experiment built in code.

@@ -43,6 +43,9 @@ class TrainingConfig(Section):
     max_grad_norm: Amount = option(1.0, "gradients are scaled to at most this L2 norm")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training", source=IFT)
     gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
+    processes: Positive = option(
+        1, "processes that share the work, one per device (or per core)", unit="processes"
+    )
     checkpoint_minutes: Minutes = option(10.0, "time between checkpoints", unit="min")
     checkpoint_steps: Positive | None = option(
         None, "steps between checkpoints; null: by time alone", unit="steps"

@@ -1,0 +1,227 @@
+"""The steps of the syntax study: parse, pre-train on trees, tune to paraphrase, score."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tuneatlas.config.fields import (
+    REQUIRED,
+    S3,
+    Count,
+    FilePath,
+    Name,
+    Positive,
+    Section,
+    Share,
+    Text,
+    option,
+)
+from tuneatlas.config.models.training import (
+    CHECKPOINTING,
+    Amount,
+    Decay,
+    Rate,
+    TrainingConfig,
+)
+
+PRETRAINING = f"{S3}, pre-training"
+TUNING = f"{S3}, fine-tuning"
+METRICS = f"{S3}, evaluation"
+LONGEST = "longest input or target; examples with a longer one are left out"
+WARMUP = "share of the steps in which the rate rises from 0"
+PER_DEVICE = "examples per device and forward pass; the rest of the batch is accumulated"
+FORM = "how trees are written: brackets, or labels with a slash where they end"
+
+Form = Literal["bracket", "slash"]
+Start = Literal["vanilla", "structure", "syntax", "both"]
+TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class ScratchParaphraser(Section):
+    """A small T5 from random weights."""
+
+    source: Literal["scratch"] = option(REQUIRED, "a T5 with random weights")
+    vocab_size: Annotated[int, Field(ge=300)] = option(
+        2048, "tokens of its byte-level BPE tokenizer, before those for trees", unit="tokens"
+    )
+    hidden_size: Positive = option(128, "width of the residual stream")
+    intermediate_size: Positive = option(512, "width inside the feed-forward blocks")
+    layers: Positive = option(3, "blocks of the encoder, and of the decoder", unit="count")
+    heads: Positive = option(4, "attention heads per block", unit="count")
+    dropout: Share = option(0.1, "share of activations dropped in training", unit="1")
+
+
+class HubParaphraser(Section):
+    """An encoder-decoder on the Hugging Face hub."""
+
+    source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
+    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = option(REQUIRED, "owner/name")
+    revision: Text = option(
+        REQUIRED, "commit hash, so that the weights never change beneath a result"
+    )
+
+
+class PathParaphraser(Section):
+    """A Hugging Face folder of an encoder-decoder on this machine."""
+
+    source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
+    path: FilePath = option(REQUIRED, "folder with config.json, tokenizer and *.safetensors")
+
+
+ParaphraserConfig = Annotated[
+    ScratchParaphraser | HubParaphraser | PathParaphraser, Field(discriminator="source")
+]
+
+
+class PairCounts(Section):
+    """How many paraphrase pairs there are."""
+
+    train: Positive = option(8000, "pairs for tuning", unit="pairs")
+    dev: Count = option(100, "pairs for choices", unit="pairs")
+    test: Positive = option(300, "pairs for scoring", unit="pairs")
+
+
+class PrepareSentences(Section):
+    """English sentences of Tatoeba, and pairs of them that share a translation."""
+
+    min_words: Positive = option(4, "shortest sentence", unit="words")
+    max_words: Positive = option(20, "longest sentence", unit="words")
+    sentences: Count = option(
+        4000, "sentences for pre-training, beside those of the pairs", unit="sentences"
+    )
+    pairs: PairCounts = Field(
+        default_factory=PairCounts, description="pairs of each split; no split shares a sentence"
+    )
+
+
+class ParseSentences(Section):
+    """Constituency trees of all sentences; each sentence without one keeps its reason."""
+
+    parser: Literal["stanford", "berkeley", "benepar", "stanza", "corenlp"] = option(
+        "stanford", "stanford is fetched; the others must be installed, or a server started"
+    )
+    folder: FilePath | None = option(None, "berkeley: folder with its jar and its grammar")
+    url: Text = option("http://localhost:9000", "corenlp: address of the server")
+    max_words: Positive = option(80, "longer sentences are not given to the parser", unit="words")
+    shards: Positive = option(2, "jobs that share the sentences", unit="jobs")
+    chunk: Positive = option(
+        1000, "sentences parsed at once; a stopped job goes on after these", unit="sentences"
+    )
+    memory_mb: Positive = option(1500, "memory of the parser, if it runs on Java", unit="MB")
+
+
+class PrepareParaphrases(Section):
+    """Trees and templates of the pairs: in tests, the tree of a look-alike of the target."""
+
+    height: Positive = option(
+        5, "depth at which trees are cut to find look-alikes", unit="levels", source=TUNING
+    )
+    pool: Positive = option(5000, "training targets searched for look-alikes", unit="sentences")
+    overlap: Annotated[float, Field(ge=0, le=1)] = option(
+        0.5, "most words of a target that its look-alike may share", unit="1"
+    )
+    hard: Annotated[float, Field(gt=0, le=1)] = option(
+        0.25, "share of the pairs, farthest from source to template, in the hard subset", unit="1"
+    )
+
+
+class BuildTasks(Section):
+    """Examples of the five structure tasks and the eleven syntax tasks."""
+
+    structure_tasks: tuple[TaskName, ...] = option(
+        (), "tasks of stage 1; none named: all", source=f"{PRETRAINING}: task masks"
+    )
+    syntax_tasks: tuple[TaskName, ...] = option(
+        (), "tasks of stage 2; none named: all", source=f"{PRETRAINING}: task masks"
+    )
+    structure_passes: Positive = option(1, "examples of stage 1 drawn from each tree")
+    syntax_passes: Positive = option(1, "examples of stage 2 drawn from each tree")
+    share: Annotated[float, Field(gt=0, le=1)] = option(
+        1.0, "share of the trees used", unit="1", source=f"{PRETRAINING}: fraction of the data"
+    )
+    heldout: Count = option(200, "trees held out to measure the tasks on", unit="trees")
+    form: Form = option("bracket", FORM)
+
+
+class PretrainTasks(TrainingConfig):
+    """Pre-training on the tasks of a stage; for both stages."""
+
+    epochs: Positive = option(1, "passes over the examples", unit="passes", source=PRETRAINING)
+    batch: Positive = option(512, "examples per optimizer step", source=f"{PRETRAINING}: 32 x 16")
+    rows_per_device: Positive = option(32, PER_DEVICE, unit="examples", source=PRETRAINING)
+    row_length: Positive = option(300, LONGEST, unit="tokens", source=PRETRAINING)
+    learning_rate: Rate = option(5e-5, "peak learning rate", source=PRETRAINING)
+    schedule: Literal["cosine", "linear", "constant"] = option(
+        "linear", "course of the learning rate after warm-up"
+    )
+    warmup_ratio: Decay = option(
+        0.03, WARMUP, unit="1", source=f"{PRETRAINING}: 1,000 steps of warm-up"
+    )
+    weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
+    precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
+    gradient_checkpointing: bool = option(False, CHECKPOINTING)
+
+
+class EvaluateTasks(Section):
+    """What a pre-trained model makes of the tasks on held-out trees."""
+
+    beams: Positive = option(1, "beams of the search", unit="count")
+    length_penalty: float = option(1.0, "exponent of the length in the score of a beam")
+    max_new_tokens: Positive = option(300, "longest output", unit="tokens", source=PRETRAINING)
+    max_length: Positive = option(300, "longer inputs are cut", unit="tokens", source=PRETRAINING)
+    batch_rows: Positive = option(32, "inputs at once", unit="inputs")
+
+
+class FinetuneParaphrase(TrainingConfig):
+    """Tuning to paraphrase in the syntax of a template: every start, format and share of pairs."""
+
+    formats: tuple[Name, ...] = option(
+        ("masked_template", "aesop", "aesop_tree", "exemplar"),
+        "how source and template are shown and the paraphrase is written",
+        source=TUNING,
+        min_length=1,
+    )
+    starts: tuple[Start, ...] = option(
+        ("vanilla", "structure", "syntax", "both"),
+        "the model tuned: without pre-training on trees, after stage 1, 2, or both",
+        source=f"{S3}, ablations",
+        min_length=1,
+    )
+    shares: tuple[Percent, ...] = option(
+        (100, 10), "shares of the training pairs", unit="%", source=f"{S3}, few-shot", min_length=1
+    )
+    height: Positive = option(5, "depth at which trees are cut", unit="levels", source=TUNING)
+    form: Form = option("bracket", FORM)
+    epochs: Positive = option(8, "passes over the pairs", unit="passes", source=TUNING)
+    batch: Positive = option(128, "pairs per optimizer step", source=f"{TUNING}: 16 x 8")
+    rows_per_device: Positive = option(16, PER_DEVICE, unit="pairs", source=TUNING)
+    row_length: Positive = option(256, LONGEST, unit="tokens", source=TUNING)
+    learning_rate: Rate = option(6e-5, "peak learning rate", source=TUNING)
+    warmup_ratio: Decay = option(0.03, WARMUP, unit="1")
+    weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
+    precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
+    gradient_checkpointing: bool = option(False, CHECKPOINTING)
+
+
+class GenerateParaphrases(Section):
+    """The paraphrases of the test pairs."""
+
+    beams: Positive = option(5, "beams of the search", unit="count", source=TUNING)
+    length_penalty: float = option(
+        1.0, "exponent of the length in the score of a beam", source=TUNING
+    )
+    max_new_tokens: Positive = option(256, "longest output", unit="tokens", source=TUNING)
+    max_length: Positive = option(256, "longer inputs are cut", unit="tokens", source=TUNING)
+    batch_rows: Positive = option(16, "inputs at once", unit="inputs")
+
+
+class ScoreParaphrases(Section):
+    """Text metrics, and distances to the trees of reference and template."""
+
+    heights: tuple[Positive, ...] = option(
+        (5,), "depths at which trees are cut for TED", unit="levels", source=METRICS
+    )
+    meteor_paraphrases: bool = option(
+        True, "METEOR matches paraphrases too: its full form, slower", source=METRICS
+    )

@@ -1,0 +1,171 @@
+"""What the forgetting study found, in plain words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuneatlas.compare import FAILED, HELD, UNDECIDED
+from tuneatlas.report.wording import counted, group_name, listed, percent, points, signed
+from tuneatlas.stages import ACTUAL, NONE, PSEUDO, UNCLEAR
+from tuneatlas.tables import Row
+
+STAGE_NAMES = {
+    NONE: "no loss",
+    PSEUDO: "pseudo-forgetting",
+    ACTUAL: "actual forgetting",
+    UNCLEAR: "loss, kind unclear",
+}
+BASE = "base model"
+
+
+@dataclass(frozen=True)
+class RunFinding:
+    """What was seen of one run: its stages step by step, and the transition."""
+
+    name: str
+    verdict: str
+    sentence: str
+    steps: list[Row]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The part of the page that is about forgetting; ``links`` is the folder of its files."""
+
+    metrics: Mapping[str, Any]
+    links: str
+    runs: list[RunFinding]
+    verdict: str
+    summary: str
+    control: str
+    overlap: str
+    scale: tuple[float, float]
+
+    def place(self, value: float) -> float:
+        """Where a difference lies on the scale of all of them, in percent of its length."""
+        low, high = self.scale
+        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+
+
+def stages_part(metrics: Mapping[str, Any], links: str) -> Stages:
+    """The part of the page, from the metrics.json of step ``stage_forgetting``."""
+    level = f"{100 * metrics['design']['confidence']:g}%"
+    names = dict.fromkeys((row["domain"], row["group"]) for row in metrics["stages"])
+    runs = [_run(metrics, *name, level) for name in names]
+    verdicts = {run.verdict for run in runs}
+    verdict = verdicts.pop() if len(verdicts) == 1 else UNDECIDED
+    ends = [row[end] for run in runs for row in run.steps for end in ("low", "high")]
+    margin = 0.05 * max(0.02, max(ends) - min(ends))
+    return Stages(
+        metrics=metrics,
+        links=links,
+        runs=runs,
+        verdict=verdict,
+        summary=_summary(metrics, level),
+        control=control_text(metrics, level),
+        overlap=overlap_text(metrics["overlap"]),
+        scale=(min(0.0, *ends) - margin, max(0.0, *ends) + margin),
+    )
+
+
+def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> RunFinding:
+    def own(table: str, **wanted: Any) -> list[Row]:
+        wanted |= {"domain": domain, "group": group}
+        return [r for r in metrics[table] if all(r[k] == v for k, v in wanted.items())]
+
+    stages = own("stages", setting="stages")
+    changes = own("tests", setting="stages", comparison="base to restored")
+    steps = [
+        row | {"stage": STAGE_NAMES[stage["stage"]], "per_seed": stage["per_seed"]}
+        for row, stage in zip(changes, stages, strict=True)
+    ]
+    whole, *single = own("transitions", reference=BASE)
+    pseudo = [row["step"] for row in stages if row["stage"] == PSEUDO]
+    verdict = UNDECIDED
+    if whole["seen"]:
+        verdict = HELD if any(step < whole["step"] for step in pseudo) else FAILED
+    return RunFinding(
+        name=f"{group_name(group)}, {domain}",
+        verdict=verdict,
+        sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",
+        steps=steps,
+    )
+
+
+def _pseudo_text(steps: Sequence[int]) -> str:
+    if not steps:
+        return "At no step was a loss seen that restoration brings back whole."
+    which = f"step {steps[0]}" if len(steps) == 1 else f"steps {listed(steps)}"
+    return f"Pseudo-forgetting at {which}: lost after tuning, back after restoration."
+
+
+def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
+    if not whole["seen"]:
+        text = "No transition seen: at no step is the restored model below the base model"
+        early = whole["earliest"]
+        bound = (
+            f"a loss of the margin cannot be ruled out from step {early} on"
+            if early is not None
+            else "a loss of the margin is ruled out at every step"
+        )
+        return f"{text} (corrected p {whole['p_corrected']:.2g}); {bound}."
+    if whole["earliest"] == whole["latest"]:
+        range_text = f"that very step ({level} interval)"
+    else:
+        range_text = f"{level} interval: step {whole['earliest']} to {whole['latest']}"
+    seeds = [f"step {row['step']}" if row["seen"] else "none" for row in single]
+    lasting = "and at all later steps" if whole["lasts"] else "but not at all later steps"
+    return (
+        f"Actual forgetting from step {whole['step']} on, {lasting} ({range_text}; corrected p "
+        f"{whole['p_corrected']:.2g}; seed by seed: {listed(seeds)})."
+    )
+
+
+def _summary(metrics: Mapping[str, Any], level: str) -> str:
+    design = metrics["design"]
+    return (
+        f"{counted(design['items'], 'question')}, {counted(len(design['seeds']), 'seed')}, "
+        f"{level} intervals, tests corrected along the run (Holm); margin "
+        f"{100 * design['margin']:g} points."
+    )
+
+
+def control_text(metrics: Mapping[str, Any], level: str) -> str:
+    """What restoration does to the base model itself, and what that means."""
+    row = next(r for r in metrics["control"] if r["measure"] == "accuracy")
+    text = (
+        f"Restoring the base model itself changes its accuracy by {points(row['value'])} points "
+        f"({level} interval {points(row['low'])} to {points(row['high'])}, p {row['p']:.2g}; seed "
+        f"by seed {listed([points(v) for v in row['per_seed']])})"
+    )
+    bits = next((r for r in metrics["control"] if r["measure"] == "heldout_bits"), None)
+    if bits:
+        text += f" and held-out text by {signed(bits['value'], 3)} bits per byte"
+    if row["within_noise"]:
+        return f"{text}: within its noise."
+    if row["value"] > 0:
+        return (
+            f"{text}. Restoration teaches by itself: what comes back is partly new, and actual "
+            "forgetting may be underrated here; the comparison with the restored base model is "
+            "the fairer one."
+        )
+    return (
+        f"{text}. Restoration costs knowledge by itself: part of what looks forgotten was lost in "
+        "restoration, so a transition against the base model may be an artefact; the comparison "
+        "with the restored base model is the fairer one."
+    )
+
+
+def overlap_text(overlap: Mapping[str, Any]) -> str:
+    """How far the restoration text overlapped with the questions, and what was done."""
+    dropped = (
+        overlap["restore_documents_dropped_overlapping"]
+        + overlap["restore_documents_dropped_stating"]
+    )
+    return (
+        f"Of {counted(overlap['restore_documents_read'], 'restoration document')}, "
+        f"{dropped:,} were left out because they repeat a question with its answer or state its "
+        f"fact; in what is left, {overlap['overlapping_questions']} of {overlap['questions']} "
+        f"questions ({percent(overlap['overlapping_share'])}) occur, the limit being "
+        f"{percent(overlap['limit'])}."
+    )

@@ -1,0 +1,179 @@
+"""The statistics of forgetting along a run: paths of questions, paired tests, the transition.
+
+A question's path is whether the base, the tuned and the restored model answer it rightly.
+Pseudo-forgotten is 1 → 0 → 1, actually forgotten 1 → 0 → 0 (Zhang et al. 2024). Arrays have
+shapes (items,) for the base model and (seeds, steps, items) along a run; a question is
+resampled with its answers of all seeds and steps, which are not independent evidence.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from tuneatlas.statistics import CONFIDENCE, Floats
+
+Bools = NDArray[np.bool_]
+
+# What became of a question, by whether (base, tuned, restored) model is right.
+FATES: dict[str, tuple[int, int, int]] = {
+    "kept": (1, 1, 1),
+    "lost_in_restoration": (1, 1, 0),
+    "pseudo_forgotten": (1, 0, 1),
+    "actually_forgotten": (1, 0, 0),
+    "gained": (0, 1, 1),
+    "gained_in_restoration": (0, 0, 1),
+    "gained_and_lost": (0, 1, 0),
+    "never_known": (0, 0, 0),
+}
+NONE, PSEUDO, ACTUAL, UNCLEAR = "no loss", "pseudo", "actual", "unclear"
+
+
+def fate_indicators(base: ArrayLike, tuned: ArrayLike, restored: ArrayLike) -> dict[str, Floats]:
+    """1 where a question has a fate, 0 elsewhere; inputs broadcast, shape (..., items)."""
+    answers = [np.asarray(a, dtype=np.float64) for a in (base, tuned, restored)]
+    return _paths([(1 - a, a) for a in answers])
+
+
+def knowledge_indicators(
+    base: ArrayLike, tuned: ArrayLike, restored: ArrayLike, options: ArrayLike
+) -> dict[str, Floats]:
+    """The fates of what is known, not of what is answered: chance is taken out.
+
+    A model that does not know the answer to a question of k ``options`` is taken to guess it
+    with chance 1 / k, anew at each of the three stages. A right answer then counts as 1 and a
+    wrong one as -1 / (k - 1): that has the mean 1 where the answer is known and 0 where it is
+    guessed, so products of three have as mean the share of questions known on exactly that
+    path. Values of one question have no meaning; means may leave [0, 1] by sampling error.
+    Models that repeat the same wrong guess break the assumption and make forgetting look
+    smaller than it is (Harmon et al. 2025 adjust the counts of transitions to the same end).
+    """
+    k = np.asarray(options, dtype=np.float64)
+    known = [
+        np.where(np.asarray(a, dtype=bool), 1.0, -1 / (k - 1)) for a in (base, tuned, restored)
+    ]
+    return _paths([(1 - a, a) for a in known])
+
+
+def _paths(states: list[tuple[Floats, Floats]]) -> dict[str, Floats]:
+    first, second, third = states
+    return {fate: first[b] * second[t] * third[r] for fate, (b, t, r) in FATES.items()}
+
+
+class PairedTest(NamedTuple):
+    """Discordant answers of two models to the same items, and the p-value of McNemar's test."""
+
+    lost: int
+    gained: int
+    difference: float
+    p: float
+
+
+def mcnemar(before: ArrayLike, after: ArrayLike) -> PairedTest:
+    """Are ``before`` (items,) and ``after`` (seeds, items) equally often right? Two-sided.
+
+    ``lost`` counts answers that turn from right to wrong, over all seeds. For one seed this is
+    McNemar's exact test. With several, an item's answers are one cluster (Durkalski et al.
+    2003): under equality an item's sum of changes is as likely to have the other sign, and
+    the p-value is the exact share of sign changes that give a difference at least as large.
+    """
+    first = np.asarray(before, dtype=np.int64)
+    second = np.atleast_2d(np.asarray(after, dtype=np.int64))
+    changes = (first - second).sum(axis=0)
+    lost = int(((first == 1) & (second == 0)).sum())
+    gained = int(((first == 0) & (second == 1)).sum())
+    return PairedTest(lost, gained, float(changes.mean() / len(second)), sign_test(changes))
+
+
+def sign_test(changes: ArrayLike) -> float:
+    """Two-sided exact p of the sum of integer ``changes`` under random signs."""
+    values = np.abs(np.asarray(changes, dtype=np.int64))
+    total = abs(int(np.asarray(changes, dtype=np.int64).sum()))
+    spread = np.ones(1)
+    for size in range(1, int(values.max(initial=0)) + 1):
+        count = int((values == size).sum())
+        # The sum of `count` changes of this size lies at size * (2 * successes - count).
+        steps = np.zeros(2 * size * count + 1)
+        steps[:: 2 * size] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        spread = np.convolve(spread, steps)
+    sums = np.abs(np.arange(len(spread)) - len(spread) // 2)
+    return min(1.0, float(spread[sums >= total].sum()))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """P-values corrected for looking at all of them (Holm 1979), in the order given."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    raised = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(1.0, raised)
+    return corrected
+
+
+@dataclass(frozen=True)
+class Transition:
+    """When actual forgetting sets in, as positions in the list of steps.
+
+    ``at``: the first step whose restored model is below the base model, None if there is no
+    such step. ``earliest``: the first step whose loss may be as large as the margin, None if
+    no step's may. Forgetting has begun at ``at``, and a loss of the margin has not come before
+    ``earliest``: both hold at the confidence level. ``lasts``: so are all later steps.
+    """
+
+    seen: bool
+    at: int | None
+    earliest: int | None
+    lasts: bool
+    p: Floats
+
+
+def find_transition(
+    base: ArrayLike, restored: ArrayLike, margin: float, confidence: float = CONFIDENCE
+) -> Transition:
+    """Find the first step at which ``restored`` (seeds, steps, items) is below ``base`` (items,).
+
+    The chance to see a transition where there is none, at any step, is at most
+    1 - ``confidence`` (McNemar's test at each step, corrected by Holm's method).
+    """
+    first = np.asarray(base, dtype=np.int64)
+    table = np.asarray(restored, dtype=np.int64)
+    tests = [mcnemar(first, table[:, step]) for step in range(table.shape[1])]
+    p = holm([test.p for test in tests])
+    alpha = 1 - confidence
+    below = [bool(q <= alpha) and t.difference > 0 for q, t in zip(p, tests, strict=True)]
+    at = below.index(True) if any(below) else None
+    highest = [
+        loss_limit((first - table[:, step]).mean(axis=0), 1 - alpha / 2) >= margin
+        for step in range(table.shape[1])
+    ]
+    earliest = highest.index(True) if any(highest) else None
+    if at is not None:
+        earliest = min(at, at if earliest is None else earliest)
+    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p)
+
+
+def loss_limit(losses: ArrayLike, confidence: float) -> float:
+    """One-sided upper limit of the mean loss, from each item's mean loss over seeds."""
+    values = np.asarray(losses, dtype=np.float64)
+    items = len(values)
+    # One item lost and one won are added: without any change the limit is not zero.
+    variance = (float(((values - values.mean()) ** 2).sum()) + 2) / (items * (items - 1))
+    quantile = float(stats.t.ppf(confidence, items - 1))
+    return float(values.mean()) + quantile * float(np.sqrt(variance))
+
+
+def stage_of(tuned: PairedTest, recovery: PairedTest, restored: PairedTest, alpha: float) -> str:
+    """The stage of a step, from three tests whose p-values are corrected already.
+
+    ``tuned`` and ``restored`` compare the base model with the tuned and the restored one,
+    ``recovery`` the tuned with the restored one. Actual: the restored model is below the base
+    model. Pseudo: the tuned model is, and restoration brings it back up. Unclear: the tuned
+    model is below the base model, and nothing is certain of the restored one.
+    """
+    if restored.p <= alpha and restored.difference > 0:
+        return ACTUAL
+    if not (tuned.p <= alpha and tuned.difference > 0):
+        return NONE
+    return PSEUDO if recovery.p <= alpha and recovery.difference < 0 else UNCLEAR

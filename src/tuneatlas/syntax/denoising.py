@@ -1,0 +1,107 @@
+"""Span denoising of written trees, in four kinds (Liu et al. 2024; sentinels as in T5).
+
+``intra`` masks names only, never a bracket; ``inter`` masks spans of Poisson(3) symbols
+anywhere, some of them empty. ``low`` masks 15 % of the symbols, ``high`` 30 %.
+"""
+
+import math
+import random
+import re
+from collections.abc import Sequence
+from functools import partial
+
+from tuneatlas.syntax.linear import Form, is_structure, join_symbols, split_symbols
+from tuneatlas.syntax.tasks import Build, Task, Text
+from tuneatlas.syntax.trees import Tree
+
+SENTINELS = 100
+MEAN_SPAN = 3.0
+RATES = {"low": 0.15, "high": 0.30}
+Spans = list[tuple[int, int]]
+
+
+def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Spans:
+    """Names drawn one by one; those side by side make one span."""
+    names = [at for at, symbol in enumerate(symbols) if not is_structure(symbol)]
+    chosen = sorted(rng.sample(names, max(1, round(rate * len(names)))))
+    spans: Spans = []
+    for at in chosen:
+        if spans and spans[-1][1] == at:
+            spans[-1] = (spans[-1][0], at + 1)
+        else:
+            spans.append((at, at + 1))
+    return spans
+
+
+def inter_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Spans:
+    """Spans of Poisson length until ``rate`` of the symbols is masked, then placed at random."""
+    budget = max(1, round(rate * len(symbols)))
+    lengths: list[int] = []
+    while (left := budget - sum(lengths)) > 0:
+        lengths.append(min(left, poisson(MEAN_SPAN, rng)))
+    rng.shuffle(lengths)
+    slots = sorted(rng.sample(range(len(symbols) - budget + len(lengths)), len(lengths)))
+    spans: Spans = []
+    masked = 0
+    for number, (slot, length) in enumerate(zip(slots, lengths, strict=True)):
+        start = slot - number + masked
+        spans.append((start, start + length))
+        masked += length
+    return spans
+
+
+def poisson(mean: float, rng: random.Random) -> int:
+    """A Poisson number (Knuth's product of uniforms)."""
+    limit, product, number = math.exp(-mean), rng.random(), 0
+    while product > limit:
+        product *= rng.random()
+        number += 1
+    return number
+
+
+KINDS = {"intra": intra_spans, "inter": inter_spans}
+
+
+def mask(symbols: Sequence[str], spans: Spans) -> Text:
+    """Symbols with a sentinel for each span; the target gives what each stands for."""
+    source: list[str] = []
+    target: list[str] = []
+    at = 0
+    for number, (start, end) in enumerate(spans):
+        sentinel = f"<extra_id_{number}>"
+        source += [*symbols[at:start], sentinel]
+        target += [sentinel, *symbols[start:end]]
+        at = end
+    target.append(f"<extra_id_{len(spans)}>")
+    return Text(join_symbols([*source, *symbols[at:]]), join_symbols(target))
+
+
+def unmask(text: Text) -> str:
+    """The tree as it was written, from the masked one and what the sentinels stand for."""
+    parts = re.split(r"<extra_id_(\d+)>", text.target)
+    fill = dict(zip(parts[1::2], parts[2::2], strict=True))
+    filled = re.sub(r"<extra_id_(\d+)>", lambda m: f" {fill.get(m[1], '')} ", text.input)
+    return join_symbols(split_symbols(filled))
+
+
+def denoise(kind: str, level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:
+    """The written tree with masked spans, and what was masked."""
+    symbols = split_symbols(form.write(tree))
+    spans = KINDS[kind](symbols, RATES[level], rng)
+    return mask(symbols, spans) if len(spans) < SENTINELS else None
+
+
+def check_denoising(tree: Tree, text: Text, form: Form) -> bool:
+    """Filling in gives the tree back."""
+    return unmask(text) == form.write(tree)
+
+
+def _task(kind: str, level: str, weight: int) -> Task:
+    build: Build = partial(denoise, kind, level)
+    return Task(weight, build, check_denoising, "exact_match")
+
+
+def denoising_tasks(weight: int) -> dict[str, Task]:
+    """The four tasks, each of ``weight``."""
+    names = [(level, kind) for level in RATES for kind in KINDS]
+    return {f"denoise_{level}_{kind}": _task(kind, level, weight) for level, kind in names}

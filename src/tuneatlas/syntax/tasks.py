@@ -1,0 +1,74 @@
+"""What a pre-training task is, and how tasks are drawn for a stream of trees.
+
+After Liu et al. 2024 (DSMT); the tasks are in ``structure_tasks`` and ``syntax_tasks``.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from tuneatlas.errors import UserError
+from tuneatlas.syntax.linear import Form
+from tuneatlas.syntax.trees import Tree
+
+SEP, NONE = "<sep>", "<none>"
+JOINT = f" {SEP} "
+
+
+class Text(NamedTuple):
+    """An input and the output that the model is trained to write."""
+
+    input: str
+    target: str
+
+
+Build = Callable[[Tree, random.Random, Form], Text | None]
+Check = Callable[[Tree, Text, Form], bool]
+Score = Literal["bracket_f1", "span_f1", "exact_match"]
+
+
+class Task(NamedTuple):
+    """A task: how to build it from a tree (None: this tree has none), check and score it."""
+
+    weight: int
+    build: Build
+    check: Check
+    score: Score
+
+
+def prefixed(name: str, text: Text) -> Text:
+    """``text`` with the task's name in front of its input."""
+    return Text(f"{prefix(name)}{text.input}", text.target)
+
+
+def prefix(name: str) -> str:
+    """What stands before the input of a task, for example ``tree forming: ``."""
+    return f"{name.replace('_', ' ')}: "
+
+
+def select_tasks(tasks: Mapping[str, Task], names: Sequence[str]) -> dict[str, Task]:
+    """The tasks called ``names``; their weights keep their proportions."""
+    unknown = [name for name in names if name not in tasks]
+    if unknown or not names:
+        what = f"no task {unknown[0]!r}" if unknown else "no task chosen"
+        raise UserError(f"tasks: {what}; there are: {', '.join(tasks)}")
+    return {name: task for name, task in tasks.items() if name in names}
+
+
+def draw_examples(
+    trees: Iterable[Tree], tasks: Mapping[str, Task], form: Form, rng: random.Random
+) -> Iterator[tuple[int, str, Text]]:
+    """One example from each tree: the tree's number, the task's name, and the text.
+
+    Tasks are drawn by weight, exactly: where a tree has no example of the task drawn, the
+    task waits for the next tree, and the tree is passed over.
+    """
+    names = list(tasks)
+    weights = [tasks[name].weight for name in names]
+    waiting: str | None = None
+    for number, tree in enumerate(trees):
+        name = waiting or rng.choices(names, weights)[0]
+        text = tasks[name].build(tree, rng, form)
+        waiting = None if text else name
+        if text:
+            yield number, name, prefixed(name, text)

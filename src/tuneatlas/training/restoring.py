@@ -1,0 +1,71 @@
+"""Restoration: kept models, and the base model, train on text like that of pre-training."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from tuneatlas.checkpoints import load_checkpoint
+from tuneatlas.restoration import spend
+from tuneatlas.step import Step, derive_seed
+from tuneatlas.tables import DOCUMENTS, Row
+from tuneatlas.tokens import encode
+from tuneatlas.training.runs import Planned, plan_run
+from tuneatlas.training.stages import link_tree, train_keeping
+from tuneatlas.training.tokens import Example
+
+log = logging.getLogger(__name__)
+
+
+def restore(step: Step, *, bos: bool) -> dict[str, Any]:
+    """Train each model of the inputs on the same restoration text; keep it along the way.
+
+    The outputs are named as the checkpoints are (``step_8``, ``finetune``, ``base``), and so
+    are the inputs that they start from. An output holds a model folder for each percentage
+    of the budget: those of ``options["curve"]``, and 100. Text and order depend on the model
+    and the seed alone, so every checkpoint of a seed, and the base model, train alike.
+    """
+    torch.set_num_threads(step.threads)
+    seed = derive_seed(step.base_seed, "restore", step.wildcards["model"], step.wildcards["seed"])
+    facts: dict[str, Any] = {}
+    planned: Planned | None = None
+    for name, output in step.outputs.items():
+        model, tokenizer = load_checkpoint(step.path(name))
+        if planned is None:
+            documents = DOCUMENTS.read(step.path("material") / "documents.parquet")
+            examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)
+            planned = plan_run(step.checkpoints / "tokens", examples, step.options, "split", seed)
+        work = step.checkpoints / name
+        if not (work / "done").exists():
+            points = curve_steps(step.options["curve"], len(planned.steps))
+            kept: dict[int, list[Path]] = {}
+            for percent, at in points.items():
+                kept.setdefault(at, []).append(work / "kept" / str(percent))
+            log.info("restoring %s", name)
+            facts = train_keeping(planned, model, tokenizer, kept, work / "states", seed)
+            (work / "done").write_text(json.dumps(facts), encoding="utf-8")
+        facts = json.loads((work / "done").read_text(encoding="utf-8"))
+        link_tree(work / "kept", output)
+    return facts
+
+
+def restoration_examples(
+    documents: Sequence[Row], tokenizer: PreTrainedTokenizerBase, budget: int, seed: int, bos: bool
+) -> Iterator[Example]:
+    """Documents of split restore in random order, each with its end token, ``budget`` in all."""
+    end = int(tokenizer.eos_token_id)
+    texts = {d["id"]: d["text"] for d in documents if d["split"] == "restore"}
+    coded = {name: [*encode(tokenizer, text, bos), end] for name, text in texts.items()}
+    lengths = {name: len(ids) for name, ids in coded.items()}
+    for name, length in spend(lengths, budget, Random(seed)):
+        yield Example(coded[name][:length], [True] * length)
+
+
+def curve_steps(curve: Iterable[int], steps: int) -> dict[int, int]:
+    """The step after which each percentage of a run of ``steps`` steps is done."""
+    return {percent: max(1, round(steps * percent / 100)) for percent in (*curve, 100)}

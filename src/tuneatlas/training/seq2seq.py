@@ -1,0 +1,127 @@
+"""Encoder-decoder models for the one trainer: their arrays, batches of like length, their loss.
+
+An example is its input, not supervised, followed by its target, supervised; both end with
+the tokenizer's end token. So the token file and the planned steps are those of any model.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tuneatlas.training.packing import IGNORED, Piece, Row
+from tuneatlas.training.tokens import Example, TokenFile
+
+# Examples are sorted by length within this many steps' worth of them.
+STEPS_PER_GROUP = 50
+
+
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase, pairs: Iterable[tuple[str, str]], max_length: int
+) -> Iterator[Example | None]:
+    """Input and target tokens of each pair; None if either is longer than ``max_length``.
+
+    A cut tree is no tree, so what is too long is left out whole.
+    """
+    for pair in pairs:
+        source, target = (encode_end(tokenizer, text) for text in pair)
+        if max(len(source), len(target)) > max_length:
+            yield None
+        else:
+            yield Example(source + target, [False] * len(source) + [True] * len(target))
+
+
+def encode_end(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of ``text`` and the end token, and no other special token."""
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return [*ids, int(tokenizer.eos_token_id)]
+
+
+def plan_like_lengths(tokens: TokenFile, *, epochs: int, batch: int, seed: int) -> list[list[Row]]:
+    """Rows of every optimizer step: ``batch`` examples of about the same length, one a row.
+
+    Each epoch is shuffled, sorted by length within large groups, and its steps shuffled.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    lengths = tokens.lengths
+    group = batch * STEPS_PER_GROUP
+    steps: list[list[Row]] = []
+    for _ in range(epochs):
+        order = rng.permutation(len(tokens))
+        found = []
+        for start in range(0, len(order), group):
+            part = order[start : start + group]
+            part = part[np.argsort(-lengths[part], kind="stable")]
+            found += [part[i : i + batch].tolist() for i in range(0, len(part), batch)]
+        for at in rng.permutation(len(found)):
+            steps.append([[Piece(int(tokens.offsets[i]), int(lengths[i]))] for i in found[at]])
+    return steps
+
+
+def deal_in_order(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:
+    """Deal the rows of a step into ``count`` runs of neighbours, so that lengths stay alike."""
+    for index in range(count):
+        yield list(rows[len(rows) * index // count : len(rows) * (index + 1) // count])
+
+
+def seq2seq_arrays(
+    tokens: TokenFile, rows: Sequence[Row], pad: int
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Arrays of one micro-batch: inputs, their mask, and labels, each (rows, longest).
+
+    A batch without rows has one row without labels.
+    """
+    sources: list[npt.NDArray[np.int64]] = []
+    targets: list[npt.NDArray[np.int64]] = []
+    for (piece,) in rows:
+        at = slice(piece.start, piece.start + piece.length)
+        ids, supervised = tokens.tokens[at].astype(np.int64), tokens.supervised[at] > 0
+        sources.append(ids[~supervised])
+        targets.append(ids[supervised])
+    input_ids = _padded(sources, pad)
+    lengths = np.array([len(s) for s in sources] or [1])
+    mask = (np.arange(input_ids.shape[1]) < lengths[:, None]).astype(np.int64)
+    return {"input_ids": input_ids, "attention_mask": mask, "labels": _padded(targets, IGNORED)}
+
+
+def _padded(lists: Sequence[npt.NDArray[np.int64]], fill: int) -> npt.NDArray[np.int64]:
+    shape = (max(len(lists), 1), max((len(ids) for ids in lists), default=1))
+    array = np.full(shape, fill, np.int64)
+    for line, ids in enumerate(lists):
+        array[line, : len(ids)] = ids
+    return array
+
+
+def supervise_seq2seq(model: PreTrainedModel) -> None:
+    """Give an encoder-decoder ``model`` a forward pass that returns the loss and nothing else.
+
+    The summed cross-entropy is divided by ``num_items_in_batch``, the labels of the whole
+    step over all devices. The class's own loss is a mean over each micro-batch, which the
+    trainer would add up over the step.
+    """
+    forward = model.forward
+    shift: Any = model.prepare_decoder_input_ids_from_labels
+
+    def supervised_forward(
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        labels: torch.Tensor,
+        shift_labels: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
+        **kwargs: Any,
+    ) -> dict[str, torch.Tensor]:
+        logits = forward(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            decoder_input_ids=shift(labels=labels),
+            use_cache=False,
+        ).logits
+        at = labels != IGNORED
+        total = torch.nn.functional.cross_entropy(logits[at].float(), labels[at], reduction="sum")
+        count = at.sum() if num_items_in_batch is None else num_items_in_batch
+        return {"loss": total / count}
+
+    model.forward = supervised_forward

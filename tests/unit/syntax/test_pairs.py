@@ -1,0 +1,106 @@
+import json
+import random
+
+import pytest
+
+from tuneatlas.errors import UserError
+from tuneatlas.syntax import pairs
+from tuneatlas.syntax.tables import PAIRS, PARAPHRASES, SENTENCES
+from tuneatlas.syntax.templates import paraphrase_rows
+
+LINES = {
+    "spa.tsv": [
+        ("It matters a lot.", "Importa.", 1),
+        ("It is very important.", "Importa.", 2),
+        ("it matters, a lot", "Importa.", 3),
+        ("Where is the old dog?", "Dónde?", 4),
+        ("Run.", "Corre.", 9),
+        ("Go on running now.", "Corre.", 10),
+    ],
+    "ukr.tsv": [
+        ("It is very important.", "Важливо.", 2),
+        ("That is of some weight.", "Важливо.", 5),
+        ("You are all so kind.", "Люб.", 6),
+        ("How kind of you all!", "Люб.", 7),
+    ],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, lines in LINES.items():
+        text = "".join(f"{e}\t{f}\tCC-BY tatoeba.org #{n} (ann) & #99 (bob)\n" for e, f, n in lines)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    record = {"name": "some", "version": "1", "licence": "CC BY", "files": list(LINES)}
+    (tmp_path / "source.json").write_text(json.dumps(record), encoding="utf-8")
+    return tmp_path
+
+
+def test_pairs_share_a_translation_and_differ_in_words(folder):
+    found = list(pairs.read_translations(folder))
+    assert len(found) == 10
+    assert set(pairs.pivot_pairs(found, 3, 20)) == {
+        ("It is very important.", "It matters a lot."),
+        ("It is very important.", "it matters, a lot"),
+        ("It is very important.", "That is of some weight."),
+        ("How kind of you all!", "You are all so kind."),
+    }
+
+
+def test_splits_share_no_sentence(folder):
+    found = list(pairs.read_translations(folder))
+    record = {"name": "some", "version": "1", "licence": "CC BY"}
+    sentences = pairs.sentence_rows(found, record)
+    SENTENCES.build(sentences.values())
+    assert sentences["Run."]["id"] == "tatoeba/9"
+    assert "tatoeba.org #9 (ann)" in sentences["Run."]["source"]
+    for seed in range(5):
+        rows = pairs.pair_rows(
+            pairs.pivot_pairs(found, 3, 20),
+            sentences,
+            {"test": 1, "dev": 0, "train": 9},
+            random.Random(seed),
+        )
+        PAIRS.build(rows)
+        used = {
+            split: {r[k] for r in rows if r["split"] == split for k in ("source_id", "target_id")}
+            for split in ("test", "train")
+        }
+        assert used["test"] and used["train"] and not used["test"] & used["train"]
+        chosen = pairs.choose_sentences(sentences, rows, 1, 3, 20, random.Random(0))
+        ids = {row["id"] for row in chosen}
+        assert len(ids) == len(chosen) == len(used["test"] | used["train"]) + 1
+        assert used["test"] | used["train"] <= ids
+
+
+def test_a_line_that_is_not_tatoebas_is_named(folder):
+    (folder / "ukr.tsv").write_text("a\tb\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"ukr\.tsv, line 1"):
+        list(pairs.read_translations(folder))
+
+
+def test_templates():
+    parses = {
+        "s1": "(ROOT (S (NP (PRP I)) (VP (VBP run))))",
+        "t1": "(ROOT (NP (NN running)))",
+        "s2": "(ROOT (S (NP (PRP you)) (VP (VBP sit))))",
+        "t2": "(ROOT (S (NP (PRP it)) (VP (VBZ sits))))",
+        "t3": "(ROOT (S (NP (PRP it)) (VP (VBZ sits))))",
+        "s3": "(ROOT (NP (NN sitting)))",
+    }
+    rows = [
+        {"id": "p1", "source_id": "s1", "target_id": "t1", "split": "train"},
+        {"id": "p2", "source_id": "s2", "target_id": "t2", "split": "train"},
+        {"id": "p3", "source_id": "s3", "target_id": "t3", "split": "test"},
+        {"id": "p4", "source_id": "s3", "target_id": "unparsed", "split": "test"},
+    ]
+    options = {"height": 5, "pool": 10, "hard": 0.5}
+    found = paraphrase_rows(rows, parses, overlap=1.0, **options)
+    PARAPHRASES.build(found)
+    assert [r["template_id"] for r in found] == ["t1", "t2", "t2"]
+    assert [r["template_ted"] for r in found] == [0, 0, 0]
+    assert [r["hard"] for r in found] == [True, False, True]
+    # The nearest may not repeat the words it is to teach the syntax of.
+    found = paraphrase_rows(rows, parses, overlap=0.3, **options)
+    assert found[-1]["template_id"] == "t1"
+    assert found[-1]["template_ted"] == 4

@@ -1,0 +1,95 @@
+import random
+import sys
+
+import pytest
+from random_trees import random_tree
+
+from tuneatlas.syntax.linear import read_bracket
+from tuneatlas.syntax.ted import Coder, coded_distance, nearest, tree_distance
+from tuneatlas.syntax.trees import Tree, leafless
+
+
+def reference(one: Tree, other: Tree) -> int:
+    """The textbook recursion over forests, memoised: slow, and short enough to be seen right."""
+    known: dict[tuple, int] = {}
+
+    def weight(forest) -> int:
+        return sum(1 + (0 if isinstance(t, str) else weight(t.children)) for t in forest)
+
+    def distance(f, g) -> int:
+        if not f or not g:
+            return weight(f) + weight(g)
+        if (f, g) not in known:
+            v, w = f[-1], g[-1]
+            below_v = () if isinstance(v, str) else v.children
+            below_w = () if isinstance(w, str) else w.children
+            name_v = v if isinstance(v, str) else v.label
+            name_w = w if isinstance(w, str) else w.label
+            known[f, g] = min(
+                distance(f[:-1] + below_v, g) + 1,
+                distance(f, g[:-1] + below_w) + 1,
+                distance(f[:-1], g[:-1]) + distance(below_v, below_w) + (name_v != name_w),
+            )
+        return known[f, g]
+
+    return distance((one,), (other,))
+
+
+def test_equals_a_plain_reference_on_2000_random_pairs():
+    rng = random.Random(3)
+    for number in range(2000):
+        one, other = (random_tree(rng, rng.choice((1, 1, 2, 2, 3))) for _ in range(2))
+        if number % 2:
+            one, other = leafless(one), leafless(other)
+        assert tree_distance(one, other) == reference(one, other)
+
+
+def test_equals_zss_on_2000_random_pairs():
+    zss = pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
+
+    def convert(tree):
+        if isinstance(tree, str):
+            return zss.Node(tree)
+        node = zss.Node(tree.label)
+        for child in tree.children:
+            node.addkid(convert(child))
+        return node
+
+    rng = random.Random(4)
+    for _ in range(2000):
+        one, other = random_tree(rng, 3), random_tree(rng, 4)
+        assert tree_distance(one, other) == zss.simple_distance(convert(one), convert(other))
+
+
+def test_is_a_metric():
+    rng = random.Random(5)
+    trees = [random_tree(rng, 4) for _ in range(12)]
+    for a in trees:
+        assert tree_distance(a, a) == 0
+        for b in trees:
+            assert tree_distance(a, b) == tree_distance(b, a)
+            for c in trees:
+                assert tree_distance(a, c) <= tree_distance(a, b) + tree_distance(b, c)
+
+
+def test_depth_cuts_both_trees():
+    one = read_bracket("(ROOT (S (NP (DT the) (NN cat)) (VP (VBD sat))))")
+    other = read_bracket("(ROOT (S (NP (PRP it)) (VP (VBD ran) (ADVP (RB off)))))")
+    assert tree_distance(one, other, 3) == 0
+    assert tree_distance(one, other, 4) == 3
+    assert tree_distance(one, other, 5) == 4
+
+
+def test_nearest_is_what_a_full_search_finds():
+    rng = random.Random(6)
+    coder = Coder()
+    pool = [coder(random_tree(rng, rng.randint(1, 4))) for _ in range(150)]
+    for _ in range(20):
+        target = coder(random_tree(rng, 3))
+        distances = [coded_distance(target, other) for other in pool]
+        index, distance = nearest(target, pool)
+        assert (index, distance) == (distances.index(min(distances)), min(distances))
+        allowed = [d > min(distances) for d in distances]
+        assert nearest(target, pool, allowed)[1] == min(d for d in distances if d > distance)
+    assert nearest(target, pool, [False] * len(pool)) is None
+    assert sys.getrecursionlimit() >= 1000

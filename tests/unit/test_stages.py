@@ -1,0 +1,169 @@
+"""The statistics of forgetting: known fates, known tests, and tables with a known transition."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tuneatlas.stages import (
+    ACTUAL,
+    FATES,
+    NONE,
+    PSEUDO,
+    UNCLEAR,
+    PairedTest,
+    fate_indicators,
+    find_transition,
+    holm,
+    knowledge_indicators,
+    loss_limit,
+    mcnemar,
+    sign_test,
+    stage_of,
+)
+
+STEPS = 6
+MARGIN = 0.05
+# What restored models lose at each step, in shares of all questions; None: answers drawn anew.
+LATE, EARLY, MIDDLE = (np.where(np.arange(STEPS) >= at, 0.15, 0.0) for at in (5, 0, 2))
+SHAPES = {
+    "noise": None,
+    "no transition": np.zeros(STEPS),
+    "late": LATE,
+    "early": EARLY,
+    "ramp": np.array([0, 0, 0, 0.1, 0.15, 0.25]),
+    "non-monotone": np.array([0, 0, 0.15, 0, 0.0, 0.15]),
+    "middle": MIDDLE,
+}
+
+
+def test_every_path_has_one_fate():
+    paths = np.array(list(np.ndindex(2, 2, 2))).T
+    found = fate_indicators(*paths)
+    assert np.array_equal(sum(found.values()), np.ones(8))
+    assert found["pseudo_forgotten"].tolist() == [p == (1, 0, 1) for p in zip(*paths, strict=True)]
+    assert found["actually_forgotten"][4] == 1
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_chance_is_taken_out_of_every_fate(k: int):
+    """Models that know on known paths and guess elsewhere: shares of paths come back."""
+    rng = np.random.default_rng(1)
+    items = 400_000
+    shares = dict(zip(FATES, (0.3, 0.02, 0.1, 0.15, 0.05, 0.08, 0.0, 0.3), strict=True))
+    fate = rng.choice(len(FATES), size=items, p=list(shares.values()))
+    known = np.array(list(FATES.values()))[fate].T.astype(bool)
+    right = known | (rng.random((3, items)) < 1 / k)
+    found = knowledge_indicators(*right, np.full(items, k))
+    for name, share in shares.items():
+        error = found[name].std() / np.sqrt(items)
+        assert abs(found[name].mean() - share) < 4 * error + 1e-9, name
+    raw = fate_indicators(*right)["pseudo_forgotten"].mean()
+    assert raw > shares["pseudo_forgotten"]
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 40))
+def test_one_seed_is_the_exact_test_of_mcnemar(lost: int, gained: int, same: int):
+    before = [1] * lost + [0] * gained + [1] * same
+    after = [0] * lost + [1] * gained + [1] * same
+    test = mcnemar(before, [after])
+    assert (test.lost, test.gained) == (lost, gained)
+    assert test.difference == pytest.approx((lost - gained) / len(before))
+    exact = stats.binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    assert test.p == pytest.approx(exact)
+
+
+def test_seeds_of_a_question_are_one_cluster():
+    """Three copies of the same answers are no more evidence than one."""
+    before = np.array([1] * 9 + [0] * 3 + [1] * 20)
+    after = np.array([0] * 9 + [1] * 3 + [1] * 20)
+    assert mcnemar(before, [after] * 3).p == pytest.approx(mcnemar(before, [after]).p)
+
+
+def test_sign_test_agrees_with_all_sign_changes():
+    changes = np.array([3, -1, 2, 2, -3, 1, 0])
+    signs = np.array(list(np.ndindex(*[2] * len(changes)))) * 2 - 1
+    sums = np.abs(signs @ np.abs(changes))
+    assert sign_test(changes) == pytest.approx((sums >= abs(changes.sum())).mean())
+
+
+def test_holm():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]).max() <= 1
+
+
+def answers(rng: np.random.Generator, losses: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of a base model (items,) and of restored models (seeds, steps, items)."""
+    items = int(rng.integers(120, 300))
+    ability = rng.choice([0.1, 0.3, 0.7, 0.95], size=items)
+    base = rng.random(items) < ability
+    shape = (3, STEPS, items)
+    drawn = rng.random(shape) < ability
+    if losses is None:
+        return base, drawn
+    # Most questions keep their answer; what is lost is lost whatever the question.
+    kept = np.where(rng.random(shape) < 0.8, base, drawn)
+    rate = losses[:, None] / ability.mean()
+    return base, kept & (rng.random(shape) >= rate)
+
+
+def test_transitions_of_a_thousand_tables_with_a_known_one():
+    """False alarms are at most nominal, and intervals cover the truth at the nominal rate."""
+    rng = np.random.default_rng(7)
+    alarms, nulls, covered, tables, exact = 0, 0, 0, 0, 0
+    for number in range(1000):
+        losses = list(SHAPES.values())[number % len(SHAPES)]
+        found = find_transition(*answers(rng, losses), MARGIN, 0.95)
+        if losses is None or not losses.any():
+            nulls += 1
+            alarms += found.seen
+            assert found.seen == (found.at is not None)
+            continue
+        truth = int(np.flatnonzero(losses)[0])
+        tables += 1
+        exact += found.at == truth
+        # Without a transition seen, it may lie beyond every step.
+        latest = STEPS if found.at is None else found.at
+        earliest = STEPS if found.earliest is None else found.earliest
+        covered += earliest <= truth <= latest
+    slack = 2 * np.sqrt(0.05 * 0.95)
+    assert alarms / nulls <= 0.05 + slack / np.sqrt(nulls)
+    assert covered / tables >= 0.95 - slack / np.sqrt(tables)
+    # The interval is not bought with width: nearly all are found where they are.
+    assert exact / tables > 0.9
+
+
+def test_a_transition_that_does_not_last_says_so():
+    rng = np.random.default_rng(3)
+    base, restored = answers(rng, np.array([0, 0, 0.4, 0, 0, 0.4]))
+    found = find_transition(base, restored, MARGIN)
+    assert (found.seen, found.at, found.lasts) == (True, 2, False)
+    base, restored = answers(rng, np.array([0, 0, 0.4, 0.4, 0.4, 0.4]))
+    assert find_transition(base, restored, MARGIN).lasts
+
+
+def test_a_better_restored_model_is_no_transition():
+    base = np.zeros(100, dtype=int)
+    found = find_transition(base, np.ones((2, 3, 100), dtype=int), MARGIN)
+    assert (found.seen, found.at, found.earliest) == (False, None, None)
+
+
+def test_the_limit_of_a_loss_is_above_it_even_without_any_change():
+    assert loss_limit(np.zeros(50), 0.975) > 0
+    assert loss_limit(np.r_[np.ones(10), np.zeros(90)], 0.975) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("tuned", "recovery", "restored", "stage"),
+    [
+        ((0.001, 0.2), (0.001, -0.2), (0.5, 0.01), PSEUDO),
+        ((0.001, 0.2), (0.4, -0.01), (0.001, 0.19), ACTUAL),
+        ((0.001, 0.2), (0.3, -0.05), (0.2, 0.05), UNCLEAR),
+        ((0.6, 0.01), (0.6, 0.0), (0.7, 0.01), NONE),
+        ((0.001, -0.2), (0.9, 0.0), (0.001, -0.2), NONE),
+    ],
+)
+def test_stage_of_a_step(tuned, recovery, restored, stage):
+    tests = [PairedTest(0, 0, difference, p) for p, difference in (tuned, recovery, restored)]
+    assert stage_of(*tests, alpha=0.05) == stage

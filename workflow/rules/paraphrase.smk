@@ -1,0 +1,108 @@
+TUNED_TO_PARAPHRASE = "{paraphraser}/{start}/{format}/{share}/{seed}"
+SHOWN = {key: TUNING[key] for key in ("height", "form")}
+
+
+rule finetune_paraphrase:
+    """Tune a model to rewrite a sentence in the syntax of a template."""
+    input:
+        model=lambda w: STARTS[w.start],
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        parses=rules.prepare_paraphrases.input.parses,
+    output:
+        model=directory(f"results/finetune_paraphrase/{TUNED_TO_PARAPHRASE}"),
+    log:
+        f"logs/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.log",
+    benchmark:
+        f"benchmarks/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        code=code("finetune_paraphrase"),
+        options=TUNING,
+        seed=config["seed"],
+    script:
+        "../scripts/finetune_paraphrase.py"
+
+
+rule generate_paraphrases:
+    """Let the tuned model write the paraphrase of every test pair."""
+    input:
+        model=rules.finetune_paraphrase.output.model,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+    output:
+        generations=f"results/generate_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
+    log:
+        f"logs/generate_paraphrases/{TUNED_TO_PARAPHRASE}.log",
+    benchmark:
+        f"benchmarks/generate_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=1,
+    params:
+        code=code("generate_paraphrases"),
+        options=config["generate_paraphrases"] | SHOWN,
+    script:
+        "../scripts/generate_paraphrases.py"
+
+
+rule score_paraphrases:
+    """Score each paraphrase by its words, and by its tree against reference and template."""
+    input:
+        generations=rules.generate_paraphrases.output.generations,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        meteor=fetched("meteor"),
+        parser=rules.parse_sentences.input.parser,
+        java=rules.parse_sentences.input.java,
+    output:
+        scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
+    log:
+        f"logs/score_paraphrases/{TUNED_TO_PARAPHRASE}.log",
+    benchmark:
+        f"benchmarks/score_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
+    resources:
+        mem_mb=config["parse_sentences"]["memory_mb"] + 2000,
+        runtime=60,
+    params:
+        code=code("score_paraphrases"),
+        options=config["score_paraphrases"] | SHOWN,
+        parsing=config["parse_sentences"],
+    script:
+        "../scripts/score_paraphrases.py"
+
+
+rule compare_paraphrases:
+    """Every start, format and share of pairs side by side, with intervals."""
+    input:
+        scores=expand(
+            rules.score_paraphrases.output.scores,
+            start=TUNING["starts"],
+            format=TUNING["formats"],
+            share=TUNING["shares"],
+            seed=SEEDS,
+            allow_missing=True,
+        ),
+        tasks=expand(
+            rules.evaluate_tasks.output.scores,
+            start=[s for s in TUNING["starts"] if s != "vanilla"],
+            allow_missing=True,
+        ),
+        heldout=expand(rules.build_tasks.output.heldout, stage=["structure", "syntax"]),
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+    output:
+        folder=directory("results/compare_paraphrases/{paraphraser}"),
+    log:
+        "logs/compare_paraphrases/{paraphraser}.log",
+    benchmark:
+        "benchmarks/compare_paraphrases/{paraphraser}.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code("compare_paraphrases"),
+        options=config["compare_groups"],
+        seed=config["seed"],
+    script:
+        "../scripts/compare_paraphrases.py"

