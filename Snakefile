@@ -18,3 +18,17 @@ rule all:
     input:
         rules.index.output.page,
     localrule: True
+
+
+rule s1:
+    """Study S1 alone: learning or self-aligning?"""
+    input:
+        expand(rules.compare_groups.output.folder, model=MODELS),
+    localrule: True
+
+
+rule s2:
+    """Study S2 alone: forgotten, or only shifted?"""
+    input:
+        expand(rules.stage_forgetting.output.folder, model=MODELS),
+    localrule: True

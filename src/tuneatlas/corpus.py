@@ -38,12 +38,12 @@ def build_corpus(
 ) -> tuple[list[Row], list[Row]]:
     """Rows of tables DOCUMENTS and MENTIONS for the questions of each domain.
 
-    A seeded share ``mentioned_share`` of the facts (and all of dev) is stated ``mentions_min`` to ``mentions_max``
-    times, log-uniformly, in split pretrain; the others never. The
-    splits restore and heldout state the same facts, ``restore_share`` and ``heldout_share`` times as
-    often. Of the statements, ``quiz_share`` stand in quiz pages, ``explained_share`` of these with an
-    explanation. ``prose`` is the folder of a fetched package with text; ``prose_share`` of
-    the words of each split are prose.
+    A seeded share ``mentioned_share`` of the facts (and all of dev) is stated ``mentions_min``
+    to ``mentions_max`` times, log-uniformly, in split pretrain; the others never. The splits
+    restore and heldout state the same facts, ``restore_share`` and ``heldout_share`` times as
+    often. Of the statements, ``quiz_share`` stand in quiz pages, ``explained_share`` of these
+    with an explanation. ``prose`` is the folder of a fetched package with text; ``prose_share``
+    of the words of each split are prose.
     """
     documents: list[Row] = []
     mentions: list[Row] = []

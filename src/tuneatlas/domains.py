@@ -38,7 +38,9 @@ def prepare_questions(
     limits = options["limits"]
     if options["source"] == "facts":
         folders = {path.name: path for path in sources}
-        return build_questions(domain, folders, **limits, mentioned_share=mentioned_share, seed=seed)
+        return build_questions(
+            domain, folders, **limits, mentioned_share=mentioned_share, seed=seed
+        )
     rows = [
         {**row, "domain": domain, "licence": options["licence"]}
         for row in read_question_file(sources[0])

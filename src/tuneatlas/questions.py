@@ -60,7 +60,9 @@ def build_questions(
                 f"{sum(splits.values())} are asked for ({splits}): lower the limits"
             )
         for split, count in splits.items():
-            fit = [r for r in pool if split != "dev" or is_mentioned(r["id"], mentioned_share, seed)]
+            fit = [
+                r for r in pool if split != "dev" or is_mentioned(r["id"], mentioned_share, seed)
+            ]
             taken = {row["id"] for row in fit[:count]}
             rows += [{**row, "split": split} for row in fit[:count]]
             pool = [row for row in pool if row["id"] not in taken]

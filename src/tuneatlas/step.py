@@ -173,6 +173,7 @@ def _record(this: Step, job: Job, output: Path, started: float) -> dict[str, Any
             for p in ([value] if isinstance(value, str) else value)
         },
         "options": this.options,
+        "params": _further_params(job),
         "seed": this.seed,
         "code": dict(sorted(code.modules.items())),
         "libraries": dict(sorted(code.libraries.items())),
@@ -182,11 +183,19 @@ def _record(this: Step, job: Job, output: Path, started: float) -> dict[str, Any
             "threads": job.threads,
         },
         "python": platform.python_version(),
+        "log": str(job.log),
         "wall_s": round(time.perf_counter() - started, 3),
         "cpu_s": round(usage.ru_utime + usage.ru_stime + children.ru_utime + children.ru_stime, 3),
         "peak_mb": max(usage.ru_maxrss, children.ru_maxrss) // 1024,
         **this.info,
     }
+
+
+def _further_params(job: Job) -> dict[str, Any]:
+    """What else the rule passes: options and code have their own places in the record."""
+    own = {"options", "code", "script"}
+    found = {str(k): v for k, v in job.params.items() if k not in own}
+    return dict(json.loads(json.dumps(found, default=str)))
 
 
 def _script_of(job: Job) -> Path:

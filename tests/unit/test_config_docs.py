@@ -38,7 +38,9 @@ def test_the_defaults_file_states_the_defaults(tmp_path: Path) -> None:
         "domains: {countries: {source: facts, tune: true}, elements: {source: facts}}\n"
     )
     resolved = resolve(load_config(path, root=ROOT))
-    assert stated == {k: v for k, v in resolved.items() if k not in ("models", "domains", "paraphrasers")}
+    assert stated == {
+        k: v for k, v in resolved.items() if k not in ("models", "domains", "paraphrasers")
+    }
 
 
 def test_every_key_is_described() -> None:

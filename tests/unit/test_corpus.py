@@ -68,7 +68,9 @@ def test_deterministic_and_one_domain_leaves_the_others_alone(prose: Path) -> No
 
 
 def test_mentions_are_what_the_documents_hold() -> None:
-    documents, mentions = build_corpus(QUESTIONS, None, mentions_min=3, mentions_max=20, explained_share=0.0)
+    documents, mentions = build_corpus(
+        QUESTIONS, None, mentions_min=3, mentions_max=20, explained_share=0.0
+    )
     text = "\n".join(d["text"] for d in documents if d["split"] == "pretrain") + "\n"
     for number, row in enumerate(QUESTIONS["countries"]):
         count = text.count(f"Town{number:03d}")
@@ -78,7 +80,9 @@ def test_mentions_are_what_the_documents_hold() -> None:
 
 
 def test_a_seeded_share_is_never_stated_in_any_split_and_dev_always_is() -> None:
-    documents, mentions = build_corpus(QUESTIONS, None, mentioned_share=0.5, mentions_min=4, mentions_max=9, seed=3)
+    documents, mentions = build_corpus(
+        QUESTIONS, None, mentioned_share=0.5, mentions_min=4, mentions_max=9, seed=3
+    )
     counts = {m["id"]: m["mentions"] for m in mentions}
     for row in QUESTIONS["countries"]:
         stated = row["split"] == "dev" or is_mentioned(row["id"], 0.5, 3)
@@ -99,7 +103,9 @@ def test_splits_share_facts_but_no_prose(prose: Path) -> None:
 
 
 def test_repetitions_are_spread_over_the_documents() -> None:
-    documents, _ = build_corpus(QUESTIONS, None, mentions_min=20, mentions_max=20, quiz_share=1.0, explained_share=0.0)
+    documents, _ = build_corpus(
+        QUESTIONS, None, mentions_min=20, mentions_max=20, quiz_share=1.0, explained_share=0.0
+    )
     for document in documents:
         if document["split"] == "pretrain":
             assert max(Counter(document["text"].split("\n\n")).values()) <= 2

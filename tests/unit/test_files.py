@@ -45,7 +45,8 @@ def test_killed_at_any_instant_the_file_is_whole(tmp_path: Path):
     path = tmp_path / "a.txt"
     code = (
         "from pathlib import Path\nfrom tuneatlas.files import write_text\n"
-        f"n = 0\nwhile True:\n    n += 1\n    write_text(Path({str(path)!r}), str(n % 10) * 200_000)"
+        "n = 0\nwhile True:\n    n += 1\n"
+        f"    write_text(Path({str(path)!r}), str(n % 10) * 200_000)"
     )
     for number in range(5):
         process = subprocess.Popen([sys.executable, "-c", code])

@@ -1,6 +1,6 @@
 import json
 import random
-from pathlib import Path
+from itertools import pairwise
 
 import pytest
 from conftest import ROOT, TEMPLATES, question
@@ -87,7 +87,7 @@ def test_mixtures_are_nested_and_exact():
         assert [r["id"] for r in rows] == [f"q{n}" for n in range(10)]
         replaced.append({r["id"] for r in rows if r["origin"] == "self_aligning"})
     assert [len(r) for r in replaced] == [0, 2, 4, 8, 10]
-    assert all(a <= b for a, b in zip(replaced, replaced[1:], strict=False))
+    assert all(a <= b for a, b in pairwise(replaced))
     assert mixture("mixed_40", 1) != mixture("mixed_40", 0)
 
 

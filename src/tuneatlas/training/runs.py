@@ -17,8 +17,8 @@ from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 from tuneatlas.tokens import encode_segments
 from tuneatlas.training.packing import Row, pieces_of, plan_steps
-from tuneatlas.training.tokens import Example, TokenFile, write_tokens
 from tuneatlas.training.processes import train
+from tuneatlas.training.tokens import Example, TokenFile, write_tokens
 from tuneatlas.training.trainer import Recipe
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS
 from tuneatlas.tokens import encode_segments
-from tuneatlas.training.runs import Planned, plan_run
 from tuneatlas.training.processes import train
+from tuneatlas.training.runs import Planned, plan_run
 
 log = logging.getLogger(__name__)
 
