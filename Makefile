@@ -1,12 +1,14 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
 # make test   all tests
+# make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make check  linters only
+# make audit  verify that every result is what its record says
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
-SOURCES = src tests workflow/scripts
+SOURCES = src tests workflow/scripts workflow/plan.py
 
-.PHONY: run test check format config-docs lock clean
+.PHONY: run test test-slow check audit format config-docs lock clean
 
 run: .venv/ready
 	@$(SNAKEMAKE)
@@ -16,12 +18,18 @@ test: check
 	@.venv/bin/pytest
 	@echo "All tests passed. What a failing test left behind is named in its message."
 
+test-slow: .venv/ready
+	@.venv/bin/pytest -m slow
+
 check: .venv/ready
 	.venv/bin/ruff check $(SOURCES)
 	.venv/bin/ruff format --check $(SOURCES)
 	.venv/bin/snakefmt --check Snakefile workflow/rules
 	.venv/bin/mypy
 	.venv/bin/tuneatlas config --check
+
+audit: .venv/ready
+	@.venv/bin/tuneatlas audit results --config $(CONFIG)
 
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
@@ -31,10 +39,10 @@ format: .venv/ready
 config-docs: .venv/ready
 	.venv/bin/tuneatlas config --write
 
-.venv/ready: envs/lock.txt pyproject.toml
+.venv/ready: envs/lock.txt
 	@echo "Creating the environment in .venv (about two minutes) ..."
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r envs/lock.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r envs/lock.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -10,6 +10,10 @@ from tuneatlas.errors import UserError
 
 # name: (module with ``configure(parser)`` and ``run(arguments) -> exit code``, one line of help)
 COMMANDS = {
+    "audit": ("tuneatlas.audit.command", "verify that every result is what its record says"),
+    "trace": ("tuneatlas.audit.trace_command", "print the whole life of one item"),
+    "why": ("tuneatlas.audit.why_command", "say what a run would execute, and because of what"),
+    "diff": ("tuneatlas.audit.diff_command", "say what differs between two results folders"),
     "config": ("tuneatlas.config.command", "check or show an experiment; write the config's docs"),
 }
 

@@ -3,9 +3,12 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+# An empty file that the workflow engine puts into finished folders.
+FOLDER_MARK = ".snakemake_timestamp"
 
 
 def sha256_file(path: Path) -> str:
@@ -16,11 +19,20 @@ def sha256_file(path: Path) -> str:
 
 def sha256_tree(path: Path) -> str:
     """Hex SHA-256 of a file, or of a folder's relative names and contents."""
-    if path.is_file():
-        return sha256_file(path)
+    return sha256_file(path) if path.is_file() else digest_files(sha256_files(path))
+
+
+def sha256_files(folder: Path) -> dict[str, str]:
+    """Hex SHA-256 of each file of a folder, by relative path; the workflow's mark is left out."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FOLDER_MARK)
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in found}
+
+
+def digest_files(files: Mapping[str, str]) -> str:
+    """One hex SHA-256 over relative names and the hashes of their contents."""
     digest = hashlib.sha256()
-    for child in sorted(p for p in path.rglob("*") if p.is_file()):
-        digest.update(f"{child.relative_to(path).as_posix()}\0{sha256_file(child)}\n".encode())
+    for name, content in files.items():
+        digest.update(f"{name}\0{content}\n".encode())
     return digest.hexdigest()
 
 

@@ -56,10 +56,10 @@ def prepare_restoration(
         for domain, rows in sorted(questions.items())
         for row in pick_questions(rows, stated, options["questions"], f"{seed}/{domain}")
     ]
-    ids = {row["id"] for row in asked}
+    subjects = {row["id"]: row["subject"] for row in asked}
     index = GramIndex(asked, options["ngram"], options["overlap_share"])
     kept: list[Row] = []
-    dropped: Counter[str] = Counter()
+    read = left = 0
     before: set[str] = set()
     after: set[str] = set()
     for document in documents:
@@ -68,21 +68,23 @@ def prepare_restoration(
         if document["split"] == "restore":
             found = index.overlapping(document["text"])
             before |= found
-            stating = ids.intersection(document["questions"])
-            if options["drop_overlapping"] and (found or stating):
-                dropped["overlapping" if found else "stating"] += 1
-                continue
+            read += len(document["text"])
+            if options["drop_overlapping"]:
+                stating = [subjects[i] for i in document["questions"] if i in subjects]
+                document = without_passages(document, index, stating)
+                found = index.overlapping(document["text"])
+                if found or not document["text"]:
+                    continue
             after |= found
+            left += len(document["text"])
         kept.append(document)
-    restore = sum(d["split"] == "restore" for d in kept)
     overlap = {
         "questions": len(asked),
         "ngram_words": options["ngram"],
         "share_of_ngrams": options["overlap_share"],
-        "restore_documents_read": restore + sum(dropped.values()),
-        "restore_documents_dropped_overlapping": dropped["overlapping"],
-        "restore_documents_dropped_stating": dropped["stating"],
-        "restore_documents": restore,
+        "restore_documents": sum(d["split"] == "restore" for d in kept),
+        "restore_characters_read": read,
+        "restore_characters": left,
         "overlapping_questions_before": len(before),
         "overlapping_questions": len(after),
         "overlapping_share": len(after) / len(asked),
@@ -114,6 +116,31 @@ def pick_questions(
         room = -(-(number - len(chosen)) // left)
         chosen |= set(random.Random(seed).sample(part, min(len(part), room)))
     return [row for row in test if row["id"] in chosen]
+
+
+def without_passages(document: Row, index: "GramIndex", subjects: Sequence[str]) -> Row:
+    """The document less its passages that overlap with a question or speak of a subject.
+
+    Passages are blocks of a quiz page, and lines of anything else. ``subjects`` are those of
+    the questions whose fact the document is known to state; if none of its passages names
+    one of them, all passages go.
+    """
+    gap = "\n\n" if document["kind"] == "quiz" else "\n"
+    named = {subject: words_of(subject) for subject in subjects}
+    passages = [(p, words_of(p)) for p in document["text"].split(gap)]
+    if any(not any(has_run(w, s) for _, w in passages) for s in named.values()):
+        return document | {"text": "", "questions": []}
+    kept = [
+        text
+        for text, words in passages
+        if not index.overlapping(text) and not any(has_run(words, s) for s in named.values())
+    ]
+    return document | {"text": gap.join(kept)}
+
+
+def has_run(words: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether ``part`` occurs in ``words`` as a run."""
+    return any(list(words[i : i + len(part)]) == list(part) for i in range(len(words)))
 
 
 class GramIndex:

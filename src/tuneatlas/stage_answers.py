@@ -139,8 +139,8 @@ def measure_stages(
 ) -> tuple[list[Row], list[Row]]:
     """Rows of tables STAGE_ANSWERS and STAGE_TEXTS for every model.
 
-    ``options`` is the config section ``evaluate_stages`` with the ``scoring`` of the probe
-    and ``document_bos``: whether documents begin with the begin-of-text token.
+    ``options`` is the config section ``evaluate_stages`` with the ``scoring`` of the probe;
+    ``bos``: whether prompts and documents begin with the begin-of-text token.
     """
     answers: list[Row] = []
     texts: list[Row] = []
@@ -188,7 +188,7 @@ def read(
     owners: list[int] = []
     for document in material.heldout:
         size = len(document["text"].encode())
-        for piece in windows(tokenizer, document["text"], options):
+        for piece in windows(tokenizer, document["text"], options["window"], bos):
             examples.append(piece)
             owners.append(len(names))
         names.append((document["kind"], document["id"], size))
@@ -217,14 +217,14 @@ def read(
 
 
 def windows(
-    tokenizer: PreTrainedTokenizerBase, text: str, options: Mapping[str, Any]
+    tokenizer: PreTrainedTokenizerBase, text: str, window: int, bos: bool
 ) -> Iterator[Example]:
     """A document in pieces of at most a window; every token but the first is scored.
 
     A later piece begins with the last token of the piece before it, which is not scored again.
     """
-    ids = encode(tokenizer, text, options["document_bos"])
-    step = options["window"] - 1
+    ids = encode(tokenizer, text, bos)
+    step = window - 1
     for start in range(0, max(1, len(ids) - 1), step):
         piece = ids[start : start + step + 1]
         yield Example(piece, [True] * len(piece))

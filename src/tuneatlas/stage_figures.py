@@ -143,7 +143,7 @@ def _along_restoration(rows: list[Row]) -> Figure:
                     if (row["domain"], row["group"]) == run and row["step"] == step
                 ]
                 dash = DASHES[number % len(DASHES)]
-                _band(panel, part, shades[step], "o", dash, along="restored", fill=0.07)
+                _band(panel, part, shades[step], "o", dash, along="restored", fill=0.04)
             if measure == "accuracy":
                 panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
                 panel.set_title(f"{run[0]} · {group_name(run[1])}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from tuneatlas.compare import plain
 from tuneatlas.errors import UserError
+from tuneatlas.stage_intervals import Resampler
 from tuneatlas.stage_tables import Cell, StageTable
 from tuneatlas.stages import (
     FATES,
@@ -25,12 +26,12 @@ from tuneatlas.stages import (
     mcnemar,
     stage_of,
 )
-from tuneatlas.statistics import Interval, mean_interval, paired_difference, percentile_interval
 from tuneatlas.tables import Row
 
 RunName = tuple[str, str]
 SETTINGS = ("stages", "finetune")
 TEXTS = ("facts", "quiz", "prose")
+NOT_KNOWN: Row = {"value": None, "low": None, "high": None}
 BASE, CONTROL = "base model", "restored base model"
 # What is tested at each step: the fields of Paths before and after.
 COMPARISONS = {
@@ -127,7 +128,8 @@ class _Study:
         options: Options,
         rng: np.random.Generator,
     ) -> None:
-        self.base, self.runs, self.options, self.rng = base, runs, options, rng
+        self.base, self.runs, self.options = base, runs, options
+        self.draw = Resampler(rng, options.draws, options.confidence)
         self.alpha = 1 - options.confidence
         self.before = base.correct(Cell("base", 0, 0))[0]
         for name, table in runs.items():
@@ -154,32 +156,11 @@ class _Study:
             self.base.correct(Cell("base", 0, 100)),
         )
 
-    def mean(self, values: Any) -> Row:
-        """A mean over (seeds, items) with its interval."""
-        o = self.options
-        return _columns(mean_interval(values, self.rng, o.draws, o.confidence))
-
-    def difference(self, first: Any, second: Any) -> Row:
-        """A paired difference over (seeds, items) with its interval."""
-        o = self.options
-        one, two = np.broadcast_arrays(np.atleast_2d(first), np.atleast_2d(second))
-        return _columns(paired_difference(one, two, self.rng, o.draws, o.confidence))
-
-    def bits(self, nats: Any, size: Any) -> Row:
-        """Bits per byte from nats (seeds, texts) and bytes (texts,), with its interval."""
-        o, table = self.options, np.vstack([nats, size])
-        picks = self.rng.integers(table.shape[1], size=(o.draws, table.shape[1]))
-        sums = table[:, picks].sum(axis=2)
-        weights = self.rng.multinomial(len(nats), np.full(len(nats), 1 / len(nats)), o.draws)
-        draws = (sums[:-1].T * weights).sum(axis=1) / len(nats) / sums[-1] / math.log(2)
-        value = float(nats.sum() / len(nats) / np.sum(size) / math.log(2))
-        return _columns(percentile_interval(value, draws, o.confidence))
-
     def control(self) -> Iterator[Row]:
         """The restored base model less the base model: knowledge, and each kind of text."""
         restored = self.base.correct(Cell("base", 0, 100))
         test = mcnemar(self.before, restored)
-        change = self.difference(restored, self.before)
+        change = self.draw.difference(restored, self.before)
         yield {
             "measure": "accuracy",
             "n": len(self.before),
@@ -192,7 +173,7 @@ class _Study:
         for measure, kinds in _text_measures(self.base.kinds()):
             before, size = self.base.nats(Cell("base", 0, 0), kinds)
             after, _ = self.base.nats(Cell("base", 0, 100), kinds)
-            change = self.bits(after - before, size)
+            change = self.draw.bits(after - before, size)
             yield {
                 "measure": measure,
                 "n": len(size),
@@ -216,17 +197,23 @@ class _Study:
                 for measure, chosen in table.scopes(domain):
                     part = correct[:, chosen]
                     count = {"n": part.shape[1], "seeds": len(part)}
-                    yield {**where, "measure": measure, **count, **self.mean(part)}
+                    yield {**where, "measure": measure, **count, **self.draw.mean(part)}
                 for measure, kinds in _text_measures(self.base.kinds()):
                     nats, size = table.nats(cell, kinds)
                     count = {"n": len(size), "seeds": len(nats)}
-                    yield {**where, "measure": measure, **count, **self.bits(nats, size)}
+                    yield {**where, "measure": measure, **count, **self.draw.bits(nats, size)}
 
     def fates(self, run: RunName, setting: str, step: int) -> Iterator[Row]:
         """How many questions went which way from the base to the restored model."""
-        base, tuned, restored, _ = self.paths(run, setting, step)
-        answered = fate_indicators(base, tuned, restored)
-        known = knowledge_indicators(base, tuned, restored, self.base.options)
+        table = self.runs[run]
+        base = self.base.chosen(Cell("base", 0, 0))[0]
+        chosen = [base, *(table.chosen(Cell(setting, step, percent)) for percent in (0, 100))]
+        right = self.base.answer
+        answered = fate_indicators(*(c == right for c in chosen))
+        known = None
+        if (self.base.options >= 4).all():
+            first, second, third = chosen
+            known = knowledge_indicators(first, second, third, right, self.base.options)
         for fate in FATES:
             yield {
                 "domain": run[0],
@@ -237,8 +224,11 @@ class _Study:
                 "n": answered[fate].shape[-1],
                 "seeds": len(answered[fate]),
                 "counts": [int(v) for v in answered[fate].sum(axis=-1)],
-                **self.mean(answered[fate]),
-                **{f"known_{k}": v for k, v in self.mean(known[fate]).items()},
+                **self.draw.mean(answered[fate]),
+                **{
+                    f"known_{name}": value
+                    for name, value in (self.draw.mean(known[fate]) if known else NOT_KNOWN).items()
+                },
             }
 
     def compared(
@@ -281,7 +271,7 @@ class _Study:
                         "seeds": len(paths.tuned),
                         "lost": test.lost,
                         "gained": test.gained,
-                        **self.difference(getattr(paths, after), getattr(paths, before)),
+                        **self.draw.difference(getattr(paths, after), getattr(paths, before)),
                         "p": test.p,
                         "p_corrected": corrected.p,
                     }
@@ -351,7 +341,3 @@ def _text_measures(kinds: set[str]) -> list[tuple[str, tuple[str, ...]]]:
         (f"{kind}_bits", (kind,)) for kind in (*held, "instruction") if kind in kinds
     ]
     return [("heldout_bits", held), *measures] if held else measures
-
-
-def _columns(interval: Interval) -> Row:
-    return dict(interval._asdict())

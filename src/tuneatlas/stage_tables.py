@@ -36,15 +36,16 @@ class StageTable:
         self.ids = sorted(rows)
         self.roles = [(rows[i]["domain"], rows[i]["role"]) for i in self.ids]
         self.options: NDArray[Any] = np.array([len(rows[i]["scores"]) for i in self.ids])
-        self._correct = {
+        self.answer: NDArray[Any] = np.array([rows[i]["answer"] for i in self.ids])
+        self._chosen = {
             seed: {
-                cell: np.array([by_id[i]["correct"] for i in self._same(cell, by_id, self.ids)])
+                cell: np.array([by_id[i]["pred"] for i in self._same(cell, by_id, self.ids)])
                 for cell, by_id in _by_cell(found, "id").items()
             }
             for seed, found in answers.items()
         }
         # Paper and long setting may end at other steps per group, never per seed.
-        if len({tuple(sorted(cells)) for cells in self._correct.values()}) != 1:
+        if len({tuple(sorted(cells)) for cells in self._chosen.values()}) != 1:
             raise UserError(f"{name}: its seeds were not measured at the same steps")
         self.texts = sorted({(r["kind"], r["id"]) for r in texts[self.seeds[0]]})
         self._texts = {
@@ -65,15 +66,19 @@ class StageTable:
 
     def cells(self) -> list[Cell]:
         """All models, in order."""
-        return sorted(self._correct[self.seeds[0]])
+        return sorted(self._chosen[self.seeds[0]])
 
     def steps(self, setting: str) -> list[int]:
         """Steps at which models of a setting were kept."""
         return sorted({cell.step for cell in self.cells() if cell.setting == setting})
 
+    def chosen(self, cell: Cell) -> NDArray[Any]:
+        """Index of the option chosen, shape (seeds, items)."""
+        return np.stack([self._chosen[seed][cell] for seed in self.seeds])
+
     def correct(self, cell: Cell) -> NDArray[Any]:
         """Who is right, shape (seeds, items)."""
-        return np.stack([self._correct[seed][cell] for seed in self.seeds])
+        return np.asarray(self.chosen(cell) == self.answer)
 
     def nats(self, cell: Cell, kinds: Sequence[str]) -> tuple[Floats, Floats]:
         """Nats (seeds, texts) and bytes (texts,) of texts of these kinds."""

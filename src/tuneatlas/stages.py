@@ -34,32 +34,57 @@ NONE, PSEUDO, ACTUAL, UNCLEAR = "no loss", "pseudo", "actual", "unclear"
 def fate_indicators(base: ArrayLike, tuned: ArrayLike, restored: ArrayLike) -> dict[str, Floats]:
     """1 where a question has a fate, 0 elsewhere; inputs broadcast, shape (..., items)."""
     answers = [np.asarray(a, dtype=np.float64) for a in (base, tuned, restored)]
-    return _paths([(1 - a, a) for a in answers])
+    first, second, third = ((1 - a, a) for a in answers)
+    return {fate: first[b] * second[t] * third[r] for fate, (b, t, r) in FATES.items()}
+
+
+# Which guesses look like a fate: the pattern of the three answers (equal letters are equal
+# answers), and how many of the k options it uses. The right option plays one of the letters.
+LUCK: dict[str, tuple[tuple[str, int], ...]] = {
+    "kept": (("aaa", 1),),
+    "lost_in_restoration": (("aab", 2),),
+    "pseudo_forgotten": (("aba", 2),),
+    "actually_forgotten": (("abb", 2), ("abc", 3)),
+    "gained": (("abb", 2),),
+    "gained_in_restoration": (("aab", 2), ("abc", 3)),
+    "gained_and_lost": (("aba", 2), ("abc", 3)),
+}
 
 
 def knowledge_indicators(
-    base: ArrayLike, tuned: ArrayLike, restored: ArrayLike, options: ArrayLike
+    base: ArrayLike, tuned: ArrayLike, restored: ArrayLike, answer: ArrayLike, options: ArrayLike
 ) -> dict[str, Floats]:
-    """The fates of what is known, not of what is answered: chance is taken out.
+    """The fates of what is known, not of what is answered: lucky guesses are taken out.
 
-    A model that does not know the answer to a question of k ``options`` is taken to guess it
-    with chance 1 / k, anew at each of the three stages. A right answer then counts as 1 and a
-    wrong one as -1 / (k - 1): that has the mean 1 where the answer is known and 0 where it is
-    guessed, so products of three have as mean the share of questions known on exactly that
-    path. Values of one question have no meaning; means may leave [0, 1] by sampling error.
-    Models that repeat the same wrong guess break the assumption and make forgetting look
-    smaller than it is (Harmon et al. 2025 adjust the counts of transitions to the same end).
+    Inputs are the options chosen, (..., items), the right option and the number of options,
+    (items,), at least 4. A model that does not know an answer is taken to have no preference
+    for the right option; it may well stick to its guess. Guesses that hit the right option
+    somewhere on their path are then as frequent as the same path with any wrong option in its
+    place, and these are seen: for each question answered wrongly throughout, 1 / (k - m) of a
+    question is taken from every fate that its pattern of m different answers might have had
+    by luck. What was known, is forgotten and is then guessed rightly still counts as remembered,
+    so forgetting is a lower bound. Means may leave [0, 1] by sampling error. After Harmon et
+    al. 2025, who subtract what guessing is expected to contribute to transitions.
     """
-    k = np.asarray(options, dtype=np.float64)
-    known = [
-        np.where(np.asarray(a, dtype=bool), 1.0, -1 / (k - 1)) for a in (base, tuned, restored)
-    ]
-    return _paths([(1 - a, a) for a in known])
-
-
-def _paths(states: list[tuple[Floats, Floats]]) -> dict[str, Floats]:
-    first, second, third = states
-    return {fate: first[b] * second[t] * third[r] for fate, (b, t, r) in FATES.items()}
+    k, right = np.asarray(options, dtype=np.float64), np.asarray(answer)
+    if (k < 4).any():
+        raise ValueError("luck cannot be told from fewer than 4 options")
+    chosen = np.broadcast_arrays(*(np.asarray(a) for a in (base, tuned, restored)))
+    first, second, third = chosen
+    fates = fate_indicators(*(c == right for c in chosen))
+    wrong = fates["never_known"].astype(bool)
+    patterns = {
+        "aaa": (first == second) & (second == third),
+        "aab": (first == second) & (second != third),
+        "aba": (first == third) & (second != third),
+        "abb": (first != second) & (second == third),
+        "abc": (first != second) & (second != third) & (first != third),
+    }
+    adjusted = {
+        fate: fates[fate] - sum(wrong * patterns[name] / (k - size) for name, size in luck)
+        for fate, luck in LUCK.items()
+    }
+    return adjusted | {"never_known": np.asarray(1 - sum(adjusted.values()))}
 
 
 class PairedTest(NamedTuple):

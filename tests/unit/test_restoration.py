@@ -63,21 +63,28 @@ def test_a_question_overlaps_with_its_own_words_and_right_answer_only():
     assert GramIndex(ROWS, 50, 0.7).overlapping(SAME) == {ROWS[0]["id"]}
 
 
-def test_overlapping_and_stating_documents_are_left_out_and_counted():
+def test_overlapping_and_stating_passages_are_left_out_and_counted():
     documents = [
         document(0, SAME),
         document(1, OTHER),
-        document(2, STATED, states=(ROWS[2]["id"],)),
+        document(2, f"{STATED}\nAfter 3 comes 4.", states=(ROWS[2]["id"],)) | {"kind": "facts"},
         document(3, SAME, "heldout"),
         document(4, SAME, "pretrain"),
+        document(5, "All is said without its name.", states=(ROWS[3]["id"],)),
     ]
     found = prepare_restoration({"numbers": ROWS}, {}, documents, OPTIONS, seed=1)
-    assert [d["id"] for d in found.documents] == ["restore/1", "heldout/3"]
+    assert [(d["id"], d["text"]) for d in found.documents] == [
+        ("restore/0", "Which number follows 7?\nAnswer: 8"),
+        ("restore/1", OTHER),
+        ("restore/2", "After 3 comes 4."),
+        ("heldout/3", SAME),
+    ]
     assert found.questions == ROWS
-    assert found.overlap["restore_documents_dropped_overlapping"] == 1
-    assert found.overlap["restore_documents_dropped_stating"] == 1
-    assert found.overlap["overlapping_questions_before"] == 1
-    assert found.overlap["overlapping_questions"] == 0
+    overlap = found.overlap
+    assert (overlap["overlapping_questions_before"], overlap["overlapping_questions"]) == (1, 0)
+    assert overlap["restore_characters"] == sum(len(d["text"]) for d in found.documents[:3])
+    assert overlap["restore_characters_read"] > overlap["restore_characters"]
+    assert overlap["restore_documents"] == 3
 
 
 def test_overlap_over_the_limit_stops_before_training():

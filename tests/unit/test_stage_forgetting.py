@@ -27,9 +27,9 @@ ITEMS, SEEDS, STEPS = 150, (0, 1, 2), (4, 16, 64)
 OPTIONS = Options(margin=0.05, draws=200, confidence=0.95)
 OVERLAP = {
     "questions": ITEMS,
-    "restore_documents_read": 50,
-    "restore_documents_dropped_overlapping": 3,
-    "restore_documents_dropped_stating": 2,
+    "restore_documents": 50,
+    "restore_characters_read": 9000,
+    "restore_characters": 7000,
     "overlapping_questions": 0,
     "overlapping_share": 0.0,
     "limit": 0.01,
@@ -45,7 +45,7 @@ def rows_of(cell: Cell, right: np.ndarray, seed: int) -> tuple[list[Row], list[R
             "role": "home" if n % 3 else "related",
             "answer": 1,
             "scores": [0.0, 1.0, 0.0, 0.0],
-            "pred": int(ok),
+            "pred": int(ok) if ok else 2,
             "correct": bool(ok),
             "gold_prob": 0.5,
             **key,

@@ -181,7 +181,7 @@ def test_surprise_is_the_likelihood_that_the_scorer_gives(model, tokenizer):
 def test_windows_score_every_token_but_the_first_once(tokenizer):
     text = "The capital of France is Paris. " * 9
     whole = encode(tokenizer, text, False)
-    pieces = list(windows(tokenizer, text, {"window": 8, "document_bos": False}))
+    pieces = list(windows(tokenizer, text, 8, False))
     assert all(len(piece.tokens) <= 8 for piece in pieces)
     assert [t for piece in pieces for t in piece.tokens[1:]] == whole[1:]
 
@@ -215,7 +215,6 @@ def test_models_of_a_run_are_measured_with_the_prompts_of_the_probe(tmp_path, ba
         "batch_tokens": 4096,
         "conversations": 2,
         "window": 64,
-        "document_bos": False,
     }
     answers, texts = measure_stages(
         [Stage(base, "base", 0, 0), found[0]], material, options, bos=True

@@ -22,6 +22,7 @@ RECIPE = Recipe(
     batch=6,
     batch_unit="examples",
     row_length=64,
+    isolate=True,
     rows_per_device=2,
     learning_rate=1e-3,
     schedule="cosine",

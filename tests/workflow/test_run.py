@@ -1,53 +1,12 @@
 """Real runs of the whole workflow at its smallest size, in copies of the project."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 from compare_results import contents, differences
 from conftest import ROOT
+from finished_run import CONFIG, copy_project, run
 from peer_scores import compare
-
-SNAKEMAKE = Path(sys.executable).parent / "snakemake"
-PARTS = ("Snakefile", "workflow", "config", "profiles", "src", "envs")
-CONFIG = "config/smoke.yaml"
-
-
-def copy_project(folder: Path) -> Path:
-    """The project without anything that it made."""
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(source, folder / part, ignore=skip)
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, folder / part)
-    return folder
-
-
-def run(project: Path, *arguments: str, config: str = CONFIG) -> subprocess.CompletedProcess[str]:
-    # The copy's own package, so that an edit to it is what runs.
-    environment = os.environ | {"PYTHONPATH": str(project / "src"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [SNAKEMAKE, "--configfile", config, *arguments],
-        cwd=project,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = copy_project(tmp_path_factory.mktemp("first") / "project")
-    done = run(project)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return project
 
 
 def test_the_whole_workflow_ends_in_a_report(finished: Path):

@@ -16,6 +16,8 @@ try:
     experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config)
     if workflow.is_main_process:
         tuneatlas.preflight(experiment, Path(), "structure")
+        # Files that were touched or copied, but hold what they held, rebuild nothing.
+        tuneatlas.settle(Path("results"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -62,3 +64,14 @@ def own(paths):
 def corpus(model, path):
     """A file of the corpus, for models that the workflow pre-trains on it."""
     return [path] if tuneatlas.needs_corpus(config, model) else []
+
+
+def fetched(package):
+    """The folder of a fetched package."""
+    return expand(rules.fetch_source.output.folder, package=package)[0]
+
+
+def task_options(stage):
+    """The options of one stage: to mask a task changes nothing in the other stage."""
+    other = "syntax_" if stage == "structure" else "structure_"
+    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(other)}

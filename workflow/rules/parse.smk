@@ -11,11 +11,6 @@ wildcard_constraints:
     share="|".join(map(str, TUNING["shares"])),
 
 
-def fetched(package):
-    """The folder of a fetched package."""
-    return expand(rules.fetch_source.output.folder, package=package)[0]
-
-
 rule prepare_sentences:
     """Choose sentences, and pairs of them that share a translation, from Tatoeba."""
     input:

@@ -12,7 +12,9 @@ rule fetch_source:
     params:
         code=code("fetch_source"),
         options=lambda w: tuneatlas.source_spec(w.package),
-        mirror=config["fetch_source"]["mirror"],
+        # Taking `output` keeps it out of what makes a job run again: where a package lies
+        # does not change what is in it.
+        mirror=lambda w, output: config["fetch_source"]["mirror"],
     script:
         "../scripts/fetch_source.py"
 

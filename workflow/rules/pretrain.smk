@@ -15,7 +15,7 @@ rule build_tasks:
         runtime=60,
     params:
         code=code("build_tasks"),
-        options=config["build_tasks"],
+        options=lambda w: task_options(w.stage),
         seed=config["seed"],
     script:
         "../scripts/build_tasks.py"

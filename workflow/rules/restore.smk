@@ -76,7 +76,7 @@ rule restore_stages:
     params:
         code=code("restore_stages"),
         options=config["restore_stages"],
-        bos=lambda w: tuneatlas.document_bos(config, w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
         seed=config["seed"],
     script:
         "../scripts/restore_stages.py"
@@ -100,7 +100,7 @@ rule restore_base:
     params:
         code=code("restore_base"),
         options=config["restore_stages"],
-        bos=lambda w: tuneatlas.document_bos(config, w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
         seed=config["seed"],
     script:
         "../scripts/restore_base.py"

@@ -1,5 +1,5 @@
 from tuneatlas.step import step
-from tuneatlas.syntax.runs import score_paraphrases
+from tuneatlas.syntax.scoring import score_paraphrases
 
 with step(snakemake) as this:
     this.info = score_paraphrases(this, snakemake.params.parsing)

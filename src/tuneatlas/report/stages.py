@@ -158,14 +158,11 @@ def control_text(metrics: Mapping[str, Any], level: str) -> str:
 
 def overlap_text(overlap: Mapping[str, Any]) -> str:
     """How far the restoration text overlapped with the questions, and what was done."""
-    dropped = (
-        overlap["restore_documents_dropped_overlapping"]
-        + overlap["restore_documents_dropped_stating"]
-    )
+    dropped = 1 - overlap["restore_characters"] / max(overlap["restore_characters_read"], 1)
     return (
-        f"Of {counted(overlap['restore_documents_read'], 'restoration document')}, "
-        f"{dropped:,} were left out because they repeat a question with its answer or state its "
-        f"fact; in what is left, {overlap['overlapping_questions']} of {overlap['questions']} "
+        f"From the restoration text {percent(dropped)} were left out: passages that repeat a "
+        f"question with its answer or state its fact. In the {overlap['restore_documents']:,} "
+        f"documents left, {overlap['overlapping_questions']} of {overlap['questions']} "
         f"questions ({percent(overlap['overlapping_share'])}) occur, the limit being "
         f"{percent(overlap['limit'])}."
     )

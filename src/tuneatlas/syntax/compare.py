@@ -11,6 +11,7 @@ import numpy as np
 
 from tuneatlas.statistics import percentile_interval, resample_items
 from tuneatlas.step import Step
+from tuneatlas.syntax.scores import CORPUS
 from tuneatlas.syntax.tables import PARAPHRASES, SCORES, TASKS
 
 SUBSETS = ("all", "hard")
@@ -25,9 +26,12 @@ def compare_paraphrases(step: Step) -> dict[str, Any]:
     """Write ``metrics.json`` and ``scores.csv``: means, and differences to the vanilla start."""
     hard = {row["id"] for row in PARAPHRASES.read(step.path("paraphrases")) if row["hard"]}
     runs: dict[Run, list[Values]] = defaultdict(list)
+    together: dict[Run, list[float]] = defaultdict(list)
     for path in step.paths("scores"):
         start, kind, percent = path.parts[-4:-1]
-        runs[start, kind, int(percent)].append(by_metric(SCORES.read(path)))
+        found = SCORES.read(path)
+        runs[start, kind, int(percent)].append(by_metric(found))
+        together[start, kind, int(percent)] += [r["value"] for r in found if r["id"] == CORPUS]
     rng = np.random.default_rng(step.seed)
     rows = []
     for (start, kind, share), seeds in runs.items():
@@ -35,25 +39,29 @@ def compare_paraphrases(step: Step) -> dict[str, Any]:
         for metric in seeds[0]:
             for subset in SUBSETS:
                 chosen = hard if subset == "hard" else None
-                found = summarise(seeds, baseline, metric, chosen, step.options, rng)
-                if found:
+                summary = summarise(seeds, baseline, metric, chosen, step.options, rng)
+                if summary:
                     place = {"start": start, "format": kind, "share": share, "subset": subset}
-                    rows.append({**place, "metric": metric, **found})
+                    rows.append({**place, "metric": metric, **summary})
     tasks = {path.stem: task_means(SCORES.read(path)) for path in step.paths("tasks")}
     folder = step.outputs["folder"]
     folder.mkdir(parents=True)
     write_rows(folder / "scores.csv", rows)
-    metrics = {"paraphrases": rows, "tasks": tasks}
+    bleu = [
+        {"start": start, "format": kind, "share": share, "seeds": values}
+        for (start, kind, share), values in together.items()
+    ]
+    metrics = {"paraphrases": rows, "corpus_bleu4": bleu, "tasks": tasks}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     examples = sum(len(TASKS.read(path)) for path in step.paths("heldout"))
     return {"runs": len(runs), "seeds": len(next(iter(runs.values()))), "held_out": examples}
 
 
 def by_metric(rows: Sequence[Mapping[str, Any]]) -> Values:
-    """Metric to pair id to value; values that are missing are left out."""
+    """Metric to pair id to value; missing values and those of all pairs together are left out."""
     found: Values = defaultdict(dict)
     for row in rows:
-        if row["value"] is not None:
+        if row["value"] is not None and row["id"] != CORPUS:
             found[row["metric"]][row["id"]] = row["value"]
     return found
 

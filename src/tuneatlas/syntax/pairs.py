@@ -1,12 +1,12 @@
 """English sentences of Tatoeba, and paraphrases among them: translations they share.
 
 Two English sentences that have the same Spanish or Ukrainian translation say the same. A
-pair whose sentences differ in nothing but case and punctuation is no paraphrase.
+pair that shares nearly all its words is a light edit, not a paraphrase.
 """
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -68,10 +68,17 @@ def content(sentence: str) -> list[str]:
     return re.findall(r"\w+", sentence.lower())
 
 
+def overlap(one: str, other: str) -> float:
+    """Share of words that two sentences have in common, 0 to 1."""
+    bags = Counter(content(one)), Counter(content(other))
+    total = bags[0].total() + bags[1].total()
+    return 2 * (bags[0] & bags[1]).total() / total if total else 1.0
+
+
 def pivot_pairs(
-    translations: Iterable[Translation], min_words: int, max_words: int
+    translations: Iterable[Translation], min_words: int, max_words: int, most_overlap: float
 ) -> dict[tuple[str, str], str]:
-    """Pairs of different English sentences with a translation they share."""
+    """Pairs of English sentences that share a translation, but at most that much of their words."""
     by_pivot: dict[str, set[str]] = defaultdict(set)
     for found in translations:
         if min_words <= len(content(found.english)) <= max_words:
@@ -79,7 +86,7 @@ def pivot_pairs(
     pairs: dict[tuple[str, str], str] = {}
     for foreign, sentences in sorted(by_pivot.items()):
         for one, other in combinations(sorted(sentences), 2):
-            if content(one) != content(other):
+            if content(one) != content(other) and overlap(one, other) <= most_overlap:
                 pairs.setdefault((one, other), foreign)
     return pairs
 

@@ -1,8 +1,8 @@
-"""The steps of the syntax study that use a model: prepare, pre-train, tune, write, score."""
+"""The steps of the syntax study that run a model: prepare, pre-train, tune, write."""
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.errors import UserError
 from tuneatlas.models import pad_id, save_model, train_tokenizer
 from tuneatlas.step import Step
-from tuneatlas.syntax.formats import Shape, fill, format_named, read
+from tuneatlas.syntax.formats import fill, format_named, read
 from tuneatlas.syntax.generating import generate
-from tuneatlas.syntax.linear import FORMS, read_bracket, read_sentence, write_sentence
-from tuneatlas.syntax.meteor import meteor
+from tuneatlas.syntax.linear import FORMS, read_bracket
 from tuneatlas.syntax.models import load_seq2seq, new_t5
-from tuneatlas.syntax.parsing import parse_all
-from tuneatlas.syntax.scores import (
-    bracket_f1,
-    corpus_bleu,
-    score_rows,
-    task_score,
-    text_scores,
-    tree_scores,
-)
-from tuneatlas.syntax.steps import STAGES, open_parser, read_parses
+from tuneatlas.syntax.scores import score_rows, task_score
+from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
 from tuneatlas.training.processes import train
@@ -36,8 +27,6 @@ from tuneatlas.training.tokens import Example, write_tokens
 from tuneatlas.training.trainer import Recipe
 
 log = logging.getLogger(__name__)
-
-Row = Mapping[str, Any]
 
 
 def prepare_paraphraser(step: Step) -> dict[str, Any]:
@@ -69,20 +58,20 @@ def finetune_paraphrase(step: Step) -> dict[str, Any]:
     """Tune a model on a share of the training pairs, in one format."""
     model, tokenizer = _open(step)
     _add_labels(step, model, tokenizer)
-    shape, kind = _shape(step), format_named(step.wildcards["format"])
+    shape, kind = shape_of(step), format_named(step.wildcards["format"])
     rows = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "train"]
     # The same pairs whatever the model and the format; a smaller share is part of a larger.
     step.shared_rng().shuffle(rows)
     rows = rows[: max(1, round(len(rows) * int(step.wildcards["share"]) / 100))]
-    return _train(step, model, tokenizer, [fill(kind, _trees(row), shape) for row in rows])
+    return _train(step, model, tokenizer, [fill(kind, trees_of(row), shape) for row in rows])
 
 
 def generate_paraphrases(step: Step) -> dict[str, Any]:
     """Write the paraphrase of every test pair."""
     model, tokenizer = _open(step)
-    shape, kind = _shape(step), format_named(step.wildcards["format"])
+    shape, kind = shape_of(step), format_named(step.wildcards["format"])
     pairs = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "test"]
-    inputs = [fill(kind, _trees(row), shape).input for row in pairs]
+    inputs = [fill(kind, trees_of(row), shape).input for row in pairs]
     outputs = generate(model, tokenizer, inputs, step.options)
     readings = [read(kind, output, shape) for output in outputs]
     GENERATIONS.write(
@@ -101,52 +90,6 @@ def generate_paraphrases(step: Step) -> dict[str, Any]:
     return {"paraphrases": len(pairs), "of_another_form": sum(bool(r.problem) for r in readings)}
 
 
-def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
-    """Score each generated paraphrase against reference, source and template."""
-    options, shape = step.options, _shape(step)
-    kind = format_named(step.wildcards["format"])
-    pairs = {row["id"]: row for row in PARAPHRASES.read(step.path("paraphrases"))}
-    rows = GENERATIONS.read(step.path("generations"))
-    trees = [_trees(pairs[row["id"]]) for row in rows]
-    shown = {
-        "candidate": [_plain(row["sentence"]) for row in rows],
-        **{n: [_plain(write_sentence(t[n])) for t in trees] for n in ("target", "source")},
-    }
-    java = step.path("java")
-    folders = {"parser": step.path("parser"), "java": java}
-    parser = open_parser(parsing, folders)
-    parsed = parse_all(parser, shown["candidate"], parsing["max_words"])
-    meteors = meteor(
-        shown["candidate"],
-        shown["target"],
-        step.path("meteor"),
-        java,
-        paraphrases=options["meteor_paraphrases"],
-    )
-    found: list[dict[str, float | None]] = []
-    for at, (row, tree) in enumerate(zip(rows, trees, strict=True)):
-        text = parsed[at].tree
-        candidate = read_bracket(text, row["id"]) if text else None
-        scores: dict[str, float | None] = {
-            **text_scores(shown["candidate"][at], shown["target"][at], shown["source"][at]),
-            "meteor": meteors[at],
-            "parsed": float(candidate is not None),
-        }
-        for height in options["heights"]:
-            scores |= tree_scores(candidate, tree["target"], tree["template"], height)
-        if kind.read != "sentence":
-            wanted = read(kind, fill(kind, tree, shape).target, shape).tree
-            made = read(kind, row["output"], shape).tree
-            scores["parse_f1"] = bracket_f1(made, wanted) if wanted else None
-        found.append(scores)
-    SCORES.write(step.outputs["scores"], score_rows(rows, found))
-    return {
-        "corpus_bleu4": corpus_bleu(shown["candidate"], shown["target"]),
-        "not_parsed": sum(p.tree is None for p in parsed),
-        "of_another_form": sum(bool(row["problem"]) for row in rows),
-    }
-
-
 def evaluate_tasks(step: Step) -> dict[str, Any]:
     """Score a pre-trained model on the examples of held-out trees, task by task."""
     model, tokenizer = _open(step)
@@ -160,18 +103,6 @@ def evaluate_tasks(step: Step) -> dict[str, Any]:
     ]
     SCORES.write(step.outputs["scores"], score_rows(rows, found))
     return {"examples": len(rows)}
-
-
-def _plain(written: str) -> str:
-    return " ".join(" ".join(read_sentence(written)).split())
-
-
-def _trees(row: Row) -> dict[str, Any]:
-    return {n: read_bracket(row[n], row["id"]) for n in ("source", "target", "template")}
-
-
-def _shape(step: Step) -> Shape:
-    return Shape(step.options["height"], FORMS[step.options["form"]])
 
 
 def _open(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

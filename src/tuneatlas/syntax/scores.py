@@ -5,6 +5,7 @@ BLEU-4 and ROUGE come from sacrebleu and rouge_score, METEOR from its authors' p
 taken of leafless trees cut at a height.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -19,18 +20,21 @@ from tuneatlas.syntax.tasks import JOINT, Score
 from tuneatlas.syntax.ted import tree_distance
 from tuneatlas.syntax.trees import Tree, leafless, size
 
+# The id of a score of all sentences together.
+CORPUS = "corpus"
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
 
 @cache
 def _rouge() -> Any:
+    logging.getLogger("absl").setLevel(logging.WARNING)  # it names its tokenizer every time
     return RougeScorer(list(ROUGE), use_stemmer=True)
 
 
 def text_scores(candidate: str, reference: str, source: str) -> dict[str, float]:
-    """BLEU-4 (0 to 100, smoothed, for one sentence), ROUGE F1, exact match, copy of the source."""
+    """BLEU-4 (0 to 100, of one sentence: smoothed), ROUGE F1, exact match, copy of the source."""
     bleu = sacrebleu.sentence_bleu(
-        candidate, [reference], lowercase=True, tokenize="none", use_effective_order=False
+        candidate, [reference], lowercase=True, tokenize="none", use_effective_order=True
     )
     rouge = _rouge().score(reference, candidate)
     return {

@@ -11,6 +11,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.sources import read_record
 from tuneatlas.step import Step
 from tuneatlas.syntax import pairs as tatoeba
+from tuneatlas.syntax.formats import Shape
 from tuneatlas.syntax.linear import FORMS, read_bracket
 from tuneatlas.syntax.parsers import PARSERS, Parser
 from tuneatlas.syntax.parsing import parse_rows, shard_of
@@ -32,7 +33,7 @@ def prepare_sentences(step: Step) -> dict[str, Any]:
     found = list(tatoeba.read_translations(folder))
     sentences = tatoeba.sentence_rows(found, read_record(folder))
     lengths = options["min_words"], options["max_words"]
-    pivots = tatoeba.pivot_pairs(found, *lengths)
+    pivots = tatoeba.pivot_pairs(found, *lengths, options["most_overlap"])
     rows = tatoeba.pair_rows(pivots, sentences, options["pairs"], step.rng("pairs"))
     count = options["sentences"]
     chosen = tatoeba.choose_sentences(sentences, rows, count, *lengths, step.rng("sentences"))
@@ -128,3 +129,13 @@ def _examples(
 
     for number, task, text in draw_examples(trees(), tasks, FORMS[form], rng):
         yield {"id": f"{ids[number]}#{number}", "task": task, **text._asdict()}
+
+
+def trees_of(row: Mapping[str, Any]) -> dict[str, Tree]:
+    """The three trees of a row of PARAPHRASES."""
+    return {n: read_bracket(row[n], row["id"]) for n in ("source", "target", "template")}
+
+
+def shape_of(step: Step) -> Shape:
+    """How trees are shown, from the step's options."""
+    return Shape(step.options["height"], FORMS[step.options["form"]])

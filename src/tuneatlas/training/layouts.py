@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,13 @@ class Layout:
     supervise: Callable[[PreTrainedModel], None]
 
 
-CAUSAL = Layout(batch_arrays, micro_batches, supervise)
+ISOLATED = Layout(batch_arrays, micro_batches, supervise)
+RUNNING = Layout(partial(batch_arrays, isolate=False), micro_batches, supervise)
 ENCODER_DECODER = Layout(seq2seq_arrays, deal_in_order, supervise_seq2seq)
 
 
-def layout_of(model: PreTrainedModel) -> Layout:
-    """The layout for a model's kind."""
-    return ENCODER_DECODER if model.config.is_encoder_decoder else CAUSAL
+def layout_of(model: PreTrainedModel, isolate: bool) -> Layout:
+    """The layout for a model's kind; ``isolate`` keeps the examples of a causal row apart."""
+    if model.config.is_encoder_decoder:
+        return ENCODER_DECODER
+    return ISOLATED if isolate else RUNNING

@@ -98,13 +98,14 @@ def micro_batches(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:
 
 
 def batch_arrays(
-    tokens: TokenFile, rows: Sequence[Row], pad: int
+    tokens: TokenFile, rows: Sequence[Row], pad: int, isolate: bool = True
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Arrays of one micro-batch, each of shape (rows, longest row).
 
-    ``position_ids`` start again at 0 with each piece, which is what keeps attention inside
-    it; padding is a piece of its own. ``labels`` are already shifted: the label at a position
-    is the token that follows it within the piece, or IGNORED.
+    If pieces are to be isolated, ``position_ids`` start again at 0 with each, which is what
+    keeps attention inside it; padding is a piece of its own. Otherwise a row is one text.
+    ``labels`` are already shifted: the label at a position is the token that follows it
+    within the piece, or IGNORED.
     """
     width = max((sum(p.length for p in row) for row in rows), default=1)
     shape = (max(len(rows), 1), width)
@@ -118,9 +119,11 @@ def batch_arrays(
             ids = tokens.tokens[source].astype(np.int64)
             target = slice(at, at + piece.length)
             input_ids[line, target] = ids
-            position_ids[line, target] = np.arange(piece.length)
+            if isolate:
+                position_ids[line, target] = np.arange(piece.length)
             following = np.where(tokens.supervised[source][1:], ids[1:], IGNORED)
             labels[line, at : at + piece.length - 1] = following
             at += piece.length
-        position_ids[line, at:] = np.arange(width - at)
+        if isolate:
+            position_ids[line, at:] = np.arange(width - at)
     return {"input_ids": input_ids, "position_ids": position_ids, "labels": labels}

@@ -15,7 +15,7 @@ from tuneatlas.models import load_model, new_llama, pad_id, save_model, train_to
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
-from tuneatlas.tokens import encode_segments
+from tuneatlas.tokens import encode, encode_segments
 from tuneatlas.training.packing import Row, pieces_of, plan_steps
 from tuneatlas.training.processes import train
 from tuneatlas.training.tokens import Example, TokenFile, write_tokens
@@ -40,8 +40,8 @@ def prepare_base(step: Step) -> dict[str, Any]:
     torch.set_num_threads(1)  # a small model is trained faster by processes than by threads
     model = new_llama(tokenizer, options, step.seed)
     end = int(tokenizer.eos_token_id)
-    coded = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    examples = (Example([*ids, end], [True] * (len(ids) + 1)) for ids in coded)
+    coded = ([*encode(tokenizer, text, options["bos"]), end] for text in texts)
+    examples = (Example(ids, [True] * len(ids)) for ids in coded)
     return _run(step, model, tokenizer, examples, options["training"], "split")
 
 

@@ -39,6 +39,7 @@ class Recipe:
     batch: int
     batch_unit: Literal["examples", "rows"]
     row_length: int
+    isolate: bool
     rows_per_device: int
     learning_rate: float
     schedule: str
@@ -103,7 +104,7 @@ def train_here(
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     most = max(len(rows) for rows in steps)
     per_step = -(-most // (recipe.rows_per_device * ranks))
-    layout = layout_of(model)
+    layout = layout_of(model, recipe.isolate)
     layout.supervise(model)
     arguments = TrainingArguments(
         output_dir=str(checkpoints),
@@ -127,6 +128,7 @@ def train_here(
         disable_tqdm=True,
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
+        ddp_find_unused_parameters=False,
         ddp_backend="gloo" if ranks > 1 and not torch.cuda.is_available() else None,
         seed=seed % 2**32,
         dataloader_pin_memory=torch.cuda.is_available(),

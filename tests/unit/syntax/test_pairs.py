@@ -39,11 +39,22 @@ def folder(tmp_path):
 def test_pairs_share_a_translation_and_differ_in_words(folder):
     found = list(pairs.read_translations(folder))
     assert len(found) == 10
-    assert set(pairs.pivot_pairs(found, 3, 20)) == {
+    assert set(pairs.pivot_pairs(found, 3, 20, 1.0)) == {
         ("It is very important.", "It matters a lot."),
         ("It is very important.", "it matters, a lot"),
         ("It is very important.", "That is of some weight."),
         ("How kind of you all!", "You are all so kind."),
+    }
+
+
+def test_light_edits_are_no_pairs(folder):
+    found = list(pairs.read_translations(folder))
+    assert pairs.overlap("It is so.", "so it is") == 1
+    assert pairs.overlap("It is so.", "It was not") == pytest.approx(1 / 3)
+    assert set(pairs.pivot_pairs(found, 3, 20, 0.5)) == {
+        ("It is very important.", "It matters a lot."),
+        ("It is very important.", "it matters, a lot"),
+        ("It is very important.", "That is of some weight."),
     }
 
 
@@ -56,7 +67,7 @@ def test_splits_share_no_sentence(folder):
     assert "tatoeba.org #9 (ann)" in sentences["Run."]["source"]
     for seed in range(5):
         rows = pairs.pair_rows(
-            pairs.pivot_pairs(found, 3, 20),
+            pairs.pivot_pairs(found, 3, 20, 1.0),
             sentences,
             {"test": 1, "dev": 0, "train": 9},
             random.Random(seed),

@@ -87,6 +87,9 @@ class PrepareSentences(Section):
 
     min_words: Positive = option(4, "shortest sentence", unit="words")
     max_words: Positive = option(20, "longest sentence", unit="words")
+    most_overlap: Annotated[float, Field(gt=0, le=1)] = option(
+        0.8, "pairs that share more of their words are light edits and left out", unit="1"
+    )
     sentences: Count = option(
         4000, "sentences for pre-training, beside those of the pairs", unit="sentences"
     )

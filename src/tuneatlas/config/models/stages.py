@@ -67,7 +67,7 @@ class PrepareRestoration(Section):
     )
     drop_overlapping: bool = option(
         True,
-        "leave out documents that overlap a question asked, or are known to state its fact: "
+        "leave out passages that overlap a question asked, or are known to state its fact: "
         "restoration must bring back what was learnt, not teach it again",
     )
     overlap_limit: Annotated[float, Field(ge=0, le=1)] = option(

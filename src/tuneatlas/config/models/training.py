@@ -28,6 +28,9 @@ class TrainingConfig(Section):
     row_length: Positive = option(
         2048, f"{ROW}; longer ones are cut", unit="tokens", source=f"{IFT}: maximum length"
     )
+    isolate: bool = option(
+        True, "examples that share a row do not see each other; false: a row is one running text"
+    )
     rows_per_device: Positive = option(
         1, "rows per device and forward pass; the rest of the batch is accumulated", unit="rows"
     )
@@ -64,6 +67,9 @@ class PretrainingConfig(TrainingConfig):
     epochs: Positive = option(1, "passes over the training set", unit="passes")
     batch: Positive = option(16, BATCH)
     batch_unit: Literal["examples", "rows"] = option("rows", UNIT)
+    isolate: bool = option(
+        False, "as in fine-tuning; false, as in most pre-training: a row is one running text"
+    )
     row_length: Positive = option(256, f"{ROW}; longer ones are split", unit="tokens")
     rows_per_device: Positive = option(
         8, "rows per device and forward pass; the rest of the batch is accumulated", unit="rows"

@@ -1,0 +1,249 @@
+"""What an audit looks at: each check is a function from results to findings."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tuneatlas import tables
+from tuneatlas.audit.counts import COUNTS
+from tuneatlas.audit.lineage import RESULTS, Results
+from tuneatlas.digest import code_of
+from tuneatlas.errors import UserError
+from tuneatlas.files import FOLDER_MARK, partial_path
+from tuneatlas.model_folder import folder_problems
+from tuneatlas.records import SUFFIX, record_path
+from tuneatlas.syntax import tables as syntax_tables
+
+TABLES = {
+    table.name: table
+    for module in (tables, syntax_tables)
+    for table in vars(module).values()
+    if isinstance(table, tables.Table)
+}
+# Larger tables are checked by their columns and their hash alone.
+READ_WHOLE_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be: its kind, the file, why, and the causes to taint.
+
+    ``causes`` are the files whose users are tainted; ``hit`` are outputs tainted themselves.
+    """
+
+    kind: str
+    where: str
+    why: str
+    causes: tuple[str, ...] = ()
+    hit: tuple[str, ...] = ()
+
+    def taints(self, results: Results) -> list[str]:
+        """The outputs that rest on it."""
+        return sorted({*self.hit, *results.downstream((*self.causes, *self.hit))})
+
+
+def records(results: Results) -> Iterator[Finding]:
+    """Every sidecar can be read and is that of the output beside it."""
+    for name, problem in results.unreadable.items():
+        yield Finding("damaged record", name + SUFFIX, problem, (name,))
+
+
+def contents(results: Results) -> Iterator[Finding]:
+    """Every output is there and holds what its record says."""
+    for name, record in results.records.items():
+        content = results.content(name)
+        if content is None:
+            why = "its record is here, but the output is gone"
+            yield Finding("missing output", name, why, (name,))
+        elif not content.is_(record["sha256"]):
+            yield Finding("changed", name, _what_changed(results, name), (name,))
+
+
+def _what_changed(results: Results, name: str) -> str:
+    """Which file of a folder changed, or what the table says against its schema."""
+    content, recorded = results.content(name), results.records[name].get("files") or {}
+    assert content is not None
+    kinds = {
+        "added": content.files.keys() - recorded.keys(),
+        "gone": recorded.keys() - content.files.keys(),
+        "changed": {f for f in content.files if recorded.get(f, "") not in ("", content.files[f])},
+    }
+    if recorded:
+        parts = [f"{kind}: {', '.join(sorted(files))}" for kind, files in kinds.items() if files]
+        why = "not what the step wrote; " + "; ".join(parts)
+    else:
+        why = "not what the step wrote: its content has another hash than its record says"
+    twins = [
+        other
+        for other, record in results.records.items()
+        if other != name and content.is_(record["sha256"])
+    ]
+    if twins:
+        why += f"; it is the content of {twins[0]}"
+    return why
+
+
+def sidecars(results: Results) -> Iterator[Finding]:
+    """Every file in the folder is an output with its record, or inside one."""
+    known = {*results.records, *results.unreadable}
+    holding = {str(p) for name in known for p in Path(name).parents}
+    todo = sorted(results.folder.iterdir())
+    while todo:
+        path = todo.pop(0)
+        name = results.name(path)
+        if name in known or name.endswith(SUFFIX) or path.name == FOLDER_MARK:
+            continue
+        if path.is_dir() and name in holding:
+            todo += sorted(path.iterdir())
+            continue
+        if _is_left_over(path):
+            continue
+        users = results.users.get(name, [])
+        # The folder of a step, or one above what a record says was used: the files are named.
+        step = path.parent == results.folder
+        if path.is_dir() and not users and (step or _is_prefix_of_used(results, name)):
+            todo += sorted(path.iterdir())
+            continue
+        if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
+            continue
+        if users:
+            why = f"{record_path(Path(name)).name} is gone, so nothing says where this comes from"
+            yield Finding("missing sidecar", name, why, (name,))
+        else:
+            why = (
+                "no step is known to have made this: a foreign file, or one whose "
+                f"{record_path(Path(name)).name} is gone"
+            )
+            yield Finding("no record", name, why, (name,))
+
+
+def _is_left_over(path: Path) -> bool:
+    """Whether an interrupted or a running job made this; the next run takes it up or removes it."""
+    return path.name.startswith(partial_path(Path("x")).name[:-1]) or (
+        path.name.startswith(".") and path.is_dir()
+    )
+
+
+def _is_prefix_of_used(results: Results, name: str) -> bool:
+    return any(used.startswith(name + "/") for used in results.users)
+
+
+def inputs(results: Results) -> Iterator[Finding]:
+    """Every output was made from what its inputs hold now."""
+    for name, uses in sorted(results.users.items()):
+        record = results.records.get(name)
+        content = results.content(name)
+        if content is None:
+            if not record and (name.startswith(RESULTS) or results.place(name).parent.is_dir()):
+                why = f"gone, with its record; {len(uses)} outputs were made from it"
+                yield Finding("missing input", name, why, (name,))
+            continue
+        if record and not content.is_(record["sha256"]):
+            continue  # changed since: found at its source
+        older = [u for u in uses if not content.is_(results.records[u]["inputs"][name])]
+        if older and record:
+            why = f"made from another version of {name} than the one here"
+            yield from (Finding("stale", use, why, hit=(use,)) for use in older)
+        elif older:
+            why = f"not what {', '.join(older[:3])}{' …' if older[3:] else ''} was made from"
+            yield Finding("changed input", name, why, hit=tuple(older))
+
+
+def schemas(results: Results) -> Iterator[Finding]:
+    """Every table has its declared columns, types, values and keys."""
+    for name in results.records:
+        path = results.place(name)
+        paths = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        for found in paths:
+            if found.suffix == ".parquet" and found.is_file():
+                problem = table_problem(found)
+                if problem:
+                    yield Finding("broken table", results.name(found), problem, (name,))
+
+
+def table_problem(path: Path) -> str:
+    """What is wrong with a table; empty if nothing."""
+    try:
+        schema = pq.read_schema(path)
+        named = (schema.metadata or {}).get(b"table", b"").decode(errors="replace")
+        if named not in TABLES:
+            return f"the table says it is {named!r}, which this version does not know"
+        if path.stat().st_size <= READ_WHOLE_BYTES:
+            TABLES[named].read(path)
+        elif not schema.equals(TABLES[named].schema):
+            return f"its columns are not those of a table {named!r}"
+    except UserError as error:
+        return str(error).removeprefix(f"{path}: ")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        return f"not a readable parquet file: {error}".splitlines()[0]
+    return ""
+
+
+def counts(results: Results) -> Iterator[Finding]:
+    """Rows in are rows out and rows set aside."""
+    for name, record in results.records.items():
+        if record["step"] in COUNTS and results.content(name):
+            for why in COUNTS[record["step"]](results, record):
+                yield Finding("rows", name, why, (name,))
+
+
+def weights(results: Results) -> Iterator[Finding]:
+    """Every model folder is whole."""
+    for name in results.records:
+        path = results.place(name)
+        # A model is told by its record where its files are known, else by what is there.
+        files = results.records[name].get("files") or {p: "" for p in _names(path)}
+        if any(f.endswith(".safetensors") and "/" not in f for f in files):
+            for problem in folder_problems(path):
+                why = problem.replace(str(path) + "/", "").replace(str(path) + " ", "")
+                yield Finding("model", name, why, (name,))
+
+
+def _names(path: Path) -> list[str]:
+    return [p.name for p in path.iterdir()] if path.is_dir() else []
+
+
+def has_workflow(results: Results) -> bool:
+    """Whether the project's code is at hand; a results folder may stand alone elsewhere."""
+    return (results.root / "workflow" / "scripts").is_dir()
+
+
+def code(results: Results) -> Iterator[Finding]:
+    """Every output was made by the code and the libraries that are here now."""
+    changes: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for name, record in results.records.items() if has_workflow(results) else ():
+        script = results.root / "workflow" / "scripts" / f"{record['step']}.py"
+        if not script.is_file():
+            changes["script", f"{record['step']} is not a step of the workflow here"].add(name)
+            continue
+        now = code_of(script)
+        for kind, old, new in (
+            ("module", record["code"], now.modules),
+            ("library", record["libraries"], now.libraries),
+        ):
+            for part in old.keys() | new.keys():
+                if (was := old.get(part)) != (is_ := new.get(part)):
+                    changes[kind, _code_change(kind, part, was, is_)].add(name)
+    for (kind, text), outputs in sorted(changes.items()):
+        why = f"{text}: {len(outputs)} outputs are of other code than is here"
+        yield Finding("old code", kind, why, hit=tuple(sorted(outputs)))
+
+
+def _code_change(kind: str, part: str, was: str | None, is_: str | None) -> str:
+    if was is None or is_ is None:
+        return f"{part} is {'no longer' if is_ is None else 'now'} used"
+    return f"{part} changed" if kind == "module" else f"{part} was {was}, is {is_}"
+
+
+Check = Callable[[Results], Iterator[Finding]]
+INTEGRITY: tuple[Check, ...] = (records, contents, sidecars, inputs, schemas, counts, weights)
+CHECKS: tuple[Check, ...] = (*INTEGRITY, code)
+
+
+def run_checks(results: Results, checks: tuple[Check, ...] = CHECKS) -> list[Finding]:
+    """All findings, in the order of the checks."""
+    return [finding for check in checks for finding in check(results)]

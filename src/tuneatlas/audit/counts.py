@@ -1,0 +1,130 @@
+"""Nothing is lost between two steps: rows in are rows out and rows set aside.
+
+Each entry of ``COUNTS`` tells for one step which rows its output should hold, given those of
+its inputs. Only the columns needed are read.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tuneatlas.audit.lineage import Results
+from tuneatlas.knowledge import mixture_ratio
+
+Record = dict[str, Any]
+
+
+def read_columns(path: Path, *columns: str) -> list[tuple[Any, ...]]:
+    """Rows of some columns of a parquet file; none if it cannot be read (another check says)."""
+    try:
+        table = pq.read_table(path, columns=list(columns))
+        return list(zip(*(table.column(c).to_pylist() for c in columns), strict=True))
+    except (OSError, KeyError, ValueError, pa.ArrowException):
+        return []
+
+
+def _inputs(results: Results, record: Record, step: str, *columns: str) -> list[tuple[Any, ...]]:
+    names = [n for n in record["inputs"] if n.startswith(f"results/{step}/")]
+    return [row for name in names for row in read_columns(results.place(name), *columns)]
+
+
+def _output(results: Results, record: Record, *columns: str) -> list[tuple[Any, ...]]:
+    return read_columns(results.place(record["output"]), *columns)
+
+
+def _same_ids(found: list[str], wanted: list[str], what: str) -> Iterator[str]:
+    missing, extra = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+    if missing:
+        yield f"{missing.total()} of {len(wanted)} {what} are not in it, such as {min(missing)}"
+    if extra:
+        yield f"{extra.total()} of its rows are not {what}, such as {min(extra)}"
+
+
+def probe(results: Results, record: Record) -> Iterator[str]:
+    """All train and test questions are asked."""
+    asked = _inputs(results, record, "prepare_questions", "id", "split")
+    wanted = [i for i, split in asked if split != "dev"]
+    yield from _same_ids(
+        [i for (i,) in _output(results, record, "id")], wanted, "questions of splits train and test"
+    )
+
+
+def label(results: Results, record: Record) -> Iterator[str]:
+    """Wrong answers are in two groups, right ones in one or sampled away."""
+    answers = _inputs(results, record, "probe_knowledge", "id", "split", "correct")
+    groups: dict[str, list[str]] = {"harmonious": [], "incompatible": [], "self_aligning": []}
+    for i, group in _output(results, record, "id", "group"):
+        groups.setdefault(group, []).append(i)
+    wrong = [i for i, split, correct in answers if split == "train" and not correct]
+    right = [i for i, split, correct in answers if split == "train" and correct]
+    for group in ("incompatible", "self_aligning"):
+        for text in _same_ids(groups[group], wanted=wrong, what="wrongly answered questions"):
+            yield f"group {group}: {text}"
+    kept = groups["harmonious"]
+    matched = record["options"].get("harmonious_size") == "match"
+    wanted = min(len(right), len(wrong)) if matched else len(right)
+    if len(kept) != wanted or set(kept) - set(right):
+        yield (
+            f"group harmonious: {len(kept)} questions where {wanted} of the {len(right)} rightly "
+            "answered ones belong"
+        )
+
+
+def explain(results: Results, record: Record) -> Iterator[str]:
+    """Every self-aligning question is explained."""
+    labels = _inputs(results, record, "label_knowledge", "id", "group")
+    wanted = [i for i, group in labels if group == "self_aligning"]
+    yield from _same_ids(
+        [i for (i,) in _output(results, record, "id")], wanted, "self-aligning questions"
+    )
+
+
+def mix(results: Results, record: Record) -> Iterator[str]:
+    """A training set holds its group, a mixture every question of it once."""
+    labels = _inputs(results, record, "label_knowledge", "id", "group")
+    harmonious = mixture_ratio(record["wildcards"]["group"]) is None
+    group = "harmonious" if harmonious else "incompatible"
+    wanted = [i for i, found in labels if found == group]
+    yield from _same_ids(
+        [i for (i,) in _output(results, record, "id")], wanted, f"questions of group {group}"
+    )
+
+
+def evaluate(results: Results, record: Record) -> Iterator[str]:
+    """All test questions are asked."""
+    asked = _inputs(results, record, "prepare_questions", "id", "split")
+    wanted = [i for i, split in asked if split == "test"]
+    yield from _same_ids([i for (i,) in _output(results, record, "id")], wanted, "test questions")
+
+
+def corpus(results: Results, record: Record) -> Iterator[str]:
+    """The mentions of every question are counted."""
+    if record["output"].endswith("/mentions.parquet"):
+        wanted = [i for (i,) in _inputs(results, record, "prepare_questions", "id")]
+        yield from _same_ids([i for (i,) in _output(results, record, "id")], wanted, "questions")
+
+
+def parse(results: Results, record: Record) -> Iterator[str]:
+    """Each sentence of a shard has a row, with its tree or with the reason for none."""
+    every = [i for (i,) in _inputs(results, record, "prepare_sentences", "id")]
+    found = [i for (i,) in _output(results, record, "id")]
+    shards = record.get("params", {}).get("shards") or record["options"].get("shards")
+    if shards:
+        least = len(every) // shards
+        if not least <= len(found) <= least + 1 or set(found) - set(every):
+            yield f"{len(found)} rows, where a shard has {least} or {least + 1} of the sentences"
+
+
+COUNTS: dict[str, Callable[[Results, Record], Iterator[str]]] = {
+    "probe_knowledge": probe,
+    "label_knowledge": label,
+    "explain_predictions": explain,
+    "mix_instructions": mix,
+    "evaluate_knowledge": evaluate,
+    "prepare_corpus": corpus,
+    "parse_sentences": parse,
+}

@@ -1,0 +1,43 @@
+"""The text that a model was tuned on, token by token, with what it learned from marked."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.telling import Pieces
+from tuneatlas.errors import UserError
+from tuneatlas.prompts import ChatTemplate, render
+from tuneatlas.tables import Row
+from tuneatlas.tokens import encode_segments
+
+
+def trained_text(results: Results, record: dict[str, Any], conversation: Row) -> Pieces:
+    """A conversation as the tuned model of ``record`` saw it: pieces of text, and if trained on.
+
+    ``record`` is that of a tuned model; its inputs say which tokenizer and chat layout it had.
+    """
+    inputs = list(record["inputs"])
+    model = results.place(next(n for n in inputs if n.startswith("results/prepare_base/")))
+    chat = results.place(next(n for n in inputs if n.startswith("config/templates/chat/")))
+    tokenizer = _tokenizer(model)
+    bos = bool(record.get("params", {}).get("bos", True))
+    segments = render(ChatTemplate.load(chat), conversation["messages"], str(tokenizer.eos_token))
+    example = encode_segments(tokenizer, segments, bos)
+    pieces: list[tuple[list[int], bool]] = []
+    for token, mark in zip(example.tokens, example.supervised, strict=True):
+        if not pieces or pieces[-1][1] != mark:
+            pieces.append(([], mark))
+        pieces[-1][0].append(token)
+    return [(str(tokenizer.decode(ids)), mark) for ids, mark in pieces]
+
+
+@cache
+def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    try:
+        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: its tokenizer cannot be opened: {error}") from None
+    return found

@@ -1,0 +1,113 @@
+"""The jobs of an experiment as it is configured now, and how they differ from the records."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.errors import UserError
+from tuneatlas.step import derive_seed
+
+# Where the options of a step stand in the config, if not in the section of its name.
+SECTIONS = {
+    "fetch_source": "package {package}",
+    "prepare_base": "models.{model}",
+    "prepare_questions": "domains.{domain}",
+    "prepare_paraphraser": "paraphrasers.{paraphraser}",
+    "restore_base": "restore_stages",
+    "evaluate_base": "evaluate_stages",
+    "compare_paraphrases": "compare_groups",
+    "report": "",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A job of the experiment; ``due`` if the workflow engine would run it now."""
+
+    step: str
+    wildcards: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: Mapping[str, Any]
+    params: Mapping[str, Any]
+    due: bool
+
+    def __str__(self) -> str:
+        return " ".join([self.step, *self.wildcards.values()])
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key that has another value now than when an output was made."""
+
+    key: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: was {_shown(self.old)}, is {_shown(self.new)}"
+
+
+def read_plan(root: Path, configs: list[Path]) -> list[Job]:
+    """Ask the workflow in ``root`` for all jobs of an experiment; about three seconds."""
+    script = root / "workflow" / "plan.py"
+    if not script.is_file():
+        raise UserError(f"{root}: holds no workflow/plan.py; run this in the project's folder")
+    command = [sys.executable, "workflow/plan.py", *(str(c.absolute()) for c in configs)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        start = next((i for i, x in enumerate(lines) if ".yaml" in x), len(lines) - 1)
+        raise UserError("the experiment cannot be planned: " + "\n".join(lines[start:]))
+    return [_job(data) for data in json.loads(done.stdout)]
+
+
+def _job(data: dict[str, Any]) -> Job:
+    return Job(**{**data, "inputs": tuple(data["inputs"]), "outputs": tuple(data["outputs"])})
+
+
+def section_of(step: str, wildcards: Mapping[str, str]) -> str:
+    """The config section that steers a job."""
+    return SECTIONS.get(step, step).format(**wildcards)
+
+
+def changed_options(job: Job, record: Mapping[str, Any]) -> list[Change]:
+    """What the config says otherwise now than when an output of the job was made."""
+    found = list(differences(record["options"], job.options, section_of(job.step, job.wildcards)))
+    if "params" in record:
+        # The seed has its own name everywhere; other parameters are a step's own.
+        for key in sorted({*record["params"], *job.params} - UNCOUNTED.get(job.step, set())):
+            old, new = record["params"].get(key), job.params.get(key)
+            prefix = key if key == "seed" else f"{job.step}: {key}"
+            found += differences(old, new, prefix)
+    elif "seed" in job.params and "seed" in record:
+        seed = derive_seed(int(job.params["seed"]), job.step, *sorted(job.wildcards.items()))
+        if seed != record["seed"]:
+            found.append(Change("seed", "another", job.params["seed"]))
+    return found
+
+
+# Parameters that say where something is, not what it is.
+UNCOUNTED = {"fetch_source": {"mirror"}}
+
+
+def differences(old: Any, new: Any, key: str) -> Iterator[Change]:
+    """The keys below ``key`` whose values differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in [*old, *(n for n in new if n not in old)]:
+            below = f"{key}.{name}" if key else str(name)
+            yield from differences(old.get(name, MISSING), new.get(name, MISSING), below)
+    elif old != new:
+        yield Change(key, old, new)
+
+
+MISSING = "(not there)"
+
+
+def _shown(value: Any) -> str:
+    text = value if value == MISSING else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,54 @@
+"""``tuneatlas trace ID``: the whole life of one question or sentence."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.telling import Masked, tell
+from tuneatlas.audit.trace import Seen, trace
+
+PLAIN = {True: ("[[", "]]"), False: ("", "")}
+TERMINAL = {True: ("\033[4;1m", "\033[0m"), False: ("", "")}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    parser.add_argument("id", metavar="ID", help="of a question, document, sentence or pair")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+    parser.add_argument(
+        "--root", type=Path, help="the project's folder (default: the one that holds the results)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the life of the item."""
+    results = read_results(options.results, options.root)
+    life = trace(results, options.id)
+    style = TERMINAL if sys.stdout.isatty() else PLAIN
+    for line in tell(life, masks_of(results), style):
+        print(line)
+    return 0
+
+
+def masks_of(results: Results) -> Masked:
+    """The text of a conversation as its tuned model saw it, where that model's record is here."""
+
+    def masked(seen: Seen) -> list[tuple[str, bool]] | None:
+        record = next(
+            (
+                record
+                for step in ("finetune", "finetune_stages")
+                for record in results.of_step(step).values()
+                if seen.output in record["inputs"]
+            ),
+            None,
+        )
+        if record is None or not all(results.place(name).exists() for name in record["inputs"]):
+            return None
+        # Loading a tokenizer takes seconds: only where there is something to mark.
+        from tuneatlas.audit.masks import trained_text
+
+        return trained_text(results, record, seen.row)
+
+    return masked

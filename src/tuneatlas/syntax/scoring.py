@@ -1,0 +1,77 @@
+"""The step that scores generated paraphrases; it needs no model but a parser."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuneatlas.step import Step
+from tuneatlas.syntax.formats import fill, format_named, read
+from tuneatlas.syntax.linear import read_bracket, read_sentence, write_sentence
+from tuneatlas.syntax.meteor import meteor
+from tuneatlas.syntax.parsing import parse_all
+from tuneatlas.syntax.scores import (
+    CORPUS,
+    bracket_f1,
+    corpus_bleu,
+    score_rows,
+    text_scores,
+    tree_scores,
+)
+from tuneatlas.syntax.steps import open_parser, shape_of, trees_of
+from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES
+
+
+def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
+    """Score each generated paraphrase against reference, source and template."""
+    options, shape = step.options, shape_of(step)
+    kind = format_named(step.wildcards["format"])
+    pairs = {row["id"]: row for row in PARAPHRASES.read(step.path("paraphrases"))}
+    rows = GENERATIONS.read(step.path("generations"))
+    trees = [trees_of(pairs[row["id"]]) for row in rows]
+    shown = {
+        "candidate": [_plain(row["sentence"]) for row in rows],
+        **{n: [_plain(write_sentence(t[n])) for t in trees] for n in ("target", "source")},
+    }
+    java = step.path("java")
+    folders = {"parser": step.path("parser"), "java": java}
+    parser = open_parser(parsing, folders)
+    parsed = parse_all(parser, shown["candidate"], parsing["max_words"])
+    meteors = meteor(
+        shown["candidate"],
+        shown["target"],
+        step.path("meteor"),
+        java,
+        paraphrases=options["meteor_paraphrases"],
+    )
+    found: list[dict[str, float | None]] = []
+    for at, (row, tree) in enumerate(zip(rows, trees, strict=True)):
+        text = parsed[at].tree
+        candidate = read_bracket(text, row["id"]) if text else None
+        scores: dict[str, float | None] = {
+            **text_scores(shown["candidate"][at], shown["target"][at], shown["source"][at]),
+            "meteor": meteors[at],
+            "parsed": float(candidate is not None),
+        }
+        for height in options["heights"]:
+            scores |= tree_scores(candidate, tree["target"], tree["template"], height)
+        if kind.read != "sentence":
+            wanted = read(kind, fill(kind, tree, shape).target, shape).tree
+            made = read(kind, row["output"], shape).tree
+            scores["parse_f1"] = bracket_f1(made, wanted) if wanted else None
+        found.append(scores)
+    together = corpus_bleu(shown["candidate"], shown["target"])
+    SCORES.write(
+        step.outputs["scores"],
+        [
+            *score_rows(rows, found),
+            {"id": CORPUS, "metric": "corpus_bleu4", "value": together},
+        ],
+    )
+    return {
+        "corpus_bleu4": together,
+        "not_parsed": sum(p.tree is None for p in parsed),
+        "of_another_form": sum(bool(row["problem"]) for row in rows),
+    }
+
+
+def _plain(written: str) -> str:
+    return " ".join(" ".join(read_sentence(written)).split())

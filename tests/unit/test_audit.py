@@ -1,0 +1,252 @@
+"""Every corruption of a results folder is named; a whole one is not complained about."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT
+from small_results import make_results
+
+from tuneatlas.audit.checks import CHECKS, INTEGRITY, Finding, run_checks, table_problem
+from tuneatlas.audit.lineage import read_results
+from tuneatlas.cli import main
+from tuneatlas.errors import UserError
+from tuneatlas.files import FOLDER_MARK, sha256_file
+from tuneatlas.records import SUFFIX, dump, output_path
+from tuneatlas.tables import LABELS
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = tmp_path_factory.mktemp("audit") / "project"
+    project.mkdir()
+    return make_results(project, ROOT)
+
+
+@pytest.fixture
+def results(whole: Path, tmp_path: Path) -> Path:
+    return copy(whole, tmp_path / "results")
+
+
+def copy(whole: Path, to: Path) -> Path:
+    shutil.copytree(whole, to)
+    return to
+
+
+def audit(results: Path) -> list[Finding]:
+    # The scripts and templates are those of this project.
+    return run_checks(read_results(results, ROOT))
+
+
+def test_a_whole_folder_has_no_findings(results: Path):
+    assert audit(results) == []
+
+
+def test_twenty_copies_of_whole_runs_raise_no_alarm(whole: Path, tmp_path: Path):
+    for number in range(20):
+        copied = copy(whole, tmp_path / str(number) / "elsewhere")
+        if number % 2:  # half of them as an interrupted next run leaves them
+            (copied / "probe_knowledge" / ".partial-x.parquet").touch()
+            (copied / "finetune" / ".0.9a37a004e8a7").mkdir()
+        if number % 3 == 0:
+            for mark in copied.rglob(FOLDER_MARK):
+                mark.unlink()
+        assert run_checks(read_results(copied, ROOT)) == []
+
+
+# A corruption changes the folder and returns the names of files of which one must be named.
+def flip(results: Path, rng: random.Random) -> list[str]:
+    path = rng.choice(_files(results))
+    data = bytearray(path.read_bytes())
+    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+    return [_output_of(results, path)]
+
+
+def truncate(results: Path, rng: random.Random) -> list[str]:
+    path = rng.choice(_files(results))
+    data = path.read_bytes()
+    path.write_bytes(data[: rng.randrange(len(data))])
+    return [_output_of(results, path)]
+
+
+def swap(results: Path, rng: random.Random) -> list[str]:
+    files = _files(results)
+    while True:
+        one, other = rng.sample(files, 2)
+        a, b = one.read_bytes(), other.read_bytes()
+        if a != b:
+            break
+    one.write_bytes(b)
+    other.write_bytes(a)
+    return [_output_of(results, one), _output_of(results, other)]
+
+
+def edit_cell(results: Path, rng: random.Random) -> list[str]:
+    path = rng.choice([p for p in _files(results) if p.suffix == ".parquet"])
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    row = rng.choice(rows)
+    name = rng.choice([n for n, v in row.items() if isinstance(v, str | int | float)])
+    value = row[name]
+    row[name] = value + "x" if isinstance(value, str) else not value if value in (0, 1) else 0
+    row[name] = type(value)(row[name])
+    pq.write_table(type(table).from_pylist(rows, schema=table.schema), path, compression="zstd")
+    return [_output_of(results, path)]
+
+
+def drop_row(results: Path, rng: random.Random) -> list[str]:
+    path = rng.choice([p for p in _files(results) if p.suffix == ".parquet"])
+    pq.write_table(pq.read_table(path).slice(1), path, compression="zstd")
+    return [_output_of(results, path)]
+
+
+def delete_record(results: Path, rng: random.Random) -> list[str]:
+    path = rng.choice(sorted(results.rglob("*" + SUFFIX)))
+    path.unlink()
+    return [_name(results, output_path(path))]
+
+
+def delete_output(results: Path, rng: random.Random) -> list[str]:
+    path = output_path(rng.choice(sorted(results.rglob("*" + SUFFIX))))
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return [_name(results, path)]
+
+
+def add_foreign(results: Path, rng: random.Random) -> list[str]:
+    folder = rng.choice(sorted(p for p in results.rglob("*") if p.is_dir()))
+    (folder / "notes.txt").write_text("foreign")
+    return [_output_of(results, folder / "notes.txt")]
+
+
+def swap_records(results: Path, rng: random.Random) -> list[str]:
+    one, other = rng.sample(sorted(results.rglob("*" + SUFFIX)), 2)
+    a, b = one.read_bytes(), other.read_bytes()
+    one.write_bytes(b)
+    other.write_bytes(a)
+    return [_name(results, output_path(one)), _name(results, output_path(other))]
+
+
+CORRUPTIONS = (
+    flip,
+    truncate,
+    swap,
+    edit_cell,
+    drop_row,
+    delete_record,
+    delete_output,
+    add_foreign,
+    swap_records,
+)
+
+
+def test_two_hundred_corruptions_are_found_and_named(whole: Path, tmp_path: Path):
+    for number in range(200):
+        rng = random.Random(number)
+        results = copy(whole, tmp_path / str(number))
+        corrupt = CORRUPTIONS[number % len(CORRUPTIONS)]
+        named = corrupt(results, rng)
+        found = run_checks(read_results(results, ROOT), INTEGRITY)
+        where = {f.where.removesuffix(SUFFIX) for f in found}
+        assert set(named) <= where, f"{number} {corrupt.__name__}: {named} not in {where}"
+        # Nothing is accused that did not change: findings are on what was corrupted, or on rows
+        # that no longer match it.
+        assert all(f.where.removesuffix(SUFFIX) in named or f.kind == "rows" for f in found)
+        shutil.rmtree(results)
+
+
+def _files(results: Path) -> list[Path]:
+    found = sorted(p for p in results.rglob("*") if p.is_file() and p.name != FOLDER_MARK)
+    return [p for p in found if p.stat().st_size]
+
+
+def _name(results: Path, path: Path) -> str:
+    return "results/" + path.relative_to(results).as_posix()
+
+
+def _output_of(results: Path, path: Path) -> str:
+    """The output that a file is, is in, or is the record of."""
+    if path.name.endswith(SUFFIX):
+        return _name(results, output_path(path))
+    for part in (path, *path.parents[:-1]):
+        if part.with_name(part.name + SUFFIX).is_file():
+            return _name(results, part)
+    return _name(results, path)
+
+
+def one(results: Path, kind: str) -> Finding:
+    (found,) = [f for f in audit(results) if f.kind == kind]
+    return found
+
+
+def test_a_changed_file_of_a_folder_is_named_with_all_it_taints(results: Path):
+    weights = results / "prepare_base/mini/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    found = one(results, "changed")
+    assert found.where == "results/prepare_base/mini"
+    assert "changed: model.safetensors" in found.why
+    tainted = found.taints(read_results(results, ROOT))
+    assert len(tainted) == 7
+    assert "results/prepare_questions/numbers.parquet" not in tainted
+
+
+def test_an_output_made_from_an_older_input_is_stale(results: Path, whole: Path):
+    """As when one file and its record are copied from another run."""
+    name = "label_knowledge/mini/numbers.parquet"
+    rows = LABELS.read(results / name)
+    LABELS.write(results / name, rows[:-1])
+    path = results / (name + SUFFIX)
+    record = json.loads(path.read_text())
+    record["sha256"] = sha256_file(results / name)
+    path.write_text(dump({k: v for k, v in record.items() if k != "seal"}))
+    stale = {f.where for f in audit(results) if f.kind == "stale"}
+    assert stale == {
+        "results/explain_predictions/mini/numbers.parquet",
+        "results/mix_instructions/mini/numbers/mixed_40/0.parquet",
+        "results/compare_groups/mini",
+    }
+    assert any(f.kind == "rows" and "self_aligning" in f.why for f in audit(results))
+
+
+def test_other_code_is_named_by_module(results: Path):
+    path = results / ("prepare_base/mini" + SUFFIX)
+    record = json.loads(path.read_text())
+    record["code"]["tuneatlas.models"] = "0" * 16
+    record["libraries"]["torch"] = "1.0"
+    path.write_text(dump({k: v for k, v in record.items() if k != "seal"}))
+    texts = [f.why for f in audit(results) if f.kind == "old code"]
+    assert any("tuneatlas.models changed: 1 outputs" in t for t in texts)
+    assert any("torch was 1.0, is " in t for t in texts)
+
+
+def test_results_without_the_project_are_audited_but_for_the_code(results: Path, capsys):
+    assert main(["audit", str(results)]) == 0
+    assert "code not compared" in capsys.readouterr().out
+
+
+def test_the_exit_code_says_whether_anything_was_found(results: Path, capsys):
+    arguments = ["audit", str(results), "--root", str(ROOT)]
+    assert main(arguments) == 0
+    assert "9 outputs verified" in capsys.readouterr().out
+    (results / "foreign.txt").touch()
+    assert main([*arguments, "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["where"]) == ("no record", "results/foreign.txt")
+
+
+def test_a_folder_that_is_no_results_folder_is_refused(tmp_path: Path):
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(UserError, match="results folder|not the results"):
+            read_results(folder)
+
+
+def test_a_table_of_another_version_is_named(tmp_path: Path, results: Path):
+    path = results / "label_knowledge/mini/numbers.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"table": "labels9"}), tmp_path / "t.parquet")
+    assert "'labels9', which this version does not know" in table_problem(tmp_path / "t.parquet")
+    assert table_problem(path) == ""
+    assert len(CHECKS) > len(INTEGRITY)
