@@ -42,7 +42,7 @@ config-docs: .venv/ready
 .venv/ready: envs/lock.txt
 	@echo "Creating the environment in .venv (about two minutes) ..."
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r envs/lock.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check -r envs/lock.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
