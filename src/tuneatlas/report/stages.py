@@ -133,14 +133,15 @@ def _summary(metrics: Mapping[str, Any], level: str) -> str:
 def control_text(metrics: Mapping[str, Any], level: str) -> str:
     """What restoration does to the base model itself, and what that means."""
     row = next(r for r in metrics["control"] if r["measure"] == "accuracy")
-    text = (
-        f"Restoring the base model itself changes its accuracy by {points(row['value'])} points "
-        f"({level} interval {points(row['low'])} to {points(row['high'])}, p {row['p']:.2g}; seed "
-        f"by seed {listed([points(v) for v in row['per_seed']])})"
-    )
     bits = next((r for r in metrics["control"] if r["measure"] == "heldout_bits"), None)
-    if bits:
-        text += f" and held-out text by {signed(bits['value'], 3)} bits per byte"
+    other = f"held-out text by {signed(bits['value'], 3)} bits per byte and " if bits else ""
+    # The verdict on noise that follows is accuracy's alone, so accuracy stands last.
+    text = (
+        f"Restoring the base model itself changes {other}its accuracy by "
+        f"{points(row['value'])} points ({level} interval {points(row['low'])} to "
+        f"{points(row['high'])}, p {row['p']:.2g}; seed by seed "
+        f"{listed([points(v) for v in row['per_seed']])})"
+    )
     if row["within_noise"]:
         return f"{text}: within its noise."
     if row["value"] > 0:
