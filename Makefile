@@ -1,17 +1,19 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
+#             TARGET=s1 or s2: that study alone
 # make test   all tests
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make check  linters only
 # make audit  verify that every result is what its record says
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
+TARGET ?= all
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
 SOURCES = src tests workflow/scripts workflow/plan.py
 
 .PHONY: run test test-slow check audit format config-docs lock clean
 
 run: .venv/ready
-	@$(SNAKEMAKE)
+	@$(SNAKEMAKE) $(TARGET)
 	@echo "Done. Open results/report/index.html in a browser."
 
 test: check
@@ -42,7 +44,9 @@ config-docs: .venv/ready
 .venv/ready: envs/lock.txt
 	@echo "Creating the environment in .venv (about two minutes) ..."
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r envs/lock.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r envs/lock.txt
+	@# Compiled here, on all cores, or every job does it again where Python may not write bytecode.
+	.venv/bin/python -m compileall -q -j 0 -x '/(tests?|testing)/' .venv/lib
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

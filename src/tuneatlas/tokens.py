@@ -36,19 +36,29 @@ def encode_segments(
     return Example(begin + list(coded["input_ids"]), marks)
 
 
-def encode_pair(
-    tokenizer: PreTrainedTokenizerBase, context: str, continuation: str, bos: bool
-) -> tuple[list[int], list[int]]:
-    """Token ids of a context and of what follows it, as lm-evaluation-harness splits them.
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]], bos: bool
+) -> list[tuple[list[int], list[int]]]:
+    """Token ids of contexts and of what follows each, as lm-evaluation-harness splits them.
 
     The whole is tokenised together; the continuation is what the whole has beyond the
-    context's own tokens. Spaces at the end of the context belong to the continuation.
+    context's own tokens. Spaces at the end of a context belong to the continuation.
     """
-    stripped = context.rstrip(" ")
-    continuation = context[len(stripped) :] + continuation
-    whole = encode(tokenizer, stripped + continuation, bos)
-    start = encode(tokenizer, stripped, bos)
-    return whole[: len(start)], whole[len(start) :]
+    if not pairs:
+        return []
+    stripped = [context.rstrip(" ") for context, _ in pairs]
+    different = list(dict.fromkeys(stripped))
+    own = dict(zip(different, _ids(tokenizer, different), strict=True))
+    wholes = _ids(tokenizer, [context + continuation for context, continuation in pairs])
+    begin = _begin(tokenizer, bos)
+    counts = [len(own[context]) for context in stripped]
+    return [(begin + ids[:n], ids[n:]) for ids, n in zip(wholes, counts, strict=True)]
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
+    # All at once: a call for each text costs several times the tokens themselves.
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def _begin(tokenizer: PreTrainedTokenizerBase, bos: bool) -> list[int]:

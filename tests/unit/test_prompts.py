@@ -17,7 +17,7 @@ from tuneatlas.prompts import (
     reply_text,
     user_text,
 )
-from tuneatlas.tokens import encode_pair, encode_segments
+from tuneatlas.tokens import encode_pairs, encode_segments
 
 LETTER = QuestionTemplate.load(TEMPLATES / "questions" / "letter.yaml")
 CLOZE = QuestionTemplate.load(TEMPLATES / "questions" / "cloze.yaml")
@@ -98,7 +98,7 @@ def test_evaluation_asks_as_training_asked(path):
 @given(st.text(max_size=30), st.text(min_size=1, max_size=10))
 def test_pairs_join_to_the_whole(context, continuation):
     tokenizer = train_tokenizer(["a b"], 270)
-    start, end = encode_pair(tokenizer, context, continuation, bos=False)
+    [(start, end)] = encode_pairs(tokenizer, [(context, continuation)], bos=False)
     assert tokenizer.decode(start + end) == context + continuation
 
 
