@@ -13,7 +13,7 @@ SOURCES = src tests workflow/scripts workflow/plan.py
 .PHONY: run test test-slow check audit format config-docs lock clean
 
 run: .venv/ready
-	@$(SNAKEMAKE) $(TARGET)
+	@$(SNAKEMAKE) -- $(TARGET)
 	@echo "Done. Open results/report/index.html in a browser."
 
 test: check
