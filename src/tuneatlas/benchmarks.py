@@ -24,7 +24,7 @@ def load_sets() -> dict[str, tuple[Part, ...]]:
     """Names of all question sets, with their parts."""
     text = (files("tuneatlas") / "data" / "mmlu.yaml").read_text(encoding="utf-8")
     categories: dict[str, list[str]] = yaml.safe_load(text)
-    sets = {
+    sets: dict[str, tuple[Part, ...]] = {
         "medmcqa": (Part("medmcqa", ""),),
         "sciq": (Part("sciq", ""),),
         "openbookqa": (Part("openbookqa", ""),),

@@ -28,6 +28,8 @@ def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
     first, second = ids[: len(ids) // 2 + 1], ids[len(ids) // 2 :]
     with torch.inference_mode():
         plain = [_plain(model, part) for part in (first, second)]
+        alone = model.base_model(torch.tensor([first], device=model.device), use_cache=False)
+        made = token_logits(model, alone.last_hidden_state[0])
         row = torch.tensor([first + second], device=model.device)
         positions = [*range(len(first)), *range(len(second))]
         packed = token_logits(
@@ -38,17 +40,18 @@ def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
                 use_cache=False,
             ).last_hidden_state[0],
         )
+    _compare(model, "its logits are more than its output layer makes", plain[0], made)
     _compare(model, "documents that share a row see each other", torch.cat(plain), packed)
     requests = [Request(first, second[:3]), Request([*first, *second[:2]], second[1:3])]
     scores = log_likelihoods(model, requests, 64)
-    alone = []
+    singly = []
     with torch.inference_mode():
         for context, continuation in requests:
             chances = torch.log_softmax(_plain(model, context + continuation), dim=-1)
             at = len(context) - 1
-            alone.append(sum(float(chances[at + i, t]) for i, t in enumerate(continuation)))
+            singly.append(sum(float(chances[at + i, t]) for i, t in enumerate(continuation)))
     _compare(
-        model, "options are not scored as alone", torch.tensor(alone), torch.from_numpy(scores)
+        model, "options are not scored as alone", torch.tensor(singly), torch.from_numpy(scores)
     )
 
 

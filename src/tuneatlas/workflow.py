@@ -36,9 +36,8 @@ def load(files: Sequence[Path], overrides: Mapping[str, Any]) -> Experiment:
 
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
-    return sorted(
-        {*load_specs(), *(p for m in config["models"] for p in model_packages(config, m))}
-    )
+    of_models = {p for model in config["models"] for p in model_packages(config, model)}
+    return sorted(of_models.union(load_specs()))
 
 
 def model_packages(config: Mapping[str, Any], model: str) -> list[str]:

@@ -119,10 +119,8 @@ def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (at, ("finetune_stages", "epochs"), ("finetune_stages", "batch")), text
             break
     for name, model in experiment.models.items():
-        text_of_own = (
-            experiment.prepare_restoration.corpus or experiment.prepare_restoration.package
-        )
-        if not isinstance(model, ScratchModel) and not text_of_own:
+        given = experiment.prepare_restoration.corpus or experiment.prepare_restoration.package
+        if not isinstance(model, ScratchModel) and not given:
             text = (
                 f"missing: model {name!r} was not pre-trained here, so name a text distributed "
                 "like its pre-training data to restore it with"
