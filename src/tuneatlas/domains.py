@@ -1,9 +1,10 @@
-"""A domain's questions: from built-in facts, or from the user's own file."""
+"""A domain's questions: from built-in facts, published sets, or the user's own file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.benchmark_questions import benchmark_questions
 from tuneatlas.errors import UserError
 from tuneatlas.questions import build_questions, read_question_file
 from tuneatlas.tables import Row
@@ -36,8 +37,10 @@ def prepare_questions(
         seed: the experiment's seed.
     """
     limits = options["limits"]
+    folders = {path.name: path for path in sources}
+    if options["source"] == "benchmark":
+        return benchmark_questions(domain, folders, options, seed)
     if options["source"] == "facts":
-        folders = {path.name: path for path in sources}
         return build_questions(
             domain, folders, **limits, mentioned_share=mentioned_share, seed=seed
         )

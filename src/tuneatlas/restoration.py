@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
+from tuneatlas.corpus import read_paragraphs
 from tuneatlas.errors import UserError
+from tuneatlas.sources import read_record
 from tuneatlas.tables import Row
 
 WORD = re.compile(r"\w+")
@@ -184,17 +186,35 @@ def read_corpus(path: Path, options: Mapping[str, Any], seed: int) -> Iterator[R
 
     ``options`` is the config section ``prepare_restoration``.
     """
+    facts = {"source": str(path), "licence": options["licence"]}
+    return _deal(_texts(path), path.name, facts, options["heldout_share"], seed)
+
+
+def read_prose(folder: Path, options: Mapping[str, Any], seed: int) -> Iterator[Row]:
+    """The same of the paragraphs of a fetched package of prose."""
+    record = read_record(folder)
+    for name in record["files"]:
+        facts = {
+            "source": f"{record['name']} {record['version']}, {name}",
+            "licence": record["licence"],
+        }
+        texts = read_paragraphs(folder / name)
+        yield from _deal(texts, Path(name).name, facts, options["heldout_share"], seed)
+
+
+def _deal(
+    texts: Iterable[str], name: str, facts: Row, heldout_share: float, seed: int
+) -> Iterator[Row]:
     rng = random.Random(f"{seed}/heldout")
-    for number, text in enumerate(_texts(path)):
-        split = "heldout" if rng.random() < options["heldout_share"] else "restore"
+    for number, text in enumerate(texts):
+        split = "heldout" if rng.random() < heldout_share else "restore"
         yield {
-            "id": f"{split}/{path.name}/{number:07d}",
+            "id": f"{split}/{name}/{number:07d}",
             "split": split,
             "kind": "prose",
             "text": text,
             "questions": [],
-            "source": str(path),
-            "licence": options["licence"],
+            **facts,
         }
 
 

@@ -14,6 +14,7 @@ from tuneatlas.tokens import encode_pairs
 
 Floats = npt.NDArray[np.float64]
 LOGITS = 2**23  # numbers in one array of logits: 32 MiB
+SLIDING = "sliding_attention"
 
 
 class Request(NamedTuple):
@@ -81,7 +82,9 @@ def log_likelihoods(
         prefix = None
         if shared:
             ids = torch.tensor([rows[0].context[:shared]], device=model.device)
-            prefix = model.base_model(ids, use_cache=True).past_key_values
+            # Made here: the model's own cache may keep no more than a sliding window.
+            prefix = DynamicCache()
+            model.base_model(ids, past_key_values=prefix, use_cache=True)
         for batch in _batches(rows, shared, batch_tokens):
             _score_batch(model, batch, shared, prefix, scores)
     return scores
@@ -183,7 +186,7 @@ def _score_batch(
         mask[line, 0, torch.arange(at, width), torch.arange(at, width) + shared] = True
     hidden = model.base_model(
         ids.to(model.device),
-        attention_mask=_attention(model, mask),
+        attention_mask=_attention(model, mask, positions, shared),
         position_ids=positions.to(model.device),
         past_key_values=_expand(prefix, len(batch)),
         use_cache=prefix is not None,
@@ -212,8 +215,28 @@ def _log_probs(
     return found
 
 
-def _attention(model: PreTrainedModel, mask: torch.Tensor) -> torch.Tensor:
-    """The mask as the model's attention takes it: booleans, or numbers to add."""
+def _attention(
+    model: PreTrainedModel, mask: torch.Tensor, positions: torch.Tensor, shared: int
+) -> torch.Tensor | dict[str, torch.Tensor]:
+    """The mask as the model's attention takes it: booleans, or numbers to add.
+
+    In layers with a sliding window a token sees the last ``sliding_window`` positions alone.
+    A model with layers of both kinds takes a mask for each.
+    """
+    window = getattr(model.config, "sliding_window", None)
+    kinds = set(getattr(model.config, "layer_types", None) or [SLIDING if window else "any"])
+    if window is None or SLIDING not in kinds:
+        return _as_taken(model, mask)
+    before = torch.arange(shared).expand(len(positions), -1)
+    seen = torch.cat([before, positions], dim=1)
+    near = positions[:, None, :, None] - seen[:, None, None, :] < window
+    narrow = _as_taken(model, mask & near)
+    if kinds == {SLIDING}:
+        return narrow
+    return {kind: narrow if kind == SLIDING else _as_taken(model, mask) for kind in kinds}
+
+
+def _as_taken(model: PreTrainedModel, mask: torch.Tensor) -> torch.Tensor:
     if model.config._attn_implementation == "sdpa":
         return mask.to(model.device)
     least = torch.finfo(model.dtype).min

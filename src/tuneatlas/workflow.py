@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.settling import settle
+from tuneatlas.benchmarks import packages_of
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -33,13 +34,26 @@ def load(files: Sequence[Path], overrides: Mapping[str, Any]) -> Experiment:
     return load_config(*(files or [DEFAULT_CONFIG]))
 
 
-def packages() -> list[str]:
-    """Names of all data packages."""
-    return sorted(load_specs())
+def packages(config: Mapping[str, Any]) -> list[str]:
+    """Names of all data packages, and of those that models of the experiment come from."""
+    of_models = {p for model in config["models"] for p in model_packages(config, model)}
+    return sorted(of_models.union(load_specs()))
 
 
-def source_spec(package: str) -> dict[str, Any]:
-    """The pinned version, hash and files of a data package."""
+def model_packages(config: Mapping[str, Any], model: str) -> list[str]:
+    """The package that a model's weights come from, if it is one."""
+    options = config["models"][model]
+    return [options["package"]] if options["source"] == "package" else []
+
+
+def source_spec(config: Mapping[str, Any], package: str) -> dict[str, Any]:
+    """The pinned version, hash and files of a package."""
+    for model in config["models"]:
+        if model_packages(config, model) == [package]:
+            options = config["models"][model]
+            kept = ("package", "version", "sha256", "licence")
+            files = {"files": [options["file"]], "what": f"weights of {model}"}
+            return {**{name: options[name] for name in kept}, **files}
     return load_specs()[package].model_dump(mode="json")
 
 
@@ -60,7 +74,10 @@ def command(files: Sequence[Path]) -> str:
 
 def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
     """The data packages that a domain's questions are made from."""
-    if config["domains"][domain]["source"] == "file":
+    options = config["domains"][domain]
+    if options["source"] == "benchmark":
+        return packages_of([*options["home"], *options["related"]])
+    if options["source"] == "file":
         return []
     return list(DOMAINS[domain].sources)
 

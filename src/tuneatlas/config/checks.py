@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.config.models.data import FactsDomain, FileLimits, Limits
+from tuneatlas.benchmarks import load_sets
+from tuneatlas.config.models.data import (
+    BenchmarkDomain,
+    BenchmarkLimits,
+    FactsDomain,
+    FileLimits,
+    Limits,
+)
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.shape import nearest
@@ -112,7 +119,8 @@ def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (at, ("finetune_stages", "epochs"), ("finetune_stages", "batch")), text
             break
     for name, model in experiment.models.items():
-        if not isinstance(model, ScratchModel) and experiment.prepare_restoration.corpus is None:
+        given = experiment.prepare_restoration.corpus or experiment.prepare_restoration.package
+        if not isinstance(model, ScratchModel) and not given:
             text = (
                 f"missing: model {name!r} was not pre-trained here, so name a text distributed "
                 "like its pre-training data to restore it with"
@@ -151,12 +159,35 @@ def _domains(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield (key,), f"no built-in domain {name!r}{nearest(name, known)}"
 
 
-def _shots(experiment: Experiment, name: str, limits: Limits | FileLimits) -> Iterator[Conflict]:
+def _benchmarks(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    found = {n: d for n, d in experiment.domains.items() if isinstance(d, BenchmarkDomain)}
+    if not found:
+        return
+    known = load_sets()
+    for name, domain in found.items():
+        at: Key = ("domains", name)
+        for role in ("home", "related"):
+            for word in getattr(domain, role):
+                if word not in known:
+                    yield ((*at, role),), f"no question set {word!r}{nearest(word, known)}"
+        if domain.tune and not domain.home:
+            yield ((*at, "home"),), "missing: the domain is tuned, so name a set to train on"
+        if not domain.home and not domain.related:
+            yield (at,), "has no question sets: name some under home or related"
+
+
+def _shots(
+    experiment: Experiment, name: str, limits: Limits | FileLimits | BenchmarkLimits
+) -> Iterator[Conflict]:
     probe, explain = experiment.probe_knowledge.shots, experiment.explain_predictions.shots
-    wanted = [("dev", limits.dev, "probe_knowledge", probe)]
-    if experiment.domains[name].tune:
+    domain = experiment.domains[name]
+    home, related = True, bool(limits.related_test)
+    if isinstance(domain, BenchmarkDomain):
+        home, related = bool(domain.home), bool(domain.related)
+    wanted = [("dev", limits.dev, "probe_knowledge", probe)] if home else []
+    if domain.tune:
         wanted.append(("dev", limits.dev, "explain_predictions", explain))
-    if limits.related_test:
+    if related:
         wanted.append(("related_dev", limits.related_dev, "probe_knowledge", probe))
     for pool, have, section, shots in wanted:
         if have is not None and have < shots:
@@ -232,6 +263,7 @@ CHECKS: tuple[Check, ...] = (
     _batches,
     _stages,
     _domains,
+    _benchmarks,
     _corpus,
     _templates,
 )

@@ -11,6 +11,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
+from tuneatlas.fitness import refuse_unfit
+from tuneatlas.gguf_files import load_gguf
 from tuneatlas.models import load_model, new_llama, pad_id, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
@@ -62,14 +64,17 @@ def finetune(step: Step, *, bos: bool) -> dict[str, Any]:
 
 
 def _bring(step: Step) -> dict[str, Any]:
+    """Fetch a model, see that it can be used, and write it as a plain folder."""
     options = step.options
-    if options["source"] == "package":
-        raise UserError(
-            f"models.{step.wildcards['model']}.source: package weights cannot be read yet; "
-            "use scratch, hub or path"
-        )
-    where = Path(options["path"]) if "path" in options else options["id"]
-    model, tokenizer = load_model(where, options.get("revision"))
+    try:
+        if options["source"] == "package":
+            model, tokenizer = load_gguf(step.paths("package")[0] / options["file"])
+        else:
+            where = Path(options["path"]) if "path" in options else options["id"]
+            model, tokenizer = load_model(where, options.get("revision"))
+        refuse_unfit(model, tokenizer)
+    except UserError as error:
+        raise UserError(f"models.{step.wildcards['model']}: {error}") from error
     save_model(step.outputs["model"], model, tokenizer)
     return {"parameters": model.num_parameters()}
 

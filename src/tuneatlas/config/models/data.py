@@ -66,7 +66,44 @@ class FileDomain(_Domain):
     limits: FileLimits = Field(default_factory=FileLimits, description="questions per split")
 
 
-DomainConfig = Annotated[FactsDomain | FileDomain, Field(discriminator="source")]
+class BenchmarkLimits(Section):
+    """How many questions of published sets go to each split; null: all that are left."""
+
+    dev: Count = option(10, "few-shot pool", unit="questions", source=DATA)
+    test: Count = option(
+        250,
+        "test questions of the kind trained on",
+        unit="questions",
+        source=f"{DATA}: 250 per Xiezhi domain, 1,462 for MedMCQA",
+    )
+    train: Count | None = option(None, "questions that tuning draws from", unit="questions")
+    related_dev: Count = option(10, "few-shot pool of the related kinds", unit="questions")
+    related_test: Count | None = option(None, "test questions of related kinds", unit="questions")
+
+
+class BenchmarkDomain(_Domain):
+    """Questions of published sets, fetched from a data package."""
+
+    source: Literal["benchmark"] = option(REQUIRED, "published question sets")
+    home: tuple[Text, ...] = option(
+        (),
+        "sets that are trained on and tested at home: medmcqa, sciq, arc_easy, arc_challenge, "
+        "openbookqa, mmlu/SUBJECT or mmlu/CATEGORY",
+    )
+    related: tuple[Text, ...] = option(
+        (),
+        "sets that are only tested on",
+        source=f"{S1}, evaluation: the MMLU subjects of the same domain",
+    )
+    explanation_words: Positive | None = option(
+        None, "reference explanations are cut after so many words; null: whole", unit="words"
+    )
+    limits: BenchmarkLimits = Field(
+        default_factory=BenchmarkLimits, description="questions per split"
+    )
+
+
+DomainConfig = Annotated[FactsDomain | FileDomain | BenchmarkDomain, Field(discriminator="source")]
 
 
 class FetchSource(Section):

