@@ -10,7 +10,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
-from tuneatlas.tokens import encode_pair
+from tuneatlas.tokens import encode_options
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,11 +47,8 @@ def score_options(
         One array of shape (options,) per prompt, in nats: the summed log-likelihood of the
         option's tokens given the prompt.
     """
-    requests = [
-        Request(*encode_pair(tokenizer, prompt, option, bos))
-        for prompt, several in zip(prompts, options, strict=True)
-        for option in several
-    ]
+    coded = encode_options(tokenizer, prompts, options, bos)
+    requests = [Request(*pair) for several in coded for pair in several]
     scores = log_likelihoods(model, requests, batch_tokens)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])

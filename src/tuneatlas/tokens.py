@@ -1,6 +1,7 @@
 """From text to token ids, with the marks of what is scored or trained on."""
 
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from transformers import PreTrainedTokenizerBase
 
@@ -36,6 +37,37 @@ def encode_segments(
     return Example(begin + list(coded["input_ids"]), marks)
 
 
+def encode_options(
+    tokenizer: PreTrainedTokenizerBase,
+    contexts: Sequence[str],
+    continuations: Sequence[Sequence[str]],
+    bos: bool,
+) -> list[list[tuple[list[int], list[int]]]]:
+    """Token ids of each context and of each of its continuations, as `encode_pair` splits them.
+
+    Each text is tokenised once, and what all of them begin with once altogether.
+    """
+    texts: dict[str, list[int]] = {}
+    split = [
+        [_trailing_spaces_to_the_right(context, continuation) for continuation in several]
+        for context, several in zip(contexts, continuations, strict=True)
+    ]
+    for several in split:
+        for context, continuation in several:
+            texts[context] = texts[context + continuation] = []
+    texts = dict(zip(texts, _encode_alike(tokenizer, list(texts)), strict=True))
+    begin = _begin(tokenizer, bos)
+    found = []
+    for several in split:
+        pairs = []
+        for context, continuation in several:
+            start = len(texts[context])
+            whole = texts[context + continuation]
+            pairs.append((begin + whole[:start], whole[start:]))
+        found.append(pairs)
+    return found
+
+
 def encode_pair(
     tokenizer: PreTrainedTokenizerBase, context: str, continuation: str, bos: bool
 ) -> tuple[list[int], list[int]]:
@@ -44,11 +76,45 @@ def encode_pair(
     The whole is tokenised together; the continuation is what the whole has beyond the
     context's own tokens. Spaces at the end of the context belong to the continuation.
     """
+    return encode_options(tokenizer, [context], [[continuation]], bos)[0][0]
+
+
+def _trailing_spaces_to_the_right(context: str, continuation: str) -> tuple[str, str]:
     stripped = context.rstrip(" ")
-    continuation = context[len(stripped) :] + continuation
-    whole = encode(tokenizer, stripped + continuation, bos)
-    start = encode(tokenizer, stripped, bos)
-    return whole[: len(start)], whole[len(start) :]
+    return stripped, context[len(stripped) :] + continuation
+
+
+# Tokens that are looked at again in each text, to see that it may be cut before them.
+OVERLAP = 16
+
+
+def _encode_alike(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of texts that begin alike, as prompts with the same demonstrations do.
+
+    The common beginning is tokenised once. Each text is cut within it, and taken whole if
+    the tokens between the cut and the end of the beginning come out otherwise than there.
+    """
+    common = commonprefix(list(texts))  # noqa: RUF071 (by character is what is meant)
+    first = tokenizer(common, add_special_tokens=False, return_offsets_mapping=True)
+    known: list[int] = list(first["input_ids"])
+    at = len(known) - 2 * OVERLAP
+    if at <= 0:
+        return _encode_all(tokenizer, texts)
+    # The tokens at the very end of the beginning depend on what follows.
+    expected = known[at : at + OVERLAP]
+    cut = first["offset_mapping"][at][0]
+    found = []
+    for text, rest in zip(texts, _encode_all(tokenizer, [t[cut:] for t in texts]), strict=True):
+        same = rest[:OVERLAP] == expected
+        found.append(known[:at] + rest if same else _encode_all(tokenizer, [text])[0])
+    return found
+
+
+def _encode_all(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    if not texts:
+        return []
+    ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def _begin(tokenizer: PreTrainedTokenizerBase, bos: bool) -> list[int]:
