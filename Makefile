@@ -3,14 +3,18 @@
 # make test   all tests
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make check  linters only
+# make bench  our speed beside that of peers; make bench ROW=ted for one row
 # make audit  verify that every result is what its record says
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
 TARGET ?= all
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
-SOURCES = src tests workflow/scripts workflow/plan.py
+SOURCES = src tests bench workflow/scripts workflow/plan.py
+# bench: a finished run of the default experiment, and the rows to measure (all)
+RESULTS ?= results
+ROW ?=
 
-.PHONY: run test test-slow check audit format config-docs lock clean
+.PHONY: run test test-slow check audit bench format config-docs lock clean
 
 run: .venv/ready
 	@$(SNAKEMAKE) -- $(TARGET)
@@ -32,6 +36,15 @@ check: .venv/ready
 
 audit: .venv/ready
 	@.venv/bin/tuneatlas audit results --config $(CONFIG)
+
+bench: .venv-bench/ready
+	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)
+
+.venv-bench/ready: envs/bench.txt envs/lock.txt
+	@echo "Creating the environment of the peers in .venv-bench (about two minutes) ..."
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r envs/bench.txt
+	@touch $@
 
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
