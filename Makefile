@@ -2,7 +2,7 @@
 # make test   all tests
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make check  linters only
-# make audit  verify that every result is what its record says
+# make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
@@ -12,7 +12,7 @@ SOURCES = src tests workflow/scripts workflow/plan.py
 
 run: .venv/ready
 	@$(SNAKEMAKE)
-	@echo "Done. Open results/report/index.html in a browser."
+	@echo "Done. Open results/report/index.html in a browser; its numbers lead to results/audit."
 
 test: check
 	@.venv/bin/pytest
@@ -30,6 +30,7 @@ check: .venv/ready
 
 audit: .venv/ready
 	@.venv/bin/tuneatlas audit results --config $(CONFIG)
+	@echo "The page to look at the results in: results/audit/index.html"
 
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
