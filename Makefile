@@ -4,7 +4,7 @@
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
-# make audit  verify that every result is what its record says
+# make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
 TARGET ?= all
@@ -18,7 +18,7 @@ ROW ?=
 
 run: .venv/ready
 	@$(SNAKEMAKE) -- $(TARGET)
-	@echo "Done. Open results/report/index.html in a browser."
+	@echo "Done. Open results/report/index.html in a browser; its numbers lead to results/audit."
 
 test: check
 	@.venv/bin/pytest
@@ -36,6 +36,7 @@ check: .venv/ready
 
 audit: .venv/ready
 	@.venv/bin/tuneatlas audit results --config $(CONFIG)
+	@echo "The page to look at the results in: results/audit/index.html"
 
 bench: .venv-bench/ready
 	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)

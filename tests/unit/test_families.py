@@ -67,7 +67,7 @@ TEXTS = [
 
 
 def pieces_tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer as Llama, Mistral and Gemma have: words begin with a mark, bytes as a last way."""
+    """A tokenizer as Llama, Mistral and Gemma have: marked word beginnings, bytes at last."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.decoder = decoders.Sequence(
