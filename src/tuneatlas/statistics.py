@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 DRAWS = 5000
 CONFIDENCE = 0.95
+TIE_DECIMALS = 10
 EPSILON = 1e-12
 # Resampled indices held at once: bounds memory to about 64 MB whatever the number of items.
 CHUNK = 4_000_000
@@ -194,7 +195,11 @@ def partial_spearman(
     within ``strata`` (clusters of one size) whose correlation is at least as far from 0.
     An undefined correlation (``x`` or ``y`` fixed by the control) is NaN on [-1, 1].
     """
-    xs, ys, zs = (np.asarray(values, dtype=np.float64) for values in (x, y, control))
+    # Equal numbers that were summed in another order must tie: ranks see the last bit.
+    xs, ys, zs = (
+        np.asarray(np.round(np.asarray(values), TIE_DECIMALS), dtype=np.float64)
+        for values in (x, y, control)
+    )
     names = list(range(len(xs))) if clusters is None else list(clusters)
     number = len(set(names))
     residual_x, residual_y, controls = _rank_residuals(xs, ys, zs)

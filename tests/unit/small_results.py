@@ -147,6 +147,7 @@ def _step(
     name: str, wildcards: dict, inputs: list[str], output: str, write: Callable, **options: object
 ) -> None:
     job = SimpleNamespace(
+        config={},
         rule=name,
         input=InputFiles(fromdict={f"i{n}": path for n, path in enumerate(inputs)}),
         output=OutputFiles(fromdict={"file": output}),

@@ -12,13 +12,13 @@ from fake_answers import make_context, make_study
 from tuneatlas.compare import compare_groups
 from tuneatlas.errors import UserError
 from tuneatlas.figures import draw_figures
+from tuneatlas.group_names import group_name
 from tuneatlas.paired_answers import CompareOptions
 from tuneatlas.report import build_report
 from tuneatlas.report.page import FIGURE_COLOURS
 from tuneatlas.report.wording import (
     claims,
     counted,
-    group_name,
     listed,
     number,
     percent,

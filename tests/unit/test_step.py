@@ -7,6 +7,7 @@ import pytest
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from tuneatlas.errors import UserError
+from tuneatlas.sections import joined, operations_of, split
 from tuneatlas.step import derive_seed, step
 
 
@@ -15,6 +16,7 @@ def job(folder: Path, **options: object) -> SimpleNamespace:
     (folder / "in.txt").write_text("in")
     (folder / "script.py").write_text("import tuneatlas.files\n")
     return SimpleNamespace(
+        config={},
         rule="do_things",
         input=InputFiles(fromdict={"text": str(folder / "in.txt")}),
         output=OutputFiles(
@@ -116,3 +118,23 @@ def test_seeds_differ_by_context_and_are_stable():
     assert derive_seed(42, "finetune", ("seed", "0")) == derive_seed(42, "finetune", ("seed", "0"))
     assert len({derive_seed(s, c) for s in (1, 2) for c in ("a", "b")}) == 4
     assert 0 <= derive_seed(0) < 2**63
+
+
+def test_operational_keys_reach_the_step_but_not_its_record(tmp_path: Path):
+    """How often progress is saved changes no result: it must not rerun anything."""
+    this_job = job(tmp_path, size=3)
+    this_job.config = {"operations": {"do_things": {"keep_checkpoints": 7}}}
+    with step(this_job) as this:
+        assert this.options == {"size": 3, "keep_checkpoints": 7}
+        write(this)
+    record = json.loads((tmp_path / "out/a.txt.record.json").read_text())
+    assert record["options"] == {"size": 3}
+
+
+def test_operational_keys_are_split_off_at_every_depth():
+    config = {"models": {"m": {"size": 1, "training": {"rate": 2, "checkpoint_minutes": 3}}}}
+    rest, operations = split(config)
+    assert rest == {"models": {"m": {"size": 1, "training": {"rate": 2}}}}
+    own = operations_of(operations, "prepare_base", {"model": "m"})
+    assert joined(rest["models"]["m"], own) == config["models"]["m"]
+    assert operations_of(operations, "finetune", {}) == {}

@@ -32,8 +32,9 @@ def jobs(*names: str) -> frozenset[str]:
 
 # What follows from running a step again, written out from the end of the workflow to its start.
 REPORT = jobs("report mini", "index")
-COMPARE = jobs("compare_groups mini") | REPORT
-STAGES = jobs("stage_forgetting mini") | REPORT
+AUDIT = jobs("audit")
+COMPARE = jobs("compare_groups mini") | REPORT | AUDIT
+STAGES = jobs("stage_forgetting mini") | REPORT | AUDIT
 EVALUATED = each("evaluate_knowledge") | COMPARE
 MEASURED = jobs(f"evaluate_stages {RUN}", "evaluate_base mini 0") | STAGES
 RESTORED = jobs(f"restore_stages {RUN}", "restore_base mini 0") | MEASURED
@@ -280,8 +281,23 @@ CASES = (
         domains(elements=None, counties=SMALL_DOMAIN),
         CORPUS - ELEMENTS | COUNTIES,
     ),
-    Case("a group less in stage_forgetting", config("stage_forgetting.groups", []), REPORT),
+    Case("a group less in stage_forgetting", config("stage_forgetting.groups", []), REPORT | AUDIT),
     # Nothing that matters.
+    Case(
+        "finetune.checkpoint_minutes",
+        config("finetune", {"epochs": 1, "checkpoint_minutes": 3.0}),
+        NOTHING,
+    ),
+    Case(
+        "finetune.keep_checkpoints",
+        config("finetune", {"epochs": 1, "keep_checkpoints": 5}),
+        NOTHING,
+    ),
+    Case(
+        "models.mini.training.checkpoint_steps",
+        config("models.mini.training", {"checkpoint_steps": 100}),
+        NOTHING,
+    ),
     Case("a comment in the config", append(CONFIG, "# why\n"), NOTHING),
     Case("keys of the config in another order", reorder, NOTHING),
     Case("a number written otherwise", text(CONFIG, "draws: 200", "draws: 0xC8"), NOTHING),
@@ -320,7 +336,8 @@ CASES = (
     ),
     Case("a new module that nothing uses", append(f"{PACKAGE}/new.py", "X = 1\n"), NOTHING),
     Case("a module of another study", append(f"{PACKAGE}/syntax/ted.py", "X = 1\n"), NOTHING),
-    Case("the audit itself", append(f"{PACKAGE}/audit/checks.py", "X = 1\n"), NOTHING),
+    Case("the audit itself", append(f"{PACKAGE}/audit/checks.py", "X = 1\n"), AUDIT),
+    Case("what tells the reasons", append(f"{PACKAGE}/audit/reasons.py", "X = 1\n"), NOTHING),
     Case(
         "a comment in a script", append("workflow/scripts/label_knowledge.py", "# why\n"), NOTHING
     ),
@@ -334,8 +351,10 @@ CASES = (
     ),
     Case("a module reached through others", append(f"{PACKAGE}/scoring.py", "X = 1\n"), PROBED),
     Case("a module that every step reaches", append(f"{PACKAGE}/files.py", "X = 1\n"), EVERYTHING),
-    # The figures of the second study name groups in the words of the report, a module of it.
-    Case("a page template", append(f"{PACKAGE}/report/templates/style.css", "\n"), STAGES),
+    Case("a page template", append(f"{PACKAGE}/report/templates/style.css", "\n"), REPORT),
+    Case(
+        "the look of the audit page", append(f"{PACKAGE}/audit/page/assets/style.css", "\n"), AUDIT
+    ),
     Case("a library of the statistics", library("scipy", "99.0"), COMPARE | STAGES),
     # Inputs.
     Case("the chat template", append(CHAT, "# other bytes\n"), TUNED | FORGOTTEN | MEASURED),
@@ -345,6 +364,7 @@ CASES = (
         jobs("fetch_source mendeleev", "prepare_questions elements") | CORPUS,
     ),
     Case("a table written by hand", edited_labels, COMPARE),
+    Case("the audit page deleted", delete("results/audit"), AUDIT),
     Case("the report deleted", delete("results/report/index.html"), jobs("index")),
     Case(
         "a table deleted that nothing waits for",
@@ -413,6 +433,7 @@ ORDER = (
     "stage_forgetting",
     "report",
     "index",
+    "audit",
 )
 
 

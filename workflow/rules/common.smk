@@ -21,7 +21,9 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-config = tuneatlas.resolve(experiment)
+# Rules name only what changes results; a step reads its operational keys past them.
+SCIENCE, operations = tuneatlas.split(tuneatlas.resolve(experiment))
+config = SCIENCE | {"operations": operations}
 MODELS = list(config["models"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains

@@ -78,7 +78,7 @@ rule report:
         runtime=20,
     params:
         code=code("report"),
-        options=config,
+        options=SCIENCE,
         command=tuneatlas.command(CONFIG_FILES),
     script:
         "../scripts/report.py"

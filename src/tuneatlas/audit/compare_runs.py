@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from tuneatlas.audit.checks import TABLES
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.plan import differences, section_of
+from tuneatlas.audit.plan import differences
+from tuneatlas.sections import section_of
 from tuneatlas.tables import Row
 
 SHOWN = 8

@@ -120,6 +120,49 @@ def parse(results: Results, record: Record) -> Iterator[str]:
             yield f"{len(found)} rows, where a shard has {least} or {least + 1} of the sentences"
 
 
+def restoration(results: Results, record: Record) -> Iterator[str]:
+    """Questions are those there are; documents read are kept or left out, and counted."""
+    folder = results.place(record["output"])
+    every = {i for (i,) in _inputs(results, record, "prepare_questions", "id")}
+    foreign = {i for (i,) in read_columns(folder / "questions.parquet", "id")} - every
+    if foreign:
+        yield f"{len(foreign)} questions are of no domain, such as {min(foreign)}"
+    kept = [s for (s,) in read_columns(folder / "documents.parquet", "split")].count("restore")
+    try:
+        said = json.loads((folder / "overlap.json").read_text())["restore_documents"]
+    except (OSError, ValueError, KeyError):
+        return  # another check says
+    if kept != said:
+        yield f"{kept} documents to restore with, where overlap.json counts {said}"
+
+
+def stages(results: Results, record: Record) -> Iterator[str]:
+    """Every model is asked every question and reads the same held-out texts and replies."""
+    step = "results/prepare_restoration/"
+    folder = results.place(next((n for n in record["inputs"] if n.startswith(step)), step))
+    asked = [i for (i,) in read_columns(folder / "questions.parquet", "id")]
+    documents = read_columns(folder / "documents.parquet", "id", "split")
+    held = {i for i, split in documents if split == "heldout"}
+    answers = record["output"].endswith(".answers.parquet")
+    found: dict[tuple[str, int, int], list[str]] = {}
+    names = ("setting", "step", "restored", "id", *(() if answers else ("kind",)))
+    for setting, steps, restored, i, *kind in _output(results, record, *names):
+        text = "a reply" if kind == ["instruction"] else i
+        found.setdefault((setting, steps, restored), []).append(text)
+    shares = {share for _, _, share in found} | {0, 100}
+    first = next(iter(found.values()), [])
+    replies = min(len(asked), record["options"].get("conversations", len(asked)))
+    # How many texts are read is a matter of their bytes; which, must be one choice for all.
+    texts = [i for i in first if i in held] + ["a reply"] * replies
+    what, wanted = ("questions asked", asked) if answers else ("texts measured", texts)
+    for (setting, steps, restored), ids in found.items():
+        for problem in _same_ids(ids, wanted, what):
+            yield f"{setting} step {steps}, restored {restored}%: {problem}"
+    for setting, steps in sorted({cell[:2] for cell in found}):
+        for restored in sorted(shares - {r for s, n, r in found if (s, n) == (setting, steps)}):
+            yield f"{setting} step {steps}: no rows of the model restored {restored}%"
+
+
 COUNTS: dict[str, Callable[[Results, Record], Iterator[str]]] = {
     "probe_knowledge": probe,
     "label_knowledge": label,
@@ -128,6 +171,9 @@ COUNTS: dict[str, Callable[[Results, Record], Iterator[str]]] = {
     "evaluate_knowledge": evaluate,
     "prepare_corpus": corpus,
     "parse_sentences": parse,
+    "prepare_restoration": restoration,
+    "evaluate_base": stages,
+    "evaluate_stages": stages,
 }
 
 

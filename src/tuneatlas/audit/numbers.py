@@ -6,18 +6,17 @@ what the report links to and ``tuneatlas trace --of`` reads.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneatlas.audit.columns import TEXT_KINDS, Columns
+from tuneatlas.audit.columns import TEXT_KINDS, rows_of
 from tuneatlas.audit.lineage import Results
 from tuneatlas.compare import ALL, AWAY, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
 from tuneatlas.errors import UserError
 from tuneatlas.stage_forgetting import COMPARISONS
 from tuneatlas.stage_tables import scope_of
-from tuneatlas.statistics import partial_spearman
-from tuneatlas.tables import MENTIONS, Row
+from tuneatlas.tables import Row
 
 # Which items: the values that an attribute may have (block: domain/role; split; facts).
 Where = Mapping[str, tuple[str, ...]]
@@ -50,70 +49,6 @@ class Number:
     def all_terms(self) -> tuple[Term, ...]:
         """The terms of it and of its points."""
         return self.terms + tuple(t for point in self.points for n in point for t in n.terms)
-
-
-@dataclass
-class Items:
-    """The attributes that ``where`` asks for, by item id."""
-
-    attributes: dict[str, dict[str, str]]
-
-    def chosen(self, ids: Sequence[str], where: Where) -> list[str]:
-        """Those of ``ids`` that have the attributes."""
-        if not where:
-            return list(ids)
-        found = self.attributes
-        return [i for i in ids if all(found.get(i, {}).get(k) in v for k, v in where.items())]
-
-
-def read_items(results: Results) -> Items:
-    """Attributes of all questions."""
-    from tuneatlas.audit.columns import rows_of
-
-    found: dict[str, dict[str, str]] = {}
-    for name in results.of_step("prepare_questions"):
-        for i, domain, role, split in rows_of(results, name, "id", "domain", "role", "split"):
-            found[i] = {"block": f"{domain}/{role}", "split": split}
-    for name in results.of_step("prepare_corpus"):
-        if name.endswith("mentions.parquet"):
-            for row in MENTIONS.read(results.place(name)):
-                if row["id"] in found:
-                    said = "mentioned" if row["mentions"] else "unmentioned"
-                    found[row["id"]]["facts"] = said
-    return Items(found)
-
-
-def compute(number: Number, columns: Columns, items: Items) -> float:
-    """The number again, from the rows of its items."""
-    if number.points:
-        values = [[compute(n, columns, items) for n in point] for point in number.points]
-        first, second, control = zip(*values, strict=True)
-        return float(partial_spearman(first, second, control).value)
-    return sum(t.weight * _mean(t, columns, items) for t in number.terms)
-
-
-def _mean(term: Term, columns: Columns, items: Items) -> float:
-    total, size = 0.0, 0.0
-    for output in term.outputs:
-        column = columns.column(output, term.column)
-        over = columns.column(output, term.over) if term.over not in ("", SUM) else {}
-        for i in items.chosen(list(column), term.where):
-            total += column[i]
-            size += over[i] if over else 1
-    if term.over == SUM:
-        return total
-    return total / size if size else float("nan")
-
-
-def behind(number: Number, columns: Columns, items: Items) -> dict[str, list[tuple[Term, float]]]:
-    """The items of a number: by id, the value that each term has for it."""
-    found: dict[str, list[tuple[Term, float]]] = {}
-    for term in number.all_terms():
-        for output in term.outputs:
-            column = columns.column(output, term.column)
-            for i in items.chosen(list(column), term.where):
-                found.setdefault(i, []).append((term, column[i]))
-    return found
 
 
 def numbers(results: Results) -> Iterator[Number]:
@@ -286,8 +221,6 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
 
 def _questions(results: Results, record: Row) -> list[str]:
     """Ids of the questions asked."""
-    from tuneatlas.audit.columns import rows_of
-
     for name in record["inputs"]:
         path = results.place(name) / "questions.parquet"
         if path.is_file():

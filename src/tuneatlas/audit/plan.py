@@ -9,19 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
+from tuneatlas.sections import section_of
 from tuneatlas.step import derive_seed
-
-# Where the options of a step stand in the config, if not in the section of its name.
-SECTIONS = {
-    "fetch_source": "package {package}",
-    "prepare_base": "models.{model}",
-    "prepare_questions": "domains.{domain}",
-    "prepare_paraphraser": "paraphrasers.{paraphraser}",
-    "restore_base": "restore_stages",
-    "evaluate_base": "evaluate_stages",
-    "compare_paraphrases": "compare_groups",
-    "report": "",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +57,6 @@ def read_plan(root: Path, configs: list[Path]) -> list[Job]:
 
 def _job(data: dict[str, Any]) -> Job:
     return Job(**{**data, "inputs": tuple(data["inputs"]), "outputs": tuple(data["outputs"])})
-
-
-def section_of(step: str, wildcards: Mapping[str, str]) -> str:
-    """The config section that steers a job."""
-    return SECTIONS.get(step, step).format(**wildcards)
 
 
 def changed_options(job: Job, record: Mapping[str, Any]) -> list[Change]:

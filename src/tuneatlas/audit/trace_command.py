@@ -7,6 +7,7 @@ from pathlib import Path
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.telling import Masked, tell
 from tuneatlas.audit.trace import Seen, trace
+from tuneatlas.errors import UserError
 
 PLAIN = {True: ("[[", "]]"), False: ("", "")}
 TERMINAL = {True: ("\033[4;1m", "\033[0m"), False: ("", "")}
@@ -14,7 +15,12 @@ TERMINAL = {True: ("\033[4;1m", "\033[0m"), False: ("", "")}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
-    parser.add_argument("id", metavar="ID", help="of a question, document, sentence or pair")
+    parser.add_argument(
+        "id", nargs="?", metavar="ID", help="of a question, document, sentence or pair"
+    )
+    parser.add_argument(
+        "--of", metavar="NUMBER", help="the items behind a number of the report, by its address"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
     parser.add_argument(
         "--root", type=Path, help="the project's folder (default: the one that holds the results)"
@@ -22,8 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the life of the item."""
+    """Print the life of the item, or the items behind a number."""
     results = read_results(options.results, options.root)
+    if (options.id is None) == (options.of is None):
+        raise UserError("trace: name either an ID or, with --of, a number of the report")
+    if options.of is not None:
+        # Only here: statistics take a second to import.
+        from tuneatlas.audit.behind import told_number
+
+        for line in told_number(results, options.of):
+            print(line)
+        return 0
     life = trace(results, options.id)
     style = TERMINAL if sys.stdout.isatty() else PLAIN
     for line in tell(life, masks_of(results), style):

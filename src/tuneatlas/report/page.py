@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -27,6 +28,19 @@ FIGURE_COLOURS = {
     "#56a5d8": "--sky",
     "#b98900": "--gold",
 }
+
+
+# The table of numbers that each figure draws.
+FIGURE_NUMBERS = {
+    "accuracy_by_group": "accuracy",
+    "mixture_curve": "accuracy",
+    "consistency": "points",
+    "base_knowledge": "base_knowledge",
+    "stage_curves": "measures",
+    "restoration_curves": "measures",
+    "question_flow": "fates",
+}
+AUDIT_PAGE = "../audit/index.html"
 
 
 class Model(TypedDict):
@@ -204,6 +218,14 @@ def inline_svg(path: Path) -> Markup:
     return Markup(f'{head} aria-hidden="true" focusable="false">{body}')
 
 
+def behind(text: str, *address: object) -> Markup:
+    """``text`` as a link to the items that a number is made of; a dash stays a dash."""
+    if text == wording.NONE:
+        return Markup.escape(text)
+    place = quote("/".join(map(str, address)))
+    return Markup('<a class="behind" href="{}#of={}">{}</a>').format(AUDIT_PAGE, place, text)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tuneatlas.report"),
@@ -213,6 +235,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "behind": behind,
         "percent": wording.percent,
         "points": wording.points,
         "signed": wording.signed,
@@ -222,5 +245,5 @@ def _environment() -> Environment:
         "listed": wording.listed,
         "letter": lambda index: "ABCDEFGHIJ"[index],
     }
-    environment.globals |= {"counted": wording.counted}
+    environment.globals |= {"counted": wording.counted, "FIGURE_NUMBERS": FIGURE_NUMBERS}
     return environment

@@ -37,10 +37,19 @@ atlas.views.numbers = async function (asked) {
         h("a.entry", { href: link({ of: name }) }, TABLES[name.split("/")[0]] || name.split("/")[0]), name.split("/")[1], { num: count(n) }]))
         : h("p", {}, "This run has no numbers that are made of items.")];
   }
-  const rest = found.slice(0, PART);
-  return [h("p", {}, h("a", { href: "#view=numbers" }, "Numbers")), h("h1", {}, TABLES[address] || address),
-    found.length > PART ? h("p", {}, `The first ${PART} of ${count(found.length)}; add to the address to narrow it.`) : null,
-    atlas.table("Numbers", ["Number", { num: "Value" }], rest.map(([name, value]) => [h("a.entry", { href: link({ of: name }) }, name), { num: shownNumber(value) }]))];
+  const head = [h("p", {}, h("a", { href: "#view=numbers" }, "Numbers")), h("h1", {}, TABLES[address] || TABLES[address.split("/")[0]])];
+  if (found.length > PART) {
+    const depth = address.split("/").length + 1;
+    const next = new Map();
+    for (const [name] of found) {
+      const key = name.split("/").slice(0, depth).join("/");
+      next.set(key, (next.get(key) || 0) + 1);
+    }
+    return [...head, atlas.table("Numbers by what they are about", ["About", { num: "Numbers" }], [...next].map(([name, n]) => [
+      h("a.entry", { href: link({ of: name }) }, name), { num: count(n) }]))];
+  }
+  return [...head, atlas.table("Numbers", ["Number", { num: "Value" }], found.map(([name, value]) => [
+    h("a.entry", { href: link({ of: name }) }, name), { num: shownNumber(value) }]))];
 };
 
 function tables(data) {
@@ -100,8 +109,10 @@ async function numberView(data, address) {
   for (const term of terms) again += await evaluate(data, all, term, found);
   const same = Math.abs(again - value) < 2e-6;
   const paired = terms.some((t) => t[0] < 0) && terms.some((t) => t[0] > 0);
-  const list = [...found].sort(([a], [b]) => a - b);
   const mean = (xs) => (xs.length ? xs.reduce((s, x) => s + x, 0) / xs.length : null);
+  // Those that make the number what it is come first.
+  const weight = ([, own]) => Math.abs((mean(own.plus) || 0) - (mean(own.minus) || 0));
+  const list = [...found].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]);
   const text = (xs) => (xs.length ? shownNumber(mean(xs)) : "–");
   const body = h("tbody", {});
   let shown = 0;
