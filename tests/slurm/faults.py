@@ -26,7 +26,7 @@ sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("slurm", "wor
 
 from compare_results import contents, differences  # noqa: E402
 from finished_run import copy_project  # noqa: E402
-from finished_run import run as run_locally
+from finished_run import run as run_locally  # noqa: E402
 from sandbox import CONFIG, ask, cluster, start  # noqa: E402
 
 NODES = ("c1", "g1", "g2")
