@@ -2,19 +2,26 @@
 #             TARGET=s1 or s2: that study alone
 # make test   all tests
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
+# make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can
+# make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
+# make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
 # make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
 TARGET ?= all
-SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
-SOURCES = src tests bench workflow/scripts workflow/plan.py
+PROFILE ?= default
+# size: the device to plan for
+DEVICE ?= a100-80
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
+SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
+SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run test test-slow check audit bench format config-docs lock clean
+.PHONY: run size plans test test-slow slurm-test slurm-faults check audit bench format \
+	config-docs lock clean
 
 run: .venv/ready
 	@$(SNAKEMAKE) -- $(TARGET)
@@ -26,6 +33,18 @@ test: check
 
 test-slow: .venv/ready
 	@.venv/bin/pytest -m slow
+
+slurm-test: .venv/ready
+	@.venv/bin/pytest -n0 -m slurm -rs tests/slurm
+
+slurm-faults: .venv/ready
+	@.venv/bin/python tests/slurm/faults.py --faults 30
+
+size: .venv/ready
+	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)
+
+plans: .venv/ready
+	.venv/bin/tuneatlas size --write
 
 check: .venv/ready
 	.venv/bin/ruff check $(SOURCES)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-pytest_plugins = ["finished_run"]
+pytest_plugins = ["finished_run", "sandbox"]
 ROOT = Path(__file__).parent.parent
 TEMPLATES = ROOT / "config" / "templates"
 

@@ -51,6 +51,8 @@ def described(job, due: bool) -> dict:
         "options": params.pop("options", None) or {},
         "params": params,
         "due": due,
+        "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
+        "benchmark": str(job.benchmark or ""),
     }
 
 

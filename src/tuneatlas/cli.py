@@ -14,6 +14,7 @@ COMMANDS = {
     "trace": ("tuneatlas.audit.trace_command", "print the whole life of one item"),
     "why": ("tuneatlas.audit.why_command", "say what a run would execute, and because of what"),
     "diff": ("tuneatlas.audit.diff_command", "say what differs between two results folders"),
+    "size": ("tuneatlas.sizing.command", "estimate memory, GPU-hours and storage of an experiment"),
     "config": ("tuneatlas.config.command", "check or show an experiment; write the config's docs"),
 }
 

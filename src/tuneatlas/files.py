@@ -1,14 +1,18 @@
 """Files that appear whole or not at all, and their content hashes."""
 
+import glob
 import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 # An empty file that the workflow engine puts into finished folders.
 FOLDER_MARK = ".snakemake_timestamp"
+# How the names of unfinished outputs begin.
+PARTIAL = ".partial-"
 
 
 def sha256_file(path: Path) -> str:
@@ -51,12 +55,22 @@ def remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     elif path.exists() or path.is_symlink():
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def partial_path(path: Path) -> Path:
-    """Where an output is written before it is whole: beside it, hidden, same suffix."""
-    return path.with_name(f".partial-{path.name}")
+    """Where this process writes an output before it is whole: beside it, hidden, same suffix.
+
+    No other process writes there: a node that was given up for lost may still be at work on
+    what another has taken over.
+    """
+    return path.with_name(f"{PARTIAL}{socket.gethostname()}.{os.getpid()}@{path.name}")
+
+
+def clear_partials(path: Path) -> None:
+    """Remove what earlier attempts at an output left behind."""
+    for left in path.parent.glob(f"{PARTIAL}*@{glob.escape(path.name)}"):
+        remove(left)
 
 
 def publish(partial: Path, path: Path) -> None:
@@ -82,7 +96,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """Give a path to write to; it becomes ``path`` only if the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
-    remove(partial)
+    clear_partials(path)
     try:
         yield partial
     except BaseException:

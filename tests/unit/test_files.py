@@ -58,3 +58,22 @@ def test_killed_at_any_instant_the_file_is_whole(tmp_path: Path):
         text = path.read_text()
         assert len(text) == 200_000 and len(set(text)) == 1
         path.unlink()
+
+
+def test_an_attempt_that_was_taken_over_cannot_publish_half_of_the_next(tmp_path: Path):
+    """A lost node's process lives on while another writes the same output."""
+    path = tmp_path / "out.txt"
+    code = (
+        "import sys; from pathlib import Path; from tuneatlas.files import *; "
+        "p = Path(sys.argv[1]); partial_path(p).write_text('half'); print(partial_path(p))"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    elsewhere = Path(other.stdout.strip())
+    assert elsewhere != partial_path(path) and elsewhere.exists()
+    with atomic(path) as partial:
+        partial.write_text("whole")
+        assert not elsewhere.exists()
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]

@@ -28,7 +28,7 @@ from tuneatlas.stage_answers import (
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS, STAGE_ANSWERS, STAGE_TEXTS
 from tuneatlas.tokens import encode
-from tuneatlas.training import stages
+from tuneatlas.training import stages, trainer
 from tuneatlas.training.restoring import curve_steps, restore
 from tuneatlas.training.stages import finetune_stages
 from tuneatlas.training.tokens import Example
@@ -104,18 +104,18 @@ def test_the_model_is_kept_at_each_step_and_a_stopped_run_goes_on(tmp_path, base
     assert len({weights(base), *kept.values()}) == 4
 
     stopped = tuning(tmp_path, base, [1, 3, 5], "again")
-    save = stages.save_model
+    save = trainer.save_model
 
-    def fail_at_three(folder, model, tokenizer):
-        if folder.name == ".partial-3":
+    def fail_at_three(folder, *model):
+        if folder.name.endswith("@3"):
             raise KeyboardInterrupt
-        save(folder, model, tokenizer)
+        save(folder, *model)
 
-    monkeypatch.setattr(stages, "save_model", fail_at_three)
+    monkeypatch.setattr(trainer, "save_model", fail_at_three)
     with pytest.raises(KeyboardInterrupt):
         finetune_stages(stopped, bos=True)
     assert not (tmp_path / "again").exists()
-    monkeypatch.setattr(stages, "save_model", save)
+    monkeypatch.setattr(trainer, "save_model", save)
     finetune_stages(stopped, bos=True)
     assert {n: weights(tmp_path / "again" / str(n)) for n in (1, 3, 5)} == kept
 

@@ -35,6 +35,9 @@ onstart:
     # Not in a dry-run: a plan needs neither data nor access to models.
     try:
         tuneatlas.preflight(experiment, Path(), "data")
+        if not workflow.local_exec:
+            due = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+            tuneatlas.check_cluster(map(request, due), Path())
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
@@ -92,3 +95,8 @@ def devices(training):
     # `mpi`: the job starts its processes itself, with srun.
     several = {"nodes": nodes, "tasks": nodes, "mpi": "srun"}
     return {"gres": f"gpu:{here}", "cpus_per_task": here, **several}
+
+
+def request(job):
+    """What a job asks of the cluster."""
+    return tuneatlas.Request(job.rule.name, dict(job.resources.items()), job.params.get("options"))

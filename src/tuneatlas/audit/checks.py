@@ -13,7 +13,7 @@ from tuneatlas.audit.counts import COUNTS
 from tuneatlas.audit.lineage import RESULTS, Results
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, partial_path
+from tuneatlas.files import FOLDER_MARK, PARTIAL
 from tuneatlas.model_folder import folder_problems
 from tuneatlas.records import SUFFIX, record_path
 from tuneatlas.syntax import tables as syntax_tables
@@ -123,9 +123,7 @@ def sidecars(results: Results) -> Iterator[Finding]:
 
 def _is_left_over(path: Path) -> bool:
     """Whether an interrupted or a running job made this; the next run takes it up or removes it."""
-    return path.name.startswith(partial_path(Path("x")).name[:-1]) or (
-        path.name.startswith(".") and path.is_dir()
-    )
+    return path.name.startswith(PARTIAL) or (path.name.startswith(".") and path.is_dir())
 
 
 def _is_prefix_of_used(results: Results, name: str) -> bool:

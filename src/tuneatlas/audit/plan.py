@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,13 @@ class Job:
     options: Mapping[str, Any]
     params: Mapping[str, Any]
     due: bool
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    benchmark: str = ""
+
+    @property
+    def gpu(self) -> bool:
+        """Whether it uses a GPU."""
+        return bool(self.resources.get("gpu") or self.resources.get("gres"))
 
     def __str__(self) -> str:
         return " ".join([self.step, *self.wildcards.values()])

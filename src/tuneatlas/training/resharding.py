@@ -22,7 +22,7 @@ def parts_of(checkpoint: Path) -> int:
 
 def reshard(checkpoint: Path) -> None:
     """Put the parts of a checkpoint together, beside them, for any number of processes."""
-    if (checkpoint / "latest_universal").exists():
+    if (checkpoint / WHOLE).is_dir():
         return
     (parts,) = checkpoint.glob("global_step*")
     partial = checkpoint / f".partial-{WHOLE}"

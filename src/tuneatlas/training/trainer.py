@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from tuneatlas.files import atomic, remove, sync
+from tuneatlas.files import PARTIAL, atomic, remove, sync
 from tuneatlas.models import save_model
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
@@ -230,13 +231,19 @@ class PackedTrainer(Trainer):
 
     def _get_output_dir(self, trial: Any) -> str:
         # Where the base class writes a checkpoint: beside the whole ones, until it is whole.
-        return str(Path(str(self.args.output_dir)) / ".partial")
+        return str(self._partial())
+
+    def _partial(self) -> Path:
+        """Of all processes of this run, and of no other run that may still be alive."""
+        run = os.environ.get("TORCHELASTIC_RUN_ID") or f"{socket.gethostname()}.{os.getpid()}"
+        return Path(str(self.args.output_dir)) / f"{PARTIAL}{run}"
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(str(self.args.output_dir))
-        partial = folder / ".partial"
+        partial = self._partial()
         if self.args.should_save:
-            remove(partial)
+            for left in folder.glob(f"{PARTIAL}*"):
+                remove(left)
         super()._save_checkpoint(model, trial)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()

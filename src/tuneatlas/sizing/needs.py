@@ -1,0 +1,172 @@
+"""What each job of an experiment needs: which tokens it sees, and what that takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.audit.plan import Job
+from tuneatlas.sizing import estimates as cost
+from tuneatlas.sizing.estimates import Device, Need
+from tuneatlas.sizing.shapes import Shape
+
+# Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
+# its tree: near the means of the data that comes along.
+QUESTION, CONVERSATION, STATEMENT, TREE = 100, 150, 20, 60
+# Questions of a file that is not there yet.
+ASSUMED = {"train": 1000, "test": 250, "related_test": 250}
+BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment as plain data, with the shapes of its models and the device it is to run on."""
+
+    config: Mapping[str, Any]
+    shapes: Mapping[str, Shape]
+    device: Device
+    root: Path
+
+    def questions(self, domain: str, *splits: str) -> int:
+        """Questions of a domain in these splits."""
+        limits = self.config["domains"][domain]["limits"]
+        return sum(limits[s] if limits.get(s) is not None else ASSUMED.get(s, 0) for s in splits)
+
+    def tests(self) -> int:
+        """Test questions of all domains."""
+        return sum(self.questions(d, "test", "related_test") for d in self.config["domains"])
+
+
+def need_of(job: Job, study: Study) -> Need | None:
+    """What a job needs; None where it uses a device and nothing here says how much."""
+    shape = study.shapes.get(job.wildcards.get("model", job.wildcards.get("paraphraser", "")))
+    if shape is None:
+        return None if job.gpu else Need()
+    training = _training(job)
+    if training is not None:
+        return _train(job, training, shape, study)
+    if job.step in PASSES:
+        return _forward(job, shape, study)
+    if job.step in ROUNDS:
+        return _generate(job, shape, study)
+    if job.step in ("prepare_base", "prepare_paraphraser"):
+        return Need(kept=cost.folder_size(shape))
+    return None if job.gpu else Need()
+
+
+def _training(job: Job) -> Mapping[str, Any] | None:
+    """The options of a job that trains, whatever it is called."""
+    options = job.options.get("training", job.options)
+    return options if "learning_rate" in options else None
+
+
+def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) -> Need:
+    tokens, steps = _tokens(job, training, study)
+    longest = min(training["row_length"], max(1, round(tokens)))
+    zero = cost.zero_of(study.root / training["deepspeed"]) if training["deepspeed"] else None
+    models = len(job.outputs) * (len(training["curve"]) + 1 if "curve" in training else 1)
+    runs = len(job.outputs) if "curve" in training else 1
+    return Need(
+        memory=cost.training_memory(shape, training, longest, zero),
+        steps=steps * runs,
+        hours=cost.training_hours(shape, tokens * runs, training, study.device),
+        devices=training["processes"],
+        kept=models * cost.folder_size(shape),
+        passing=(training["keep_checkpoints"] + 1) * cost.checkpoint_size(shape),
+    )
+
+
+def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float, int]:
+    """Tokens that one run sees, and its optimizer steps: at most, as groups are found later."""
+    config, epochs = study.config, training["epochs"]
+    if "tokens" in training:
+        each, examples = float(training["row_length"]), training["tokens"] / training["row_length"]
+    elif job.step == "prepare_base":
+        corpus = config["prepare_corpus"]
+        mentions = (corpus["mentions_min"] * corpus["mentions_max"]) ** 0.5
+        facts = sum(study.questions(d, *ALL) for d in config["domains"])
+        words = facts * corpus["mentioned_share"] * mentions * STATEMENT
+        each = float(training["row_length"])
+        examples = words / (1 - corpus["prose_share"]) / each
+    elif job.step == "finetune_paraphrase":
+        share = int(job.wildcards["share"]) / 100
+        each, examples = 2.0 * TREE, config["prepare_sentences"]["pairs"]["train"] * share
+    elif "domain" in job.wildcards:
+        each, examples = float(CONVERSATION), study.questions(job.wildcards["domain"], "train")
+    else:
+        sentences = config["prepare_sentences"]
+        trees = sentences["sentences"] + 2 * sentences["pairs"]["train"]
+        each, examples = 2.0 * TREE, trees * config["build_tasks"]["share"]
+    steps = epochs * max(1, -(-int(examples) // training["batch"]))
+    if "steps" in training:  # kept along the way, and ended at the last one
+        last = max(training["steps"])
+        return last * training["batch"] * each, last
+    return epochs * examples * each, steps
+
+
+ALL = ("dev", "train", "test", "related_dev", "related_test")
+
+
+def _asked(job: Job, study: Study) -> float:
+    return QUESTION * study.questions(job.wildcards["domain"], "train", "test", "related_test")
+
+
+def _measured(job: Job, study: Study) -> float:
+    """Tokens scored for each model of a run, times the models."""
+    config, options = study.config, job.options
+    questions = 2 * config["prepare_restoration"]["questions"] * len(config["domains"])
+    each = QUESTION * questions + CONVERSATION * options["conversations"]
+    each += options["heldout_bytes"] / BYTES_PER_TOKEN
+    curve = len(config["restore_stages"]["curve"]) + 1
+    stages = len(config["finetune_stages"]["steps"]) + 1
+    return float(each) * ((stages + stages * curve) if "group" in job.wildcards else 1 + curve)
+
+
+# Tokens that go through the model once, by step.
+PASSES = {
+    "probe_knowledge": _asked,
+    "evaluate_knowledge": lambda job, study: QUESTION * study.tests(),
+    "evaluate_stages": _measured,
+    "evaluate_base": _measured,
+}
+
+
+def _forward(job: Job, shape: Shape, study: Study) -> Need:
+    tokens = PASSES[job.step](job, study)
+    return Need(
+        memory=cost.forward_memory(shape, job.options["batch_tokens"]),
+        hours=cost.forward_hours(shape, tokens, study.device),
+        devices=1,
+    )
+
+
+# Texts to write, by step.
+ROUNDS = {
+    "explain_predictions": lambda job, study: study.questions(job.wildcards["domain"], "train"),
+    "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
+    "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
+}
+
+
+def _generate(job: Job, shape: Shape, study: Study) -> Need:
+    options = job.options
+    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
+    longest = options["max_new_tokens"] + options.get("max_length", 10 * QUESTION)
+    rows = options["batch_rows"] * options.get("beams", 1)
+    return Need(
+        memory=cost.forward_memory(shape, rows * longest),
+        hours=cost.generation_hours(shape, batches * options["max_new_tokens"], study.device),
+        devices=1,
+    )
+
+
+def shared(needs: Sequence[Need]) -> Need:
+    """What several jobs need: the memory of the largest, the sum of the rest."""
+    return Need(
+        memory=max(n.memory for n in needs),
+        steps=sum(n.steps for n in needs),
+        hours=sum(n.hours for n in needs),
+        devices=max(n.devices for n in needs),
+        kept=sum(n.kept for n in needs),
+        passing=max(n.passing for n in needs),
+    )

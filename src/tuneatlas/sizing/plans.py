@@ -1,0 +1,61 @@
+"""``docs/plans.md``: what the experiments of ``config/paper`` take, kept in step with them."""
+
+from pathlib import Path
+
+from tuneatlas.config.load import load_config
+from tuneatlas.sizing.estimates import DEVICES
+from tuneatlas.sizing.sheet import lines_of, number, refuse_misfits, study_of, table, totals
+
+PAGE = Path("docs/plans.md")
+DEVICE = DEVICES["a100-80"]
+HEAD = f"""\
+# What the papers' experiments take
+
+Written by `make plans` from `config/paper/*.yaml` alone: no data, network or GPU is needed, and a
+test keeps it in step. These are estimates, made before anything ran: `tuneatlas size FILE` says
+them for any config and device, `tuneatlas size FILE --compare` puts them beside what jobs took.
+What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the peak of an
+{DEVICE.name}, groups as large as all training questions (they are found by the probe, and smaller),
+1,000 training and 250 test questions for each file that is not there.
+"""
+
+
+def paper_configs(root: Path) -> list[Path]:
+    """The experiments at full size; a file that others include has no models of its own."""
+    found = sorted((root / "config/paper").glob("*.yaml"))
+    return [path for path in found if not path.stem.endswith("-base")]
+
+
+def page(root: Path) -> str:
+    """The page as it should be."""
+    return HEAD + "".join(_section(root, path) for path in paper_configs(root))
+
+
+def write_plans(root: Path) -> Path:
+    """Write the page; return its path."""
+    (root / PAGE).write_text(page(root), encoding="utf-8")
+    return root / PAGE
+
+
+def outdated(root: Path) -> bool:
+    """Whether the page is not as it should be."""
+    path = root / PAGE
+    return not path.is_file() or path.read_text(encoding="utf-8") != page(root)
+
+
+def _section(root: Path, path: Path) -> str:
+    experiment = load_config(path, root=root)
+    study = study_of(experiment, root, DEVICE)
+    lines = lines_of(study, [path])
+    refuse_misfits(experiment, study, lines)
+    need = totals(lines)
+    rows = table(lines)
+    cells = ["| " + " | ".join(row) + " |" for row in rows]
+    cells.insert(1, "|---" * 2 + "|--:" * (len(rows[0]) - 2) + "|")
+    text = "\n".join(cells)
+    return (
+        f"\n## {path.relative_to(root)}\n\n{experiment.description}\n\n"
+        f"{sum(len(line.jobs) for line in lines)} jobs, {number(need.hours)} GPU-hours, "
+        f"{number(need.kept)} GiB that stay, {number(need.passing)} GiB of checkpoints per "
+        f"training job while it runs.\n\n{text}\n"
+    )

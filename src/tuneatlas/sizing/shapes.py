@@ -1,0 +1,104 @@
+"""How large a model is, told from the config, a table of known ones, or its config.json."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tuneatlas.errors import UserError
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The figures that memory and time depend on."""
+
+    parameters: int
+    layers: int
+    hidden: int
+    vocab: int
+
+
+def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
+    """The shape of a model's entry in the config.
+
+    Raises:
+        UserError: if nothing at hand says how large it is.
+    """
+    if entry["source"] == "scratch":
+        return _scratch(entry)
+    known = YAML(typ="safe").load((files("tuneatlas") / "data/shapes.yaml").read_text("utf-8"))
+    if entry.get("id") in known:
+        return Shape(**known[entry["id"]])
+    path = _config_file(entry, root)
+    if path is None or not path.is_file():
+        raise UserError(
+            f"its size is not known: fetch {entry.get('id', 'it')} first, or add it to "
+            "src/tuneatlas/data/shapes.yaml"
+        )
+    return _described(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _config_file(entry: Mapping[str, Any], root: Path) -> Path | None:
+    if "path" in entry:
+        return root / str(entry["path"]) / "config.json"
+    if "id" not in entry:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(entry["id"], "config.json", revision=entry.get("revision"))
+    return Path(found) if isinstance(found, str) else None
+
+
+def _scratch(entry: Mapping[str, Any]) -> Shape:
+    two = "kv_heads" not in entry  # an encoder-decoder: T5
+    return _count(
+        hidden=entry["hidden_size"],
+        intermediate=entry["intermediate_size"],
+        layers=entry["layers"] * (2 if two else 1),
+        keys=entry.get("kv_heads", entry["heads"]) / entry["heads"],
+        vocab=entry["vocab_size"],
+        tied=entry.get("tie_embeddings", True),
+        matrices=2 if two else 3,
+        crossed=entry["layers"] if two else 0,
+    )
+
+
+def _described(data: Mapping[str, Any]) -> Shape:
+    """The shape that a Hugging Face config.json describes."""
+    hidden = data.get("hidden_size") or data["d_model"]
+    inside = data.get("intermediate_size") or data.get("d_ff") or data.get("encoder_ffn_dim")
+    blocks = data.get("num_hidden_layers") or data.get("num_layers") or data["encoder_layers"]
+    two = data.get("is_encoder_decoder", False)
+    heads = data.get("num_attention_heads") or data.get("num_heads") or 1
+    return _count(
+        hidden=hidden,
+        intermediate=inside or 4 * hidden,
+        layers=blocks * (2 if two else 1),
+        keys=data.get("num_key_value_heads", heads) / heads,
+        vocab=data["vocab_size"],
+        tied=data.get("tie_word_embeddings", two),
+        matrices=2 if two else 3,
+        crossed=blocks if two else 0,
+    )
+
+
+def _count(
+    *,
+    hidden: int,
+    intermediate: int,
+    layers: int,
+    keys: float,
+    vocab: int,
+    tied: bool,
+    matrices: int,
+    crossed: int,
+) -> Shape:
+    attention = round(hidden * hidden * (2 + 2 * keys))
+    block = attention + matrices * hidden * intermediate + 2 * hidden
+    embeddings = vocab * hidden * (1 if tied else 2)
+    parameters = embeddings + layers * block + crossed * attention + hidden
+    return Shape(parameters, layers, hidden, vocab)

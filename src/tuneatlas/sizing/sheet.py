@@ -1,0 +1,184 @@
+"""The sheet of an experiment: a line per step and model, what cannot fit, and what was measured."""
+
+import csv
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.audit.plan import Job, read_plan
+from tuneatlas.config.load import resolve
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.preflight import where
+from tuneatlas.config.source import Key, Problem, refuse
+from tuneatlas.errors import UserError
+from tuneatlas.sizing.estimates import DEVICES, Device, Need, training_memory, zero_of
+from tuneatlas.sizing.needs import Study, need_of, shared
+from tuneatlas.sizing.shapes import shape_of
+
+# What to try, in this order, where a training does not fit: DeepSpeed config, processes.
+REMEDIES = [
+    *((f"config/deepspeed/zero{stage}.json", n) for n in (2, 4, 8) for stage in (2, 3)),
+    *(("config/deepspeed/zero3_offload.json", n) for n in (1, 2, 4, 8)),
+    *(("config/deepspeed/zero3.json", n) for n in (16, 32)),
+]
+
+
+@dataclass(frozen=True)
+class Line:
+    """All jobs of a step for one model; ``need`` is None if it cannot be told."""
+
+    step: str
+    model: str
+    jobs: tuple[Job, ...]
+    need: Need | None
+
+
+def study_of(experiment: Experiment, root: Path, device: Device) -> Study:
+    """The experiment with the shapes of its models; UserError names one of unknown size."""
+    config = resolve(experiment)
+    shapes, problems = {}, []
+    for part in ("models", "paraphrasers"):
+        for name, entry in config[part].items():
+            try:
+                shapes[name] = shape_of(entry, root)
+            except UserError as error:
+                key: Key = (part, name)
+                problems.append(Problem(key, str(error), where(experiment, key)))
+    refuse(problems, f"{experiment.name}: {len(problems)} models of unknown size:")
+    return Study(config, shapes, device, root)
+
+
+def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
+    """What the jobs of the experiment need, in the order in which they run."""
+    found: dict[tuple[str, str], list[Job]] = {}
+    for job in read_plan(study.root, list(configs)):
+        model = job.wildcards.get("model", job.wildcards.get("paraphraser", ""))
+        found.setdefault((job.step, model), []).append(job)
+    order = sorted(found, key=lambda key: (key[1], key[0]))
+    lines = []
+    for step, model in order:
+        jobs = tuple(found[step, model])
+        needs = [need for job in jobs if (need := need_of(job, study)) is not None]
+        whole = len(needs) == len(jobs)
+        lines.append(Line(step, model, jobs, shared(needs) if whole else None))
+    return lines
+
+
+def refuse_misfits(experiment: Experiment, study: Study, lines: Sequence[Line]) -> None:
+    """One UserError that names every step that cannot fit its device, and what would."""
+    problems = []
+    for line in lines:
+        if line.need is None or line.need.memory <= study.device.memory:
+            continue
+        key = _key(line)
+        text = (
+            f"{line.step} of {line.model} needs about {line.need.memory:.0f} GiB on each "
+            f"{study.device.name}, which has {study.device.memory:g}: {_remedy(line, study)}"
+        )
+        problems.append(Problem(key, text, where(experiment, key)))
+    refuse(problems, f"{experiment.name}: {len(problems)} steps do not fit {study.device.name}:")
+
+
+def _key(line: Line) -> Key:
+    """The config key to change."""
+    options = line.jobs[0].options
+    section: Key = ("restore_stages",) if line.step == "restore_base" else (line.step,)
+    if "training" in options:
+        section = ("models", line.model, "training")
+    size = next((k for k in ("rows_per_device", "batch_tokens", "batch_rows") if k in options), "")
+    return (*section, size) if size else section
+
+
+def _remedy(line: Line, study: Study) -> str:
+    options = line.jobs[0].options
+    training = options.get("training", options)
+    if "learning_rate" not in training:
+        return "lower its batch, or choose a larger device"
+    shape = study.shapes[line.model]
+    for path, processes in REMEDIES:
+        tried = {**training, "processes": processes, "rows_per_device": 1}
+        zero = zero_of(study.root / path)
+        need = training_memory(shape, tried, training["row_length"], zero)
+        if need <= study.device.memory:
+            return f"with processes: {processes} and deepspeed: {path} it needs {need:.0f}"
+    return "no number of devices up to 32 is enough; choose a larger one"
+
+
+def totals(lines: Sequence[Line]) -> Need:
+    """What the whole experiment needs: the sum, and the checkpoints of one job at a time."""
+    known = [line.need for line in lines if line.need is not None]
+    return replace(shared(known), devices=0)
+
+
+HEADINGS = ("step", "model", "jobs", "GPUs each", "GiB per GPU", "steps", "GPU-hours", "kept GiB")
+
+
+def table(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """The sheet as text, headings first; steps without a device are one line."""
+    rows: list[tuple[str, ...]] = [HEADINGS]
+    light = [x for x in lines if x.need is not None and not x.need.devices]
+    for line in lines:
+        if line in light:
+            continue
+        name = (line.step, line.model, str(len(line.jobs)))
+        rows.append((*name, *(_figures(line.need) if line.need else ("?",) * 5)))
+    if light:
+        count = sum(len(x.jobs) for x in light)
+        kept = sum(x.need.kept for x in light if x.need)
+        rows.append(("all others", "", str(count), "0", "", "", "", number(kept)))
+    need = totals(lines)
+    count = sum(len(line.jobs) for line in lines)
+    rows.append(("all", "", str(count), "", *_figures(need)[1:]))
+    return rows
+
+
+def _figures(need: Need) -> tuple[str, ...]:
+    steps = str(need.steps) if need.steps else ""
+    return (str(need.devices), number(need.memory), steps, number(need.hours), number(need.kept))
+
+
+def number(value: float) -> str:
+    """Two figures, or whole numbers."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def compared(lines: Sequence[Line], root: Path) -> Iterator[tuple[str, ...]]:
+    """Estimated and measured hours and memory of each step that has run, from ``benchmarks/``."""
+    yield ("step", "jobs run", "hours, estimated", "hours, measured", "GiB, estimated", "GiB, RSS")
+    by_step: dict[str, list[Line]] = {}
+    for line in lines:
+        by_step.setdefault(line.step, []).append(line)
+    for step, several in by_step.items():
+        jobs = [job for line in several for job in line.jobs]
+        found = [row for job in jobs if (row := _benchmark(job, root))]
+        needs = [line.need for line in several if line.need and line.need.devices]
+        if not found or not needs:
+            continue
+        need = shared(needs)
+        hours = statistics.mean(float(row["s"]) for row in found) * len(jobs) / 3600
+        memory = max((float(row["max_rss"]) for row in found if row["max_rss"] != "NA"), default=0)
+        yield (
+            step,
+            f"{len(found)} of {len(jobs)}",
+            f"{need.hours:.2g}",
+            f"{hours:.2g}",
+            f"{need.memory:.2g}",
+            f"{memory / 1024:.2g}",
+        )
+
+
+def _benchmark(job: Job, root: Path) -> Mapping[str, Any] | None:
+    if not job.benchmark or not (root / job.benchmark).is_file():
+        return None
+    with (root / job.benchmark).open(encoding="utf-8", newline="") as stream:
+        return next(csv.DictReader(stream, delimiter="\t"), None)
+
+
+def device_named(name: str, share: float | None) -> Device:
+    """A known device, or a UserError that lists them."""
+    if name not in DEVICES:
+        raise UserError(f"no device {name!r}; there are {', '.join(DEVICES)}")
+    device = DEVICES[name]
+    return device if share is None else replace(device, share=share)

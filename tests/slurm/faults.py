@@ -1,0 +1,193 @@
+"""Run the smallest experiment through Slurm while all kinds of faults happen, and compare.
+
+    python tests/slurm/faults.py --faults 30 [--seed 0] [--folder DIR] [--undisturbed RESULTS]
+
+Faults come at random instants from a seeded generator: a job cancelled, a training process
+killed, a node's daemon killed and brought back, the driver killed and started again, a job's
+time limit cut to nothing, the controller restarted. Where an experiment ends before the
+faults do, it is run again from its base model on, in the same folder. In the end all results
+are compared, byte by byte, with those of an undisturbed run on this machine.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("slurm", "workflow", "")]
+
+from compare_results import contents, differences  # noqa: E402
+from finished_run import copy_project  # noqa: E402
+from finished_run import run as run_locally  # noqa: E402
+from sandbox import CONFIG, ask, cluster, start  # noqa: E402
+
+NODES = ("c1", "g1", "g2")
+
+
+def running() -> list[tuple[str, str]]:
+    """Number and comment of each job that runs."""
+    lines = ask("squeue", "-h", "-t", "R", "-o", "%A|%k").splitlines()
+    return [(job, comment) for job, _, comment in (line.partition("|") for line in lines)]
+
+
+def scripts(project: Path) -> list[int]:
+    """Processes of the workflow's steps."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().decode(errors="replace")
+                here = (entry / "cwd").resolve() == project
+                if here and ".snakemake/scripts/" in words and "python" in words.split("\0")[0]:
+                    found.append(int(entry.name))
+    return found
+
+
+class Faults:
+    """What can go wrong; each returns whether there was anything to disturb."""
+
+    def __init__(self, project: Path, rng: random.Random) -> None:
+        self.project, self.rng = project, rng
+        self.driver = start(project)
+        self.kinds: dict[str, Callable[[], bool]] = {
+            "scancel": self.cancel,
+            "kill -9 of a step's process": self.kill_process,
+            "slurmd killed and brought back": self.lose_node,
+            "driver killed and started again": self.kill_driver,
+            "time limit hit": self.end_time,
+            "slurmctld restarted": self.restart_controller,
+        }
+
+    def cancel(self) -> bool:
+        """A job is cancelled by hand."""
+        jobs = running()
+        return bool(jobs) and ask("scancel", self.rng.choice(jobs)[0]) == ""
+
+    def kill_process(self) -> bool:
+        """The process of a step dies without a word."""
+        pids = scripts(self.project)
+        if not pids:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.rng.choice(pids), signal.SIGKILL)
+        return True
+
+    def lose_node(self) -> bool:
+        """A node's daemon dies; it is back at once, or after the controller gave the node up."""
+        node = self.rng.choice(NODES)
+        cluster("stop", f"slurmd.{node}")
+        time.sleep(self.rng.choice((1, 40)))
+        return cluster("start", f"slurmd.{node}").returncode == 0
+
+    def kill_driver(self) -> bool:
+        """The driver dies; its jobs, which nobody waits for now, are cancelled; it starts again."""
+        self.driver.kill()
+        self.driver.wait()
+        ask("scancel", "--user=root")
+        while ask("squeue", "-h"):
+            time.sleep(1)
+        subprocess.run(
+            [sys.executable, "-m", "snakemake", "--profile=profiles/slurm",
+             f"--configfile={CONFIG}", "--unlock"],
+            cwd=self.project,
+            env=os.environ | {"PYTHONPATH": str(self.project / "src")},
+            capture_output=True,
+            check=True,
+        )  # fmt: skip
+        self.driver = start(self.project)
+        return True
+
+    def end_time(self) -> bool:
+        """A job's time is over."""
+        jobs = running()
+        if not jobs:
+            return False
+        job = self.rng.choice(jobs)[0]
+        return ask("scontrol", "update", f"jobid={job}", "timelimit=0:01") == ""
+
+    def restart_controller(self) -> bool:
+        """The controller dies and comes back."""
+        cluster("stop", "slurmctld")
+        time.sleep(self.rng.uniform(0, 10))
+        return cluster("start", "slurmctld").returncode == 0
+
+
+def disturb(project: Path, count: int, seed: int) -> Counter[str]:
+    """Make ``count`` faults happen, then let the run end; the tally."""
+    rng = random.Random(seed)
+    faults = Faults(project, rng)
+    tally: Counter[str] = Counter()
+    runs = 1
+    while sum(tally.values()) < count:
+        time.sleep(rng.uniform(1, 20))
+        if faults.driver.poll() is not None:
+            # It is through, or gave up on a job that had bad luck too often: on with it.
+            if faults.driver.returncode == 0:
+                for name in again(project):
+                    shutil.rmtree(project / "results" / name)
+            runs += 1
+            faults.driver = start(project)
+            continue
+        fewest = min(tally[kind] for kind in faults.kinds)
+        kind = rng.choice([k for k in faults.kinds if tally[k] == fewest])
+        if faults.kinds[kind]():
+            tally[kind] += 1
+            print(f"{time.strftime('%X')} {sum(tally.values())}/{count} {kind}", flush=True)
+    while faults.driver.wait() != 0:
+        runs += 1
+        if runs > count + 5:
+            raise SystemExit(f"the driver does not get through; see {project}/driver.log")
+        faults.driver = start(project)
+    print(f"{runs} drivers ended by themselves")
+    return tally
+
+
+def again(project: Path) -> list[str]:
+    """Results to make once more: all but what is fetched or prepared."""
+    kept = ("fetch_source", "prepare_questions", "prepare_corpus")
+    return [p.name for p in (project / "results").iterdir() if p.name not in kept]
+
+
+def main() -> None:
+    """Run, disturb, compare; exit code 1 if anything differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faults", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/tuneatlas-faults"))
+    parser.add_argument("--undisturbed", type=Path, help="results of an undisturbed run")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    began = cluster("up")
+    if began.returncode:
+        raise SystemExit(f"no Slurm here: {began.stderr.strip()}")
+    expected = options.undisturbed
+    if expected is None:
+        quiet = copy_project(folder / "undisturbed")
+        done = run_locally(quiet)
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        expected = quiet / "results"
+    project = copy_project(folder / "disturbed")
+    started = time.monotonic()
+    tally = disturb(project, options.faults, options.seed)
+    for kind, number in sorted(tally.items()):
+        print(f"{number:4d} {kind}")
+    print(f"{sum(tally.values()):4d} faults in {(time.monotonic() - started) / 60:.0f} min")
+    left = [p for p in (project / "results").rglob(".*") if p.name != ".snakemake_timestamp"]
+    found = differences(expected, project / "results")
+    found += [f"left behind: {path}" for path in left]
+    print("\n".join(found) or f"{len(contents(expected))} files, all equal; nothing left behind")
+    raise SystemExit(bool(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The workflow on a real Slurm cluster: `make slurm-test`."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from compare_results import differences
+from conftest import ROOT
+from sandbox import CLUSTER, HERE, ask, cluster, environment, run, start, until
+
+pytestmark = pytest.mark.slurm
+
+
+def refusal(project: Path, *arguments: str, config: str = "config/smoke.yaml") -> str:
+    """What a run that must not start says; nothing may have been submitted."""
+    code, said = run(project, *arguments, config=config)
+    assert code != 0
+    assert "has been submitted" not in said
+    (message,) = [part for part in said.split("WorkflowError")[1:]]
+    return message
+
+
+def test_no_sbatch(project: Path, monkeypatch):
+    tools = project / "tools"
+    tools.mkdir()
+    for name in ("bash", "sh", "which"):
+        (tools / name).symlink_to(f"/usr/bin/{name}")
+    monkeypatch.setenv("PATH", str(tools))
+    assert "there is no sbatch on PATH" in refusal(project)
+
+
+def test_an_account_and_a_partition_that_do_not_exist(project: Path):
+    said = refusal(project, "--default-resources", "slurm_account=nobody", "slurm_partition=cpu")
+    assert "you have no such account" in said and said.count("Invalid account") == 1
+    said = refusal(project, "--default-resources", "slurm_account=lab", "slurm_partition=moon")
+    assert "there is no such partition" in said and "moon" in said
+
+
+def test_more_gpus_than_any_node_has_and_a_limit_shorter_than_a_checkpoint(project: Path):
+    said = refusal(project, "--set-resources", "finetune:gpu=9", "restore_base:runtime=5")
+    assert "finetune: Requested node configuration is not available" in said
+    assert "restore_base: its time limit of 5 min" in said
+
+
+def test_a_node_that_does_not_see_the_project(project: Path):
+    cluster("stop", "slurmd.c1")
+    hidden = f"mount -t tmpfs none '{project}' && exec slurmd -N c1"
+    done = subprocess.run(["unshare", "-m", "sh", "-c", hidden], capture_output=True, check=False)
+    try:
+        if done.returncode:
+            pytest.skip("no mount namespaces here, so no node can be blinded")
+        until(lambda: "idle" in ask("sinfo", "-hn", "c1", "-o%T"), 30, "idle c1")
+        said = refusal(project)
+        assert f"node c1 of partition cpu does not see {project}" in said
+    finally:
+        cluster("stop", "slurmd.c1")
+        cluster("start", "slurmd.c1")
+
+
+def test_two_drivers_on_one_folder(project: Path):
+    first = start(project)
+    try:
+        until((project / ".snakemake/locks").is_dir, 60, "lock")
+        until(lambda: any((project / ".snakemake/locks").iterdir()), 60, "lock")
+        code, said = run(project)
+        assert code != 0 and "Directory cannot be locked" in said
+    finally:
+        first.terminate()
+        ask("scancel", "-u", "root")
+        first.wait(timeout=300)
+
+
+@pytest.mark.parametrize("zero", ["zero2", "zero3"])
+def test_two_nodes_train_as_one_process(slurm, tmp_path: Path, zero: str):
+    """Losses of every step within 1e-4 relative, over gloo."""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    found = {}
+    for name, asked in (("alone", []), (zero, ["--nodes=2", "--ntasks=2", "--gres=gpu:1"])):
+        folder = tmp_path / name
+        command = f"exec {sys.executable} {HERE / 'two_nodes.py'} {folder} {name}"
+        log = tmp_path / f"{name}.log"
+        done = subprocess.run(
+            ["sbatch", "--wait", "-Alab", "-pgpu", "-t10", *asked, f"-o{log}", "--wrap", command],
+            env=env,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, log.read_text()
+        found[name] = json.loads((folder / "losses.json").read_text())
+    assert len(found[zero]) == 15
+    assert found[zero] == pytest.approx(found["alone"], rel=1e-4)
+
+
+LONG = """\
+include: smoke.yaml
+models:
+  mini:
+    training: {epochs: EPOCHS, checkpoint_minutes: 0.5}
+"""
+# Long enough for several limits of a minute, whatever the machine.
+EPOCHS = int(os.environ.get("TUNEATLAS_PIECES_EPOCHS", "400"))
+
+
+def test_a_training_cut_into_pieces_ends_with_the_same_weights(project: Path):
+    (project / "config/long.yaml").write_text(LONG.replace("EPOCHS", str(EPOCHS)))
+    whole = project.parent / "whole"
+    limits = ("--set-resources", "prepare_base:runtime=1", "--default-resources")
+    site = ("slurm_account=lab", "slurm_partition=cpu", "slurm_extra='--signal=TERM@5'")
+    began = time.strftime("%Y-%m-%dT%H:%M:%S")
+    code, said = run(
+        project, "results/prepare_base/mini", *limits, *site, config="config/long.yaml"
+    )
+    assert code == 0, said
+    listing = ask("sacct", "-XnPS", began, "-oJobID,State,Comment%200")
+    pieces = [x for x in listing.splitlines() if "rule_prepare_base" in x]
+    print("\n".join(pieces))
+    assert len(pieces) >= 4
+    project.rename(whole)
+    (whole / "results/prepare_base").rename(whole / "in_pieces")
+    code, said = run(whole, "results/prepare_base/mini", config="config/long.yaml")
+    assert code == 0, said
+    assert differences(whole / "in_pieces", whole / "results/prepare_base") == []
+
+
+def test_the_smallest_experiment_runs_whole(project: Path):
+    """And the accounting has each job with what its rule and the profile ask for."""
+    began = time.strftime("%Y-%m-%dT%H:%M:%S")
+    code, said = run(project)
+    assert code == 0, said
+    assert (project / "results/report/index.html").is_file()
+    plan = subprocess.run(
+        [sys.executable, "workflow/plan.py", "config/smoke.yaml"],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    own = {job["step"]: job["resources"] for job in json.loads(plan.stdout)}
+    profile = yaml.safe_load((project / "profiles/slurm/config.yaml").read_text())
+    fields = "-oComment%200,ReqMem,TimelimitRaw,ReqTRES%100,Partition,Account"
+    jobs = ask("sacct", "-XnPS", began, fields).splitlines()
+    grouped = {entry.split("=")[0] for entry in profile["groups"]}
+    seen = set()
+    for line in jobs:
+        comment, memory, minutes, tres, partition, account = line.split("|")
+        step = next((s for s in own if comment.removeprefix("rule_") == s), None) or next(
+            (s for s in own if comment.startswith(f"rule_{s}_wildcards_")), None
+        )
+        if step is None:
+            continue  # a group
+        seen.add(step)
+        asked = {**own[step], **profile["set-resources"].get(step, {})}
+        expected = {k: eval(str(v), {"attempt": 1, "min": min}) for k, v in asked.items()
+                    if k in ("mem_mb", "runtime")}  # fmt: skip
+        assert memory == f"{expected['mem_mb']}M", line
+        assert minutes == str(expected["runtime"]), line
+        assert ("gres/gpu=1" in tres) == bool(own[step].get("gpu")), line
+        assert partition == asked.get("slurm_partition", "cpu") and account == "lab", line
+    assert seen == own.keys() - grouped
+    assert CLUSTER.is_file()

@@ -1,0 +1,112 @@
+"""Estimates before a run: from the config alone, and what cannot fit."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, TINY
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneatlas.cli import main
+from tuneatlas.config.load import load_config, resolve
+from tuneatlas.sizing.estimates import DEVICES, Zero, forward_memory, training_memory
+from tuneatlas.sizing.plans import outdated, paper_configs
+from tuneatlas.sizing.shapes import Shape, shape_of
+
+LLAMA = Shape(6_738_415_616, 32, 4096, 32000)
+TRAINING = {
+    "processes": 1,
+    "precision": "bf16",
+    "gradient_checkpointing": True,
+    "rows_per_device": 1,
+}
+
+
+def memory(zero: Zero | None, **changes: object) -> float:
+    return training_memory(LLAMA, TRAINING | changes, 2048, zero)
+
+
+def test_a_small_model_has_the_parameters_it_says(model):
+    entry = {"source": "scratch", "vocab_size": model.config.vocab_size, **TINY}
+    assert shape_of(entry, ROOT).parameters == model.num_parameters()
+
+
+def test_a_config_json_says_the_size(tmp_path: Path):
+    described = {
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 32,
+        "vocab_size": 32000,
+        "tie_word_embeddings": False,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(described))
+    assert shape_of({"source": "path", "path": str(tmp_path)}, ROOT) == LLAMA
+    assert shape_of({"source": "hub", "id": "meta-llama/Llama-2-7b-hf"}, ROOT) == LLAMA
+
+
+def test_weights_gradients_and_moments_are_what_the_optimizer_needs():
+    """18 bytes a parameter with autocast, 16 with ZeRO's two-byte weights: beside the rest."""
+    assert memory(None) - memory(Zero(1, False, False)) == pytest.approx(
+        2 * LLAMA.parameters / 2**30
+    )
+    assert memory(None) > 18 * LLAMA.parameters / 2**30
+
+
+@given(st.integers(1, 64), st.integers(0, 3))
+def test_more_devices_and_higher_stages_never_need_more(processes: int, stage: int):
+    here = memory(Zero(stage, False, False), processes=processes)
+    if stage < 2:
+        assert memory(Zero(stage + 1, False, False), processes=processes) <= here
+    assert memory(Zero(stage, False, False), processes=2 * processes) <= here
+    if stage:
+        assert memory(Zero(stage, True, False), processes=processes) < here
+
+
+def test_scoring_needs_the_weights_at_least():
+    assert forward_memory(LLAMA, 1) > 4 * LLAMA.parameters / 2**30
+
+
+def test_what_cannot_fit_is_refused_by_line_and_told_what_would(tmp_path: Path, capsys):
+    path = tmp_path / "big.yaml"
+    base = ROOT / "config/paper/s1-llama2-7b.yaml"
+    path.write_text(f"include: {base}\nfinetune:\n  deepspeed: null\n  processes: 1\n")
+    assert main(["size", "--root", str(ROOT), str(path)]) == 2
+    said = capsys.readouterr()
+    assert "big.yaml:2: finetune.rows_per_device: finetune of llama2-7b needs about" in said.err
+    assert "with processes: 2 and deepspeed: config/deepspeed/zero2.json" in said.err
+    assert "evaluate_knowledge" in said.out
+
+
+def test_a_model_of_unknown_size_is_named(tmp_path: Path, capsys):
+    path = tmp_path / "new.yaml"
+    base = ROOT / "config/paper/s1-base.yaml"
+    path.write_text(
+        f"include: {base}\nmodels:\n  new:\n    source: hub\n    id: nobody/new\n    revision: a\n"
+    )
+    assert main(["size", "--root", str(ROOT), str(path)]) == 2
+    assert "new.yaml:3: models.new: its size is not known" in capsys.readouterr().err
+
+
+def test_the_papers_plans_are_in_step():
+    assert not outdated(ROOT), "run: make plans"
+
+
+def test_sizing_needs_no_torch():
+    code = (
+        "import sys; from tuneatlas.sizing import command; "
+        "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'snakemake')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_paper_config_says_which_devices_hold_it():
+    assert paper_configs(ROOT)
+    for path in paper_configs(ROOT):
+        config = resolve(load_config(path, root=ROOT))
+        assert config["models"] or config["paraphrasers"]
+    assert DEVICES["a100-80"].memory == 80
