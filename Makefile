@@ -1,18 +1,24 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
+#             TARGET=s1 or s2: that study alone
 # make test   all tests
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make check  linters only
-# make audit  verify that every result is what its record says
+# make bench  our speed beside that of peers; make bench ROW=ted for one row
+# make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
+TARGET ?= all
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
-SOURCES = src tests workflow/scripts workflow/plan.py
+SOURCES = src tests bench workflow/scripts workflow/plan.py
+# bench: a finished run of the default experiment, and the rows to measure (all)
+RESULTS ?= results
+ROW ?=
 
-.PHONY: run test test-slow check audit format config-docs lock clean
+.PHONY: run test test-slow check audit bench format config-docs lock clean
 
 run: .venv/ready
-	@$(SNAKEMAKE)
-	@echo "Done. Open results/report/index.html in a browser."
+	@$(SNAKEMAKE) -- $(TARGET)
+	@echo "Done. Open results/report/index.html in a browser; its numbers lead to results/audit."
 
 test: check
 	@.venv/bin/pytest
@@ -30,6 +36,16 @@ check: .venv/ready
 
 audit: .venv/ready
 	@.venv/bin/tuneatlas audit results --config $(CONFIG)
+	@echo "The page to look at the results in: results/audit/index.html"
+
+bench: .venv-bench/ready
+	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)
+
+.venv-bench/ready: envs/bench.txt envs/lock.txt
+	@echo "Creating the environment of the peers in .venv-bench (about two minutes) ..."
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r envs/bench.txt
+	@touch $@
 
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
@@ -42,7 +58,9 @@ config-docs: .venv/ready
 .venv/ready: envs/lock.txt
 	@echo "Creating the environment in .venv (about two minutes) ..."
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r envs/lock.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r envs/lock.txt
+	@# Compiled here, on all cores, or every job does it again where Python may not write bytecode.
+	.venv/bin/python -m compileall -q -j 0 -x '/(tests?|testing)/' .venv/lib
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

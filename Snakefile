@@ -10,13 +10,15 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/parse.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/paraphrase.smk"
+include: "workflow/rules/audit.smk"
 
 
 rule all:
-    """The report over every study of the experiment."""
+    """The report over every study of the experiment, and the audit page behind it."""
     default_target: True
     input:
         rules.index.output.page,
+        rules.audit.output.folder,
     localrule: True
 
 

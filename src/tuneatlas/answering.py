@@ -19,7 +19,7 @@ from tuneatlas.prompts import (
     continuations,
     few_shot_prompt,
 )
-from tuneatlas.scoring import answer_row, score_options
+from tuneatlas.scoring import Floats, answer_row, score_options
 from tuneatlas.tables import Row
 
 log = logging.getLogger(__name__)
@@ -86,15 +86,20 @@ def _answer(
     bos: bool,
 ) -> list[Row]:
     log.info("%d questions to score", len(asked))
-    scores = score_options(
-        model,
-        tokenizer,
-        prompts,
-        scored,
-        bos=bos,
-        per_token=options["scoring"] == "cloze_normalised",
-        batch_tokens=options["batch_tokens"],
-    )
-    rows = [answer_row(q, s, p) for q, s, p in zip(asked, scores, prompts, strict=True)]
+    scores: dict[int, Floats] = {}
+    # Questions of the same role have the same demonstrations, which are computed once.
+    for role in sorted({q["role"] for q in asked}):
+        part = [i for i, q in enumerate(asked) if q["role"] == role]
+        found = score_options(
+            model,
+            tokenizer,
+            [prompts[i] for i in part],
+            [scored[i] for i in part],
+            bos=bos,
+            per_token=options["scoring"] == "cloze_normalised",
+            batch_tokens=options["batch_tokens"],
+        )
+        scores |= dict(zip(part, found, strict=True))
+    rows = [answer_row(q, scores[i], prompts[i]) for i, q in enumerate(asked)]
     log.info("accuracy %.3f", sum(r["correct"] for r in rows) / max(len(rows), 1))
     return rows

@@ -109,12 +109,21 @@ def load_model(
     return model, tokenizer
 
 
-def save_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write a plain Hugging Face folder that ``from_pretrained`` opens."""
+def save_model(
+    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write a plain Hugging Face folder that ``from_pretrained`` opens.
+
+    ``weights`` are the model's, gathered, where ``model`` itself holds a part of them only.
+    """
     # Else the config says which steps trained it, and equal weights differ in their files.
     model.config._name_or_path = ""
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=weights)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(folder)
 
 
 def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -10,9 +10,10 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
-from tuneatlas.tokens import encode_pair
+from tuneatlas.tokens import encode_pairs
 
 Floats = npt.NDArray[np.float64]
+LOGITS = 2**23  # numbers in one array of logits: 32 MiB
 SLIDING = "sliding_attention"
 
 
@@ -48,11 +49,12 @@ def score_options(
         One array of shape (options,) per prompt, in nats: the summed log-likelihood of the
         option's tokens given the prompt.
     """
-    requests = [
-        Request(*encode_pair(tokenizer, prompt, option, bos))
+    pairs = [
+        (prompt, option)
         for prompt, several in zip(prompts, options, strict=True)
         for option in several
     ]
+    requests = [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
     scores = log_likelihoods(model, requests, batch_tokens)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])
@@ -154,8 +156,11 @@ def _score_batch(
     positions = torch.zeros((len(batch), width), dtype=torch.long)
     mask = torch.zeros((len(batch), 1, width, shared + width), dtype=torch.bool)
     mask[..., :shared] = True
-    # (row in batch, position whose next token is scored, that token, request)
-    asked: list[tuple[int, int, int, int]] = []
+    # Where a next token is scored: (row in batch, position). The first tokens of a context's
+    # continuations share theirs.
+    points: list[tuple[int, int]] = []
+    # (index in points, the token scored there, request)
+    asked: list[tuple[int, int, int]] = []
     triangle = torch.ones((width, width), dtype=torch.bool).tril()
     for line, row in enumerate(batch):
         rest = row.context[shared:]
@@ -164,6 +169,8 @@ def _score_batch(
         positions[line, :end] = torch.arange(shared, shared + end)
         mask[line, 0, :end, shared : shared + end] = triangle[:end, :end]
         at = end
+        first = len(points)
+        points.append((line, end - 1))
         for continuation, user in zip(row.continuations, row.users, strict=True):
             size = len(continuation) - 1
             ids[line, at : at + size] = torch.tensor(continuation[:-1], dtype=torch.long)
@@ -171,8 +178,9 @@ def _score_batch(
             mask[line, 0, at : at + size, shared : shared + end] = True
             own = slice(shared + at, shared + at + size)
             mask[line, 0, at : at + size, own] = triangle[:size, :size]
-            places = [end - 1, *range(at, at + size)]
-            asked += [(line, p, t, user) for p, t in zip(places, continuation, strict=True)]
+            places = [first, *range(len(points), len(points) + size)]
+            points += [(line, position) for position in range(at, at + size)]
+            asked += [(p, t, user) for p, t in zip(places, continuation, strict=True)]
             at += size
         # Padding must see something, or its softmax is undefined; nobody sees it.
         mask[line, 0, torch.arange(at, width), torch.arange(at, width) + shared] = True
@@ -183,10 +191,28 @@ def _score_batch(
         past_key_values=_expand(prefix, len(batch)),
         use_cache=prefix is not None,
     ).last_hidden_state
-    lines, points, tokens, users = torch.tensor(asked).T
-    log_probs = torch.log_softmax(token_logits(model, hidden[lines, points]), dim=-1)
-    picked = log_probs.gather(1, tokens[:, None].to(log_probs.device))[:, 0].double().cpu()
-    np.add.at(scores, users.numpy(), picked.numpy())
+    lines, places = torch.tensor(points).T
+    index, tokens, users = torch.tensor(asked).T
+    picked = _log_probs(model, hidden[lines, places], index, tokens)
+    np.add.at(scores, users.numpy(), picked.double().cpu().numpy())
+
+
+def _log_probs(
+    model: PreTrainedModel, hidden: torch.Tensor, index: torch.Tensor, tokens: torch.Tensor
+) -> torch.Tensor:
+    """Log-probability of ``tokens[i]`` at ``hidden[index[i]]``, shape (tokens,).
+
+    Logits of all positions at once would be the largest array by far; some are made at a time.
+    """
+    index, tokens = index.to(hidden.device), tokens.to(hidden.device)
+    some = max(1, LOGITS // model.config.get_text_config().vocab_size)
+    found = torch.empty(len(index), device=hidden.device)
+    for start in range(0, len(hidden), some):
+        logits = token_logits(model, hidden[start : start + some])
+        here = (index >= start) & (index < start + some)
+        at = index[here] - start
+        found[here] = logits[at, tokens[here]] - logits.logsumexp(-1)[at]
+    return found
 
 
 def _attention(

@@ -28,7 +28,7 @@ from tuneatlas.figures import (
     Metrics,
     panels,
 )
-from tuneatlas.report.wording import group_name
+from tuneatlas.group_names import group_name
 from tuneatlas.stages import FATES
 from tuneatlas.tables import Row
 

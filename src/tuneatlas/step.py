@@ -141,10 +141,22 @@ def step(job: Job) -> Iterator[Step]:
             remove(path)
 
 
+# Options that say where and how often, not what is trained: a run goes on when they change.
+PLACEMENT = {
+    "processes",
+    "nodes",
+    "rows_per_device",
+    "checkpoint_minutes",
+    "checkpoint_steps",
+    "keep_checkpoints",
+}
+
+
 def _identity(job: Job) -> str:
     """A digest of all a job depends on, so that new settings never resume old checkpoints."""
     inputs = [sha256_tree(Path(path)) for path in job.input]
-    options = json.dumps(job.params.get("options"), sort_keys=True, default=str)
+    chosen = {k: v for k, v in (job.params.get("options") or {}).items() if k not in PLACEMENT}
+    options = json.dumps(chosen, sort_keys=True, default=str)
     seed, script = job.params.get("seed"), code_of(_script_of(job)).digest
     text = json.dumps([inputs, options, seed, script])
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,6 +1,7 @@
 """From text to token ids, with the marks of what is scored or trained on."""
 
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from transformers import PreTrainedTokenizerBase
 
@@ -36,19 +37,54 @@ def encode_segments(
     return Example(begin + list(coded["input_ids"]), marks)
 
 
-def encode_pair(
-    tokenizer: PreTrainedTokenizerBase, context: str, continuation: str, bos: bool
-) -> tuple[list[int], list[int]]:
-    """Token ids of a context and of what follows it, as lm-evaluation-harness splits them.
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]], bos: bool
+) -> list[tuple[list[int], list[int]]]:
+    """Token ids of contexts and of what follows each, as lm-evaluation-harness splits them.
 
     The whole is tokenised together; the continuation is what the whole has beyond the
-    context's own tokens. Spaces at the end of the context belong to the continuation.
+    context's own tokens. Spaces at the end of a context belong to the continuation.
     """
-    stripped = context.rstrip(" ")
-    continuation = context[len(stripped) :] + continuation
-    whole = encode(tokenizer, stripped + continuation, bos)
-    start = encode(tokenizer, stripped, bos)
-    return whole[: len(start)], whole[len(start) :]
+    if not pairs:
+        return []
+    stripped = [context.rstrip(" ") for context, _ in pairs]
+    different = list(dict.fromkeys(stripped))
+    own = dict(zip(different, _encode_alike(tokenizer, different), strict=True))
+    wholes = _encode_alike(tokenizer, [context + continuation for context, continuation in pairs])
+    begin = _begin(tokenizer, bos)
+    counts = [len(own[context]) for context in stripped]
+    return [(begin + ids[:n], ids[n:]) for ids, n in zip(wholes, counts, strict=True)]
+
+
+# Tokens that are looked at again in each text, to see that it may be cut before them.
+OVERLAP = 16
+
+
+def _encode_alike(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of texts that begin alike, as prompts with the same demonstrations do.
+
+    The common beginning is tokenised once. Each text is cut within it, and taken whole if
+    the tokens between the cut and the end of the beginning come out otherwise than there.
+    """
+    common = commonprefix(list(texts))  # noqa: RUF071 (by character is what is meant)
+    first = tokenizer(common, add_special_tokens=False, return_offsets_mapping=True)
+    known: list[int] = list(first["input_ids"])
+    at = len(known) - 2 * OVERLAP
+    if at <= 0:
+        return _encode_all(tokenizer, texts)
+    # The tokens at the very end of the beginning depend on what follows.
+    expected = known[at : at + OVERLAP]
+    cut = first["offset_mapping"][at][0]
+    found = []
+    for text, rest in zip(texts, _encode_all(tokenizer, [t[cut:] for t in texts]), strict=True):
+        same = rest[:OVERLAP] == expected
+        found.append(known[:at] + rest if same else _encode_all(tokenizer, [text])[0])
+    return found
+
+
+def _encode_all(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def _begin(tokenizer: PreTrainedTokenizerBase, bos: bool) -> list[int]:

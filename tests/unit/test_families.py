@@ -67,7 +67,7 @@ TEXTS = [
 
 
 def pieces_tokenizer() -> PreTrainedTokenizerFast:
-    """As those of Llama, Mistral and Gemma: words begin with a mark, bytes are a last way."""
+    """A tokenizer as Llama, Mistral and Gemma have: marked word beginnings, bytes at last."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.decoder = decoders.Sequence(
@@ -127,13 +127,8 @@ def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
     )
     assert prepare_base(bringing)["parameters"] > 0
     letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
-    probe = {
-        "dtype": "float32",
-        "scoring": "letter",
-        "batch_tokens": 512,
-        "shots": 2,
-        "demonstration_seed": 1,
-    }
+    probe = {"scoring": "letter", "batch_tokens": 512, "shots": 2, "demonstration_seed": 1}
+    probe["dtype"] = "float32"
     answers = probe_base(tmp_path / "base", QUESTIONS, letter, probe, bos=bos)
     assert len(answers) == 6
     finetune_stages(tuning(tmp_path, tmp_path / "base", [1, 3]), bos=bos)

@@ -4,6 +4,8 @@ import pytest
 from conftest import TEMPLATES, question
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from tuneatlas.errors import UserError
 from tuneatlas.models import train_tokenizer
@@ -17,7 +19,7 @@ from tuneatlas.prompts import (
     reply_text,
     user_text,
 )
-from tuneatlas.tokens import encode_pair, encode_segments
+from tuneatlas.tokens import encode_pairs, encode_segments
 
 LETTER = QuestionTemplate.load(TEMPLATES / "questions" / "letter.yaml")
 CLOZE = QuestionTemplate.load(TEMPLATES / "questions" / "cloze.yaml")
@@ -99,8 +101,41 @@ def test_evaluation_asks_as_training_asked(path):
 @given(st.text(max_size=30), st.text(min_size=1, max_size=10))
 def test_pairs_join_to_the_whole(context, continuation):
     tokenizer = train_tokenizer(["a b"], 270)
-    start, end = encode_pair(tokenizer, context, continuation, bos=False)
+    [(start, end)] = encode_pairs(tokenizer, [(context, continuation)], bos=False)
     assert tokenizer.decode(start + end) == context + continuation
+
+
+def whole_encodings(tokenizer, context: str, continuation: str) -> tuple[list[int], list[int]]:
+    stripped = context.rstrip(" ")
+    start, whole = (
+        tokenizer.encode(text, add_special_tokens=False)
+        for text in (stripped, context + continuation)
+    )
+    return whole[: len(start)], whole[len(start) :]
+
+
+@given(st.text(max_size=80), st.lists(st.text(max_size=12), min_size=1, max_size=4))
+def test_texts_that_begin_alike_are_tokenised_as_alone(beginning, endings):
+    """What they share is tokenised once, wherever it ends: in a word, in spaces, in digits."""
+    tokenizer = train_tokenizer(["a b 12 the end"], 280)
+    contexts = [3 * beginning + ending for ending in endings]
+    pairs = [(context, more) for context in contexts for more in (" a", "b", " ")]
+    assert encode_pairs(tokenizer, pairs, bos=False) == [
+        whole_encodings(tokenizer, *pair) for pair in pairs
+    ]
+
+
+def test_a_tokenizer_that_marks_the_front_of_a_text_is_not_cut():
+    """As Llama 2's: a cut text would begin with a mark that the whole has not there."""
+    backend = Tokenizer(models.BPE(unk_token="?", fuse_unk=True))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    texts = ["".join(f"w{n} " for n in range(60)) + end for end in ("one", "two", "three")]
+    backend.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=90, special_tokens=["?"]))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="?")
+    pairs = [(text, " more") for text in texts]
+    assert encode_pairs(tokenizer, pairs, bos=False) == [
+        whole_encodings(tokenizer, *pair) for pair in pairs
+    ]
 
 
 def test_bad_templates_are_named(tmp_path):

@@ -11,7 +11,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.models import save_model
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
 from tuneatlas.scoring import Request, answer_row, log_likelihoods, score_options
-from tuneatlas.tokens import encode_pair
+from tuneatlas.tokens import encode_pairs
 
 QUESTIONS = [question(n, choices=[str(n + 1), "many more", f"{n} and {n}", "x"]) for n in range(25)]
 
@@ -41,7 +41,8 @@ def test_equals_one_by_one_scoring(name, batch_tokens, bos, model, tokenizer):
         model, tokenizer, asked, options, bos=bos, per_token=False, batch_tokens=batch_tokens
     )
     for prompt, several, found in zip(asked, options, scores, strict=True):
-        requests = [Request(*encode_pair(tokenizer, prompt, o, bos)) for o in several]
+        coded = encode_pairs(tokenizer, [(prompt, o) for o in several], bos)
+        requests = [Request(*pair) for pair in coded]
         assert found == pytest.approx([one_by_one(model, r) for r in requests], abs=1e-4)
 
 
@@ -53,7 +54,8 @@ def test_per_token_divides_by_length(model, tokenizer):
         for p in (False, True)
     )
     for prompt, several, a, b in zip(asked, options, whole, each, strict=True):
-        counts = [len(encode_pair(tokenizer, prompt, o, True)[1]) for o in several]
+        coded = encode_pairs(tokenizer, [(prompt, o) for o in several], True)
+        counts = [len(continuation) for _, continuation in coded]
         assert b == pytest.approx(a / np.array(counts))
 
 

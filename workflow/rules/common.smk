@@ -75,3 +75,18 @@ def task_options(stage):
     """The options of one stage: to mask a task changes nothing in the other stage."""
     other = "syntax_" if stage == "structure" else "structure_"
     return {k: v for k, v in config["build_tasks"].items() if not k.startswith(other)}
+
+
+def each(training):
+    """Processes of a training on each node."""
+    return training["processes"] // training["nodes"]
+
+
+def devices(training):
+    """What a training asks of a cluster: a GPU for each process, on one node or on several."""
+    nodes, here = training["nodes"], each(training)
+    if nodes == 1:
+        return {"gpu": here, "cpus_per_task": here}
+    # `mpi`: the job starts its processes itself, with srun.
+    several = {"nodes": nodes, "tasks": nodes, "mpi": "srun"}
+    return {"gres": f"gpu:{here}", "cpus_per_task": here, **several}

@@ -33,11 +33,11 @@ rule finetune:
         "logs/finetune/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/finetune/{model}/{domain}/{group}/{seed}.tsv"
-    threads: config["finetune"]["processes"]
+    threads: each(config["finetune"])
     resources:
+        **devices(config["finetune"]),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("finetune"),
         options=config["finetune"],

@@ -14,10 +14,11 @@ rule finetune_paraphrase:
         f"logs/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.log",
     benchmark:
         f"benchmarks/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.tsv"
+    threads: each(TUNING)
     resources:
+        **devices(TUNING),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("finetune_paraphrase"),
         options=TUNING,

@@ -53,10 +53,11 @@ rule pretrain_structure:
         "logs/pretrain_structure/{paraphraser}.log",
     benchmark:
         "benchmarks/pretrain_structure/{paraphraser}.tsv"
+    threads: each(config["pretrain_structure"])
     resources:
+        **devices(config["pretrain_structure"]),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("pretrain_structure"),
         options=config["pretrain_structure"],
@@ -81,10 +82,11 @@ rule pretrain_syntax:
         "logs/pretrain_syntax/{paraphraser}/{start}.log",
     benchmark:
         "benchmarks/pretrain_syntax/{paraphraser}/{start}.tsv"
+    threads: each(config["pretrain_syntax"])
     resources:
+        **devices(config["pretrain_syntax"]),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("pretrain_syntax"),
         options=config["pretrain_syntax"],

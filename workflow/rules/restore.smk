@@ -17,10 +17,11 @@ rule finetune_stages:
         "logs/finetune_stages/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/finetune_stages/{model}/{domain}/{group}/{seed}.tsv"
+    threads: each(config["finetune_stages"])
     resources:
+        **devices(config["finetune_stages"]),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("finetune_stages"),
         options=config["finetune_stages"],
@@ -73,10 +74,11 @@ rule restore_stages:
         "logs/restore_stages/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/restore_stages/{model}/{domain}/{group}/{seed}.tsv"
+    threads: each(config["restore_stages"])
     resources:
+        **devices(config["restore_stages"]),
         mem_mb=8000,
         runtime=720,
-        gpu=1,
     params:
         code=code("restore_stages"),
         options=config["restore_stages"],
@@ -97,10 +99,11 @@ rule restore_base:
         "logs/restore_base/{model}/{seed}.log",
     benchmark:
         "benchmarks/restore_base/{model}/{seed}.tsv"
+    threads: each(config["restore_stages"])
     resources:
+        **devices(config["restore_stages"]),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("restore_base"),
         options=config["restore_stages"],

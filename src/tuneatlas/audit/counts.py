@@ -4,6 +4,7 @@ Each entry of ``COUNTS`` tells for one step which rows its output should hold, g
 its inputs. Only the columns needed are read.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,3 +129,32 @@ COUNTS: dict[str, Callable[[Results, Record], Iterator[str]]] = {
     "prepare_corpus": corpus,
     "parse_sentences": parse,
 }
+
+
+def set_aside(
+    results: Results, step: str, table: str, names: list[str]
+) -> Iterator[tuple[int, str]]:
+    """How many rows a step left out, and why, over its outputs ``names``."""
+    found: Counter[str] = Counter()
+    for name in names:
+        record = results.records.get(name, {})
+        if table == "labels":
+            answers = _inputs(results, record, "probe_knowledge", "split", "correct")
+            right = sum(correct for split, correct in answers if split == "train")
+            kept = [g for (g,) in read_columns(results.place(name), "group")].count("harmonious")
+            text = "rightly answered training questions, sampled away to match the wrong ones"
+            found[text] += right - kept
+        elif table == "parses":
+            rows = read_columns(results.place(name), "status", "reason")
+            found += Counter(f"{s}: {r}" for s, r in rows if s != "parsed")
+        elif table == "explanations":
+            rows = read_columns(results.place(name), "finish")
+            found["explanations cut off at the longest length"] += rows.count(("length",))
+        elif table == "generations":
+            rows = read_columns(results.place(name), "problem")
+            found += Counter(f"no paraphrase: {p}" for (p,) in rows if p)
+        elif step == "prepare_restoration" and table == "documents":
+            overlap = json.loads((results.place(name).parent / "overlap.json").read_text())
+            left = overlap["restore_characters_read"] - overlap["restore_characters"]
+            found["characters of text that repeats a question or states its fact"] += left
+    yield from ((number, text) for text, number in found.most_common() if number)

@@ -15,9 +15,9 @@ from tuneatlas.config.models.data import (
 )
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
-from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Key
+from tuneatlas.config.trainings import trainings
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
 
@@ -131,19 +131,15 @@ def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 
 def _batches(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    trainings: dict[Key, TrainingConfig] = {
-        ("finetune",): experiment.finetune,
-        ("finetune_stages",): experiment.finetune_stages,
-        ("restore_stages",): experiment.restore_stages,
-    } | {
-        ("models", name, "training"): model.training
-        for name, model in experiment.models.items()
-        if isinstance(model, ScratchModel)
-    }
-    for at, training in trainings.items():
+    for at, training in trainings(experiment).items():
         if training.batch_unit == "rows" and training.batch % training.rows_per_device:
             text = f"a batch of {training.batch} rows is no multiple of {training.rows_per_device}"
             yield ((*at, "rows_per_device"), (*at, "batch"), (*at, "batch_unit")), text
+        if training.processes % training.nodes:
+            text = f"{training.nodes} nodes cannot share {training.processes} processes evenly"
+            yield ((*at, "nodes"), (*at, "processes")), text
+        if at[0] == "models" and training.nodes > 1:
+            yield ((*at, "nodes"),), "a model from scratch is small: it is trained on one node"
 
 
 def _domains(experiment: Experiment, root: Path) -> Iterator[Conflict]:

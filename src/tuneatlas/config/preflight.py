@@ -1,6 +1,5 @@
 """What can be known before the first job: files, models, disk. All problems in one message."""
 
-import json
 import shutil
 import tempfile
 from collections import Counter
@@ -14,6 +13,7 @@ from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import PathModel, ScratchModel
 from tuneatlas.config.source import Key, Place, Problem, refuse
+from tuneatlas.config.trainings import deepspeed_problems, trainings
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import weight_bytes
 
@@ -52,25 +52,10 @@ def where(experiment: Experiment, key: Key) -> Place:
 
 
 def _deepspeed(experiment: Experiment, root: Path) -> Found:
-    configs: dict[Key, str | None] = {
-        ("finetune", "deepspeed"): experiment.finetune.deepspeed,
-        ("finetune_stages", "deepspeed"): experiment.finetune_stages.deepspeed,
-        ("restore_stages", "deepspeed"): experiment.restore_stages.deepspeed,
-    }
-    for name, model in experiment.models.items():
-        if isinstance(model, ScratchModel):
-            configs["models", name, "training", "deepspeed"] = model.training.deepspeed
-    for key, name_or_none in configs.items():
-        if name_or_none is None:
-            continue
-        path = root / name_or_none
-        if not path.is_file():
-            yield key, f"there is no file {path}"
-            continue
-        try:
-            json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            yield key, f"{path} is not JSON: {error}"
+    for key, training in trainings(experiment).items():
+        if training.deepspeed is not None:
+            for text in deepspeed_problems(root / training.deepspeed, training):
+                yield (*key, "deepspeed"), text
 
 
 def _questions(experiment: Experiment, root: Path) -> Found:

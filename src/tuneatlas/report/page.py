@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from tuneatlas.errors import UserError
+from tuneatlas.group_names import group_name
 from tuneatlas.report import wording
 from tuneatlas.report.stages import Stages, stages_part
 
@@ -216,7 +217,7 @@ def _environment() -> Environment:
         "points": wording.points,
         "signed": wording.signed,
         "number": wording.number,
-        "group_name": wording.group_name,
+        "group_name": group_name,
         "scope_name": lambda scope: wording.SCOPE_NAMES[scope],
         "listed": wording.listed,
         "letter": lambda index: "ABCDEFGHIJ"[index],

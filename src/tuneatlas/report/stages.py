@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.compare import FAILED, HELD, UNDECIDED
-from tuneatlas.report.wording import counted, group_name, listed, percent, points, signed
+from tuneatlas.group_names import group_name
+from tuneatlas.report.wording import counted, listed, percent, points, signed
 from tuneatlas.stages import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.tables import Row
 

@@ -17,12 +17,6 @@ from tuneatlas.tables import Row
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
-GROUP_NAMES = {
-    "base": "Base model",
-    "harmonious": "Harmonious",
-    "incompatible": "Incompatible",
-    "self_aligning": "Self-aligning",
-}
 SCOPE_NAMES = {"homo": "HOMO", "id": "ID", "ood": "OOD", POOLED: "ID and OOD", ALL: "all three"}
 
 
@@ -47,11 +41,6 @@ def signed(value: float | None, decimals: int = 2) -> str:
 def number(value: float | None, decimals: int = 2) -> str:
     """A plain number, or a dash where there is none."""
     return NONE if value is None else f"{value:,.{decimals}f}".replace("-", MINUS)
-
-
-def group_name(group: str) -> str:
-    """The group as people call it: mixed_20 is 20% self-aligning."""
-    return GROUP_NAMES.get(group, group.replace("mixed_", "") + "% self-aligning")
 
 
 def listed(words: Sequence[object]) -> str:

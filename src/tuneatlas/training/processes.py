@@ -1,14 +1,11 @@
-"""The same training in several processes: one per device, under torch's own launcher."""
+"""The same training in several processes: one per device, on one node or on several."""
 
 import json
 import os
-import signal
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,16 +13,28 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
+    AutoTokenizer,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
 )
 
-from tuneatlas.errors import UserError
 from tuneatlas.files import remove, write_text
+from tuneatlas.models import save_model
+from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
 from tuneatlas.training.packing import Piece, Row
+from tuneatlas.training.resharding import Mended, parts_of, reshard
 from tuneatlas.training.tokens import TokenFile, open_tokens
-from tuneatlas.training.trainer import GO_ON, SIGNALS, Recipe, train_here
+from tuneatlas.training.trainer import (
+    GO_ON,
+    Recipe,
+    newest_checkpoint,
+    ranks,
+    train_here,
+    training_arguments,
+)
 
-INITIAL, TRAINED = "initial", "trained"
+INITIAL, TRAINED, STOP, STOPPED = "initial", "trained", "stop", "stopped"
 
 
 def train(
@@ -37,10 +46,11 @@ def train(
     checkpoints: Path,
     pad: int,
     seed: int,
-    after_step: Callable[[int], None] | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    kept: Mapping[int, Sequence[Path]] | None = None,
 ) -> list[dict[str, float]]:
     """Train ``model`` in place, in this process or in ``recipe.processes``; see `train_here`."""
-    if recipe.processes == 1:
+    if recipe.processes == 1 and recipe.deepspeed is None:
         return train_here(
             model,
             tokens,
@@ -49,15 +59,14 @@ def train(
             checkpoints=checkpoints,
             pad=pad,
             seed=seed,
-            after_step=after_step,
+            tokenizer=tokenizer,
+            kept=kept,
         )
-    if after_step is not None:
-        raise UserError("models along a run are kept in one process only: set processes: 1")
     if tokens.folder is None:
         raise ValueError("tokens in memory cannot be shared between processes")
-    folder = checkpoints.with_name(f"{checkpoints.name}-shared")
+    folder = checkpoints.with_name(f"{checkpoints.name}-shared").absolute()
     remove(folder)
-    model.save_pretrained(folder / INITIAL)
+    save_model(folder / INITIAL, model, tokenizer)
     write_plan(folder / "plan.npy", steps)
     job = {
         "tokens": str(tokens.folder.absolute()),
@@ -65,18 +74,19 @@ def train(
         "checkpoints": str(checkpoints.absolute()),
         "pad": pad,
         "seed": seed,
+        "kept": {n: [str(p.absolute()) for p in paths] for n, paths in (kept or {}).items()},
     }
     write_text(folder / "job.json", json.dumps(job))
-    _launch(folder, recipe.processes)
-    trained = _network(folder / TRAINED)
+    run_shared([__name__, str(folder)], recipe, folder / STOP, folder / STOPPED)
+    trained = network_of(folder / TRAINED)
     model.load_state_dict(trained.state_dict())
     history: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
     remove(folder)
     return history
 
 
-def _network(folder: Path) -> PreTrainedModel:
-    """The model in ``folder``, of whichever kind."""
+def network_of(folder: Path) -> PreTrainedModel:
+    """The model in ``folder``, of whichever kind, in single precision."""
     two = AutoConfig.from_pretrained(folder).is_encoder_decoder
     kind = AutoModelForSeq2SeqLM if two else AutoModelForCausalLM
     model: PreTrainedModel = kind.from_pretrained(folder, dtype=torch.float32)
@@ -106,53 +116,53 @@ def read_plan(path: Path) -> list[list[Row]]:
     return steps
 
 
-def _launch(folder: Path, processes: int) -> None:
-    """Run `work` in every process; on a signal they save their state and this one exits too."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc-per-node={processes}", "-m", __name__, str(folder)]
-    # Several threads in each of several processes slow small models down many times over.
-    one_each = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    child = subprocess.Popen(command, env=os.environ | one_each)
-    signalled = False
-
-    def stop(number: int, frame: Any) -> None:
-        nonlocal signalled
-        signalled = True
-        child.send_signal(signal.SIGTERM)
-
-    previous = {number: signal.signal(number, stop) for number in SIGNALS}
-    try:
-        code = child.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    if code and signalled:
-        raise SystemExit(GO_ON)
-    if code:
-        raise UserError(
-            f"training in {processes} processes ended with code {code}; the reason is above. "
-            "Its checkpoints are kept: run again to go on"
-        )
-
-
 def work(folder: Path) -> None:
     """What each process does: train its share; the first one writes the result."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    model = _network(folder / INITIAL)
-    history = train_here(
-        model,
-        open_tokens(Path(job["tokens"])),
-        read_plan(folder / "plan.npy"),
-        Recipe(**job["recipe"]),
-        checkpoints=Path(job["checkpoints"]),
-        pad=job["pad"],
-        seed=job["seed"],
-    )
+    recipe, steps = Recipe(**job["recipe"]), read_plan(folder / "plan.npy")
+    checkpoints = Path(job["checkpoints"])
+    if recipe.deepspeed is not None:
+        start_deepspeed()
+    callbacks = _put_together(recipe, newest_checkpoint(checkpoints))
+    # With ZeRO-3 these make the model load in parts.
+    config = deepspeed_config(recipe, whole=bool(callbacks))
+    arguments = training_arguments(recipe, steps, checkpoints, job["seed"], config)
+    kept = {int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()}
+    try:
+        history = train_here(
+            network_of(folder / INITIAL),
+            open_tokens(Path(job["tokens"])),
+            steps,
+            recipe,
+            checkpoints=checkpoints,
+            pad=job["pad"],
+            seed=job["seed"],
+            tokenizer=AutoTokenizer.from_pretrained(folder / INITIAL) if kept else None,
+            kept=kept,
+            arguments=arguments,
+            callbacks=callbacks,
+            trained=folder / TRAINED,
+            stop=folder / STOP,
+        )
+    except SystemExit as stop:
+        if stop.code == GO_ON and torch.distributed.get_rank() == 0:
+            write_text(folder / STOPPED, "")
+        raise
     if torch.distributed.get_rank() == 0:
-        model.save_pretrained(folder / TRAINED)
         write_text(folder / "history.json", json.dumps(history))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+
+
+def _put_together(recipe: Recipe, newest: Path | None) -> list[TrainerCallback]:
+    """See that DeepSpeed can go on from a checkpoint; what it takes, if that was of other parts."""
+    parts = parts_of(newest) if newest and recipe.deepspeed else 0
+    if newest is None or parts in (0, ranks()):
+        return []
+    if torch.distributed.get_rank() == 0:
+        reshard(newest)
+    torch.distributed.barrier()
+    return [Mended(recipe.weight_decay)]
 
 
 if __name__ == "__main__":

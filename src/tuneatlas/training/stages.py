@@ -12,8 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
-from tuneatlas.files import atomic
-from tuneatlas.models import load_model, pad_id, save_model
+from tuneatlas.models import load_model, pad_id
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS
@@ -77,13 +76,6 @@ def train_keeping(
     """
     facts = planned.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
-
-    def keep(done: int) -> None:
-        for folder in kept.get(done, ()):
-            with atomic(folder) as partial:
-                save_model(partial, model, tokenizer)
-            log.info("kept the model after step %d", done)
-
     history = train(
         model,
         planned.tokens,
@@ -92,7 +84,8 @@ def train_keeping(
         checkpoints=states,
         pad=pad_id(tokenizer),
         seed=seed,
-        after_step=keep,
+        tokenizer=tokenizer,
+        kept=kept,
     )
     return {**facts, "losses": [round(entry["loss"], 5) for entry in history]}
 

@@ -4,8 +4,7 @@ import logging
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,17 +12,18 @@ from typing import Any, Literal
 import torch
 from transformers import (
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     Trainer,
     TrainerCallback,
-    TrainerControl,
-    TrainerState,
     TrainingArguments,
 )
 
-from tuneatlas.files import remove, sync
+from tuneatlas.files import atomic, remove, sync
+from tuneatlas.models import save_model
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
 from tuneatlas.training.tokens import TokenFile
+from tuneatlas.training.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class Recipe:
     keep_checkpoints: int
     deepspeed: str | None
     processes: int
+    nodes: int = 1
 
 
 class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
@@ -82,35 +83,19 @@ class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         return {**batch, "shift_labels": batch["labels"]}
 
 
-def train_here(
-    model: PreTrainedModel,
-    tokens: TokenFile,
-    steps: Sequence[list[Row]],
+def training_arguments(
     recipe: Recipe,
-    *,
+    steps: Sequence[list[Row]],
     checkpoints: Path,
-    pad: int,
     seed: int,
-    after_step: Callable[[int], None] | None = None,
-) -> list[dict[str, float]]:
-    """Train ``model`` in place, in this process; return the loss of each planned step.
-
-    ``after_step`` is called with the number of steps done, before any checkpoint of that step.
-
-    Goes on from the newest whole checkpoint in ``checkpoints``, if there is one, and removes
-    them all at the end. On SIGTERM or SIGUSR1 it saves a checkpoint at the end of the
-    current step and exits with code GO_ON.
-    """
-    ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    most = max(len(rows) for rows in steps)
-    per_step = -(-most // (recipe.rows_per_device * ranks))
-    layout = layout_of(model, recipe.isolate)
-    layout.supervise(model)
-    arguments = TrainingArguments(
+    deepspeed: dict[str, Any] | None = None,
+) -> TrainingArguments:
+    """The recipe as the trainer takes it. With DeepSpeed, make them before the model."""
+    return TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=len(steps),
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=per_step,
+        gradient_accumulation_steps=micro_steps(recipe, steps),
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=recipe.warmup_ratio,
@@ -119,7 +104,7 @@ def train_here(
         max_grad_norm=recipe.max_grad_norm,
         bf16=recipe.precision == "bf16",
         activation_checkpointing=recipe.gradient_checkpointing,
-        deepspeed=recipe.deepspeed,
+        deepspeed=deepspeed,
         save_strategy="steps" if recipe.checkpoint_steps else "no",
         save_steps=recipe.checkpoint_steps or 500,
         logging_steps=1,
@@ -129,18 +114,66 @@ def train_here(
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
-        ddp_backend="gloo" if ranks > 1 and not torch.cuda.is_available() else None,
+        ddp_backend="gloo" if ranks() > 1 and not torch.cuda.is_available() else None,
         seed=seed % 2**32,
         dataloader_pin_memory=torch.cuda.is_available(),
         log_level="error",
     )
-    watch = Watch(recipe.checkpoint_minutes * 60, len(steps), after_step)
+
+
+def ranks() -> int:
+    """Processes that share this training."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def micro_steps(recipe: Recipe, steps: Sequence[list[Row]]) -> int:
+    """Forward passes of each process per optimizer step."""
+    most = max(len(rows) for rows in steps)
+    return -(-most // (recipe.rows_per_device * ranks()))
+
+
+def train_here(
+    model: PreTrainedModel,
+    tokens: TokenFile,
+    steps: Sequence[list[Row]],
+    recipe: Recipe,
+    *,
+    checkpoints: Path,
+    pad: int,
+    seed: int,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    kept: Mapping[int, Sequence[Path]] | None = None,
+    arguments: TrainingArguments | None = None,
+    trained: Path | None = None,
+    stop: Path | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> list[dict[str, float]]:
+    """Train ``model`` in place, in this process; return the loss of each planned step.
+
+    ``kept`` has folders for some steps: the model is written there after them, before any
+    checkpoint of that step. ``trained`` is for the model at the end, whole even where each
+    process holds a part of it. ``tokenizer`` is written beside them.
+
+    Goes on from the newest whole checkpoint in ``checkpoints``, if there is one. On SIGTERM
+    or SIGUSR1, or when the file ``stop`` appears, it saves a checkpoint at the end of the
+    current step and exits with code GO_ON.
+    """
+    layout = layout_of(model, recipe.isolate)
+    layout.supervise(model)
+    arguments = arguments or training_arguments(recipe, steps, checkpoints, seed)
+
+    def keep(done: int) -> None:
+        if kept and done in kept:
+            trainer.write_model(kept[done], tokenizer)
+            log.info("kept the model after step %d", done)
+
+    watch = Watch(recipe.checkpoint_minutes * 60, len(steps), keep, stop)
     trainer = PackedTrainer(
-        PlannedBatches(tokens, steps, per_step * ranks, pad, layout),
+        PlannedBatches(tokens, steps, micro_steps(recipe, steps) * ranks(), pad, layout),
         model=model,
         args=arguments,
         data_collator=_only,
-        callbacks=[watch],
+        callbacks=[watch, *callbacks],
         keep=recipe.keep_checkpoints,
     )
     trainer.pop_callback(_printer())
@@ -156,6 +189,8 @@ def train_here(
     if trainer.state.global_step < len(steps):
         log.warning("stopped by a signal after step %d; state is saved", trainer.state.global_step)
         raise SystemExit(GO_ON)
+    if trained is not None:
+        trainer.write_model([trained], tokenizer)
     del model.forward  # the class's own forward again
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
@@ -214,44 +249,21 @@ class PackedTrainer(Trainer):
                 shutil.rmtree(old)
             log.info("checkpoint at step %d", self.state.global_step)
 
-
-class Watch(TrainerCallback):
-    """Saves on a clock and on signals, and logs progress."""
-
-    def __init__(
-        self, interval_s: float, steps: int, after_step: Callable[[int], None] | None = None
+    def write_model(
+        self, folders: Sequence[Path], tokenizer: PreTrainedTokenizerBase | None
     ) -> None:
-        self.interval_s, self.steps, self.after_step = interval_s, steps, after_step
-        self.saved = self.told = self.began = time.monotonic()
-        self.first: int | None = None
-        self.signalled = False
-
-    def on_signal(self, number: int, frame: Any) -> None:
-        """Remember that the run is to end after the current step."""
-        self.signalled = True
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> TrainerControl:
-        """Ask for a checkpoint when the interval has passed or a signal came."""
-        if self.after_step is not None and state.is_world_process_zero:
-            self.after_step(state.global_step)
-        now = time.monotonic()
-        done = state.global_step >= self.steps
-        if self.first is None:
-            self.first = state.global_step - 1
-        if self.signalled and not done:
-            control.should_save = control.should_training_stop = True
-        elif now - self.saved > self.interval_s and not done:
-            control.should_save = True
-        if control.should_save:
-            self.saved = now
-        if now - self.told > 10:
-            self.told = now
-            rate = (now - self.began) / (state.global_step - self.first)
-            last = state.log_history[-1].get("loss", float("nan")) if state.log_history else 0.0
-            left = rate * (self.steps - state.global_step)
-            log.info(
-                "step %d of %d, loss %.3f, %.0f s left", state.global_step, self.steps, last, left
-            )
-        return control
+        """Write the model, whole, to each folder; every process must call this."""
+        weights = None
+        if self.is_deepspeed_enabled:
+            weights = self.accelerator.get_state_dict(self.model_wrapped)
+        if self.args.should_save:
+            network: Any = self.model
+            if weights is not None:
+                # Tied weights are one tensor in a plain folder.
+                for name in network.all_tied_weights_keys:
+                    weights.pop(name, None)
+            for folder in folders:
+                with atomic(folder) as partial:
+                    save_model(partial, network, tokenizer, weights)
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()

@@ -47,7 +47,12 @@ class TrainingConfig(Section):
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training", source=IFT)
     gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
     processes: Positive = option(
-        1, "processes that share the work, one per device (or per core)", unit="processes"
+        1,
+        "processes that share the work, one per device (or per core), on all nodes together",
+        unit="processes",
+    )
+    nodes: Positive = option(
+        1, "nodes of a Slurm cluster that the processes are spread over evenly", unit="nodes"
     )
     checkpoint_minutes: Minutes = option(10.0, "time between checkpoints", unit="min")
     checkpoint_steps: Positive | None = option(
@@ -56,7 +61,7 @@ class TrainingConfig(Section):
     keep_checkpoints: Positive = option(2, "newest checkpoints kept while training", unit="count")
     deepspeed: FilePath | None = option(
         None,
-        "DeepSpeed config (JSON); null: without DeepSpeed",
+        "DeepSpeed config (JSON), such as those of config/deepspeed; null: without DeepSpeed",
         source=f"{S1}: ZeRO-3 for the 70B model",
     )
 

@@ -1,0 +1,83 @@
+"""Beam search with five beams: 500 inputs of the paraphrase test, outputs identical."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.harness import ROUNDS, Peer, Work, timed
+from tuneatlas.syntax.formats import Shape, fill, format_named
+from tuneatlas.syntax.generating import generate
+from tuneatlas.syntax.linear import FORMS
+from tuneatlas.syntax.models import load_seq2seq
+from tuneatlas.syntax.steps import trees_of
+from tuneatlas.syntax.tables import PARAPHRASES
+from tuneatlas.syntax.vocabulary import decode
+from tuneatlas.training.seq2seq import encode_end
+
+SENTENCES, BEAMS, NEW, LONGEST = 500, 5, 40, 256
+OPTIONS = {
+    "beams": BEAMS,
+    "length_penalty": 1.0,
+    "max_new_tokens": NEW,
+    "max_length": LONGEST,
+    "batch_rows": 32,
+}
+
+
+def plain(model: Any, tokenizer: Any, inputs: list[str], size: int) -> list[str]:
+    """``transformers.generate`` on batches of neighbours, as they come."""
+    coded = [encode_end(tokenizer, text) for text in inputs]
+    pad = int(tokenizer.pad_token_id)
+    written: list[str] = []
+    for start in range(0, len(coded), size):
+        rows = coded[start : start + size]
+        width = max(map(len, rows))
+        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+        found = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            num_beams=BEAMS,
+            max_new_tokens=NEW,
+            do_sample=False,
+        )
+        written += [decode(tokenizer, row) for row in found.tolist()]
+    return written
+
+
+def work(results: Path) -> Work:
+    """Each round writes another fifth of the sentences."""
+    shape = Shape(5, FORMS["bracket"])
+    folder = min((results / "finetune_paraphrase").glob("*/*/exemplar/100/*/config.json")).parent
+    model, tokenizer = load_seq2seq(folder)
+    rows = PARAPHRASES.read(results / "prepare_paraphrases" / "paraphrases.parquet")
+    rows = [row for row in rows if row["split"] == "test"] + [
+        r for r in rows if r["split"] == "dev"
+    ]
+    kind = format_named("exemplar")
+    inputs = [fill(kind, trees_of(row), shape).input for row in rows[:SENTENCES]]
+    inputs = [text for text in inputs if len(encode_end(tokenizer, text)) <= LONGEST]
+    part = len(inputs) // ROUNDS
+    parts = [inputs[i * part : (i + 1) * part] for i in range(ROUNDS)]
+    sizes = [8, 32, 100]
+    best = min(sizes, key=lambda n: timed(lambda _: plain(model, tokenizer, inputs[:32], n), 0)[0])
+
+    def same(ours: list[str], theirs: list[str]) -> str:
+        different = sum(a != b for a, b in zip(ours, theirs, strict=True))
+        assert not different, f"{different} of {len(ours)} outputs differ"
+        return f"{len(ours)} outputs of a round identical"
+
+    return Work(
+        f"{BEAMS} beams, {len(inputs)} sentences, at most {NEW} new tokens",
+        lambda i: generate(model, tokenizer, parts[i], OPTIONS),
+        [
+            Peer(
+                f"transformers.generate, batch {best}",
+                lambda i: plain(model, tokenizer, parts[i], best),
+                1.8,
+            )
+        ],
+        same,
+        ["torch", "transformers"],
+    )

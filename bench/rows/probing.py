@@ -1,0 +1,125 @@
+"""Few-shot probing: 500 four-choice questions, five demonstrations each, letters and cloze."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.harness import Peer, Work
+from tuneatlas.knowledge import pick_demonstrations
+from tuneatlas.models import load_model
+from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
+from tuneatlas.scoring import score_options
+from tuneatlas.tables import QUESTIONS
+from tuneatlas.tokens import encode_pairs
+
+QUESTIONS_ASKED, SHOTS = 500, 5
+
+
+def asked(results: Path, layout: str) -> tuple[list[str], list[list[str]]]:
+    """Prompts and options: of one domain after the other, as the probe asks them."""
+    template = QuestionTemplate.load(Path(f"config/templates/questions/{layout}.yaml"))
+    prompts, options = [], []
+    for path in sorted((results / "prepare_questions").glob("*.parquet")):
+        rows = [q for q in QUESTIONS.read(path) if q["role"] == "home"]
+        shown = [q for q in rows if q["split"] == "dev"]
+        shown = pick_demonstrations(shown, SHOTS, random.Random(0))
+        chosen = [q for q in rows if q["split"] != "dev"]
+        prompts += [few_shot_prompt(template, shown, q) for q in chosen]
+        options += [continuations(template, q) for q in chosen]
+        if len(prompts) >= QUESTIONS_ASKED:
+            break
+    return prompts[:QUESTIONS_ASKED], options[:QUESTIONS_ASKED]
+
+
+def one_by_one(
+    model: Any, tokenizer: Any, prompts: list[str], options: list[list[str]]
+) -> np.ndarray:
+    """One forward pass for each option of each question."""
+    scores = []
+    with torch.inference_mode():
+        for prompt, several in zip(prompts, options, strict=True):
+            for option in several:
+                [(context, continuation)] = encode_pairs(tokenizer, [(prompt, option)], True)
+                logits = model(torch.tensor([context + continuation]), use_cache=False).logits
+                log_probs = torch.log_softmax(logits[0].float(), dim=-1)
+                at = range(len(context) - 1, len(context) + len(continuation) - 1)
+                scores.append(
+                    sum(float(log_probs[i, t]) for i, t in zip(at, continuation, strict=True))
+                )
+    return np.array(scores).reshape(len(prompts), -1)
+
+
+def harness_model(folder: Path, batch: int) -> Any:
+    """The peer's model, on one processor core."""
+    from lm_eval.models.huggingface import HFLM
+
+    peer = HFLM(str(folder), device="cpu", batch_size=batch, dtype="float32", add_bos_token=True)
+    return peer
+
+
+def harness_scores(peer: Any, prompts: list[str], options: list[list[str]]) -> np.ndarray:
+    """Log-likelihoods by lm-evaluation-harness."""
+    from lm_eval.api.instance import Instance
+
+    wanted = [
+        Instance("loglikelihood", {}, (prompt, option), 0)
+        for prompt, several in zip(prompts, options, strict=True)
+        for option in several
+    ]
+    found = peer.loglikelihood(wanted, disable_tqdm=True)
+    return np.array([score for score, _ in found]).reshape(len(prompts), -1)
+
+
+def fastest(run: Callable[[int], Any], choices: list[int]) -> int:
+    """The choice that takes the fewest CPU-seconds."""
+    from bench.harness import timed
+
+    return min(choices, key=lambda choice: timed(run, choice)[0])
+
+
+def probing(results: Path, layout: str) -> Work:
+    """The row for one layout of the questions."""
+    folder = results / "prepare_base" / "mini"
+    model, tokenizer = load_model(folder)
+    prompts, options = asked(results, layout)
+    harness_scores(harness_model(folder, 4), prompts[:4], options[:4])
+    best = fastest(
+        lambda size: harness_scores(harness_model(folder, size), prompts[:60], options[:60]),
+        [1, 4, 16, 64],
+    )
+    peer = harness_model(folder, best)
+
+    def ours(_: int) -> np.ndarray:
+        found = score_options(
+            model, tokenizer, prompts, options, bos=True, per_token=False, batch_tokens=16384
+        )
+        return np.array(found)
+
+    def same(one: np.ndarray, other: np.ndarray) -> str:
+        largest = float(np.abs(one - other).max())
+        answers = float((one.argmax(1) == other.argmax(1)).mean())
+        assert largest < 1e-4 and answers == 1, (largest, answers)
+        return f"{one.size} log-likelihoods within {largest:.0e}, all answers equal"
+
+    return Work(
+        f"5-shot probing by {layout}, {len(prompts)} questions",
+        ours,
+        [
+            Peer(
+                "one forward per option",
+                lambda _: one_by_one(model, tokenizer, prompts, options),
+                30,
+            ),
+            Peer(
+                f"lm-evaluation-harness, batch {best}",
+                lambda _: harness_scores(peer, prompts, options),
+                10,
+            ),
+        ],
+        same,
+        ["torch", "transformers", "lm_eval"],
+    )

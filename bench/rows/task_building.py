@@ -1,0 +1,54 @@
+"""Stage-2 examples of 10,000 parsed trees: the product beside the same tasks written with nltk."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.harness import ROUNDS, Peer, Work
+from bench.nltk_tasks import TASKS as NLTK_TASKS
+from tuneatlas.syntax.linear import FORMS, read_bracket
+from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
+from tuneatlas.syntax.tables import PARSES
+from tuneatlas.syntax.tasks import draw_examples, prefix
+
+TREES = 10_000
+Example = tuple[int, str, str, str]
+
+
+def nltk_examples(texts: list[str], rng: random.Random) -> Iterator[Example]:
+    """The plain formulation; a task that a tree has no example of waits for the next tree."""
+    from nltk import Tree
+
+    names, weights = zip(*((n, t.weight) for n, t in SYNTAX_TASKS.items()), strict=True)
+    waiting = None
+    for number, text in enumerate(texts):
+        name = waiting or rng.choices(names, weights)[0]
+        pair = NLTK_TASKS[name](Tree.fromstring(text), rng)
+        waiting = None if pair else name
+        if pair:
+            yield number, name, prefix(name) + pair[0], pair[1]
+
+
+def work(results: Path) -> Work:
+    """From the written trees of the parses to texts; each round another fifth of them."""
+    shards = sorted((results / "parse_sentences").glob("*.parquet"))
+    texts = [row["tree"] for path in shards for row in PARSES.read(path) if row["tree"]][:TREES]
+    size = len(texts) // ROUNDS
+    parts = [texts[i * size : (i + 1) * size] for i in range(ROUNDS)]
+
+    def ours(number: int) -> list[Example]:
+        trees = (read_bracket(text) for text in parts[number])
+        drawn = draw_examples(trees, SYNTAX_TASKS, FORMS["bracket"], random.Random(number))
+        return [(at, name, *text) for at, name, text in drawn]
+
+    def same(found: list[Example], other: list[Example]) -> str:
+        assert found == other, next(p for p in zip(found, other, strict=False) if p[0] != p[1])
+        return f"{len(found)} examples of a round equal, letter by letter"
+
+    return Work(
+        f"stage-2 examples of {len(texts)} trees, all eleven tasks",
+        ours,
+        [Peer("plain nltk", lambda i: list(nltk_examples(parts[i], random.Random(i))), 5)],
+        same,
+        ["nltk"],
+    )

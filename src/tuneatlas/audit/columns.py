@@ -1,0 +1,176 @@
+"""A value per item from the tables that the numbers of the report are made of.
+
+A column belongs to an output and has a name; what it holds is read from rows again, not from
+what the report's own steps had in memory.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from tuneatlas.audit.lineage import Results
+from tuneatlas.stages import fate_indicators, knowledge_indicators
+from tuneatlas.statistics import EPSILON, Floats, kl_divergence, rank_correlation
+from tuneatlas.tables import GROUPS
+
+Column = dict[str, float]
+# The kinds of text that a measure of the forgetting study is about.
+TEXT_KINDS = {
+    "heldout_bits": ("facts", "quiz", "prose"),
+    "facts_bits": ("facts",),
+    "quiz_bits": ("quiz",),
+    "prose_bits": ("prose",),
+    "instruction_bits": ("instruction",),
+}
+
+
+@dataclass
+class Columns:
+    """All columns of a results folder, read when they are asked for."""
+
+    results: Results
+    _read: dict[str, dict[str, Column]] = field(default_factory=dict)
+
+    def column(self, output: str, name: str) -> Column:
+        """Value by item id; empty if the output has no such column."""
+        if output not in self._read:
+            self._read[output] = columns_of(self.results, output)
+        return self._read[output].get(name, {})
+
+
+def columns_of(results: Results, output: str) -> dict[str, Column]:
+    """All columns of one output."""
+    record = results.records[output]
+    make = MAKERS.get(record["step"])
+    return make(results, output, record["wildcards"]) if make else {}
+
+
+def rows_of(results: Results, output: str, *names: str) -> list[tuple[Any, ...]]:
+    """Rows of some columns of an output's table."""
+    table = pq.read_table(results.place(output), columns=list(names))
+    return list(zip(*(table.column(n).to_pylist() for n in names), strict=True))
+
+
+def _probed(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    rows = rows_of(results, output, "id", "correct")
+    return {"correct": {i: float(c) for i, c in rows}}
+
+
+def _labelled(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    rows = rows_of(results, output, "id", "group")
+    return {g: {i: 1.0 for i, group in rows if group == g} for g in GROUPS}
+
+
+def _tuned(results: Results, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
+    model = wildcards["model"]
+    base = {
+        i: probs
+        for name, record in results.of_step("probe_knowledge").items()
+        if record["wildcards"]["model"] == model
+        for i, probs in rows_of(results, name, "id", "probs")
+    }
+    compared = results.records.get(f"results/compare_groups/{model}", {})
+    epsilon = compared.get("options", {}).get("epsilon", EPSILON)
+    rows = rows_of(results, output, "id", "correct", "probs")
+    found: dict[str, Column] = {
+        "correct": {i: float(c) for i, c, _ in rows},
+        "kl": {},
+        "consistency": {},
+    }
+    measures: dict[str, Callable[[Floats, Floats], Floats]] = {
+        "kl": lambda before, after: kl_divergence(before, after, epsilon),
+        "consistency": rank_correlation,
+    }
+    for width in sorted({len(probs) for _, _, probs in rows}):
+        part = [(i, p) for i, _, p in rows if len(p) == width and len(base.get(i, ())) == width]
+        if part:
+            before = np.array([base[i] for i, _ in part])
+            after = np.array([p for _, p in part])
+            for name, measure in measures.items():
+                values = measure(before, after)
+                found[name] |= {i: float(v) for (i, _), v in zip(part, values, strict=True)}
+    return found
+
+
+def _stages(results: Results, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
+    if output.endswith(".texts.parquet"):
+        return _texts(results, output)
+    cells, answers, options = _answers(results, output)
+    found = {
+        f"{cell}:correct": {i: float(p == answers[i]) for i, p in by_id.items()}
+        for cell, by_id in cells.items()
+    }
+    if "domain" not in wildcards:
+        return found
+    base = _base_answers(results, wildcards["model"])
+    ids = sorted(answers)
+    if base.keys() < set(ids):
+        return found
+    right = np.array([answers[i] for i in ids])
+    widths = np.array([options[i] for i in ids])
+    for cell, tuned in cells.items():
+        stage, _, restored = cell.rpartition("/")
+        after = cells.get(f"{stage}/100")
+        if restored == "0" and after:
+            before, middle, last = (
+                np.array([part[i] for i in ids]) for part in (base, tuned, after)
+            )
+            fates = fate_indicators(before == right, middle == right, last == right)
+            known = (
+                knowledge_indicators(before, middle, last, right, widths)
+                if (widths >= 4).all()
+                else {}
+            )
+            for suffix, table in (("", fates), (":known", known)):
+                for fate, values in table.items():
+                    pairs = zip(ids, values, strict=True)
+                    found[f"{stage}:{fate}{suffix}"] = {i: float(v) for i, v in pairs}
+    return found
+
+
+def _answers(
+    results: Results, output: str
+) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
+    """What each model of a run chose, by ``setting/step/restored`` and id; answers; options."""
+    cells: dict[str, dict[str, int]] = {}
+    answers, options = dict[str, int](), dict[str, int]()
+    names = ("setting", "step", "restored", "id", "pred", "answer", "scores")
+    for setting, step, restored, i, pred, answer, scores in rows_of(results, output, *names):
+        cells.setdefault(f"{setting}/{step}/{restored}", {})[i] = pred
+        answers[i], options[i] = answer, len(scores)
+    return cells, answers, options
+
+
+def _base_answers(results: Results, model: str) -> dict[str, int]:
+    """The base model's answers: the same under every seed, so those of the first are read."""
+    names = {
+        int(record["wildcards"]["seed"]): name
+        for name, record in results.of_step("evaluate_base").items()
+        if record["wildcards"]["model"] == model and name.endswith(".answers.parquet")
+    }
+    return _answers(results, names[min(names)])[0].get("base/0/0", {}) if names else {}
+
+
+def _texts(results: Results, output: str) -> dict[str, Column]:
+    found: dict[str, Column] = {}
+    names = ("setting", "step", "restored", "kind", "id", "nats", "bytes")
+    for setting, step, restored, kind, i, nats, size in rows_of(results, output, *names):
+        for measure, kinds in TEXT_KINDS.items():
+            if kind in kinds:
+                key = f"{setting}/{step}/{restored}:{measure}"
+                found.setdefault(key, {})[i] = nats / math.log(2)
+                found.setdefault(f"{key}:bytes", {})[i] = float(size)
+    return found
+
+
+MAKERS: dict[str, Callable[[Results, str, Mapping[str, str]], dict[str, Column]]] = {
+    "probe_knowledge": _probed,
+    "label_knowledge": _labelled,
+    "evaluate_knowledge": _tuned,
+    "evaluate_base": _stages,
+    "evaluate_stages": _stages,
+}

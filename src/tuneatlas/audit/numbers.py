@@ -1,0 +1,295 @@
+"""The numbers of the report, each with the items it is made of.
+
+A number is a weighted sum of terms, a term the mean of a column (see ``columns``) over some of
+its items. The address of a number, such as ``accuracy/mini/countries/id/incompatible/0/kl``, is
+what the report links to and ``tuneatlas trace --of`` reads.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuneatlas.audit.columns import TEXT_KINDS, Columns
+from tuneatlas.audit.lineage import Results
+from tuneatlas.compare import ALL, AWAY, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
+from tuneatlas.errors import UserError
+from tuneatlas.stage_forgetting import COMPARISONS
+from tuneatlas.stage_tables import scope_of
+from tuneatlas.statistics import partial_spearman
+from tuneatlas.tables import MENTIONS, Row
+
+# Which items: the values that an attribute may have (block: domain/role; split; facts).
+Where = Mapping[str, tuple[str, ...]]
+SUM = "sum"
+
+
+@dataclass(frozen=True)
+class Term:
+    """``weight`` times the mean of a column, pooled over ``outputs``, over the items ``where``.
+
+    ``over`` names a column whose sum divides instead of the number of items; ``sum``: nothing.
+    """
+
+    weight: float
+    outputs: tuple[str, ...]
+    column: str
+    where: Where = field(default_factory=dict)
+    over: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the report; a correlation has ``points`` of three numbers each, not terms."""
+
+    address: str
+    value: float | None
+    terms: tuple[Term, ...] = ()
+    points: tuple[tuple["Number", "Number", "Number"], ...] = ()
+
+    def all_terms(self) -> tuple[Term, ...]:
+        """The terms of it and of its points."""
+        return self.terms + tuple(t for point in self.points for n in point for t in n.terms)
+
+
+@dataclass
+class Items:
+    """The attributes that ``where`` asks for, by item id."""
+
+    attributes: dict[str, dict[str, str]]
+
+    def chosen(self, ids: Sequence[str], where: Where) -> list[str]:
+        """Those of ``ids`` that have the attributes."""
+        if not where:
+            return list(ids)
+        found = self.attributes
+        return [i for i in ids if all(found.get(i, {}).get(k) in v for k, v in where.items())]
+
+
+def read_items(results: Results) -> Items:
+    """Attributes of all questions."""
+    from tuneatlas.audit.columns import rows_of
+
+    found: dict[str, dict[str, str]] = {}
+    for name in results.of_step("prepare_questions"):
+        for i, domain, role, split in rows_of(results, name, "id", "domain", "role", "split"):
+            found[i] = {"block": f"{domain}/{role}", "split": split}
+    for name in results.of_step("prepare_corpus"):
+        if name.endswith("mentions.parquet"):
+            for row in MENTIONS.read(results.place(name)):
+                if row["id"] in found:
+                    said = "mentioned" if row["mentions"] else "unmentioned"
+                    found[row["id"]]["facts"] = said
+    return Items(found)
+
+
+def compute(number: Number, columns: Columns, items: Items) -> float:
+    """The number again, from the rows of its items."""
+    if number.points:
+        values = [[compute(n, columns, items) for n in point] for point in number.points]
+        first, second, control = zip(*values, strict=True)
+        return float(partial_spearman(first, second, control).value)
+    return sum(t.weight * _mean(t, columns, items) for t in number.terms)
+
+
+def _mean(term: Term, columns: Columns, items: Items) -> float:
+    total, size = 0.0, 0.0
+    for output in term.outputs:
+        column = columns.column(output, term.column)
+        over = columns.column(output, term.over) if term.over not in ("", SUM) else {}
+        for i in items.chosen(list(column), term.where):
+            total += column[i]
+            size += over[i] if over else 1
+    if term.over == SUM:
+        return total
+    return total / size if size else float("nan")
+
+
+def behind(number: Number, columns: Columns, items: Items) -> dict[str, list[tuple[Term, float]]]:
+    """The items of a number: by id, the value that each term has for it."""
+    found: dict[str, list[tuple[Term, float]]] = {}
+    for term in number.all_terms():
+        for output in term.outputs:
+            column = columns.column(output, term.column)
+            for i in items.chosen(list(column), term.where):
+                found.setdefault(i, []).append((term, column[i]))
+    return found
+
+
+def numbers(results: Results) -> Iterator[Number]:
+    """All numbers of the report that are made of items."""
+    for step, make in (("compare_groups", _knowledge), ("stage_forgetting", _forgetting)):
+        for name, record in results.of_step(step).items():
+            path = results.place(name) / "metrics.json"
+            if not path.is_file():
+                raise UserError(f"{path}: is gone; run tuneatlas audit")
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+            yield from make(results, record, metrics)
+
+
+def _of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], str]:
+    """The inputs that a step made, by their wildcards without the model."""
+    found = {}
+    for name in record["inputs"]:
+        made = results.records.get(name)
+        if made and made["step"] == step:
+            found[tuple(v for k, v in made["wildcards"].items() if k != "model")] = name
+    return found
+
+
+def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
+    model = record["wildcards"]["model"]
+    tuned = _of(results, record, "evaluate_knowledge")
+    probed = tuple(_of(results, record, "probe_knowledge").values())
+    seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
+    blocks = [(d, r) for d in metrics["design"]["test_domains"] for r in ("home", "related")]
+
+    def where(domain: str, scope: str) -> Where:
+        kept = [f"{d}/{r}" for d, r in blocks if scope_of(domain, d, r) == scope]
+        return {"block": tuple(kept), "split": ("test",)}
+
+    def terms(
+        domain: str, scope: str, group: str, seed: str, column: str, weight: float = 1.0
+    ) -> tuple[Term, ...]:
+        place = where(domain, scope)
+        if group == "base":
+            return (Term(weight, probed, column, place),)
+        chosen = seeds[domain] if seed == ALL else [seed]
+        each = weight / len(chosen)
+        return tuple(Term(each, (tuned[domain, group, s],), column, place) for s in chosen)
+
+    cells: dict[tuple[str, str], set[str]] = {}
+    for row in metrics["accuracy"]:
+        cell = (row["domain"], row["scope"], row["group"], row["seed"])
+        cells.setdefault(cell[:2], set()).add(row["group"])
+        for measure in ("accuracy", "gain", "kl", "consistency"):
+            if row[measure] is not None:
+                made = terms(
+                    *cell, {"accuracy": "correct", "gain": "correct"}.get(measure, measure)
+                )
+                if measure == "gain":
+                    made += terms(*cell[:2], "base", ALL, "correct", -1.0)
+                yield Number("/".join(("accuracy", model, *cell, measure)), row[measure], made)
+    points: dict[str, list[tuple[Number, Number, Number]]] = {}
+    for row in metrics["points"]:
+        cell = (row["domain"], row["scope"], row["group"], str(row["seed"]))
+        address = "/".join(("points", model, *cell))
+        point = (
+            Number(f"{address}/consistency", row["consistency"], terms(*cell, "consistency")),
+            Number(f"{address}/accuracy", row["accuracy"], terms(*cell, "correct")),
+            Number(f"{address}/base", row["base"], terms(*cell[:2], "base", ALL, "correct")),
+        )
+        points.setdefault(row["scope"], []).append(point)
+        points.setdefault(ALL, []).append(point)
+        yield from point
+    for row in metrics["claims"]:
+        address = "/".join(("claims", model, row["claim"], row["domain"], row["scope"]))
+        if row["claim"] == CONSISTENCY_TRACKS:
+            yield Number(f"{address}/value", row["value"], (), tuple(points[row["scope"]]))
+        elif row["claim"] == INCOMPATIBLE_WORSE:
+            pool = [
+                (d, s)
+                for (d, s), groups in cells.items()
+                if row["domain"] in (d, ALL)
+                and (s in AWAY if row["scope"] == POOLED else s == row["scope"])
+                and {"incompatible", "self_aligning"} <= groups
+            ]
+            sides = {
+                name: [t for c in pool for t in terms(*c, name, ALL, "correct", 1 / len(pool))]
+                for name in ("incompatible", "self_aligning", "base")
+            }
+            for name, own in sides.items():
+                yield Number(f"{address}/{name}", row[name], tuple(own))
+            less = [Term(-t.weight, t.outputs, t.column, t.where) for t in sides["self_aligning"]]
+            yield Number(f"{address}/value", row["value"], (*sides["incompatible"], *less))
+    of_domain = _of(results, record, "probe_knowledge")
+    for row in metrics["base_knowledge"]:
+        kept: Where = {} if row["facts"] == ALL else {"facts": (row["facts"],)}
+        term = Term(1.0, (of_domain[(row["domain"],)],), "correct", kept)
+        address = "/".join(("base_knowledge", model, row["domain"], row["facts"], "accuracy"))
+        yield Number(address, row["accuracy"], (term,))
+    labels = _of(results, record, "label_knowledge")
+    for row in metrics["group_sizes"]:
+        term = Term(1.0, (labels[(row["domain"],)],), row["group"], {}, SUM)
+        address = "/".join(("group_sizes", model, row["domain"], row["group"], "questions"))
+        yield Number(address, row["questions"], (term,))
+
+
+def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
+    model = record["wildcards"]["model"]
+    runs: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for name in record["inputs"]:
+        made = results.records.get(name)
+        if made and made["step"] in ("evaluate_base", "evaluate_stages"):
+            w = made["wildcards"]
+            run = (w.get("domain", ""), w.get("group", "base"))
+            kind = "answers" if name.endswith(".answers.parquet") else "texts"
+            runs.setdefault(run, {}).setdefault(kind, []).append(name)
+    base = ("", "base")
+    for kinds in runs.values():
+        for names in kinds.values():
+            names.sort(key=lambda n: int(results.records[n]["wildcards"]["seed"]))
+    domains = {n.split("/")[0] for n in _questions(results, record)}
+    blocks = [(d, r) for d in sorted(domains) for r in ("home", "related")]
+
+    def terms(
+        run: tuple[str, ...], cell: str, measure: str, weight: float = 1.0
+    ) -> tuple[Term, ...]:
+        """Of every seed. The base model without restoration is the same under all."""
+        text = measure in TEXT_KINDS
+        names = runs[run]["texts" if text else "answers"]
+        names = names[:1] if cell == "base/0/0" and not text else names
+        place: Where = {}
+        if measure.startswith("accuracy_"):
+            scope = measure.removeprefix("accuracy_")
+            place = {
+                "block": tuple(f"{d}/{r}" for d, r in blocks if scope_of(run[0], d, r) == scope)
+            }
+        column = f"{cell}:{measure}" if text else f"{cell}:correct"
+        over = f"{column}:bytes" if text else ""
+        return tuple(Term(weight / len(names), (n,), column, place, over) for n in names)
+
+    for row in metrics["measures"]:
+        run = (row["domain"], row["group"])
+        cell = f"{row['setting']}/{row['step']}/{row['restored']}"
+        address = "/".join(("measures", model, row["domain"] or "-", row["group"], cell))
+        yield Number(f"{address}/{row['measure']}", row["value"], terms(run, cell, row["measure"]))
+    for row in metrics["control"]:
+        found = terms(base, "base/0/100", row["measure"])
+        found += terms(base, "base/0/0", row["measure"], -1.0)
+        yield Number(f"control/{model}/{row['measure']}/value", row["value"], found)
+    for row in metrics["fates"]:
+        run = (row["domain"], row["group"])
+        stage = f"{row['setting']}/{row['step']}"
+        address = "/".join(("fates", model, *run, stage, row["fate"]))
+        for name, suffix in (("value", ""), ("known_value", ":known")):
+            if row[name] is not None:
+                column = f"{stage}:{row['fate']}{suffix}"
+                answers = runs[run]["answers"]
+                weight = 1 / len(answers)
+                found = tuple(Term(weight, (n,), column) for n in answers)
+                yield Number(f"{address}/{name}", row[name], found)
+    for row in metrics["tests"]:
+        run = (row["domain"], row["group"])
+        stage = f"{row['setting']}/{row['step']}"
+        sides = {
+            "base": (base, "base/0/0"),
+            "control": (base, "base/0/100"),
+            "tuned": (run, f"{stage}/0"),
+            "restored": (run, f"{stage}/100"),
+        }
+        before, after = (sides[name] for name in COMPARISONS[row["comparison"]])
+        found = terms(*after, "accuracy") + terms(*before, "accuracy", -1.0)
+        name = row["comparison"].replace(" ", "_")
+        yield Number("/".join(("tests", model, *run, stage, name, "value")), row["value"], found)
+
+
+def _questions(results: Results, record: Row) -> list[str]:
+    """Ids of the questions asked."""
+    from tuneatlas.audit.columns import rows_of
+
+    for name in record["inputs"]:
+        path = results.place(name) / "questions.parquet"
+        if path.is_file():
+            return [i for (i,) in rows_of(results, f"{name}/questions.parquet", "id")]
+    return []

@@ -1,0 +1,267 @@
+"""The items of the audit page: a catalogue to search, and each item's life in small files."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tuneatlas.audit.columns import columns_of, rows_of
+from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.numbers import read_items
+from tuneatlas.audit.trace import POINTERS, STEPS, Seen
+from tuneatlas.audit.trace_command import masks_of
+from tuneatlas.stages import FATES
+from tuneatlas.tables import Row
+
+PER_SHARD = 100
+DOCUMENTS = 12
+PER_INDEX = 10_000
+# Columns that an item's other rows say already.
+KNOWN = {"id", "domain", "relation", "role", "split", "answer", "correct", "gold_prob", "pred_prob"}
+LONG = ("prompt", "input", "output")
+ATTRIBUTES = ("kind", "domain", "relation", "role", "split", "facts", "group", "base")
+Write = Callable[[Path, str, Any], None]
+
+
+@dataclass
+class Catalogue:
+    """All items by number: id, text to search, attributes to filter by."""
+
+    ids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    attributes: list[dict[str, str]] = field(default_factory=list)
+    number: dict[str, int] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    per_shard: int = PER_SHARD
+
+    @classmethod
+    def read(cls, results: Results) -> "Catalogue":
+        """The questions, the texts measured, the sentences and pairs of a results folder."""
+        found = cls(outputs=sorted(results.records))
+        known = read_items(results).attributes
+        right = _probed(results)
+        groups = _groups(results)
+        names = ("id", "question", "domain", "relation", "role", "split")
+        for output in results.of_step("prepare_questions"):
+            for i, text, domain, relation, role, split in rows_of(results, output, *names):
+                own = {"kind": "question", "domain": domain, "relation": relation, "role": role}
+                own |= {"split": split, "base": right.get(i, ""), "group": groups.get(i, "")}
+                found.add(i, text, own | {"facts": known[i].get("facts", "")})
+        for output in results.of_step("prepare_restoration"):
+            rows = rows_of(results, f"{output}/documents.parquet", "id", "split", "kind", "text")
+            for i, split, kind, text in rows:
+                if split == "heldout":
+                    found.add(i, text[:200], {"kind": "text", "relation": kind, "split": split})
+        for output in results.of_step("prepare_sentences"):
+            if "sentence" in pq.read_schema(results.place(output)).names:
+                for i, text in rows_of(results, output, "id", "sentence"):
+                    found.add(i, text, {"kind": "sentence"})
+        for output in results.of_step("prepare_sentences"):
+            if "pivot" in pq.read_schema(results.place(output)).names:
+                for i, one, other, split in rows_of(
+                    results, output, "id", "source_id", "target_id", "split"
+                ):
+                    texts = [found.texts[found.number[n]] for n in (one, other) if n in found]
+                    found.add(i, " → ".join(texts), {"kind": "pair", "split": split})
+        return found
+
+    def __contains__(self, item: str) -> bool:
+        return item in self.number
+
+    def add(self, item: str, text: str, attributes: dict[str, str]) -> None:
+        """Append an item that is not there yet."""
+        if item not in self.number:
+            self.number[item] = len(self.ids)
+            self.ids.append(item)
+            self.texts.append(text)
+            self.attributes.append(attributes)
+
+    @property
+    def shards(self) -> int:
+        """How many files the index has."""
+        return -(-len(self.ids) // PER_INDEX)
+
+    def attribute_values(self) -> dict[str, list[str]]:
+        """The values of each attribute, in order of first appearance."""
+        found: dict[str, dict[str, None]] = {name: {"": None} for name in ATTRIBUTES}
+        for own in self.attributes:
+            for name, values in found.items():
+                values[own.get(name, "")] = None
+        return {name: list(values) for name, values in found.items()}
+
+    def kinds(self) -> dict[str, int]:
+        """How many items there are of each kind."""
+        found: dict[str, int] = defaultdict(int)
+        for own in self.attributes:
+            found[own["kind"]] += 1
+        return dict(found)
+
+    def index_shards(self) -> Iterator[dict[str, Any]]:
+        """Ids, texts and attributes (by the place of their value), some thousands at a time."""
+        values = self.attribute_values()
+        place = {name: {v: n for n, v in enumerate(found)} for name, found in values.items()}
+        for start in range(0, len(self.ids), PER_INDEX):
+            part = slice(start, start + PER_INDEX)
+            yield {
+                "ids": self.ids[part],
+                "texts": self.texts[part],
+                **{n: [at[a.get(n, "")] for a in self.attributes[part]] for n, at in place.items()},
+            }
+
+    def paths(self, results: Results) -> Iterator[dict[str, Any]]:
+        """Of each model followed: what became of each question, as a place in the list of fates."""
+        names = list(FATES)
+        for output, record in results.of_step("evaluate_stages").items():
+            if output.endswith(".texts.parquet"):
+                continue
+            columns = columns_of(results, output)
+            for stage in dict.fromkeys(
+                c.rpartition(":")[0] for c in columns if c.endswith(":kept")
+            ):
+                own: dict[str, int] = {}
+                for fate in names:
+                    own |= {
+                        i: names.index(fate) for i, v in columns[f"{stage}:{fate}"].items() if v
+                    }
+                chosen = [i for i in own if i in self]
+                yield {
+                    "run": record["wildcards"],
+                    "stage": stage,
+                    "items": [self.number[i] for i in chosen],
+                    "fates": "".join(str(own[i]) for i in chosen),
+                }
+
+
+def _probed(results: Results) -> dict[str, str]:
+    """Whether the base models answer a question rightly; ``mixed`` where they differ."""
+    found: dict[str, str] = {}
+    for output in results.of_step("probe_knowledge"):
+        for i, correct in rows_of(results, output, "id", "correct"):
+            said = "right" if correct else "wrong"
+            found[i] = said if found.get(i, said) == said else "mixed"
+    return found
+
+
+def _groups(results: Results) -> dict[str, str]:
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for output in results.of_step("label_knowledge"):
+        for i, group in rows_of(results, output, "id", "group"):
+            found[i][group] = None
+    return {i: " + ".join(sorted(groups)) for i, groups in found.items()}
+
+
+def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write) -> int:
+    """Write every item's rows, ``per_shard`` items a file; return the number of files.
+
+    Tables are read once, in batches; rows wait in one file per shard until all are there.
+    """
+    place = {name: number for number, name in enumerate(catalogue.outputs)}
+    masked = masks_of(results)
+    with tempfile.TemporaryDirectory(dir=data.parent) as folder:
+        spill = _Spill(Path(folder), catalogue.per_shard)
+        for step in STEPS:
+            for output in results.of_step(step):
+                if output.endswith(".parquet") and results.place(output).is_file():
+                    _spill_table(results, output, place[output], catalogue, spill)
+        spill.flush()
+        count = -(-len(catalogue.ids) // catalogue.per_shard)
+        for shard in range(count):
+            lives: dict[int, dict[str, Any]] = {}
+            first = shard * catalogue.per_shard
+            for number in range(first, min(first + catalogue.per_shard, len(catalogue.ids))):
+                lives[number] = {"id": catalogue.ids[number], "texts": [], "rows": {}}
+            for number, step, at, row in spill.read(shard):
+                record = results.records[catalogue.outputs[at]]
+                if step == "mix_instructions":
+                    seen = Seen(step, catalogue.outputs[at], record["wildcards"], row)
+                    pieces = masked(seen)
+                    row["masked"] = pieces is not None
+                    row["messages"] = pieces or [
+                        (f"{m['role']}: {m['content']}\n", False) for m in row["messages"]
+                    ]
+                _join(lives[number], step, at, row)
+            write(data, f"items-{shard}", list(lives.values()))
+    return count
+
+
+def _join(life: dict[str, Any], step: str, output: int, row: Row) -> None:
+    """Add a row to an item; texts that occur again are told once, documents only counted."""
+    if step == "prepare_corpus" and "text" in row:
+        life["documents"] = life.get("documents", 0) + 1
+        if life["documents"] > DOCUMENTS:
+            return
+    texts: list[Any] = life["texts"]
+    for name in (*LONG, "messages"):
+        if row.get(name):
+            if row[name] not in texts:
+                texts.append(row[name])
+            row[name] = texts.index(row[name])
+    life["rows"].setdefault(step, []).append([output, row])
+
+
+def _spill_table(
+    results: Results, output: str, place: int, catalogue: Catalogue, spill: "_Spill"
+) -> None:
+    step = results.records[output]["step"]
+    path = results.place(output)
+    pointers = [name for name in POINTERS if name in pq.read_schema(path).names]
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=4096):
+        for row in batch.to_pylist():
+            if step == "prepare_corpus" and "text" in row:
+                for i in row["questions"]:
+                    if i in catalogue:
+                        short = {"id": row["id"], "split": row["split"], "text": row["text"][:300]}
+                        spill.add(catalogue.number[i], step, place, short)
+                continue
+            for name in pointers:
+                if row[name] in catalogue:
+                    keep = {k: _plain(v) for k, v in row.items() if k not in KNOWN}
+                    if step == "prepare_questions":
+                        keep = row
+                    elif name != "id":
+                        keep = {"pair": row["id"], "as": name.removesuffix("_id")}
+                    spill.add(catalogue.number[row[name]], step, place, keep)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 5)
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return value
+
+
+class _Spill:
+    """Rows on their way to the file of their item's shard."""
+
+    def __init__(self, folder: Path, per_shard: int) -> None:
+        self.folder, self.per_shard = folder, per_shard
+        self.waiting: dict[int, list[str]] = defaultdict(list)
+        self.held = 0
+
+    def add(self, number: int, step: str, output: int, row: Row) -> None:
+        text = json.dumps([number, step, output, row], ensure_ascii=False)
+        self.waiting[number // self.per_shard].append(text)
+        self.held += len(text)
+        if self.held > 32_000_000:
+            self.flush()
+
+    def flush(self) -> None:
+        for shard, lines in self.waiting.items():
+            with (self.folder / str(shard)).open("a", encoding="utf-8") as stream:
+                stream.writelines(line + "\n" for line in lines)
+        self.waiting.clear()
+        self.held = 0
+
+    def read(self, shard: int) -> Iterator[tuple[int, str, int, Row]]:
+        path = self.folder / str(shard)
+        if path.is_file():
+            with path.open(encoding="utf-8") as stream:
+                for line in stream:
+                    number, step, output, row = json.loads(line)
+                    yield number, step, output, row

@@ -1,0 +1,78 @@
+"""What is done between steps: checkpoints on a clock and on signals, and news of progress."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+log = logging.getLogger(__name__)
+
+
+class Watch(TrainerCallback):
+    """Saves on a clock, on signals and when the file ``stop`` appears, and logs progress.
+
+    ``after_step`` is called in every process with the number of steps done, before any
+    checkpoint of that step.
+    """
+
+    def __init__(
+        self,
+        interval_s: float,
+        steps: int,
+        after_step: Callable[[int], None],
+        stop: Path | None = None,
+    ) -> None:
+        self.interval_s, self.steps, self.after_step = interval_s, steps, after_step
+        self.stop = stop
+        self.saved = self.told = self.began = time.monotonic()
+        self.first: int | None = None
+        self.signalled = False
+
+    def on_signal(self, number: int, frame: Any) -> None:
+        """Remember that the run is to end after the current step."""
+        self.signalled = True
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Ask for a checkpoint when the interval has passed or a signal came."""
+        self.after_step(state.global_step)
+        now = time.monotonic()
+        done = state.global_step >= self.steps
+        if self.first is None:
+            self.first = state.global_step - 1
+        asked = self.stop is not None and state.is_world_process_zero and self.stop.exists()
+        stop, save = _agreed(
+            args.device, self.signalled or asked, now - self.saved > self.interval_s
+        )
+        if stop and not done:
+            control.should_save = control.should_training_stop = True
+        elif save and not done:
+            control.should_save = True
+        if control.should_save:
+            self.saved = now
+        if now - self.told > 10:
+            self.told = now
+            rate = (now - self.began) / (state.global_step - self.first)
+            last = state.log_history[-1].get("loss", float("nan")) if state.log_history else 0.0
+            left = rate * (self.steps - state.global_step)
+            log.info(
+                "step %d of %d, loss %.3f, %.0f s left", state.global_step, self.steps, last, left
+            )
+        return control
+
+
+def _agreed(device: torch.device, *wishes: bool) -> list[bool]:
+    """Each wish, granted if any process has it.
+
+    Signals and clocks reach processes at different steps; if one alone saved, all would hang.
+    """
+    if not torch.distributed.is_initialized():
+        return list(wishes)
+    found = torch.tensor(wishes, dtype=torch.int32, device=device)
+    torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
+    return [bool(wish) for wish in found.tolist()]

@@ -1,0 +1,157 @@
+"""Training in several processes, with DeepSpeed and without: the same as in one."""
+
+import json
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT
+from test_trainer import RECIPE, fingerprint, setting
+from transformers import AutoModelForCausalLM
+
+from tuneatlas.config.models.training import TrainingConfig
+from tuneatlas.config.trainings import deepspeed_problems
+from tuneatlas.training.launch import launch_command
+from tuneatlas.training.processes import train
+from tuneatlas.training.trainer import GO_ON, newest_checkpoint
+
+CONFIGS = sorted((ROOT / "config/deepspeed").glob("*.json"))
+TWO = replace(RECIPE, processes=2, rows_per_device=1)
+
+
+def zero(name: str) -> str:
+    return str(ROOT / f"config/deepspeed/{name}.json")
+
+
+def losses(history: list[dict[str, float]]) -> list[float]:
+    return [entry["loss"] for entry in history]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, tokenizer):
+    """Losses and model of the run in one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    model, tokens, steps = setting(folder, tokenizer)
+    history = train(model, tokens, steps, RECIPE, checkpoints=folder / "c", pad=2, seed=1)
+    return losses(history), model
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zero2",
+        "zero3",
+        pytest.param("zero1", marks=pytest.mark.slow),
+        pytest.param("zero0", marks=pytest.mark.slow),
+        pytest.param("zero2_offload", marks=pytest.mark.slow),
+        pytest.param("zero3_offload", marks=pytest.mark.slow),
+    ],
+)
+def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, alone, name):
+    """Losses per step, weights, and a model kept on the way: whole, plain folders."""
+    model, tokens, steps = setting(tmp_path, tokenizer)
+    recipe = replace(TWO, deepspeed=zero(name), keep_checkpoints=9, checkpoint_steps=7)
+    kept = {7: [tmp_path / "kept"]}
+    states = tmp_path / "states"
+    found = losses(
+        train(
+            model,
+            tokens,
+            steps,
+            recipe,
+            checkpoints=states,
+            pad=2,
+            seed=1,
+            tokenizer=tokenizer,
+            kept=kept,
+        )
+    )
+    assert found == pytest.approx(alone[0], rel=1e-4)
+    for a, b in zip(alone[1].parameters(), model.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "kept")
+    assert plain.num_parameters() == model.num_parameters()
+    assert plain.lm_head.weight.data_ptr() == plain.model.embed_tokens.weight.data_ptr()
+    # The same run goes on from step 7 in one process.
+    shutil.rmtree(states / "checkpoint-14")
+    again, tokens, steps = setting(tmp_path, tokenizer)
+    one = replace(recipe, processes=1)
+    resumed = losses(train(again, tokens, steps, one, checkpoints=states, pad=2, seed=1))
+    assert resumed[7:] == pytest.approx(alone[0][7:], rel=1e-4)
+    for a, b in zip(alone[1].parameters(), again.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+
+
+def test_without_deepspeed_a_run_goes_on_in_another_number_of_processes(tmp_path, tokenizer, alone):
+    model, tokens, steps = setting(tmp_path, tokenizer)
+    recipe = replace(RECIPE, keep_checkpoints=9, checkpoint_steps=7)
+    train(model, tokens, steps, recipe, checkpoints=tmp_path / "c", pad=2, seed=1)
+    shutil.rmtree(tmp_path / "c/checkpoint-14")
+    again, tokens, steps = setting(tmp_path, tokenizer)
+    found = train(again, tokens, steps, TWO, checkpoints=tmp_path / "c", pad=2, seed=1)
+    assert losses(found)[7:] == pytest.approx(alone[0][7:], rel=1e-4)
+
+
+def test_processes_asked_to_stop_save_their_state_and_go_on(tmp_path, tokenizer, alone):
+    """The wish reaches one process alone; all must end at the same step."""
+    model, tokens, steps = setting(tmp_path, tokenizer)
+    states = tmp_path / "states"
+    recipe = replace(TWO, checkpoint_steps=1, keep_checkpoints=1)
+    done = threading.Event()
+
+    def ask() -> None:
+        while newest_checkpoint(states) is None and not done.wait(0.01):
+            pass
+        (tmp_path / "states-shared/stop").touch()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with pytest.raises(SystemExit) as stop:
+        train(model, tokens, steps, recipe, checkpoints=states, pad=2, seed=1)
+    done.set()
+    asking.join()
+    assert stop.value.code == GO_ON
+    again, tokens, steps = setting(tmp_path, tokenizer)
+    history = train(again, tokens, steps, recipe, checkpoints=states, pad=2, seed=1)
+    assert losses(history) == pytest.approx(alone[0], rel=1e-4)
+    assert fingerprint(again) != fingerprint(model)
+
+
+def test_on_several_nodes_there_is_a_launcher_on_each():
+    recipe = replace(RECIPE, processes=8, nodes=2)
+    command = launch_command(["module", "folder"], recipe, {"SLURM_JOB_ID": "70007"})
+    assert command[0] == "srun" and "--nodes=2" in command and "--ntasks-per-node=1" in command
+    assert "--nproc-per-node=4" in command and "--nnodes=2" in command
+    assert any(part.endswith(":30007") for part in command)
+    here = launch_command(["module", "folder"], recipe, {})
+    assert "srun" not in here and "--nproc-per-node=8" in here
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_the_configs_that_come_along_are_sound(path: Path):
+    assert list(deepspeed_problems(path, TrainingConfig(precision="fp32"))) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"optimizer": {}}, "leave out optimizer"),
+        ({"fp16": {"enabled": True}}, "leave out fp16"),
+        ({"bf16": {"enabled": True}}, "precision says it"),
+        ({"train_batch_size": 8}, 'train_batch_size must be "auto"'),
+        ({"zero_optimization": {"stage": 4}}, "stage is 4"),
+        ({"zero_optimization": {"stage": 0}}, "bf16 drifts"),
+        ({"zero_optimization": {"stage": 2, "offload_param": {}}}, "needs stage 3, not 2"),
+        ({"zero_optimization": {"stage": 2, "offload_optimizer": {}}}, "torch has AdamW"),
+        ({"zero_optimization": {"stage": 3}}, "to write whole models"),
+        ([], "is no DeepSpeed config"),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path: Path, data, said: str):
+    path = tmp_path / "zero.json"
+    path.write_text(json.dumps(data))
+    (text,) = [t for t in deepspeed_problems(path, TrainingConfig()) if said in t]
+    assert str(path) in text

@@ -1,0 +1,18 @@
+rule audit:
+    """The audit page: what these results rest on, down to each item; see docs/auditing.md."""
+    input:
+        comparisons=expand(rules.compare_groups.output.folder, model=MODELS),
+        stages=expand(rules.stage_forgetting.output.folder, model=MODELS if FOLLOWED else []),
+    output:
+        folder=directory("results/audit"),
+    log:
+        "logs/audit.log",
+    benchmark:
+        "benchmarks/audit.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("audit"),
+    script:
+        "../scripts/audit.py"
