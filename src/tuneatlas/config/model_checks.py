@@ -18,7 +18,7 @@ Found = Iterator[tuple[Key, str]]
 
 CHATS = Path("config/templates/chat")
 # Number formats of weights that the option dtype holds without loss.
-LOSSLESS = {"float32": {"F32", "F16", "BF16"}, "bfloat16": {"BF16"}}
+LOSSLESS = {"float32": {"F32", "F16", "BF16"}, "float16": {"F16"}, "bfloat16": {"BF16"}}
 
 
 def check_models(experiment: Experiment, root: Path) -> Found:
@@ -87,14 +87,13 @@ def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> F
 
 
 def _letters(experiment: Experiment, name: str, tokenizer: "PreTrainedTokenizerBase") -> Found:
-    from tuneatlas.tokens import encode_pair
+    from tuneatlas.tokens import encode_pairs
 
-    sections = {"probe_knowledge": " {}", "evaluate_knowledge": " {}"}
-    for section, form in sections.items():
+    for section in ("probe_knowledge", "evaluate_knowledge"):
         if getattr(experiment, section).scoring != "letter":
             continue
-        coded = {x: encode_pair(tokenizer, "Answer:", form.format(x), False)[1] for x in "ABCD"}
-        long = {letter: len(ids) for letter, ids in coded.items() if len(ids) != 1}
+        coded = encode_pairs(tokenizer, [("Answer:", f" {x}") for x in "ABCD"], False)
+        long = {x: len(ids) for x, (_, ids) in zip("ABCD", coded, strict=True) if len(ids) != 1}
         if long:
             letter, count = next(iter(long.items()))
             text = (
