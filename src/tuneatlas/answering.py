@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tuneatlas.chat_templates import fit_chat
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
+    chat_continuations,
     chat_prompt,
     continuations,
     few_shot_prompt,
@@ -33,7 +37,7 @@ def probe_base(
 
     Demonstrations come from the dev questions of the same role: a related question is shown
     with related demonstrations, as each MMLU subject has its own. ``options`` is the config
-    section ``probe_knowledge``.
+    section ``probe_knowledge`` with the ``dtype`` of the model.
     """
     rng = random.Random(options["demonstration_seed"])
     asked = [q for q in questions if q["split"] != "dev"]
@@ -46,7 +50,9 @@ def probe_base(
         for role in sorted({q["role"] for q in asked})
     }
     prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in asked]
-    return _answer(folder, asked, prompts, template, options, bos)
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    scored = [continuations(template, q) for q in asked]
+    return _answer(model, tokenizer, asked, prompts, scored, options, bos)
 
 
 def evaluate_tuned(
@@ -60,23 +66,25 @@ def evaluate_tuned(
 ) -> list[Row]:
     """Answers of a tuned model to test questions, zero-shot in its chat template.
 
-    ``options`` is the config section ``evaluate_knowledge``.
+    ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of the model.
     """
     asked = [q for q in questions if q["split"] == "test"]
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    chat = fit_chat(chat, tokenizer)
     prompts = [chat_prompt(chat, template, q) for q in asked]
-    return _answer(folder, asked, prompts, template, options, bos)
+    scored = [chat_continuations(chat, template, q) for q in asked]
+    return _answer(model, tokenizer, asked, prompts, scored, options, bos)
 
 
 def _answer(
-    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
     asked: Sequence[Row],
     prompts: Sequence[str],
-    template: QuestionTemplate,
+    scored: Sequence[Sequence[str]],
     options: Mapping[str, Any],
     bos: bool,
 ) -> list[Row]:
-    model, tokenizer = load_model(folder)
-    scored = [continuations(template, q) for q in asked]
     log.info("%d questions to score", len(asked))
     scores: dict[int, Floats] = {}
     # Questions of the same role have the same demonstrations, which are computed once.

@@ -9,7 +9,9 @@ from tuneatlas.model_folder import folder_problems
 from tuneatlas.models import load_model
 
 
-def load_checkpoint(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_checkpoint(
+    folder: Path, *, dtype: str = "float32", place: bool = True
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A model kept by an earlier step; UserError if it is missing or not whole."""
     problems = folder_problems(folder)
     if problems:
@@ -17,4 +19,4 @@ def load_checkpoint(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerB
             f"checkpoint {folder} cannot be used: {problems[0]}; delete the folder and run again: "
             "the step that writes it goes first"
         )
-    return load_model(folder)
+    return load_model(folder, dtype=dtype, place=place)

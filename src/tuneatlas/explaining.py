@@ -44,12 +44,12 @@ def explain_predictions(
 ) -> list[Row]:
     """Sample an explanation for each self-aligning row; see Ren et al. 2024, section 3.2.
 
-    ``options`` is the config section ``explain_predictions``.
+    ``options`` is the config section ``explain_predictions`` with the ``dtype`` of the model.
 
     Returns:
         Rows of the explanations table, in the order of ``labels``.
     """
-    model, tokenizer = load_model(folder)
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
     pool = [q for q in questions.values() if q["split"] == "dev" and q["role"] == "home"]
     shown = pick_demonstrations(pool, options["shots"], random.Random(seed))
     wanted = [r for r in labels if r["group"] == "self_aligning"]

@@ -56,6 +56,21 @@ def safetensors_problem(path: Path) -> str:
     return f"{path} is {state}: {size} bytes, its header says {expected}; fetch it again"
 
 
+def stored_formats(folder: Path) -> set[str]:
+    """Number formats of the weights, as safetensors names them: F32, BF16, F8_E4M3 and so on."""
+    headers = [_header(path)[1] for path in sorted(folder.glob("*.safetensors"))]
+    return {e["dtype"] for h in headers for name, e in h.items() if name != "__metadata__"}
+
+
+def is_quantised(folder: Path) -> bool:
+    """Whether the folder's config says that its weights are quantised."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(config, dict) and "quantization_config" in config
+
+
 def weight_bytes(folder: Path) -> int:
     """Size of a model's weights, in bytes."""
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

@@ -78,16 +78,32 @@ def new_llama(
 
 
 def load_model(
-    where: Path | str, revision: str | None = None
+    where: Path | str,
+    revision: str | None = None,
+    *,
+    dtype: str = "float32",
+    place: bool = True,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer of a folder or hub repository, for evaluation, in single precision."""
+    """Model and tokenizer of a folder or hub repository, in evaluation mode.
+
+    Args:
+        where: the folder, or ``owner/name`` on the hub.
+        revision: commit of the hub repository.
+        dtype: number format of the weights; ``auto``: as they are stored.
+        place: put it on the accelerator, over several if there are several. Training leaves
+            that to the trainer.
+    """
+    devices = torch.cuda.device_count() if place else 0
+    spread = {"device_map": "auto"} if devices > 1 else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
-        model = AutoModelForCausalLM.from_pretrained(where, revision=revision, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            where, revision=revision, dtype=dtype, **spread
+        )
     except (OSError, ValueError, SafetensorError) as error:
         message = f"{where}: cannot be opened as a model with its tokenizer: {error}"
         raise UserError(message) from error
-    if torch.cuda.is_available():
+    if devices == 1:
         torch.nn.Module.to(model, "cuda")
     model.eval()
     return model, tokenizer

@@ -14,6 +14,8 @@ import yaml
 
 from tuneatlas.errors import UserError
 
+# The template file that stands for the one of the model's tokenizer.
+OWN_CHAT = "own"
 Question = Mapping[str, Any]
 T = TypeVar("T", bound="Template")
 
@@ -54,13 +56,22 @@ class QuestionTemplate(Template):
 
 @dataclass(frozen=True)
 class ChatTemplate(Template):
-    """How a conversation is laid out; ``assistant`` and the end token are trained on."""
+    """How a conversation is laid out; ``assistant`` and ``end`` are trained on.
+
+    ``{eos}`` in ``end`` is the tokenizer's end token.
+    """
 
     system: str
     user: str
     assistant_start: str
     assistant: str
+    end: str
     after: str
+
+    @property
+    def lead(self) -> str:
+        """What stands before the content of a reply and is the assistant's own text."""
+        return self.assistant.split("{content}")[0]
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,13 @@ def continuations(template: QuestionTemplate, question: Question) -> list[str]:
     ]
 
 
+def chat_continuations(
+    chat: ChatTemplate, template: QuestionTemplate, question: Question
+) -> list[str]:
+    """The text scored for each option of a tuned model: as its replies begin in training."""
+    return [chat.lead + text.strip() for text in continuations(template, question)]
+
+
 class Segment(NamedTuple):
     """A stretch of rendered text and whether the model is trained to produce it."""
 
@@ -133,7 +151,7 @@ class Segment(NamedTuple):
 
 
 def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) -> list[Segment]:
-    """Lay out a conversation. ``end`` is the tokenizer's end token, part of each reply.
+    """Lay out a conversation. ``end`` is the tokenizer's end token.
 
     If the last message is the user's, the text ends where the assistant is to begin.
     """
@@ -144,7 +162,8 @@ def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) 
             unsupervised += chat.user.format(content=message["content"]) + chat.assistant_start
         elif message["role"] == "assistant":
             segments.append(Segment(unsupervised, False))
-            segments.append(Segment(chat.assistant.format(content=message["content"]) + end, True))
+            reply = chat.assistant.format(content=message["content"])
+            segments.append(Segment(reply + chat.end.replace("{eos}", end), True))
             unsupervised = chat.after
         else:
             raise UserError(f"conversation: role {message['role']!r} is neither user nor assistant")

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.chat_templates import fit_chat
 from tuneatlas.checkpoints import load_checkpoint
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
@@ -139,13 +140,14 @@ def measure_stages(
 ) -> tuple[list[Row], list[Row]]:
     """Rows of tables STAGE_ANSWERS and STAGE_TEXTS for every model.
 
-    ``options`` is the config section ``evaluate_stages`` with the ``scoring`` of the probe;
+    ``options`` is the config section ``evaluate_stages`` with the ``scoring`` of the probe
+    and the ``dtype`` of the model;
     ``bos``: whether prompts and documents begin with the begin-of-text token.
     """
     answers: list[Row] = []
     texts: list[Row] = []
     for stage in progress(stages, len(stages), "models measured"):
-        model, tokenizer = load_checkpoint(stage.folder)
+        model, tokenizer = load_checkpoint(stage.folder, dtype=options["dtype"])
         answers += [stage.key | r for r in answer(model, tokenizer, material, options, bos)]
         texts += [stage.key | r for r in read(model, tokenizer, material, options, bos)]
     return answers, texts
@@ -193,6 +195,7 @@ def read(
             owners.append(len(names))
         names.append((document["kind"], document["id"], size))
     end = str(tokenizer.eos_token)
+    chat = fit_chat(material.chat, tokenizer)
     for question in material.questions[: options["conversations"]]:
         reply = reply_text(
             material.instruction_template, question, question["answer"], question["explanation"]
@@ -201,7 +204,7 @@ def read(
             {"role": "user", "content": user_text(material.instruction_template, question)},
             {"role": "assistant", "content": reply},
         ]
-        segments = render(material.chat, messages, end)
+        segments = render(chat, messages, end)
         tokens, marks = encode_segments(tokenizer, segments, bos)
         examples.append(Example(tokens[: options["window"]], marks[: options["window"]]))
         owners.append(len(names))

@@ -89,9 +89,14 @@ def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
     return bool(config["models"][model]["source"] == "scratch")
 
 
+def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:
+    """A step's section, with the number format in which the model is asked."""
+    return {**config[step], "dtype": config["models"][model]["dtype"]}
+
+
 def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """How the stages of a model are measured: scored as it was when it was probed."""
     return {
-        **config["evaluate_stages"],
+        **asked_options(config, "evaluate_stages", model),
         "scoring": config["probe_knowledge"]["scoring"],
     }

@@ -1,11 +1,17 @@
 import json
+import shutil
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from config_files import GOOD, ROOT
+from huggingface_hub.errors import GatedRepoError
 from safetensors.numpy import save_file
+from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
 
 from tuneatlas.config import preflight as module
 from tuneatlas.config.load import load_config
@@ -13,6 +19,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import disk_bytes, preflight
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import folder_problems
+from tuneatlas.models import train_tokenizer
 
 MIB = 2**20
 
@@ -52,12 +59,18 @@ def whole_file() -> list[str]:
     return [question(i, split=split) for i, split in enumerate(splits)]
 
 
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """With a token of its own for each letter of an option."""
+    return train_tokenizer(["Answer: A Answer: B Answer: C Answer: D"] * 9, 300)
+
+
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
+def model(tmp_path: Path, tokenizer) -> Path:
     folder = tmp_path / "model"
     folder.mkdir()
+    tokenizer.save_pretrained(folder)
     (folder / "config.json").write_text("{}")
-    (folder / "tokenizer.json").write_text("{}")
     save_file({"w": np.zeros((4, 4), np.float32)}, folder / "model.safetensors")
     return folder
 
@@ -146,6 +159,105 @@ def test_a_hub_model_without_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found == [
         "run.yaml:3: models.small.id: no-one/nothing is not in the hub's cache and HF_HUB_OFFLINE "
         "is set: fetch it first, or use source: path with a local folder"
+    ]
+
+
+PATH = "{source: path, path: model}"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "asked", "config", "expected"),
+    [
+        ("F32", "bfloat16", {}, "models.small.dtype: bfloat16 would round weights that model"),
+        ("F16", "bfloat16", {}, "stores as F16: say dtype: float32, or save the model in bfloat16"),
+        ("F32", "float32", {"quantization_config": {}}, "models.small.path: model holds quantised"),
+    ],
+)
+def test_a_checkpoint_in_another_number_format(
+    tmp_path: Path, model: Path, dtype: str, asked: str, config: dict, expected: str
+) -> None:
+    kind = {"F32": np.float32, "F16": np.float16}[dtype]
+    save_file({"w": np.zeros((4, 4), kind)}, model / "model.safetensors")
+    (model / "config.json").write_text(json.dumps(config))
+    entry = f"{{source: path, path: model, dtype: {asked}}}"
+    (found,) = complaints(tmp_path, with_model(entry))
+    assert found.startswith("run.yaml:3: ") and expected in found
+
+
+def test_half_precision_is_asked_in_single_precision_without_loss(
+    tmp_path: Path, model: Path
+) -> None:
+    save_file(
+        {"w": np.zeros((4, 4), np.float16), "mask": np.zeros(3, np.uint8)},
+        model / "model.safetensors",
+    )
+    preflight(experiment_of(tmp_path, with_model(PATH)), tmp_path)
+
+
+def test_a_tokenizer_whose_letters_are_not_single_tokens(tmp_path: Path, model: Path) -> None:
+    characters = Tokenizer(WordLevel({chr(i): i - 32 for i in range(32, 127)}, unk_token=" "))
+    characters.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    PreTrainedTokenizerFast(
+        tokenizer_object=characters, bos_token="<s>", eos_token="</s>", unk_token=" "
+    ).save_pretrained(model)
+    found = complaints(tmp_path, with_model(PATH))
+    assert len(found) == 3
+    assert found[1] == (
+        "run.yaml:1: probe_knowledge.scoring: letter: the tokenizer of models.small writes option "
+        "'A' as 2 tokens, so its probability is not that of the answer; use scoring: cloze"
+    )
+    cloze = "probe_knowledge: {scoring: cloze, question_template: cloze}\n"
+    cloze += cloze.replace("probe", "evaluate")
+    preflight(experiment_of(tmp_path, with_model(PATH) + cloze), tmp_path)
+
+
+def test_a_begin_token_that_the_tokenizer_does_not_have(
+    tmp_path: Path, model: Path, tokenizer
+) -> None:
+    copy = deepcopy(tokenizer)
+    copy.bos_token = None
+    copy.save_pretrained(model)
+    (found,) = complaints(tmp_path, with_model(PATH))
+    assert found == (
+        "run.yaml:3: models.small.bos: the tokenizer in model has no begin token: say bos: false"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        (None, "the model's tokenizer has no chat template of its own"),
+        (
+            "{% for m in messages %}{{ m['content'] }}{% endfor %}",
+            "the model's chat template drops the end token",
+        ),
+    ],
+)
+def test_a_chat_template_that_is_missing_or_drops_the_end_token(
+    tmp_path: Path, model: Path, tokenizer, template: str | None, expected: str
+) -> None:
+    copy = deepcopy(tokenizer)
+    copy.chat_template = template
+    copy.save_pretrained(model)
+    (tmp_path / "config/templates").mkdir(parents=True)
+    shutil.copytree(ROOT / "config/templates/chat", tmp_path / "config/templates/chat")
+    text = with_model(PATH).replace("row_length: 512", "row_length: 512\n  chat_template: own")
+    (found,) = complaints(tmp_path, text)
+    line = text.splitlines().index("  chat_template: own") + 1
+    assert found.startswith(f"run.yaml:{line}: finetune.chat_template: models.small: {expected}")
+
+
+def test_a_gated_model_without_access(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(url: str) -> None:
+        response = SimpleNamespace(headers={}, request=None, status_code=403)
+        raise GatedRepoError("403 Client Error", response=response)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", refuse)
+    found = complaints(tmp_path, with_model("{source: hub, id: meta/closed, revision: abc}"))
+    assert found == [
+        "run.yaml:3: models.small.id: meta/closed is gated: ask for access on its page, then "
+        "'hf auth login'"
     ]
 
 

@@ -212,6 +212,7 @@ def test_models_of_a_run_are_measured_with_the_prompts_of_the_probe(tmp_path, ba
     material = Material(questions, prompts, heldout, template, template, chat)
     options = {
         "scoring": "cloze",
+        "dtype": "float32",
         "batch_tokens": 4096,
         "conversations": 2,
         "window": 64,

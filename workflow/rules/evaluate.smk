@@ -17,7 +17,7 @@ rule evaluate_knowledge:
         gpu=1,
     params:
         code=code("evaluate_knowledge"),
-        options=config["evaluate_knowledge"],
+        options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
         bos=lambda w: config["models"][w.model]["bos"],
     script:
         "../scripts/evaluate_knowledge.py"

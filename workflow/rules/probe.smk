@@ -16,7 +16,7 @@ rule probe_knowledge:
         gpu=1,
     params:
         code=code("probe_knowledge"),
-        options=config["probe_knowledge"],
+        options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
         bos=lambda w: config["models"][w.model]["bos"],
     script:
         "../scripts/probe_knowledge.py"
@@ -62,7 +62,7 @@ rule explain_predictions:
         gpu=1,
     params:
         code=code("explain_predictions"),
-        options=config["explain_predictions"],
+        options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
         bos=lambda w: config["models"][w.model]["bos"],
         seed=config["seed"],
     script:

@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.telling import Pieces
+from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.tables import Row
@@ -24,7 +25,8 @@ def trained_text(results: Results, record: dict[str, Any], conversation: Row) ->
     chat = results.place(next(n for n in inputs if n.startswith("config/templates/chat/")))
     tokenizer = _tokenizer(model)
     bos = bool(record.get("params", {}).get("bos", True))
-    segments = render(ChatTemplate.load(chat), conversation["messages"], str(tokenizer.eos_token))
+    layout = fit_chat(ChatTemplate.load(chat), tokenizer)
+    segments = render(layout, conversation["messages"], str(tokenizer.eos_token))
     example = encode_segments(tokenizer, segments, bos)
     pieces: list[tuple[list[int], bool]] = []
     for token, mark in zip(example.tokens, example.supervised, strict=True):

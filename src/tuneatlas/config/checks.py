@@ -239,6 +239,9 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         except UserError as error:
             yield (key,), str(error)
             continue
+        if isinstance(template, ChatTemplate) and not template.end.strip():
+            text = f"template {name!r} drops the end token of the assistant's replies"
+            yield (key,), f"{text}: a model tuned so never learns to stop; give it an 'end'"
         if isinstance(template, QuestionTemplate) and section in scored:
             needed = "{letter}" if scored[section] == "letter" else "{text}"
             if needed not in template.scored:

@@ -8,13 +8,14 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
+from tuneatlas.config.model_checks import check_models
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import HubModel, PathModel, ScratchModel
+from tuneatlas.config.models.language_models import PathModel, ScratchModel
 from tuneatlas.config.source import Key, Place, Problem, refuse
 from tuneatlas.config.trainings import deepspeed_problems, trainings
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import folder_problems, weight_bytes
+from tuneatlas.model_folder import weight_bytes
 
 # structure: what a dry-run needs; data: what a real run needs besides.
 Level = Literal["structure", "data"]
@@ -101,59 +102,6 @@ def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[s
         yield ("path",), "has no question of role home in split train, but the domain is tuned"
     if not counts["home", "test"] + counts["related", "test"]:
         yield ("path",), "has no question in split test"
-
-
-def _local_models(experiment: Experiment, root: Path) -> Found:
-    for name, model in experiment.models.items():
-        if isinstance(model, PathModel):
-            for text in folder_problems(root / model.path):
-                yield ("models", name, "path"), text
-
-
-def _hub_models(experiment: Experiment, root: Path) -> Found:
-    for name, model in experiment.models.items():
-        if isinstance(model, HubModel):
-            for option, text in _hub_problems(model):
-                yield ("models", name, option), text
-
-
-def _hub_problems(model: HubModel) -> Iterator[tuple[str, str]]:
-    # Imported here, as few experiments need them and they take their time.
-    from httpx2 import HTTPError
-    from huggingface_hub import (
-        constants,
-        get_hf_file_metadata,
-        hf_hub_url,
-        try_to_load_from_cache,
-    )
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    offline = constants.is_offline_mode()
-    cached = try_to_load_from_cache(model.id, "config.json", revision=model.revision)
-    if isinstance(cached, str):
-        if offline:
-            for text in folder_problems(Path(cached).parent):
-                yield "id", f"{text} (HF_HUB_OFFLINE is set)"
-        return
-    absent = f"{model.id} is not in the hub's cache and"
-    instead = "fetch it first, or use source: path with a local folder"
-    if offline:
-        yield "id", f"{absent} HF_HUB_OFFLINE is set: {instead}"
-        return
-    try:
-        get_hf_file_metadata(hf_hub_url(model.id, "config.json", revision=model.revision))
-    except GatedRepoError:
-        yield "id", f"{model.id} is gated: ask for access on its page, then 'hf auth login'"
-    except RevisionNotFoundError:
-        yield "revision", f"{model.id} has no revision {model.revision}: correct the hash"
-    except RepositoryNotFoundError:
-        yield "id", f"the hub has no {model.id}, or keeps it private: correct it, or log in"
-    except (HTTPError, OSError):
-        yield "id", f"{absent} the hub cannot be reached: {instead}"
 
 
 def _restoration(experiment: Experiment, root: Path) -> Found:
@@ -245,8 +193,7 @@ def _gib(size: int) -> str:
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
     _questions,
-    _local_models,
-    _hub_models,
+    check_models,
     _restoration,
     _mirror,
     _outputs,

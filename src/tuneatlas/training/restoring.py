@@ -35,7 +35,7 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     planned: Planned | None = None
     for name, output in step.outputs.items():
-        model, tokenizer = load_checkpoint(step.path(name))
+        model, tokenizer = load_checkpoint(step.path(name), place=False)
         if planned is None:
             documents = DOCUMENTS.read(step.path("material") / "documents.parquet")
             examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
@@ -53,8 +54,8 @@ def finetune(step: Step, *, bos: bool) -> dict[str, Any]:
     Options are the config section ``finetune``. Returns figures for the step's record.
     """
     torch.set_num_threads(1)
-    model, tokenizer = load_model(step.path("model"))
-    chat = ChatTemplate.load(step.path("template"))
+    model, tokenizer = load_model(step.path("model"), place=False)
+    chat = fit_chat(ChatTemplate.load(step.path("template")), tokenizer)
     end = str(tokenizer.eos_token)
     conversations = CONVERSATIONS.read(step.path("conversations"))
     examples = (
@@ -71,7 +72,7 @@ def _bring(step: Step) -> dict[str, Any]:
             model, tokenizer = load_gguf(step.paths("package")[0] / options["file"])
         else:
             where = Path(options["path"]) if "path" in options else options["id"]
-            model, tokenizer = load_model(where, options.get("revision"))
+            model, tokenizer = load_model(where, options.get("revision"), dtype="auto")
         refuse_unfit(model, tokenizer)
     except UserError as error:
         raise UserError(f"models.{step.wildcards['model']}: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
 from tuneatlas.models import load_model, pad_id
 from tuneatlas.prompts import ChatTemplate, render
@@ -29,8 +30,8 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     figures for the step's record.
     """
     torch.set_num_threads(step.threads)
-    model, tokenizer = load_model(step.path("model"))
-    chat = ChatTemplate.load(step.path("template"))
+    model, tokenizer = load_model(step.path("model"), place=False)
+    chat = fit_chat(ChatTemplate.load(step.path("template")), tokenizer)
     end = str(tokenizer.eos_token)
     conversations = CONVERSATIONS.read(step.path("conversations"))
     examples = (

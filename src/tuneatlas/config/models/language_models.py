@@ -14,7 +14,7 @@ class _Model(Section):
         "start every prompt with the tokenizer's begin-of-text token: when probing, tuning and "
         "evaluating alike",
     )
-    dtype: Literal["float32", "bfloat16"] = option(
+    dtype: Literal["float32", "float16", "bfloat16"] = option(
         "float32", "number format of the weights when probing and evaluating"
     )
 
