@@ -23,6 +23,7 @@ except UserError as error:
 
 config = tuneatlas.resolve(experiment)
 MODELS = list(config["models"])
+PARAPHRASERS = list(config["paraphrasers"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
 GROUPS = experiment.groups
@@ -42,7 +43,6 @@ wildcard_constraints:
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
     group="|".join(GROUPS),
-    seed="|".join(map(str, SEEDS)),
 
 
 def code(step):
@@ -72,6 +72,6 @@ def fetched(package):
 
 
 def task_options(stage):
-    """The options of one stage: to mask a task changes nothing in the other stage."""
-    other = "syntax_" if stage == "structure" else "structure_"
-    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(other)}
+    """The options of one stage: to mask a task changes nothing in the other stages."""
+    others = tuple(f"{name}_" for name in ("plain", "structure", "syntax") if name != stage)
+    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}

@@ -12,6 +12,7 @@ from typing import Literal
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel, ScratchModel
+from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
 from tuneatlas.config.source import Key, Place, Problem, refuse
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import folder_problems, weight_bytes
@@ -55,6 +56,10 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
         ("finetune", "deepspeed"): experiment.finetune.deepspeed,
         ("finetune_stages", "deepspeed"): experiment.finetune_stages.deepspeed,
         ("restore_stages", "deepspeed"): experiment.restore_stages.deepspeed,
+        ("pretrain_plain", "deepspeed"): experiment.pretrain_plain.deepspeed,
+        ("pretrain_structure", "deepspeed"): experiment.pretrain_structure.deepspeed,
+        ("pretrain_syntax", "deepspeed"): experiment.pretrain_syntax.deepspeed,
+        ("finetune_paraphrase", "deepspeed"): experiment.finetune_paraphrase.deepspeed,
     }
     for name, model in experiment.models.items():
         if isinstance(model, ScratchModel):
@@ -119,20 +124,37 @@ def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[s
 
 
 def _local_models(experiment: Experiment, root: Path) -> Found:
-    for name, model in experiment.models.items():
-        if isinstance(model, PathModel):
+    for at, model in _all_models(experiment):
+        if isinstance(model, PathModel | PathParaphraser):
             for text in folder_problems(root / model.path):
-                yield ("models", name, "path"), text
+                yield (*at, "path"), text
 
 
 def _hub_models(experiment: Experiment, root: Path) -> Found:
-    for name, model in experiment.models.items():
-        if isinstance(model, HubModel):
+    for at, model in _all_models(experiment):
+        if isinstance(model, HubModel | HubParaphraser):
             for option, text in _hub_problems(model):
-                yield ("models", name, option), text
+                yield (*at, option), text
 
 
-def _hub_problems(model: HubModel) -> Iterator[tuple[str, str]]:
+def _all_models(experiment: Experiment) -> Iterator[tuple[Key, object]]:
+    for name, model in experiment.models.items():
+        yield ("models", name), model
+    for name, paraphraser in experiment.paraphrasers.items():
+        yield ("paraphrasers", name), paraphraser
+
+
+def _pair_files(experiment: Experiment, root: Path) -> Found:
+    files = experiment.prepare_sentences.files
+    if not experiment.paraphrasers:
+        return
+    for name, path in files:
+        if name != "licence" and path and not (root / path).is_file():
+            key: Key = ("prepare_sentences", "files", name)
+            yield key, f"there is no file {root / path}: put it there, or change the path"
+
+
+def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:
     # Imported here, as few experiments need them and they take their time.
     from httpx2 import HTTPError
     from huggingface_hub import (
@@ -262,6 +284,7 @@ DATA: tuple[Check, ...] = (
     _questions,
     _local_models,
     _hub_models,
+    _pair_files,
     _restoration,
     _mirror,
     _outputs,
