@@ -6,10 +6,10 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/probe.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/restore.smk"
-include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/parse.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/paraphrase.smk"
+include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/audit.smk"
 
 
@@ -33,4 +33,11 @@ rule s2:
     """Study S2 alone: forgotten, or only shifted?"""
     input:
         expand(rules.stage_forgetting.output.folder, model=MODELS),
+    localrule: True
+
+
+rule s3:
+    """Study S3 alone: what do linearised trees teach a model?"""
+    input:
+        expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
     localrule: True

@@ -146,15 +146,8 @@ def step(job: Job) -> Iterator[Step]:
             remove(path)
 
 
-# Options that say where and how often, not what is trained: a run goes on when they change.
-PLACEMENT = {
-    "processes",
-    "nodes",
-    "rows_per_device",
-    "checkpoint_minutes",
-    "checkpoint_steps",
-    "keep_checkpoints",
-}
+# Options that say where a model is trained, not how: a run goes on when they change.
+PLACEMENT = {"processes", "nodes", "rows_per_device"}
 
 
 def _identity(job: Job) -> str:

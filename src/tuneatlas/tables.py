@@ -4,8 +4,9 @@ A column states its type, unit, allowed values and meaning. They are checked whe
 table is written and when it is read, and travel inside the parquet file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tuneatlas.errors import UserError
 from tuneatlas.files import atomic
 
 Row = dict[str, Any]
+# Rows in memory when a table is streamed.
+STREAMED = 16_384
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,21 @@ class Table:
         with atomic(path) as partial:
             pq.write_table(table, partial, compression="zstd")
 
+    def write_stream(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+        """As `write`, with a part of the rows in memory at a time; return how many there were.
+
+        Rows are unique within a part only.
+        """
+        remaining, count = iter(rows), 0
+        with (
+            atomic(path) as partial,
+            pq.ParquetWriter(partial, self.schema, compression="zstd") as writer,
+        ):
+            while part := list(islice(remaining, STREAMED)):
+                writer.write_table(self.build(part))
+                count += len(part)
+        return count
+
     def read(self, path: Path) -> list[Row]:
         """Rows of a parquet file that must have exactly this schema."""
         try:
@@ -99,6 +117,32 @@ class Table:
         self.check(table, str(path))
         rows: list[Row] = table.to_pylist()
         return rows
+
+    def stream(self, path: Path, start: int = 0, stop: int | None = None) -> Iterator[Row]:
+        """Rows ``start`` to ``stop`` of a file, of which only a part is in memory at a time.
+
+        Each part is checked as by `read`; that no row occurs in two parts is not.
+        """
+        try:
+            batches = pq.ParquetFile(path).iter_batches(batch_size=STREAMED)
+            at = 0
+            for batch in batches:
+                table = pa.Table.from_batches([batch])
+                self.check(table, str(path))
+                first, last = max(start - at, 0), len(batch) if stop is None else stop - at
+                at += len(batch)
+                yield from table.slice(first, max(last - first, 0)).to_pylist()
+                if stop is not None and at >= stop:
+                    return
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{path}: not a readable parquet file: {error}") from error
+
+    def count(self, path: Path) -> int:
+        """Number of rows of a file, without reading them."""
+        try:
+            return int(pq.read_metadata(path).num_rows)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{path}: not a readable parquet file: {error}") from error
 
 
 TEXT = pa.string()

@@ -84,6 +84,12 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
     return list(DOMAINS[domain].sources)
 
 
+def pair_files(config: Mapping[str, Any]) -> list[str]:
+    """The user's own files of paraphrases and sentences; none if they are Tatoeba's."""
+    files = config["prepare_sentences"]["files"]
+    return [path for name, path in files.items() if name != "licence" and path]
+
+
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
     """Whether a model is pre-trained here, on the workflow's own corpus."""
     return bool(config["models"][model]["source"] == "scratch")

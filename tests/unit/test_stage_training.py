@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TEMPLATES, question
+from recipes import RECIPE
 from test_restoration import document
-from test_trainer import RECIPE, fingerprint
+from test_trainer import fingerprint
 from transformers import AutoModelForCausalLM
 
 from tuneatlas import checkpoints

@@ -10,34 +10,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from recipes import RECIPE
 
 from tuneatlas.models import new_llama
 from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
 from tuneatlas.training.processes import read_plan, train, write_plan
 from tuneatlas.training.tokens import Example, write_tokens
-from tuneatlas.training.trainer import GO_ON, Recipe, newest_checkpoint
-
-RECIPE = Recipe(
-    epochs=3,
-    batch=6,
-    batch_unit="examples",
-    row_length=64,
-    isolate=True,
-    rows_per_device=2,
-    learning_rate=1e-3,
-    schedule="cosine",
-    warmup_ratio=0.1,
-    weight_decay=0.01,
-    beta2=0.95,
-    max_grad_norm=1.0,
-    precision="fp32",
-    gradient_checkpointing=False,
-    checkpoint_minutes=10.0,
-    checkpoint_steps=None,
-    keep_checkpoints=2,
-    deepspeed=None,
-    processes=1,
-)
+from tuneatlas.training.trainer import GO_ON, newest_checkpoint
 
 
 def setting(folder: Path, tokenizer, epochs: int = 3):
@@ -114,7 +93,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from dataclasses import replace
-from test_trainer import RECIPE, fingerprint, setting, train
+from recipes import RECIPE
+from test_trainer import fingerprint, setting, train
 from tuneatlas.models import train_tokenizer
 from conftest import ROOT
 readme = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ except UserError as error:
 SCIENCE, operations = tuneatlas.split(tuneatlas.resolve(experiment))
 config = SCIENCE | {"operations": operations}
 MODELS = list(config["models"])
+PARAPHRASERS = list(config["paraphrasers"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
 GROUPS = experiment.groups
@@ -47,7 +48,6 @@ wildcard_constraints:
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
     group="|".join(GROUPS),
-    seed="|".join(map(str, SEEDS)),
 
 
 def code(step):
@@ -77,9 +77,9 @@ def fetched(package):
 
 
 def task_options(stage):
-    """The options of one stage: to mask a task changes nothing in the other stage."""
-    other = "syntax_" if stage == "structure" else "structure_"
-    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(other)}
+    """The options of one stage: to mask a task changes nothing in the other stages."""
+    others = tuple(f"{name}_" for name in ("plain", "structure", "syntax") if name != stage)
+    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
 
 
 def each(training):

@@ -5,7 +5,7 @@ SHOWN = {key: TUNING[key] for key in ("height", "form")}
 rule finetune_paraphrase:
     """Tune a model to rewrite a sentence in the syntax of a template."""
     input:
-        model=lambda w: STARTS[w.start],
+        model=model_of_start,
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         parses=rules.prepare_paraphrases.input.parses,
     output:
@@ -58,7 +58,8 @@ rule score_paraphrases:
         parser=rules.parse_sentences.input.parser,
         java=rules.parse_sentences.input.java,
     output:
-        scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
+        scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/scores.parquet",
+        candidates=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/candidates.parquet",
     log:
         f"logs/score_paraphrases/{TUNED_TO_PARAPHRASE}.log",
     benchmark:
@@ -74,23 +75,23 @@ rule score_paraphrases:
         "../scripts/score_paraphrases.py"
 
 
+def every_run(path):
+    """What each tuned model of a paraphraser has at ``path``."""
+    names = {name: TUNING[f"{name}s"] for name in ("start", "format", "share")}
+    return expand(path, **names, seed=TUNING_SEEDS, allow_missing=True)
+
+
 rule compare_paraphrases:
     """Every start, format and share of pairs side by side, with intervals."""
     input:
-        scores=expand(
-            rules.score_paraphrases.output.scores,
-            start=TUNING["starts"],
-            format=TUNING["formats"],
-            share=TUNING["shares"],
-            seed=SEEDS,
-            allow_missing=True,
-        ),
+        scores=every_run(rules.score_paraphrases.output.scores),
+        candidates=every_run(rules.score_paraphrases.output.candidates),
+        models=lambda w: sorted({m for s in TUNING["starts"] for m in lineage(s, w)}),
         tasks=expand(
             rules.evaluate_tasks.output.scores,
-            start=[s for s in TUNING["starts"] if s != "vanilla"],
+            start=[s for s in TUNING["starts"] if s not in ("vanilla", "plain")],
             allow_missing=True,
         ),
-        heldout=expand(rules.build_tasks.output.heldout, stage=["structure", "syntax"]),
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
     output:
         folder=directory("results/compare_paraphrases/{paraphraser}"),
@@ -103,7 +104,7 @@ rule compare_paraphrases:
         runtime=30,
     params:
         code=code("compare_paraphrases"),
-        options=config["compare_groups"],
+        options=config["compare_paraphrases"],
         seed=config["seed"],
     script:
         "../scripts/compare_paraphrases.py"

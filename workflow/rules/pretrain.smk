@@ -1,15 +1,15 @@
 rule build_tasks:
-    """Turn trees into the examples of a pre-training stage, and hold some trees out."""
+    """Turn a shard of the trees into the examples of a stage, and hold some trees out."""
     input:
         pairs=rules.prepare_sentences.output.pairs,
-        parses=rules.prepare_paraphrases.input.parses,
+        parses=rules.parse_sentences.output.parses,
     output:
-        train="results/build_tasks/{stage}/train.parquet",
-        heldout="results/build_tasks/{stage}/heldout.parquet",
+        train="results/build_tasks/{stage}/{scatteritem}/train.parquet",
+        heldout="results/build_tasks/{stage}/{scatteritem}/heldout.parquet",
     log:
-        "logs/build_tasks/{stage}.log",
+        "logs/build_tasks/{stage}/{scatteritem}.log",
     benchmark:
-        "benchmarks/build_tasks/{stage}.tsv"
+        "benchmarks/build_tasks/{stage}/{scatteritem}.tsv"
     resources:
         mem_mb=4000,
         runtime=60,
@@ -42,11 +42,52 @@ rule prepare_paraphraser:
         "../scripts/prepare_paraphraser.py"
 
 
+def examples_of(*stages):
+    """The examples of pre-training stages, from all shards."""
+    return gather.shards(rules.build_tasks.output.train, stage=stages)
+
+
+rule pretrain_plain:
+    """Plain span denoising: makes T5 (vanilla), or trains it on as the stages' control (plain)."""
+    input:
+        model=lambda w: (
+            vanilla(w) if w.start == "plain" else rules.prepare_paraphraser.output.model
+        ),
+        tasks=examples_of("plain"),
+        # The control sees as many tokens as both stages have.
+        budget=lambda w: (examples_of("structure", "syntax") if w.start == "plain" else []),
+        parses=lambda w: (rules.prepare_paraphrases.input.parses if w.start == "plain" else []),
+    output:
+        model=directory("results/pretrain_plain/{paraphraser}/{start}"),
+    log:
+        "logs/pretrain_plain/{paraphraser}/{start}.log",
+    benchmark:
+        "benchmarks/pretrain_plain/{paraphraser}/{start}.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        code=code("pretrain_plain"),
+        options=config["pretrain_plain"],
+        seed=config["seed"],
+    script:
+        "../scripts/pretrain_plain.py"
+
+
+def vanilla(wildcards):
+    """T5 as it is before any tree: one made here is first trained on plain sentences."""
+    made_here = config["paraphrasers"][wildcards.paraphraser]["source"] == "scratch"
+    if made_here:
+        return expand(rules.pretrain_plain.output.model, start="vanilla", allow_missing=True)[0]
+    return rules.prepare_paraphraser.output.model
+
+
 rule pretrain_structure:
     """Stage 1: train on trees of which only the structure is left."""
     input:
-        model=rules.prepare_paraphraser.output.model,
-        tasks=expand(rules.build_tasks.output.train, stage="structure")[0],
+        model=vanilla,
+        tasks=examples_of("structure"),
     output:
         model=directory("results/pretrain_structure/{paraphraser}"),
     log:
@@ -69,12 +110,8 @@ rule pretrain_structure:
 rule pretrain_syntax:
     """Stage 2: train on real trees, with stage 1 (start: both) or without (start: syntax)."""
     input:
-        model=lambda w: (
-            rules.pretrain_structure.output.model
-            if w.start == "both"
-            else rules.prepare_paraphraser.output.model
-        ),
-        tasks=expand(rules.build_tasks.output.train, stage="syntax")[0],
+        model=lambda w: (rules.pretrain_structure.output.model if w.start == "both" else vanilla(w)),
+        tasks=examples_of("syntax"),
         parses=rules.prepare_paraphrases.input.parses,
     output:
         model=directory("results/pretrain_syntax/{paraphraser}/{start}"),
@@ -95,23 +132,32 @@ rule pretrain_syntax:
         "../scripts/pretrain_syntax.py"
 
 
-# The model that each start names.
-STARTS = {
-    "vanilla": rules.prepare_paraphraser.output.model,
-    "structure": rules.pretrain_structure.output.model,
-    "syntax": rules.pretrain_syntax.output.model,
-    "both": rules.pretrain_syntax.output.model,
-}
+def lineage(start, wildcards):
+    """The models from T5 to the one that is tuned or measured under the name of a start."""
+    added = {
+        "vanilla": [],
+        "plain": [rules.pretrain_plain.output.model],
+        "structure": [rules.pretrain_structure.output.model],
+        "syntax": [rules.pretrain_syntax.output.model],
+        "both": [rules.pretrain_structure.output.model, rules.pretrain_syntax.output.model],
+    }[start]
+    models = [vanilla(wildcards), *added]
+    return expand(models, start=start, paraphraser=wildcards.paraphraser)
+
+
+def model_of_start(wildcards):
+    """The model that is tuned or measured under the name of a start."""
+    return lineage(wildcards.start, wildcards)[-1]
 
 
 rule evaluate_tasks:
     """Measure a pre-trained model on the tasks of held-out trees."""
     input:
-        model=lambda w: STARTS[w.start],
-        tasks=lambda w: expand(
+        model=model_of_start,
+        tasks=lambda w: gather.shards(
             rules.build_tasks.output.heldout,
             stage="structure" if w.start == "structure" else "syntax",
-        )[0],
+        ),
     output:
         scores="results/evaluate_tasks/{paraphraser}/{start}.parquet",
     log:

@@ -1,7 +1,5 @@
-import json
-
 from tuneatlas.report import build_report
-from tuneatlas.report.context import run_context
+from tuneatlas.report.context import read_comparison, run_context
 from tuneatlas.step import step
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
@@ -16,11 +14,8 @@ with step(snakemake) as this:
         explanations={p.stem: EXPLANATIONS.read(p) for p in this.paths("explanations")},
         command=snakemake.params.command,
     )
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    forgetting = None
-    for stages in this.paths("stages"):
-        found = json.loads((stages / "metrics.json").read_text(encoding="utf-8"))
-        links = f"../{stages.parent.name}/{stages.name}"
-        forgetting = (found, stages / "figures", links)
-    page = build_report(metrics, folder / "figures", context, forgetting)
+    metrics, figures, _ = read_comparison(folder)
+    forgetting = next(map(read_comparison, this.paths("stages")), None)
+    syntax = [read_comparison(path) for path in this.paths("paraphrases")]
+    page = build_report(metrics, figures, context, forgetting, syntax)
     this.outputs["page"].write_text(page, encoding="utf-8")

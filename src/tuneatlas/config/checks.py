@@ -1,7 +1,7 @@
 """Combinations of values that cannot work, each key being fine on its own."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tuneatlas.config.models.data import (
 )
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
+from tuneatlas.config.models.paraphrase import ScratchParaphraser
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
@@ -37,11 +38,42 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     lists: dict[Key, tuple[float, ...]] = {
         ("seeds",): experiment.seeds,
         ("mix_instructions", "ratios"): experiment.mix_instructions.ratios,
+        ("finetune_paraphrase", "shares"): experiment.finetune_paraphrase.shares,
+        ("finetune_paraphrase", "seeds"): experiment.finetune_paraphrase.seeds or (),
     }
     for key, values in lists.items():
         for value, count in Counter(values).items():
             if count > 1:
                 yield (key,), f"{value} is listed {count} times; each value runs once"
+
+
+def _syntax(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    # Imported here, as few experiments have this study.
+    from tuneatlas.syntax.formats import FORMATS
+    from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
+    from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
+
+    if not experiment.paraphrasers:
+        return
+    tuning, tasks = experiment.finetune_paraphrase, experiment.build_tasks
+    named: list[tuple[Key, tuple[str, ...], Iterable[str]]] = [
+        (("finetune_paraphrase", "formats"), tuning.formats, FORMATS),
+        (("build_tasks", "structure_tasks"), tasks.structure_tasks, STRUCTURE_TASKS),
+        (("build_tasks", "syntax_tasks"), tasks.syntax_tasks, SYNTAX_TASKS),
+    ]
+    for at, names, known in named:
+        for name in names:
+            if name not in known:
+                yield (at,), f"there is no {name!r}{nearest(name, list(known))}"
+    files = experiment.prepare_sentences.files.model_dump()
+    missing = [name for name in ("train", "dev", "test", "licence") if not files[name]]
+    if any(files.values()) and missing:
+        yield (("prepare_sentences", "files", missing[0]),), "missing; your own files need it"
+    for name, model in experiment.paraphrasers.items():
+        if isinstance(model, ScratchParaphraser) and model.hidden_size % model.heads:
+            key: Key = ("paraphrasers", name)
+            text = f"{model.heads} heads do not divide hidden_size {model.hidden_size}"
+            yield ((*key, "heads"), (*key, "hidden_size")), text
 
 
 def _ratios(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -263,6 +295,7 @@ CHECKS: tuple[Check, ...] = (
     _repeats,
     _ratios,
     _network,
+    _syntax,
     _batches,
     _stages,
     _domains,

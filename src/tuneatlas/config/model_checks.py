@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
+from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
 from tuneatlas.config.source import Key
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import folder_problems, is_quantised, stored_formats
@@ -23,6 +24,13 @@ LOSSLESS = {"float32": {"F32", "F16", "BF16"}, "float16": {"F16"}, "bfloat16": {
 
 def check_models(experiment: Experiment, root: Path) -> Found:
     """Problems with models that are folders or lie on the hub, each with its key."""
+    for name, paraphraser in experiment.paraphrasers.items():
+        if isinstance(paraphraser, PathParaphraser):
+            for text in folder_problems(root / paraphraser.path):
+                yield ("paraphrasers", name, "path"), text
+        elif isinstance(paraphraser, HubParaphraser):
+            for option, text in _hub_problems(paraphraser):
+                yield ("paraphrasers", name, option), text
     for name, model in experiment.models.items():
         at: Key = ("models", name)
         folder: Path | None = None
@@ -120,7 +128,7 @@ def _chats(
             yield (section, "chat_template"), f"models.{name}: {error}"
 
 
-def _hub_problems(model: HubModel) -> Iterator[tuple[str, str]]:
+def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:
     # Imported here, as few experiments need them and they take their time.
     from httpx2 import HTTPError
     from huggingface_hub import (

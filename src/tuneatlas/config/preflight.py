@@ -104,6 +104,16 @@ def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[s
         yield ("path",), "has no question in split test"
 
 
+def _pair_files(experiment: Experiment, root: Path) -> Found:
+    files = experiment.prepare_sentences.files
+    if not experiment.paraphrasers:
+        return
+    for name, path in files:
+        if name != "licence" and path and not (root / path).is_file():
+            key: Key = ("prepare_sentences", "files", name)
+            yield key, f"there is no file {root / path}: put it there, or change the path"
+
+
 def _restoration(experiment: Experiment, root: Path) -> Found:
     corpus = experiment.prepare_restoration.corpus
     if experiment.stage_forgetting.groups and corpus and not (root / corpus).is_file():
@@ -194,6 +204,7 @@ STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
     _questions,
     check_models,
+    _pair_files,
     _restoration,
     _mirror,
     _outputs,

@@ -68,6 +68,12 @@ def run_context(
     }
 
 
+def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
+    """The metrics, figures and link (from a page) of a folder that compares runs."""
+    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return metrics, folder / "figures", f"../{folder.parent.name}/{folder.name}"
+
+
 def _describe(options: Mapping[str, Any], folder: Path) -> str:
     size = f"{parameter_count(folder) / 1e6:.1f} million parameters"
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]

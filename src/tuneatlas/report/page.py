@@ -1,7 +1,7 @@
 """Build the report page from metrics, figures and a description of what was run."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from tuneatlas.errors import UserError
 from tuneatlas.group_names import group_name
 from tuneatlas.report import wording
+from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
 from tuneatlas.report.stages import Stages, stages_part
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
@@ -109,6 +110,7 @@ class Page:
     claims: list[wording.Claim]
     summary: str
     stages: Stages | None = None
+    paraphrases: tuple[Paraphrases, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,16 @@ STUDIES = (
             Section("restoration", "Along the restoration", lambda page: page.stages),
         ),
     ),
+    Study(
+        "syntax",
+        "What do trees teach?",
+        (
+            Section("paraphrase_method", "Method", lambda page: page.paraphrases),
+            Section("paraphrase_scores", "Scores", lambda page: page.paraphrases),
+            Section("paraphrase_trees", "Trees", lambda page: page.paraphrases),
+            Section("paraphrase_tasks", "Pre-training tasks", lambda page: page.paraphrases),
+        ),
+    ),
 )
 CLOSING = (
     Section("sources", "Sources and licences", lambda page: page.context["sources"]),
@@ -174,12 +186,14 @@ def build_report(
     figures: Path,
     context: Context,
     forgetting: tuple[Mapping[str, Any], Path, str] | None = None,
+    syntax: Sequence[tuple[Mapping[str, Any], Path, str]] = (),
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
     ``metrics`` is ``Comparison.metrics()`` or the metrics.json made of it; ``figures`` the
     folder of the SVG files, of which the page embeds those that are there. ``forgetting`` is
-    the same for the study of forgetting, and the folder of its files relative to the page.
+    the same for the study of forgetting, and the folder of its files relative to the page;
+    ``syntax`` the same for each encoder-decoder of the syntax study.
     """
     missing = sorted(Context.__annotations__.keys() - context.keys())
     if missing:
@@ -188,11 +202,15 @@ def build_report(
     folders = [figures, *([forgetting[1]] if forgetting else [])]
     page = Page(
         metrics=metrics,
-        figures={p.stem: inline_svg(p) for folder in folders for p in sorted(folder.glob("*.svg"))},
+        figures={name: svg for folder in folders for name, svg in _inline(folder).items()},
         context=context,
         claims=claims,
         summary=wording.summary(claims),
         stages=stages_part(forgetting[0], forgetting[2]) if forgetting else None,
+        paraphrases=tuple(
+            paraphrases_part(found, links, _inline(folder, f"{number}-"))
+            for number, (found, folder, links) in enumerate(syntax)
+        ),
     )
     all_studies = [
         (study, [section for section in study.sections if section.has_content(page)])
@@ -205,12 +223,16 @@ def build_report(
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
 
-def inline_svg(path: Path) -> Markup:
+def _inline(folder: Path, prefix: str = "") -> dict[str, Markup]:
+    return {path.stem: inline_svg(path, prefix) for path in sorted(folder.glob("*.svg"))}
+
+
+def inline_svg(path: Path, prefix: str = "") -> Markup:
     """An SVG file as an element of the page: own ids, colours by name, no fixed size."""
     text = path.read_text(encoding="utf-8")
     svg = text[text.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{path.stem}-", svg)
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{prefix}{path.stem}-", svg)
     for colour, name in FIGURE_COLOURS.items():
         svg = svg.replace(colour, f"var({name})")
     head, body = svg.split(">", 1)
@@ -243,6 +265,7 @@ def _environment() -> Environment:
         "group_name": group_name,
         "scope_name": lambda scope: wording.SCOPE_NAMES[scope],
         "listed": wording.listed,
+        "start_name": start_name,
         "letter": lambda index: "ABCDEFGHIJ"[index],
     }
     environment.globals |= {"counted": wording.counted, "FIGURE_NUMBERS": FIGURE_NUMBERS}

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from tuneatlas.syntax.linear import Form, is_structure, join_symbols, split_symbols
+from tuneatlas.syntax.linear import Form, escape, is_structure, join_symbols, split_symbols
 from tuneatlas.syntax.tasks import Build, Task, Text
-from tuneatlas.syntax.trees import Tree
+from tuneatlas.syntax.trees import Tree, words
 
 SENTINELS = 100
 MEAN_SPAN = 3.0
@@ -99,6 +99,27 @@ def check_denoising(tree: Tree, text: Text, form: Form) -> bool:
 def _task(kind: str, level: str, weight: int) -> Task:
     build: Build = partial(denoise, kind, level)
     return Task(weight, build, check_denoising, "exact_match")
+
+
+def denoise_words(level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:
+    """The sentence alone with masked spans: the same noise without a tree."""
+    symbols = [escape(word) for word in words(tree)]
+    if not symbols:
+        return None
+    spans = inter_spans(symbols, RATES[level], rng)
+    return mask(symbols, spans) if len(spans) < SENTINELS else None
+
+
+def check_words(tree: Tree, text: Text, _: Form) -> bool:
+    """Filling in gives the sentence back."""
+    return unmask(text) == join_symbols([escape(word) for word in words(tree)])
+
+
+# What a model is trained on that is to see the same sentences, but no trees.
+PLAIN_TASKS = {
+    f"plain_{level}": Task(1, partial(denoise_words, level), check_words, "exact_match")
+    for level in RATES
+}
 
 
 def denoising_tasks(weight: int) -> dict[str, Task]:

@@ -141,6 +141,7 @@ def _pair_row(source: Row, target: Row, split: str, pivot: str) -> Row:
         "id": f"{source['id']}-{target['id'].removeprefix('tatoeba/')}",
         "source_id": source["id"],
         "target_id": target["id"],
+        "template_id": None,
         "split": split,
         "pivot": pivot,
         "source": source["source"].split(": ")[0],

@@ -166,6 +166,7 @@ def parse_rows(
             }
 
 
-def shard_of(rows: Sequence[Any], shard: int, shards: int) -> Sequence[Any]:
-    """Part ``shard`` (from 0) of ``shards`` parts of nearly equal size, in order."""
-    return rows[len(rows) * shard // shards : len(rows) * (shard + 1) // shards]
+def shard_bounds(count: int, shard: str) -> tuple[int, int]:
+    """Where a shard such as ``2-of-3`` of ``count`` rows starts and ends; all are nearly equal."""
+    number, shards = map(int, shard.split("-of-"))
+    return count * (number - 1) // shards, count * number // shards

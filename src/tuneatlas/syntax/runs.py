@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
+from tuneatlas.files import write_text
 from tuneatlas.models import pad_id, save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read
@@ -22,6 +23,7 @@ from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
 from tuneatlas.training.processes import train
+from tuneatlas.training.runs import SUMMARY
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 from tuneatlas.training.tokens import Example, write_tokens
 from tuneatlas.training.trainer import Recipe
@@ -46,12 +48,25 @@ def prepare_paraphraser(step: Step) -> dict[str, Any]:
 
 
 def pretrain(step: Step) -> dict[str, Any]:
-    """Train a model on the examples of a stage; ``tasks`` is their table."""
+    """Train a model on the examples of a stage; ``tasks`` are their tables.
+
+    With ``budget``, tables of other stages: for as many tokens as those have, in as many passes
+    as that takes.
+    """
     model, tokenizer = _open(step)
-    if "parses" in step.inputs:
+    if step.inputs.get("parses"):
         _add_labels(step, model, tokenizer)
-    rows = TASKS.read(step.path("tasks"))
-    return _train(step, model, tokenizer, [(row["input"], row["target"]) for row in rows])
+    budget = None
+    if step.inputs.get("budget"):
+        coded = encode_pairs(tokenizer, _texts(step.paths("budget")), step.options["row_length"])
+        budget = sum(len(example.tokens) for example in coded if example)
+    return _train(step, model, tokenizer, _texts(step.paths("tasks")), budget)
+
+
+def _texts(tables: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    for path in tables:
+        for row in TASKS.stream(path):
+            yield row["input"], row["target"]
 
 
 def finetune_paraphrase(step: Step) -> dict[str, Any]:
@@ -94,7 +109,7 @@ def evaluate_tasks(step: Step) -> dict[str, Any]:
     """Score a pre-trained model on the examples of held-out trees, task by task."""
     model, tokenizer = _open(step)
     form = FORMS[step.options["form"]]
-    rows = TASKS.read(step.path("tasks"))
+    rows = [row for path in step.paths("tasks") for row in TASKS.read(path)]
     outputs = generate(model, tokenizer, [row["input"] for row in rows], step.options)
     kinds = {name: task.score for tasks in STAGES.values() for name, task in tasks.items()}
     found: list[dict[str, float | None]] = [
@@ -111,7 +126,7 @@ def _open(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def _add_labels(step: Step, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    trees = (read_bracket(text, tree_id) for tree_id, text in read_parses(step).items())
+    trees = (read_bracket(text, tree_id) for tree_id, text in read_parses(step))
     added = add_labels(model, tokenizer, labels_of(trees), step.seed)
     log.info("%d labels of trees added to the vocabulary", added)
 
@@ -121,6 +136,7 @@ def _train(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Iterable[tuple[str, str]],
+    budget: int | None = None,
 ) -> dict[str, Any]:
     options = step.options
     recipe = Recipe(**{f.name: options[f.name] for f in fields(Recipe)})
@@ -131,12 +147,17 @@ def _train(
     if not len(tokens):
         raise UserError(f"{step.name}: no example is within {recipe.row_length} tokens")
     recipe = replace(recipe, batch=min(recipe.batch, len(tokens)))
-    steps = plan_like_lengths(tokens, epochs=recipe.epochs, batch=recipe.batch, seed=step.seed)
+    own = int(tokens.offsets[-1])
+    epochs = recipe.epochs if budget is None else -(-budget // own)
+    steps = plan_like_lengths(tokens, epochs=epochs, batch=recipe.batch, seed=step.seed)
+    if budget is not None:
+        steps = steps.until(budget)
     facts: dict[str, Any] = {
         "parameters": model.num_parameters(),
         "examples": len(tokens),
         "too_long": too_long.count,
-        "tokens": int(tokens.offsets[-1]),
+        "tokens": own,
+        "tokens_seen": own * epochs if budget is None else budget,
         "steps": len(steps),
     }
     log.info("%(parameters)d parameters, %(examples)d examples, %(steps)d steps", facts)
@@ -151,6 +172,7 @@ def _train(
     )
     output = step.outputs["model"]
     save_model(output, model, tokenizer)
+    write_text(output / SUMMARY, json.dumps(facts, indent=1) + "\n")
     lines = [json.dumps(entry) for entry in history]
     (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {**facts, "final_loss": history[-1]["loss"]}

@@ -1,5 +1,6 @@
 """The step that scores generated paraphrases; it needs no model but a parser."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from tuneatlas.syntax.scores import (
     tree_scores,
 )
 from tuneatlas.syntax.steps import open_parser, shape_of, trees_of
-from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES
+from tuneatlas.syntax.tables import CANDIDATES, GENERATIONS, PARAPHRASES, SCORES
 
 
 def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,6 +36,13 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
     folders = {"parser": step.path("parser"), "java": java}
     parser = open_parser(parsing, folders)
     parsed = parse_all(parser, shown["candidate"], parsing["max_words"])
+    CANDIDATES.write(
+        step.outputs["candidates"],
+        (
+            {"id": row["id"], "sentence": text, "tree": found.tree, "reason": found.reason}
+            for row, text, found in zip(rows, shown["candidate"], parsed, strict=True)
+        ),
+    )
     meteors = meteor(
         shown["candidate"],
         shown["target"],
@@ -68,7 +76,7 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
     )
     return {
         "corpus_bleu4": together,
-        "not_parsed": sum(p.tree is None for p in parsed),
+        "not_parsed": dict(Counter(p.reason for p in parsed if p.tree is None)),
         "of_another_form": sum(bool(row["problem"]) for row in rows),
     }
 

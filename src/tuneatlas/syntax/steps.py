@@ -3,7 +3,7 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ from tuneatlas.errors import UserError
 from tuneatlas.sources import read_record
 from tuneatlas.step import Step
 from tuneatlas.syntax import pairs as tatoeba
+from tuneatlas.syntax.denoising import PLAIN_TASKS
 from tuneatlas.syntax.formats import Shape
 from tuneatlas.syntax.linear import FORMS, read_bracket
+from tuneatlas.syntax.pair_files import read_files
 from tuneatlas.syntax.parsers import PARSERS, Parser
-from tuneatlas.syntax.parsing import parse_rows, shard_of
+from tuneatlas.syntax.parsing import parse_rows, shard_bounds
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tables import PAIRS, PARAPHRASES, PARSES, SENTENCES, TASKS
@@ -24,12 +26,19 @@ from tuneatlas.syntax.trees import Tree
 
 log = logging.getLogger(__name__)
 
-STAGES = {"structure": STRUCTURE_TASKS, "syntax": SYNTAX_TASKS}
+STAGES = {"plain": PLAIN_TASKS, "structure": STRUCTURE_TASKS, "syntax": SYNTAX_TASKS}
 
 
 def prepare_sentences(step: Step) -> dict[str, Any]:
     """Write the tables of sentences and of the pairs among them."""
-    options, folder = step.options, step.path("tatoeba")
+    options = step.options
+    if options["files"]["train"]:
+        rows, given, left_out = read_files(options["files"], options["pairs"], options["sentences"])
+        PAIRS.write(step.outputs["pairs"], rows)
+        count = SENTENCES.write_stream(step.outputs["sentences"], given)
+        splits = Counter(row["split"] for row in rows)
+        return {"sentences": count, "pairs": dict(splits), "shared_between_splits": left_out}
+    folder = step.path("tatoeba")
     found = list(tatoeba.read_translations(folder))
     sentences = tatoeba.sentence_rows(found, read_record(folder))
     lengths = options["min_words"], options["max_words"]
@@ -56,10 +65,11 @@ def open_parser(options: Mapping[str, Any], folders: Mapping[str, Path]) -> Pars
     return PARSERS[kind](options["url"]) if kind == "corenlp" else PARSERS[kind]()
 
 
-def parse_sentences(step: Step, shards: int) -> dict[str, Any]:
+def parse_sentences(step: Step) -> dict[str, Any]:
     """Parse one shard of the sentences; what was parsed before a stop is not parsed again."""
-    options = step.options
-    rows = shard_of(SENTENCES.read(step.path("sentences")), int(step.wildcards["shard"]), shards)
+    options, path = step.options, step.path("sentences")
+    start, stop = shard_bounds(SENTENCES.count(path), step.wildcards["scatteritem"])
+    rows = list(SENTENCES.stream(path, start, stop))
     parser = open_parser(options, {name: step.path(name) for name in ("parser", "java")})
     limits = {"max_words": options["max_words"], "chunk": options["chunk"]}
     found = list(parse_rows(rows, parser, folder=step.checkpoints, **limits))
@@ -75,38 +85,45 @@ def parse_counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def read_parses(step: Step) -> dict[str, str]:
-    """The tree of every parsed sentence, by id, from all shards."""
-    rows = [row for path in step.paths("parses") for row in PARSES.read(path)]
-    return {row["id"]: row["tree"] for row in rows if row["status"] == "parsed"}
+def read_parses(step: Step) -> Iterator[tuple[str, str]]:
+    """Id and tree of every parsed sentence, from all shards; a part of them in memory at a time."""
+    for path in step.paths("parses"):
+        for row in PARSES.stream(path):
+            if row["status"] == "parsed":
+                yield row["id"], row["tree"]
+
+
+def sentences_of(pairs: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of the sentences of ``pairs``, their given templates among them."""
+    sides = ("source_id", "target_id", "template_id")
+    return {pair[side] for pair in pairs for side in sides if pair[side]}
 
 
 def prepare_paraphrases(step: Step) -> dict[str, Any]:
     """Give each pair its trees and a template."""
     pairs = PAIRS.read(step.path("pairs"))
-    rows = paraphrase_rows(pairs, read_parses(step), **step.options)
+    wanted = sentences_of(pairs)
+    parses = {i: tree for i, tree in read_parses(step) if i in wanted}
+    rows = paraphrase_rows(pairs, parses, **step.options)
     PARAPHRASES.write(step.outputs["paraphrases"], rows)
     splits = Counter(row["split"] for row in rows)
     return {"paraphrases": dict(splits), "left_out": len(pairs) - len(rows)}
 
 
 def build_tasks(step: Step) -> dict[str, Any]:
-    """Write the examples of a pre-training stage, and others of trees held out.
+    """Write the examples of a stage from one shard of the trees, and others of trees held out.
 
-    No sentence of a dev or test pair is trained on.
+    No sentence of a dev or test pair is trained on. Each shard holds out its part of the trees,
+    the same ones in every stage.
     """
     options, stage = step.options, step.wildcards["stage"]
-    tasks = select_tasks(STAGES[stage], options[f"{stage}_tasks"] or list(STAGES[stage]))
-    asked = {
-        row[side]
-        for row in PAIRS.read(step.path("pairs"))
-        for side in ("source_id", "target_id")
-        if row["split"] != "train"
-    }
-    parses = {i: tree for i, tree in sorted(read_parses(step).items()) if i not in asked}
+    tasks = select_tasks(STAGES[stage], options.get(f"{stage}_tasks") or list(STAGES[stage]))
+    asked = sentences_of([p for p in PAIRS.stream(step.path("pairs")) if p["split"] != "train"])
+    parses = {i: tree for i, tree in sorted(read_parses(step)) if i not in asked}
     ids = list(parses)
-    step.rng("order").shuffle(ids)
-    heldout, train = ids[: options["heldout"]], ids[options["heldout"] :]
+    step.shared_rng("scatteritem").shuffle(ids)
+    start, stop = shard_bounds(options["heldout"], step.wildcards["scatteritem"])
+    heldout, train = ids[: stop - start], ids[stop - start :]
     train = train[: round(options["share"] * len(train))]
     facts = {}
     for name, chosen, passes in (

@@ -45,6 +45,14 @@ PAIRS = Table(
         Column("id", TEXT, "stable id of the pair"),
         Column("source_id", TEXT, "sentence to rewrite"),
         Column("target_id", TEXT, "its paraphrase"),
+        Column(
+            "template_id",
+            TEXT,
+            "sentence of the wanted syntax; null: none given",
+            "",
+            (),
+            True,
+        ),
         Column("split", TEXT, "no sentence of one split is in another", "", SPLITS),
         Column("pivot", TEXT, "what makes them paraphrases: the translation they share"),
         *ORIGIN,
@@ -84,6 +92,16 @@ GENERATIONS = Table(
         Column("output", TEXT, "what the decoder wrote, whole"),
         Column("sentence", TEXT, "the paraphrase read from the output; empty if there is none"),
         Column("problem", TEXT, "why the output is not of its form; else empty"),
+    ),
+)
+
+CANDIDATES = Table(
+    "candidates",
+    (
+        Column("id", TEXT, "pair id"),
+        Column("sentence", TEXT, "the paraphrase as given to the parser"),
+        Column("tree", TEXT, "its tree in brackets; null if there is none", "", (), True),
+        Column("reason", TEXT, "why there is no tree, or what is odd about it; else empty"),
     ),
 )
 

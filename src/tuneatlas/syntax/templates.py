@@ -20,17 +20,17 @@ def paraphrase_rows(
 ) -> list[dict[str, Any]]:
     """Rows of PARAPHRASES for the pairs whose two sentences have a tree in ``parses`` (by id).
 
-    A training pair has its target's own tree as the template. In dev and test it is the tree
-    of another sentence: among the first ``pool`` training targets the one whose leafless tree,
-    cut at ``height``, is nearest to the target's, and that shares at most ``overlap`` of the
-    target's words. ``hard`` is the share of a split, farthest from source to template, that
-    counts as hard.
+    A pair may name its template's sentence. Otherwise a training pair has its target's own tree
+    as the template, and in dev and test it is the tree of another sentence: among the first
+    ``pool`` training targets the one whose leafless tree, cut at ``height``, is nearest to the
+    target's, and that shares at most ``overlap`` of the target's words. ``hard`` is the share
+    of a split, farthest from source to template, that counts as hard.
     """
     usable = [p for p in pairs if p["source_id"] in parses and p["target_id"] in parses]
     coder = Coder()
-    trees = {
-        i: read_bracket(parses[i], i) for p in usable for i in (p["source_id"], p["target_id"])
-    }
+    usable = [p for p in usable if p["template_id"] is None or p["template_id"] in parses]
+    sides = ("source_id", "target_id", "template_id")
+    trees = {i: read_bracket(parses[i], i) for p in usable for i in (p[s] for s in sides) if i}
     coded = {i: coder(leafless(tree, height)) for i, tree in trees.items()}
     vocabulary = {i: {w.lower() for w in words(tree)} for i, tree in trees.items()}
     look_alikes = list(dict.fromkeys(p["target_id"] for p in usable if p["split"] == "train"))[
@@ -39,8 +39,8 @@ def paraphrase_rows(
     rows = []
     for pair in usable:
         source, target = pair["source_id"], pair["target_id"]
-        template = target
-        if pair["split"] != "train":
+        template = pair["template_id"] or target
+        if pair["split"] != "train" and not pair["template_id"]:
             own = vocabulary[target]
             allowed = [len(vocabulary[i] & own) <= overlap * len(own) for i in look_alikes]
             found = nearest(coded[target], [coded[i] for i in look_alikes], allowed)

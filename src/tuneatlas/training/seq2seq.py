@@ -5,7 +5,7 @@ the tokenizer's end token. So the token file and the planned steps are those of 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -40,25 +40,52 @@ def encode_end(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     return [*ids, int(tokenizer.eos_token_id)]
 
 
-def plan_like_lengths(tokens: TokenFile, *, epochs: int, batch: int, seed: int) -> list[list[Row]]:
-    """Rows of every optimizer step: ``batch`` examples of about the same length, one a row.
+class LikeLengths(Sequence[list[Row]]):
+    """The steps of a run, each made when it is asked for: numbers alone are kept in memory."""
+
+    def __init__(self, tokens: TokenFile, steps: Sequence[npt.NDArray[np.int64]]) -> None:
+        """``steps`` has the numbers of the examples of each step."""
+        self.tokens, self.steps = tokens, steps
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @overload
+    def __getitem__(self, index: int) -> list[Row]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "LikeLengths": ...
+    def __getitem__(self, index: int | slice) -> "list[Row] | LikeLengths":
+        """The rows of a step; or a part of the run."""
+        if isinstance(index, slice):
+            return LikeLengths(self.tokens, self.steps[index])
+        starts, ends = (self.tokens.offsets[self.steps[index] + by] for by in (0, 1))
+        lengths = (ends - starts).tolist()
+        return [[Piece(*piece)] for piece in zip(starts.tolist(), lengths, strict=True)]
+
+    def until(self, budget: int) -> "LikeLengths":
+        """The first steps that together have at least ``budget`` tokens; all if they have less."""
+        counts = np.cumsum([self.tokens.lengths[step].sum() for step in self.steps])
+        return self[: int(np.searchsorted(counts, budget)) + 1]
+
+
+def plan_like_lengths(tokens: TokenFile, *, epochs: int, batch: int, seed: int) -> LikeLengths:
+    """The steps of a run: ``batch`` examples of about the same length in each, one a row.
 
     Each epoch is shuffled, sorted by length within large groups, and its steps shuffled.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     lengths = tokens.lengths
     group = batch * STEPS_PER_GROUP
-    steps: list[list[Row]] = []
+    steps: list[npt.NDArray[np.int64]] = []
     for _ in range(epochs):
         order = rng.permutation(len(tokens))
         found = []
         for start in range(0, len(order), group):
             part = order[start : start + group]
             part = part[np.argsort(-lengths[part], kind="stable")]
-            found += [part[i : i + batch].tolist() for i in range(0, len(part), batch)]
-        for at in rng.permutation(len(found)):
-            steps.append([[Piece(int(tokens.offsets[i]), int(lengths[i]))] for i in found[at]])
-    return steps
+            found += [part[i : i + batch] for i in range(0, len(part), batch)]
+        steps += [found[at] for at in rng.permutation(len(found))]
+    return LikeLengths(tokens, steps)
 
 
 def deal_in_order(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:

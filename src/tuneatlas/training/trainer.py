@@ -1,6 +1,7 @@
 """The one trainer: Hugging Face's, with planned packed batches, our loss and whole checkpoints."""
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -45,6 +46,8 @@ class Recipe:
     learning_rate: float
     schedule: str
     warmup_ratio: float
+    warmup_steps: int | None
+    schedule_stretch: float
     weight_decay: float
     beta2: float
     max_grad_norm: float
@@ -99,7 +102,8 @@ def training_arguments(
         gradient_accumulation_steps=micro_steps(recipe, steps),
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
-        warmup_steps=recipe.warmup_ratio,
+        # Hugging Face's option: below 1 a share of the schedule's steps, else their number.
+        warmup_steps=recipe.warmup_steps or recipe.warmup_ratio,
         weight_decay=recipe.weight_decay,
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.max_grad_norm,
@@ -176,6 +180,7 @@ def train_here(
         data_collator=_only,
         callbacks=[watch, *callbacks],
         keep=recipe.keep_checkpoints,
+        stretch=recipe.schedule_stretch,
     )
     trainer.pop_callback(_printer())
     newest = newest_checkpoint(checkpoints)
@@ -221,9 +226,15 @@ def _printer() -> type[TrainerCallback]:
 class PackedTrainer(Trainer):
     """Hugging Face's trainer over planned batches in order, with atomic checkpoints."""
 
-    def __init__(self, planned: PlannedBatches, *, keep: int, **kwargs: Any) -> None:
+    def __init__(
+        self, planned: PlannedBatches, *, keep: int, stretch: float, **kwargs: Any
+    ) -> None:
         super().__init__(train_dataset=planned, **kwargs)
-        self.planned, self.keep = planned, keep
+        self.planned, self.keep, self.stretch = planned, keep, stretch
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The schedule of a run of ``stretch`` times as many steps."""
+        return super().create_scheduler(math.ceil(num_training_steps * self.stretch), optimizer)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         # The plan is shuffled already.

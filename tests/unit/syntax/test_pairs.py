@@ -105,6 +105,7 @@ def test_templates():
         {"id": "p3", "source_id": "s3", "target_id": "t3", "split": "test"},
         {"id": "p4", "source_id": "s3", "target_id": "unparsed", "split": "test"},
     ]
+    rows = [{**row, "template_id": None} for row in rows]
     options = {"height": 5, "pool": 10, "hard": 0.5}
     found = paraphrase_rows(rows, parses, overlap=1.0, **options)
     PARAPHRASES.build(found)
@@ -115,3 +116,7 @@ def test_templates():
     found = paraphrase_rows(rows, parses, overlap=0.3, **options)
     assert found[-1]["template_id"] == "t1"
     assert found[-1]["template_ted"] == 4
+    # A template that is given is taken; a pair whose template has no tree is left out.
+    given = [rows[0], {**rows[2], "template_id": "s2"}, {**rows[1], "template_id": "unparsed"}]
+    found = paraphrase_rows(given, parses, overlap=0.0, **options)
+    assert [(r["id"], r["template_id"]) for r in found] == [("p1", "t1"), ("p3", "s2")]

@@ -89,7 +89,7 @@ def test_an_interrupted_run_goes_on_with_the_next_chunk(tmp_path):
 
 def test_shards_cover_all_rows_in_order():
     for total in (0, 1, 7, 20):
-        parts = [parsing.shard_of(range(total), k, 3) for k in range(3)]
+        parts = [range(*parsing.shard_bounds(total, f"{k}-of-3")) for k in (1, 2, 3)]
         assert [i for part in parts for i in part] == list(range(total))
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

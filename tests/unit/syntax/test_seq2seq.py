@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recipes import RECIPE
 
 from tuneatlas.models import train_tokenizer
 from tuneatlas.syntax.models import new_t5
@@ -18,30 +19,8 @@ from tuneatlas.training.seq2seq import (
     seq2seq_arrays,
 )
 from tuneatlas.training.tokens import Example, TokenFile, write_tokens
-from tuneatlas.training.trainer import Recipe
 
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "layers": 2, "heads": 2, "dropout": 0.0}
-RECIPE = Recipe(
-    epochs=3,
-    batch=6,
-    batch_unit="examples",
-    row_length=64,
-    isolate=True,
-    rows_per_device=2,
-    learning_rate=1e-3,
-    schedule="cosine",
-    warmup_ratio=0.1,
-    weight_decay=0.01,
-    beta2=0.95,
-    max_grad_norm=1.0,
-    precision="fp32",
-    gradient_checkpointing=False,
-    checkpoint_minutes=10.0,
-    checkpoint_steps=None,
-    keep_checkpoints=2,
-    deepspeed=None,
-    processes=1,
-)
 
 
 @pytest.fixture(autouse=True)
@@ -71,16 +50,18 @@ def setting(folder, tokenizer):
 
 
 @pytest.mark.parametrize(
-    ("rows_per_device", "processes"),
-    [(1, 1), (2, 1), (6, 1), pytest.param(1, 2, marks=pytest.mark.slow)],
+    ("rows_per_device", "processes", "stretch"),
+    [(1, 1, 1), (2, 1, 1.25), (6, 1, 1), pytest.param(1, 2, 1, marks=pytest.mark.slow)],
 )
-def test_losses_equal_a_plain_loop(tmp_path, tokenizer, rows_per_device, processes):
+def test_losses_equal_a_plain_loop(tmp_path, tokenizer, rows_per_device, processes, stretch):
     """However a step is accumulated, loss, clipping and schedule are the textbook's.
 
     Left to itself the trainer multiplies T5's loss by the number of accumulated batches.
     """
     model, tokens, steps = setting(tmp_path, tokenizer)
     recipe = replace(RECIPE, rows_per_device=rows_per_device, processes=processes)
+    if stretch > 1:  # the warm-up named in steps, the schedule cut off before its end
+        recipe = replace(recipe, schedule_stretch=stretch, warmup_steps=3)
     history = train(model, tokens, steps, recipe, checkpoints=tmp_path / "c", pad=2, seed=1)
 
     plain, tokens, steps = setting(tmp_path, tokenizer)
@@ -91,12 +72,13 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer, rows_per_device, process
         lr=1e-3,
         betas=(0.9, 0.95),
     )
-    warmup = int(np.ceil(0.1 * len(steps)))
+    warmup = 3 if stretch > 1 else int(np.ceil(0.1 * len(steps)))
+    planned = stretch * len(steps)
 
     def rate(step: int) -> float:
         if step < warmup:
             return step / warmup
-        return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (len(steps) - warmup)))
+        return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (planned - warmup)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     assert len(history) == len(steps) == 12

@@ -1,21 +1,24 @@
 """The steps of the study one after the other, on a handful of rows and without Java."""
 
-import csv
 import json
 import random
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from random_trees import random_tree
-from test_seq2seq import RECIPE
+from recipes import RECIPE
 
 from tuneatlas.errors import UserError
+from tuneatlas.report.paraphrases import paraphrases_part
+from tuneatlas.statistics import Interval
 from tuneatlas.step import Step
 from tuneatlas.syntax import compare, runs, steps
 from tuneatlas.syntax.linear import write_bracket
 from tuneatlas.syntax.scores import CORPUS
 from tuneatlas.syntax.tables import (
+    CANDIDATES,
     GENERATIONS,
     PAIRS,
     PARAPHRASES,
@@ -25,6 +28,7 @@ from tuneatlas.syntax.tables import (
     TASKS,
 )
 from tuneatlas.syntax.trees import words
+from tuneatlas.training.runs import SUMMARY
 
 ORIGIN = {"source": "test", "licence": "none"}
 SHOWN = {"height": 5, "form": "bracket"}
@@ -65,7 +69,7 @@ def data(tmp_path_factory):
     SENTENCES.write(folder / "sentences.parquet", [{k: r[k] for k in kept} for r in rows])
     pairs = [
         {"id": f"p{i}", "source_id": f"t/{2 * i}", "target_id": f"t/{2 * i + 1}"}
-        | {"split": "train" if i < 8 else "test", "pivot": "x", **ORIGIN}
+        | {"template_id": None, "split": "train" if i < 8 else "test", "pivot": "x", **ORIGIN}
         for i in range(12)
     ]
     PAIRS.write(folder / "pairs.parquet", pairs)
@@ -92,33 +96,43 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     assert info == {"paraphrases": {"train": 8, "test": 4}, "left_out": 0}
 
     tasks = {"structure_tasks": [], "syntax_tasks": ["tree_pruning"], "share": 1.0, "heldout": 6}
-    tasks |= {"structure_passes": 2, "syntax_passes": 1, "form": "bracket"}
-    for stage in ("structure", "syntax"):
-        outputs = {n: tmp_path / f"{stage}-{n}.parquet" for n in ("train", "heldout")}
-        info = steps.build_tasks(make_step(tmp_path, outputs, given, tasks, stage=stage))
+    tasks |= {"plain_passes": 1, "structure_passes": 2, "syntax_passes": 1, "form": "bracket"}
+    built = {}
+    for stage, shard in product(("plain", "structure", "syntax"), (1, 2)):
+        outputs = {n: tmp_path / f"{stage}-{n}-{shard}.parquet" for n in ("train", "heldout")}
+        shards = {"pairs": data / "pairs.parquet", "parses": parses[shard - 1 : shard]}
+        wildcards = {"stage": stage, "scatteritem": f"{shard}-of-2"}
+        info = steps.build_tasks(make_step(tmp_path, outputs, shards, tasks, **wildcards))
         rows, held = (TASKS.read(outputs[n]) for n in ("train", "heldout"))
-        assert sum(info["train"].values()) == len(rows) > 20
+        assert sum(info["train"].values()) == len(rows) > 9
         # Neither sentences of test pairs nor trees held out.
         used, kept = ({r["id"].split("#")[0] for r in part} for part in (rows, held))
-        assert not used & kept
+        assert len(kept) <= 3 and not used & kept
         assert not (used | kept) & {f"t/{i}" for i in range(16, 24)}
+        built.setdefault(stage, []).append(outputs["train"])
     assert {r["task"] for r in rows} == {"tree_pruning"}
 
     base = tmp_path / "base"
     new = {"source": "scratch", "vocab_size": 320, **SMALL}
     sentences = {"sentences": data / "sentences.parquet"}
     runs.prepare_paraphraser(make_step(tmp_path, {"model": base}, sentences, new))
-    table = {"tasks": tmp_path / "structure-train.parquet"}
+    table = {"tasks": built["structure"]}
     first = trained(tmp_path, data, runs.pretrain, base, "first", table, {})
-    table = {"tasks": tmp_path / "syntax-train.parquet", "parses": parses}
+    table = {"tasks": built["syntax"], "parses": parses}
     second = trained(tmp_path, data, runs.pretrain, first, "second", table, {})
+    # The control sees as many tokens as both stages have, in whole steps.
+    table = {"tasks": built["plain"], "parses": parses}
+    table |= {"budget": built["structure"] + built["syntax"]}
+    control = trained(tmp_path, data, runs.pretrain, base, "control", table, {})
+    seen = [json.loads((m / SUMMARY).read_text())["tokens_seen"] for m in (first, second, control)]
+    assert seen[2] == seen[0] + seen[1]
     table = {"paraphrases": paraphrases, "parses": parses}
     wildcards = {"format": "aesop_tree", "share": "50"}
     run = runs.finetune_paraphrase
     tuned = trained(tmp_path, data, run, second, "tuned", table, SHOWN, **wildcards)
 
     scores = tmp_path / "tasks.parquet"
-    given = {"model": second, "tasks": tmp_path / "syntax-heldout.parquet"}
+    given = {"model": second, "tasks": tmp_path / "syntax-heldout-1.parquet"}
     search = SEARCH | {"form": "bracket"}
     runs.evaluate_tasks(make_step(tmp_path, {"scores": scores}, given, search))
     assert {row["metric"] for row in SCORES.read(scores)} == {"tree_pruning"}
@@ -135,51 +149,113 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
         trained(tmp_path, data, run, second, "none", table, SHOWN | {"row_length": 2}, **wildcards)
 
 
-def test_comparison(tmp_path, data):
-    ids = [f"p{i}" for i in range(30)]
+def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
+    """Inputs of the comparison: 30 test pairs, scored at a level per start."""
+    texts = [row["tree"] for row in PARSES.read(data / "0.parquet")[:3]]
+    ids = [f"p{i:02}" for i in range(30)]
     rows = [
-        {"id": i, "split": "test", "source": "", "target": "", "template": "", "template_id": ""}
+        dict(zip(("source", "target", "template"), texts, strict=True))
+        | {"id": i, "split": "test", "template_id": "t/2"}
         | {"template_ted": 0, "source_ted": 0, "hard": n < 10}
         for n, i in enumerate(ids)
     ]
     PARAPHRASES.write(tmp_path / "paraphrases.parquet", rows)
-    TASKS.write(tmp_path / "heldout.parquet", [])
     rng = np.random.default_rng(1)
-    paths = []
-    for start, level in (("vanilla", 0.2), ("both", 0.6)):
-        for seed in (0, 1):
-            path = tmp_path / start / "aesop" / "100" / f"{seed}.parquet"
-            values = level + 0.1 * rng.random(30)
-            rows = [
-                {"id": i, "metric": "meteor", "value": v} for i, v in zip(ids, values, strict=True)
-            ]
-            SCORES.write(
-                path, [*rows, {"id": CORPUS, "metric": "corpus_bleu4", "value": 10 * level}]
-            )
-            paths.append(path)
-    inputs = {
-        "scores": paths,
-        "tasks": [paths[0]],
-        "heldout": [tmp_path / "heldout.parquet"],
-        "paraphrases": tmp_path / "paraphrases.parquet",
-    }
-    step = make_step(
-        tmp_path, {"folder": tmp_path / "out"}, inputs, {"draws": 200, "confidence": 0.95}
-    )
+    inputs = {"scores": [], "candidates": [], "models": [], "tasks": []}
+    for start, seed in product(levels, seeds):
+        folder = tmp_path / start / "aesop" / "100" / str(seed)
+        rows = []
+        for n, i in enumerate(ids):
+            for metric, value in (("bleu4", levels[start]), ("ted_r@5", n), ("ted_e@5", 9 - n)):
+                noise = 0.1 * rng.random() if metric == "bleu4" else 0.0
+                rows.append({"id": i, "metric": metric, "value": value + noise})
+        # No tree, so no F1 of it.
+        rows.append({"id": ids[0], "metric": "parse_f1", "value": None})
+        rows += [{"id": i, "metric": "parse_f1", "value": 1.0} for i in ids[1:]]
+        rows.append({"id": CORPUS, "metric": "corpus_bleu4", "value": 10 * levels[start]})
+        SCORES.write(folder / "scores.parquet", rows)
+        written = [
+            {"id": i, "sentence": "a b", "tree": None if i == "p03" else texts[0], "reason": ""}
+            for i in ids
+        ]
+        CANDIDATES.write(folder / "candidates.parquet", written)
+        for name in ("scores", "candidates"):
+            inputs[name].append(folder / f"{name}.parquet")
+    inputs["tasks"] = [tmp_path / "both.parquet"]
+    SCORES.write(inputs["tasks"][0], [{"id": "t", "metric": "tree_pruning", "value": 0.5}])
+    for step, start, tokens in (
+        ("structure", "", 10),
+        ("syntax", "both", 20),
+        ("plain", "plain", 30),
+    ):
+        model = tmp_path / f"pretrain_{step}" / "mini" / start
+        model.mkdir(parents=True)
+        (model / SUMMARY).write_text(json.dumps({"tokens_seen": tokens}))
+        inputs["models"].append(model)
+    return {**inputs, "paraphrases": tmp_path / "paraphrases.parquet"}
+
+
+def compared(tmp_path, inputs):
+    options = {"draws": 200, "confidence": 0.95, "examples": [0.0, 0.5, 1.0]}
+    step = make_step(tmp_path, {"folder": tmp_path / "out"}, inputs, options)
     compare.compare_paraphrases(step)
-    found = list(csv.DictReader((tmp_path / "out" / "scores.csv").open()))
-    assert [(r["start"], r["subset"], r["pairs"]) for r in found] == [
-        ("vanilla", "all", "30"),
-        ("vanilla", "hard", "10"),
-        ("both", "all", "30"),
-        ("both", "hard", "10"),
+    return json.loads((tmp_path / "out" / "metrics.json").read_text())
+
+
+def test_comparison(tmp_path, data):
+    metrics = compared(
+        tmp_path, scores_of(tmp_path, data, {"vanilla": 0.2, "plain": 0.9, "both": 0.6})
+    )
+    found = [r for r in metrics["scores"] if r["metric"] == "bleu4"]
+    assert [(r["start"], r["subset"], r["pairs"], r["seeds"]) for r in found] == [
+        (start, subset, pairs, 2)
+        for start in ("vanilla", "plain", "both")
+        for subset, pairs in (("all", 30), ("hard", 10))
     ]
-    gain = [float(found[2][f"gain_{end}"]) for end in ("low", "value", "high")]
-    assert 0.35 < gain[0] < gain[1] < gain[2] < 0.45
-    assert float(found[0]["gain_value"]) == 0
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["tasks"]["0"]
-    assert [(r["start"], r["seeds"]) for r in metrics["corpus_bleu4"]] == [
-        ("vanilla", [2.0, 2.0]),
-        ("both", [6.0, 6.0]),
+    gains = {
+        (r["start"], r["baseline"], r["subset"]): r
+        for r in metrics["differences"]
+        if r["metric"] == "bleu4"
+    }
+    assert set(gains) == {
+        (start, baseline, subset)
+        for start, baseline in (("plain", "vanilla"), ("both", "vanilla"), ("both", "plain"))
+        for subset in ("all", "hard")
+    }
+    gain = gains["both", "vanilla", "all"]
+    assert 0.35 < gain["low"] < gain["value"] < gain["high"] < 0.45
+    assert gain["verdict"] == "held"
+    assert gains["both", "plain", "all"]["verdict"] == "did not hold"
+    # Distances that are the same in all runs; and pairs without a value are left out.
+    same = [r for r in metrics["differences"] if r["metric"].startswith("ted")]
+    assert {r["verdict"] for r in same} == {"undecided"}
+    assert {r["pairs"] for r in metrics["scores"] if r["metric"] == "parse_f1"} == {29, 9}
+    assert metrics["tokens"] == {"vanilla": 0, "plain": 30, "structure": 10, "both": 30}
+    assert metrics["tasks"] == {"both": {"tree_pruning": {"mean": 0.5, "examples": 1}}}
+    assert [r["id"] for r in metrics["examples"]] == ["p00", "p14", "p29"]
+    assert {r["start"] for r in metrics["examples"]} == {"both"}
+    drawn = sorted(path.name for path in (tmp_path / "out" / "figures").iterdir())
+    assert drawn == [f"paraphrase_scores.{kind}" for kind in ("csv", "png", "svg")]
+
+
+def test_fewer_edits_are_better():
+    assert compare.judge(Interval(-2, -3, -1), less_is_better=True) == "held"
+    assert compare.judge(Interval(2, 1, 3), less_is_better=True) == "did not hold"
+    assert compare.judge(Interval(-2, -3, 0), less_is_better=True) == "undecided"
+
+
+def test_the_report_shows_claim_table_and_trees(tmp_path, data):
+    metrics = compared(tmp_path, scores_of(tmp_path, data, {"vanilla": 0.2, "both": 0.6}))
+    metrics["examples"][1]["output"] = None
+    metrics["examples"][1]["reason"] = "no tree found"
+    part = paraphrases_part(metrics, "../compare_paraphrases/mini", {})
+    assert part.verdict == "held"
+    assert (
+        part.finding == "After both stages BLEU-4 is 0.4 higher than that of T5: 0.6 against 0.3."
+    )
+    assert [row["headline"] for row in part.rows] == [True, False]
+    assert [list(example.trees) for example in part.examples] == [
+        ["source", "template", "output"],
+        ["source", "template"],
+        ["source", "template", "output"],
     ]

@@ -19,6 +19,7 @@ from tuneatlas.config.models.knowledge import (
 from tuneatlas.config.models.language_models import ModelConfig
 from tuneatlas.config.models.paraphrase import (
     BuildTasks,
+    CompareParaphrases,
     EvaluateTasks,
     FinetuneParaphrase,
     GenerateParaphrases,
@@ -82,12 +83,14 @@ class Experiment(Section):
     parse_sentences: ParseSentences = section(ParseSentences)
     prepare_paraphrases: PrepareParaphrases = section(PrepareParaphrases)
     build_tasks: BuildTasks = section(BuildTasks)
+    pretrain_plain: PretrainTasks = section(PretrainTasks)
     pretrain_structure: PretrainTasks = section(PretrainTasks)
     pretrain_syntax: PretrainTasks = section(PretrainTasks)
     evaluate_tasks: EvaluateTasks = section(EvaluateTasks)
     finetune_paraphrase: FinetuneParaphrase = section(FinetuneParaphrase)
     generate_paraphrases: GenerateParaphrases = section(GenerateParaphrases)
     score_paraphrases: ScoreParaphrases = section(ScoreParaphrases)
+    compare_paraphrases: CompareParaphrases = section(CompareParaphrases)
     report: Report = section(Report)
 
     # Where each key was written; None for an experiment built in code.

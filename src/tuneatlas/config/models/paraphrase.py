@@ -33,7 +33,7 @@ PER_DEVICE = "examples per device and forward pass; the rest of the batch is acc
 FORM = "how trees are written: brackets, or labels with a slash where they end"
 
 Form = Literal["bracket", "slash"]
-Start = Literal["vanilla", "structure", "syntax", "both"]
+Start = Literal["vanilla", "plain", "structure", "syntax", "both"]
 TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
@@ -82,9 +82,24 @@ class PairCounts(Section):
     test: Positive = option(300, "pairs for scoring", unit="pairs")
 
 
-class PrepareSentences(Section):
-    """English sentences of Tatoeba, and pairs of them that share a translation."""
+class PairFiles(Section):
+    """The user's own pairs: tab-separated or JSON lines, with a source, a target, a template."""
 
+    train: FilePath | None = option(None, "pairs for tuning; null: pairs of Tatoeba")
+    dev: FilePath | None = option(None, "pairs for choices, with templates")
+    test: FilePath | None = option(None, "pairs for scoring, with templates")
+    sentences: FilePath | None = option(
+        None, "sentences for pre-training, one a line; null: those of the training pairs alone"
+    )
+    licence: Text | None = option(None, "licence of the files")
+
+
+class PrepareSentences(Section):
+    """English sentences and paraphrases: of Tatoeba, by shared translations, or the user's own."""
+
+    files: PairFiles = Field(
+        default_factory=PairFiles, description="the user's own pairs and sentences"
+    )
     min_words: Positive = option(4, "shortest sentence", unit="words")
     max_words: Positive = option(20, "longest sentence", unit="words")
     most_overlap: Annotated[float, Field(gt=0, le=1)] = option(
@@ -138,6 +153,7 @@ class BuildTasks(Section):
     syntax_tasks: tuple[TaskName, ...] = option(
         (), "tasks of stage 2; none named: all", source=f"{PRETRAINING}: task masks"
     )
+    plain_passes: Positive = option(1, "examples of plain sentences drawn from each tree")
     structure_passes: Positive = option(1, "examples of stage 1 drawn from each tree")
     syntax_passes: Positive = option(1, "examples of stage 2 drawn from each tree")
     share: Annotated[float, Field(gt=0, le=1)] = option(
@@ -148,7 +164,7 @@ class BuildTasks(Section):
 
 
 class PretrainTasks(TrainingConfig):
-    """Pre-training on the tasks of a stage; for both stages."""
+    """Pre-training on the examples of a stage."""
 
     epochs: Positive = option(1, "passes over the examples", unit="passes", source=PRETRAINING)
     batch: Positive = option(512, "examples per optimizer step", source=f"{PRETRAINING}: 32 x 16")
@@ -187,9 +203,13 @@ class FinetuneParaphrase(TrainingConfig):
     )
     starts: tuple[Start, ...] = option(
         ("vanilla", "structure", "syntax", "both"),
-        "the model tuned: without pre-training on trees, after stage 1, 2, or both",
-        source=f"{S3}, ablations",
+        "the model tuned: T5 as it is; trained on in plain sentences for as many tokens as both "
+        "stages have; after stage 1, 2, or both",
+        source=f"{S3}, ablations; plain is ours",
         min_length=1,
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = option(
+        None, "one tuning run per seed; null: the seeds of the experiment", min_length=1
     )
     shares: tuple[Percent, ...] = option(
         (100, 10), "shares of the training pairs", unit="%", source=f"{S3}, few-shot", min_length=1
@@ -227,4 +247,18 @@ class ScoreParaphrases(Section):
     )
     meteor_paraphrases: bool = option(
         True, "METEOR matches paraphrases too: its full form, slower", source=METRICS
+    )
+
+
+class CompareParaphrases(Section):
+    """Every start, format and share of pairs side by side; the claim, and examples with trees."""
+
+    draws: Positive = option(5000, "bootstrap resamples behind each interval", unit="count")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = option(
+        0.95, "confidence level of intervals", unit="1"
+    )
+    examples: tuple[Annotated[float, Field(ge=0, le=1)], ...] = option(
+        (0.1, 0.5, 0.9),
+        "which test pairs are drawn as trees: ranks among all, from the best output to the worst",
+        unit="1",
     )

@@ -12,6 +12,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Amount = Annotated[float, Field(ge=0)]
 Minutes = Annotated[float, Field(gt=0)]
+Stretch = Annotated[float, Field(ge=1)]
 
 BATCH = "rows or examples per optimizer step, over all devices"
 UNIT = "what batch counts: examples, or rows of row_length tokens"
@@ -40,6 +41,12 @@ class TrainingConfig(Section):
     )
     warmup_ratio: Decay = option(
         0.03, "share of the steps in which the rate rises from 0", unit="1", source=IFT
+    )
+    warmup_steps: Positive | None = option(
+        None, "the same as a number of steps; null: by warmup_ratio", unit="steps"
+    )
+    schedule_stretch: Stretch = option(
+        1.0, "the schedule is laid out for this many times the steps of the run", unit="1"
     )
     weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)", source=IFT)
     beta2: Decay = option(0.999, "decay of the mean of squared gradients (AdamW)", unit="1")

@@ -1,0 +1,189 @@
+"""What the syntax study found, in plain words, and the trees that go with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from tuneatlas.compare import FAILED, HELD, UNDECIDED
+from tuneatlas.report.tree_drawing import draw_tree
+from tuneatlas.report.wording import counted, number, signed
+from tuneatlas.syntax.compare import BOTH, CONTROL, METRIC, VANILLA
+from tuneatlas.syntax.figures import DRAWN, STARTS, SUBSETS, metric_named
+from tuneatlas.syntax.linear import read_bracket
+from tuneatlas.syntax.trees import words
+from tuneatlas.tables import Row
+
+RANKS = ("a good one", "a middling one", "a bad one")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A test pair as it is shown: what it is, its scores, and its drawings by name."""
+
+    title: str
+    scores: str
+    trees: dict[str, Markup]
+    target: str
+    sentence: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Paraphrases:
+    """The part of the page that is about syntax; ``links`` is the folder of its files."""
+
+    name: str
+    metrics: Mapping[str, Any]
+    links: str
+    figures: Mapping[str, Markup]
+    verdict: str
+    finding: str
+    evidence: str
+    rows: list[Row]
+    table: list[Row]
+    metric_names: dict[str, str]
+    examples: list[Example]
+    height: int
+    scale: tuple[float, float]
+
+    def place(self, value: float) -> float:
+        """Where a difference lies on the scale of all of them, in percent of its length."""
+        low, high = self.scale
+        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+
+
+def paraphrases_part(
+    metrics: Mapping[str, Any], links: str, figures: Mapping[str, Markup]
+) -> Paraphrases:
+    """The part of the page, from the metrics.json of step ``compare_paraphrases``."""
+    design = metrics["design"]
+    height = min(
+        int(row["metric"].split("@")[1]) for row in metrics["scores"] if "@" in row["metric"]
+    )
+    rows = _claimed(metrics)
+    verdict, finding, evidence = _claim(metrics, rows)
+    ends = [row[end] for row in rows for end in ("low", "high")] or [0.0]
+    margin = 0.05 * max(1.0, max(ends) - min(ends))
+    return Paraphrases(
+        name=links.rsplit("/", 1)[-1],
+        metrics=metrics,
+        links=links,
+        figures=figures,
+        verdict=verdict,
+        finding=finding,
+        evidence=evidence,
+        rows=rows,
+        table=[
+            row
+            for kind in design["formats"]
+            for share in design["shares"]
+            for row in _table(metrics, kind, share)
+        ],
+        metric_names={
+            name: DRAWN.get(metric_named(name), name)
+            for name in dict.fromkeys(row["metric"] for row in metrics["scores"])
+        },
+        examples=[_example(row, height) for row in metrics["examples"]],
+        height=height,
+        scale=(min(0.0, *ends) - margin, max(0.0, *ends) + margin),
+    )
+
+
+def start_name(start: str) -> str:
+    """A start as people call it."""
+    return STARTS[start][0]
+
+
+def _claimed(metrics: Mapping[str, Any]) -> list[Row]:
+    """Both stages minus T5 (the control, if there is one): the claim's row, then its parts."""
+    design = metrics["design"]
+    control = CONTROL if CONTROL in design["starts"] else VANILLA
+    rows = [
+        row
+        for row in metrics["differences"]
+        if (row["start"], row["metric"]) == (BOTH, METRIC) and row["format"] == design["formats"][0]
+    ]
+    share = max(design["shares"])
+    for row in rows:
+        row["headline"] = (row["baseline"], row["share"], row["subset"]) == (control, share, "all")
+    return sorted(
+        rows,
+        key=lambda r: (not r["headline"], r["baseline"] != control, -r["share"], r["subset"]),
+    )
+
+
+def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, str]:
+    if not rows:
+        return UNDECIDED, "This run has no model of both stages beside T5: nothing to compare.", ""
+    row = rows[0]
+    level = f"{100 * metrics['design']['confidence']:g}%"
+    means = {
+        r["start"]: r["value"]
+        for r in metrics["scores"]
+        if all(r[k] == row[k] for k in ("format", "share", "subset", "metric"))
+    }
+    way = "higher" if row["value"] > 0 else "lower"
+    ending = {
+        HELD: ".",
+        FAILED: ": the opposite of the claim.",
+        UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
+    }[row["verdict"]]
+    finding = (
+        f"After both stages BLEU-4 is {number(abs(row['value']), 1)} {way} than that of "
+        f"{start_name(row['baseline'])}: {number(means[BOTH], 1)} against "
+        f"{number(means[row['baseline']], 1)}{ending}"
+    )
+    evidence = (
+        f"Difference {signed(row['value'], 1)}, {level} interval {signed(row['low'], 1)} to "
+        f"{signed(row['high'], 1)}; n = {counted(row['pairs'], 'test pair')}, "
+        f"{counted(row['seeds'], 'seed')}, both resampled; mean BLEU-4 of single sentences, 0 to "
+        "100."
+    )
+    return row["verdict"], finding, evidence
+
+
+def _table(metrics: Mapping[str, Any], kind: str, share: int) -> list[Row]:
+    """A row per start, with a cell per subset and metric drawn, and corpus BLEU-4."""
+    found = []
+    for start in metrics["design"]["starts"]:
+        run = {"start": start, "format": kind, "share": share}
+
+        def own(row: Row, run: Row = run) -> bool:
+            return all(row[key] == value for key, value in run.items())
+
+        cells = {
+            (row["subset"], metric_named(row["metric"])): row
+            for row in metrics["scores"]
+            if own(row) and metric_named(row["metric"]) in (*DRAWN, "ted_r", "self_copy")
+        }
+        corpus = next(r["seeds"] for r in metrics["corpus_bleu4"] if own(r))
+        found.append(
+            {
+                **run,
+                "name": start_name(start),
+                "cells": {
+                    subset: {m: c for (s, m), c in cells.items() if s == subset}
+                    for subset in SUBSETS
+                },
+                "corpus": sum(corpus) / len(corpus),
+                "tokens": metrics["tokens"].get(start),
+            }
+        )
+    return found
+
+
+def _example(row: Row, height: int) -> Example:
+    place = min(int(row["rank"] * len(RANKS)), len(RANKS) - 1)
+    distance = next(value for name, value in row.items() if name.startswith("ted_r"))
+    shown = {"source": row["source"], "template": row["template"], "output": row["output"]}
+    return Example(
+        title=f"{RANKS[place].capitalize()} (rank {100 * row['rank']:.0f} of 100)",
+        scores=f"BLEU-4 {row[METRIC]:.1f}, {counted(round(distance), 'edit')} to the tree of the "
+        "reference",
+        trees={n: draw_tree(text, height, n.capitalize()) for n, text in shown.items() if text},
+        target=" ".join(words(read_bracket(row["target"], row["id"]))),
+        sentence=row["sentence"],
+        reason=row["reason"],
+    )

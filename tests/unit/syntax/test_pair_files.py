@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from tuneatlas.errors import UserError
+from tuneatlas.syntax.pair_files import read_files, read_pairs
+from tuneatlas.syntax.tables import PAIRS, SENTENCES
+from tuneatlas.tables import STREAMED
+
+
+def write(path, *lines: str):
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_both_forms_say_the_same(tmp_path):
+    tabbed = write(tmp_path / "a.tsv", "I run .\tRun I do .\tEat he does .", "a\tb")
+    rows = [
+        {"source": "I run .", "target": "Run I do .", "template": "Eat he does ."},
+        {"source": "a", "target": "b", "more": 1},
+    ]
+    lines = write(tmp_path / "a.jsonl", *map(json.dumps, rows))
+    assert list(read_pairs(tabbed)) == list(read_pairs(lines))
+    assert list(read_pairs(tabbed))[1] == ("a", "b", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("a.tsv", "alone", "line 2: expected source, target and perhaps template"),
+        ("a.tsv", "a\tb\tc\td", "line 2: .* found 4"),
+        ("a.tsv", "a\t ", "line 2: no target"),
+        ("a.jsonl", '{"source": "a"}', "line 2: no target"),
+        ("a.jsonl", "{", "line 2: not JSON"),
+        ("a.jsonl", "[1]", "line 2: not a JSON object"),
+        ("a.jsonl", '{"source": 1, "target": "b"}', "line 2: .* must be texts"),
+        ("a.csv", "a,b", "ends in none of .tsv, .txt, .jsonl"),
+    ],
+)
+def test_what_is_no_pair_is_named(tmp_path, name, line, message):
+    good = '{"source": "a", "target": "b"}' if name.endswith("jsonl") else "a\tb"
+    with pytest.raises(UserError, match=message):
+        list(read_pairs(write(tmp_path / name, good, line)))
+
+
+def test_what_is_no_text_is_named(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"a\tb\n\xff\tb\n")
+    with pytest.raises(UserError, match=r"a\.tsv: not UTF-8"):
+        list(read_pairs(tmp_path / "a.tsv"))
+    with pytest.raises(UserError, match=r"b\.tsv: cannot be read"):
+        list(read_pairs(tmp_path / "b.tsv"))
+
+
+def test_splits_share_no_sentence_and_sentences_are_streamed(tmp_path):
+    files = {
+        "test": str(write(tmp_path / "test.tsv", "a\tb\tx", "c\td\ty")),
+        "dev": str(write(tmp_path / "dev.tsv", "e\tf\tx")),
+        "train": str(write(tmp_path / "train.tsv", "g\th", "b\ti", "x\tj", "k\tl")),
+        "sentences": str(
+            write(tmp_path / "all.txt", "a", *(f"s{i}" for i in range(STREAMED + 9)), "never")
+        ),
+        "licence": "none",
+    }
+    sizes = {"test": 9, "dev": 9, "train": 3}
+    rows, sentences, left_out = read_files(files, sizes, STREAMED + 9)
+    PAIRS.build(rows)
+    assert left_out == 1  # b is asked about
+    assert [r["id"] for r in rows] == ["test/1", "test/2", "dev/1", "train/1", "train/3"]
+    # The template of two pairs and the source of a third is one sentence.
+    assert rows[0]["template_id"] == rows[2]["template_id"] == rows[4]["source_id"]
+    path = tmp_path / "sentences.parquet"
+    assert SENTENCES.write_stream(path, sentences) == SENTENCES.count(path)
+    found = SENTENCES.read(path)  # which checks that no id occurs twice
+    texts = [row["sentence"] for row in found]
+    assert texts[:6] == ["a", "b", "x", "c", "d", "y"]
+    assert texts.count("a") == 1 and texts[-1] == f"s{STREAMED + 8}"
+    assert list(SENTENCES.stream(path)) == found
+    assert list(SENTENCES.stream(path, 5, STREAMED + 7)) == found[5 : STREAMED + 7]
+    assert list(SENTENCES.stream(path, STREAMED + 1)) == found[STREAMED + 1 :]
