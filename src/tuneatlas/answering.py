@@ -8,6 +8,7 @@ from typing import Any
 
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
+from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -28,6 +29,7 @@ def probe_base(
     options: Mapping[str, Any],
     *,
     bos: bool,
+    parts: Parts | None = None,
 ) -> list[Row]:
     """Answers of a base model to a domain's train and test questions, few-shot.
 
@@ -46,7 +48,7 @@ def probe_base(
         for role in sorted({q["role"] for q in asked})
     }
     prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in asked]
-    return _answer(folder, asked, prompts, template, options, bos)
+    return _answer(folder, asked, prompts, template, options, bos, parts)
 
 
 def evaluate_tuned(
@@ -57,6 +59,7 @@ def evaluate_tuned(
     options: Mapping[str, Any],
     *,
     bos: bool,
+    parts: Parts | None = None,
 ) -> list[Row]:
     """Answers of a tuned model to test questions, zero-shot in its chat template.
 
@@ -64,7 +67,7 @@ def evaluate_tuned(
     """
     asked = [q for q in questions if q["split"] == "test"]
     prompts = [chat_prompt(chat, template, q) for q in asked]
-    return _answer(folder, asked, prompts, template, options, bos)
+    return _answer(folder, asked, prompts, template, options, bos, parts)
 
 
 def _answer(
@@ -74,6 +77,7 @@ def _answer(
     template: QuestionTemplate,
     options: Mapping[str, Any],
     bos: bool,
+    parts: Parts | None,
 ) -> list[Row]:
     model, tokenizer = load_model(folder)
     scored = [continuations(template, q) for q in asked]
@@ -86,6 +90,7 @@ def _answer(
         bos=bos,
         per_token=options["scoring"] == "cloze_normalised",
         batch_tokens=options["batch_tokens"],
+        parts=parts,
     )
     rows = [answer_row(q, s, p) for q, s, p in zip(asked, scores, prompts, strict=True)]
     log.info("accuracy %.3f", sum(r["correct"] for r in rows) / max(len(rows), 1))
