@@ -127,7 +127,7 @@ def disturb(project: Path, count: int, seed: int) -> Counter[str]:
     tally: Counter[str] = Counter()
     runs = 1
     while sum(tally.values()) < count:
-        time.sleep(rng.uniform(1, 20))
+        time.sleep(rng.uniform(5, 45))
         if faults.driver.poll() is not None:
             # It is through, or gave up on a job that had bad luck too often: on with it.
             if faults.driver.returncode == 0:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TEMPLATES, question
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneatlas import explaining, scoring
@@ -20,6 +20,7 @@ class Cut(Exception):
     """The job was cut off."""
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1), st.data())
 def test_what_is_kept_is_not_made_again(tmp_path_factory, values, data):
     folder = tmp_path_factory.mktemp("parts")
