@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
+from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -32,6 +33,7 @@ def probe_base(
     options: Mapping[str, Any],
     *,
     bos: bool,
+    parts: Parts | None = None,
 ) -> list[Row]:
     """Answers of a base model to a domain's train and test questions, few-shot.
 
@@ -52,7 +54,7 @@ def probe_base(
     prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in asked]
     model, tokenizer = load_model(folder, dtype=options["dtype"])
     scored = [continuations(template, q) for q in asked]
-    return _answer(model, tokenizer, asked, prompts, scored, options, bos)
+    return _answer(model, tokenizer, asked, prompts, scored, options, bos, parts)
 
 
 def evaluate_tuned(
@@ -63,6 +65,7 @@ def evaluate_tuned(
     options: Mapping[str, Any],
     *,
     bos: bool,
+    parts: Parts | None = None,
 ) -> list[Row]:
     """Answers of a tuned model to test questions, zero-shot in its chat template.
 
@@ -73,7 +76,7 @@ def evaluate_tuned(
     chat = fit_chat(chat, tokenizer)
     prompts = [chat_prompt(chat, template, q) for q in asked]
     scored = [chat_continuations(chat, template, q) for q in asked]
-    return _answer(model, tokenizer, asked, prompts, scored, options, bos)
+    return _answer(model, tokenizer, asked, prompts, scored, options, bos, parts)
 
 
 def _answer(
@@ -84,6 +87,7 @@ def _answer(
     scored: Sequence[Sequence[str]],
     options: Mapping[str, Any],
     bos: bool,
+    parts: Parts | None,
 ) -> list[Row]:
     log.info("%d questions to score", len(asked))
     scores: dict[int, Floats] = {}
@@ -98,6 +102,7 @@ def _answer(
             bos=bos,
             per_token=options["scoring"] == "cloze_normalised",
             batch_tokens=options["batch_tokens"],
+            parts=parts.within(role) if parts else None,
         )
         scores |= dict(zip(part, found, strict=True))
     rows = [answer_row(q, scores[i], prompts[i]) for i, q in enumerate(asked)]

@@ -10,5 +10,6 @@ with step(snakemake) as this:
         QuestionTemplate.load(this.path("template")),
         this.options,
         bos=snakemake.params.bos,
+        parts=this.parts(),
     )
     ANSWERS.write(this.outputs["answers"], rows)

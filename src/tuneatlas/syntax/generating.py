@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.parts import Parts
 from tuneatlas.step import progress
 from tuneatlas.syntax.vocabulary import decode
 from tuneatlas.training.seq2seq import encode_end
@@ -16,6 +17,7 @@ def generate(
     tokenizer: PreTrainedTokenizerBase,
     inputs: Sequence[str],
     options: Mapping[str, Any],
+    parts: Parts | None = None,
 ) -> list[str]:
     """The tidied output for each input, in order.
 
@@ -30,9 +32,14 @@ def generate(
     size = options["batch_rows"]
     found: dict[int, str] = {}
     starts = range(0, len(order), size)
+    kept = parts or Parts()
     for start in progress(starts, len(starts), "batches"):
         rows = order[start : start + size]
-        written = _batch(model, [coded[i] for i in rows], int(tokenizer.pad_token_id), options)
+
+        def write(rows: list[int] = rows) -> list[list[int]]:
+            return _batch(model, [coded[i] for i in rows], int(tokenizer.pad_token_id), options)
+
+        written = kept.of(start, write)
         found |= {i: decode(tokenizer, ids) for i, ids in zip(rows, written, strict=True)}
     return [found[i] for i in range(len(inputs))]
 
