@@ -1,4 +1,4 @@
-"""Run rows, each in a process of its own, and print the table: python -m bench RESULTS [ROW ...]."""
+"""Run rows, each in its own process, and print the table: python -m bench RESULTS [ROW ...]."""
 
 import os
 import subprocess
