@@ -1,6 +1,6 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
 # make test   all tests
-# make test-slow  the rerun matrix: what each of 65 edits rebuilds
+# make test-slow  the rerun matrix: what each of 71 edits rebuilds
 # make check  linters only
 # make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -29,8 +29,8 @@ check: .venv/ready
 	.venv/bin/tuneatlas config --check
 
 audit: .venv/ready
-	@.venv/bin/tuneatlas audit results --config $(CONFIG)
 	@echo "The page to look at the results in: results/audit/index.html"
+	@.venv/bin/tuneatlas audit results --config $(CONFIG)
 
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
