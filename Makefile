@@ -1,5 +1,5 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
-#             TARGET=s1 or s2: that study alone
+#             TARGET=s1, s2 or s3: that study alone
 # make test   all tests
 # make test-slow  the rerun matrix: what each of 65 edits rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can

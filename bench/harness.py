@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -64,11 +63,6 @@ class Measured:
     date: str
     versions: dict[str, str]
 
-    @property
-    def ratio(self) -> float:
-        """The median quotient."""
-        return statistics.median(self.ratios)
-
 
 def timed(run: Callable[[int], Any], number: int) -> tuple[float, Any]:
     """CPU-seconds of all threads of this process, and the result."""
@@ -79,37 +73,41 @@ def timed(run: Callable[[int], Any], number: int) -> tuple[float, Any]:
 
 
 def measure(name: str, results: Path, rounds: int = ROUNDS) -> list[Measured]:
-    """Run all rounds of a row and compare the results of each."""
+    """Run all rounds of a row and compare the results of each; kept after every round."""
     work: Work = importlib.import_module(f"bench.rows.{name}").work(results)
     runs = [("ours", work.ours), *((peer.name, peer.run) for peer in work.peers)]
     seconds: dict[str, list[float]] = {who: [] for who, _ in runs}
-    said: dict[str, str] = {}
+    measured: list[Measured] = []
     for number in range(rounds):
         turn = number % len(runs)
         found = {}
         for who, run in runs[turn:] + runs[:turn]:
             spent, found[who] = timed(run, number)
-            seconds[who].append(spent)
+            seconds[who].append(round(spent, 4))
             print(f"{name}, round {number + 1}: {who} {spent:.3f} CPU-s", file=sys.stderr)
-        for peer in work.peers:
-            said[peer.name] = work.same(found["ours"], found[peer.name])
-    versions = {p: version(p) for p in work.packages}
-    return [
-        Measured(
-            name,
-            work.what,
-            peer.name,
-            peer.wanted,
-            [round(s, 4) for s in seconds["ours"]],
-            [round(s, 4) for s in seconds[peer.name]],
-            [round(t / o, 3) for o, t in zip(seconds["ours"], seconds[peer.name], strict=True)],
-            said[peer.name],
-            machine(),
-            date.today().isoformat(),
-            versions,
-        )
-        for peer in work.peers
-    ]
+        said = {peer.name: work.same(found["ours"], found[peer.name]) for peer in work.peers}
+        measured = [_measured(name, work, peer, seconds, said) for peer in work.peers]
+        save(name, measured)
+    return measured
+
+
+def _measured(
+    name: str, work: Work, peer: Peer, seconds: dict[str, list[float]], said: dict[str, str]
+) -> Measured:
+    ours, theirs = list(seconds["ours"]), list(seconds[peer.name])
+    return Measured(
+        name,
+        work.what,
+        peer.name,
+        peer.wanted,
+        ours,
+        theirs,
+        [round(t / o, 3) for o, t in zip(ours, theirs, strict=True)],
+        said[peer.name],
+        machine(),
+        date.today().isoformat(),
+        {package: version(package) for package in work.packages},
+    )
 
 
 def machine() -> str:
@@ -127,4 +125,4 @@ def save(name: str, found: Sequence[Measured]) -> None:
 
 
 if __name__ == "__main__":
-    save(sys.argv[1], measure(sys.argv[1], Path(sys.argv[2])))
+    measure(sys.argv[1], Path(sys.argv[2]))

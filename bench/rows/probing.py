@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.harness import Peer, Work
+from bench.harness import Peer, Work, timed
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
@@ -16,23 +16,25 @@ from tuneatlas.scoring import score_options
 from tuneatlas.tables import QUESTIONS
 from tuneatlas.tokens import encode_pairs
 
-QUESTIONS_ASKED, SHOTS = 500, 5
+# Five rounds, each with a domain of its own.
+QUESTIONS_OF_A_DOMAIN, SHOTS = 100, 5
 
 
-def asked(results: Path, layout: str) -> tuple[list[str], list[list[str]]]:
-    """Prompts and options: of one domain after the other, as the probe asks them."""
+Asked = tuple[list[str], list[list[str]]]
+
+
+def asked(results: Path, layout: str) -> list[Asked]:
+    """Prompts and options of each domain, as the probe asks them: with its demonstrations."""
     template = QuestionTemplate.load(Path(f"config/templates/questions/{layout}.yaml"))
-    prompts, options = [], []
+    found = []
     for path in sorted((results / "prepare_questions").glob("*.parquet")):
         rows = [q for q in QUESTIONS.read(path) if q["role"] == "home"]
         shown = [q for q in rows if q["split"] == "dev"]
         shown = pick_demonstrations(shown, SHOTS, random.Random(0))
-        chosen = [q for q in rows if q["split"] != "dev"]
-        prompts += [few_shot_prompt(template, shown, q) for q in chosen]
-        options += [continuations(template, q) for q in chosen]
-        if len(prompts) >= QUESTIONS_ASKED:
-            break
-    return prompts[:QUESTIONS_ASKED], options[:QUESTIONS_ASKED]
+        chosen = [q for q in rows if q["split"] != "dev"][:QUESTIONS_OF_A_DOMAIN]
+        prompts = [few_shot_prompt(template, shown, q) for q in chosen]
+        found.append((prompts, [continuations(template, q) for q in chosen]))
+    return found
 
 
 def one_by_one(
@@ -76,8 +78,6 @@ def harness_scores(peer: Any, prompts: list[str], options: list[list[str]]) -> n
 
 def fastest(run: Callable[[int], Any], choices: list[int]) -> int:
     """The choice that takes the fewest CPU-seconds."""
-    from bench.harness import timed
-
     return min(choices, key=lambda choice: timed(run, choice)[0])
 
 
@@ -85,38 +85,39 @@ def probing(results: Path, layout: str) -> Work:
     """The row for one layout of the questions."""
     folder = results / "prepare_base" / "mini"
     model, tokenizer = load_model(folder)
-    prompts, options = asked(results, layout)
-    harness_scores(harness_model(folder, 4), prompts[:4], options[:4])
-    best = fastest(
-        lambda size: harness_scores(harness_model(folder, size), prompts[:60], options[:60]),
-        [1, 4, 16, 64],
-    )
+    domains = asked(results, layout)
+    first = [side[:60] for side in domains[0]]
+    harness_scores(harness_model(folder, 4), *(side[:4] for side in first))
+    best = fastest(lambda n: harness_scores(harness_model(folder, n), *first), [1, 4, 16, 64])
     peer = harness_model(folder, best)
 
-    def ours(_: int) -> np.ndarray:
-        found = score_options(
-            model, tokenizer, prompts, options, bos=True, per_token=False, batch_tokens=16384
+    def ours(number: int) -> np.ndarray:
+        return np.array(
+            score_options(
+                model, tokenizer, *domains[number], bos=True, per_token=False, batch_tokens=8192
+            )
         )
-        return np.array(found)
 
     def same(one: np.ndarray, other: np.ndarray) -> str:
         largest = float(np.abs(one - other).max())
         answers = float((one.argmax(1) == other.argmax(1)).mean())
         assert largest < 1e-4 and answers == 1, (largest, answers)
-        return f"{one.size} log-likelihoods within {largest:.0e}, all answers equal"
+        return f"log-likelihoods within {largest:.0e}, all answers equal"
 
+    ours(0)
+    count = sum(len(prompts) for prompts, _ in domains)
     return Work(
-        f"5-shot probing by {layout}, {len(prompts)} questions",
+        f"5-shot probing by {layout}, {count} questions of {len(domains)} domains",
         ours,
         [
             Peer(
                 "one forward per option",
-                lambda _: one_by_one(model, tokenizer, prompts, options),
+                lambda i: one_by_one(model, tokenizer, *domains[i]),
                 30,
             ),
             Peer(
                 f"lm-evaluation-harness, batch {best}",
-                lambda _: harness_scores(peer, prompts, options),
+                lambda i: harness_scores(peer, *domains[i]),
                 10,
             ),
         ],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.harness import ROUNDS, Peer, Work
 from bench.nltk_tasks import TASKS as NLTK_TASKS
-from tuneatlas.syntax.linear import FORMS, read_bracket
+from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tables import PARSES
 from tuneatlas.syntax.tasks import draw_examples, prefix
@@ -37,8 +37,7 @@ def work(results: Path) -> Work:
     parts = [texts[i * size : (i + 1) * size] for i in range(ROUNDS)]
 
     def ours(number: int) -> list[Example]:
-        trees = (read_bracket(text) for text in parts[number])
-        drawn = draw_examples(trees, SYNTAX_TASKS, FORMS["bracket"], random.Random(number))
+        drawn = draw_examples(parts[number], SYNTAX_TASKS, FORMS["bracket"], random.Random(number))
         return [(at, name, *text) for at, name, text in drawn]
 
     def same(found: list[Example], other: list[Example]) -> str:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
+from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -40,6 +41,7 @@ def probe_base(
     options: Mapping[str, Any],
     *,
     bos: bool,
+    parts: Parts | None = None,
 ) -> Probed:
     """Answers of a base model to a domain's train and test questions, few-shot.
 
@@ -59,7 +61,8 @@ def probe_base(
             turned = [rotate(q, places) for q in asked]
             prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in turned]
             scored = [continuations(template, q) for q in turned]
-            found = _score(model, tokenizer, asked, prompts, scored, options, bos)
+            kept = parts.within(f"{draw}-{places}") if parts else None
+            found = _score(model, tokenizer, asked, prompts, scored, options, bos, kept)
             ways.append([restore_order(scores, places) for scores in found])
             first = first or prompts
     each = list(zip(*ways, strict=True))
@@ -94,6 +97,7 @@ def evaluate_tuned(
     options: Mapping[str, Any],
     *,
     bos: bool,
+    parts: Parts | None = None,
 ) -> list[Row]:
     """Answers of a tuned model to test questions, zero-shot in its chat template.
 
@@ -104,7 +108,8 @@ def evaluate_tuned(
     chat = fit_chat(chat, tokenizer)
     prompts = [chat_prompt(chat, template, q) for q in asked]
     scored = [chat_continuations(chat, template, q) for q in asked]
-    return _rows(asked, _score(model, tokenizer, asked, prompts, scored, options, bos), prompts)
+    scores = _score(model, tokenizer, asked, prompts, scored, options, bos, parts)
+    return _rows(asked, scores, prompts)
 
 
 def _score(
@@ -115,6 +120,7 @@ def _score(
     scored: Sequence[Sequence[str]],
     options: Mapping[str, Any],
     bos: bool,
+    parts: Parts | None,
 ) -> list[Floats]:
     log.info("%d questions to score", len(asked))
     scores: dict[int, Floats] = {}
@@ -129,6 +135,7 @@ def _score(
             bos=bos,
             per_token=options["scoring"] == "cloze_normalised",
             batch_tokens=options["batch_tokens"],
+            parts=parts.within(role) if parts else None,
         )
         scores |= dict(zip(part, found, strict=True))
     return [scores[i] for i in range(len(asked))]

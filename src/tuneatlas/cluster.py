@@ -1,6 +1,7 @@
 """What keeps a Slurm cluster from running an experiment, told before the first submission."""
 
 import logging
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,10 +29,9 @@ OPTIONS = {
     "cpus_per_task": "--cpus-per-task",
 }
 # What Slurm's words mean to somebody who asks for resources.
+UNAVAILABLE = "Requested node configuration is not available"
 MEANING = {
-    "Requested node configuration is not available": (
-        "no node of this partition has so many GPUs or processors, or so much memory"
-    ),
+    UNAVAILABLE: ("no node of this partition has so many GPUs or processors, or so much memory"),
     "Invalid partition name specified": "there is no such partition; sinfo lists them",
     "Invalid account": "you have no such account here; sacctmgr show assoc user=$USER lists yours",
     "Requested time limit is invalid": "the partition allows less time; sinfo says how much",
@@ -89,11 +89,30 @@ def _refused(requests: Iterable[Request]) -> Iterator[str]:
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
             reason = said[0].removeprefix("allocation failure: ")
+            if UNAVAILABLE in reason and _configured(flags):
+                continue  # such nodes are away just now, and jobs wait for them
             refusals.setdefault(reason, (set(), " ".join(flags)))[0].update(names)
     for reason, (names, asked) in refusals.items():
         meaning = next((f" ({m})" for key, m in MEANING.items() if key in reason), "")
         which = ", ".join(sorted(names))
         yield f"{which}: {reason}{meaning}; asked for was, say, {asked}: see {PROFILE}"
+
+
+def _configured(flags: Iterable[str]) -> bool:
+    """Whether some node has what one node is to give, be it up or down."""
+    asked = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
+    gpus = int(asked.get("gpus") or asked.get("gres", "gpu:0").rsplit(":", 1)[1])
+    here = [f"--partition={asked['partition']}"] if "partition" in asked else []
+    listing = ["sinfo", "--noheader", "--Node", "--format=%c %m %G", *here]
+    done = subprocess.run(listing, capture_output=True, text=True, check=False)
+    for line in done.stdout.splitlines():
+        cpus, memory, gres = line.split(maxsplit=2)
+        has = sum(int(n) for n in re.findall(r"gpu:(?:[^:,()]+:)?(\d+)", gres))
+        room = int(memory.rstrip("+")) >= int(asked.get("mem", 0))
+        threads = int(cpus.rstrip("+")) >= int(asked.get("cpus-per-task", 1))
+        if room and threads and has >= gpus and "constraint" not in asked:
+            return True
+    return False
 
 
 def _short_limits(requests: Iterable[Request]) -> Iterator[str]:

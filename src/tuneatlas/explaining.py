@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase, StoppingCriteria, StoppingCrit
 
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model, pad_id
+from tuneatlas.parts import Parts
 from tuneatlas.prompts import ExplainTemplate
 from tuneatlas.step import progress
 from tuneatlas.tables import Row
@@ -41,6 +42,7 @@ def explain_predictions(
     *,
     bos: bool,
     seed: int,
+    parts: Parts | None = None,
 ) -> list[Row]:
     """Sample an explanation for each self-aligning row; see Ren et al. 2024, section 3.2.
 
@@ -60,9 +62,19 @@ def explain_predictions(
     chunks = [order[i : i + size] for i in range(0, len(order), size)]
     texts: dict[int, tuple[str, str]] = {}
     torch.manual_seed(seed)
-    for chunk in progress(chunks, len(chunks), "batches of explanations"):
-        generated = _generate(model, tokenizer, [coded[i] for i in chunk], template.fence, options)
-        texts.update(zip(chunk, generated, strict=True))
+    kept = parts or Parts()
+    for number, chunk in enumerate(progress(chunks, len(chunks), "batches of explanations")):
+
+        def write(chunk: list[int] = chunk) -> tuple[list[tuple[str, str]], list[str]]:
+            prompted = [coded[i] for i in chunk]
+            return list(_generate(model, tokenizer, prompted, template.fence, options)), _dice()
+
+        generated, dice = kept.of(number, write)
+        # What follows a batch that was kept is drawn as if it had been written now.
+        _set_dice(dice)
+        texts.update(
+            (i, (text, finish)) for i, (text, finish) in zip(chunk, generated, strict=True)
+        )
     return [
         {
             "id": row["id"],
@@ -73,6 +85,21 @@ def explain_predictions(
         }
         for i, row in enumerate(wanted)
     ]
+
+
+def _dice() -> list[str]:
+    """The states of torch's generators: of the processor, and of the GPU if there is one."""
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available():
+        states.append(torch.cuda.get_rng_state())
+    return [bytes(state.tolist()).hex() for state in states]
+
+
+def _set_dice(states: Sequence[str]) -> None:
+    first, *rest = (torch.tensor(list(bytes.fromhex(s)), dtype=torch.uint8) for s in states)
+    torch.set_rng_state(first)
+    if rest and torch.cuda.is_available():
+        torch.cuda.set_rng_state(rest[0])
 
 
 class _Fenced(StoppingCriteria):

@@ -10,6 +10,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
+from tuneatlas.parts import Parts
 from tuneatlas.tokens import encode_pairs
 
 Floats = npt.NDArray[np.float64]
@@ -33,6 +34,7 @@ def score_options(
     bos: bool,
     per_token: bool,
     batch_tokens: int,
+    parts: Parts | None = None,
 ) -> list[Floats]:
     """Score each option of each prompt.
 
@@ -44,6 +46,7 @@ def score_options(
         bos: whether the context begins with the beginning-of-sequence token.
         per_token: divide each log-likelihood by its number of tokens.
         batch_tokens: most tokens in one forward pass, padding included.
+        parts: keeps the scores of finished batches.
 
     Returns:
         One array of shape (options,) per prompt, in nats: the summed log-likelihood of the
@@ -55,7 +58,7 @@ def score_options(
         for option in several
     ]
     requests = [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
-    scores = log_likelihoods(model, requests, batch_tokens)
+    scores = log_likelihoods(model, requests, batch_tokens, parts)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])
     ends = np.cumsum([len(several) for several in options])[:-1]
@@ -63,7 +66,10 @@ def score_options(
 
 
 def log_likelihoods(
-    model: PreTrainedModel, requests: Sequence[Request], batch_tokens: int
+    model: PreTrainedModel,
+    requests: Sequence[Request],
+    batch_tokens: int,
+    parts: Parts | None = None,
 ) -> Floats:
     """Summed log-likelihood of each request's continuation, shape (requests,), in nats.
 
@@ -85,8 +91,15 @@ def log_likelihoods(
             # Made here: the model's own cache may keep no more than a sliding window.
             prefix = DynamicCache()
             model.base_model(ids, past_key_values=prefix, use_cache=True)
-        for batch in _batches(rows, shared, batch_tokens):
-            _score_batch(model, batch, shared, prefix, scores)
+        kept = parts or Parts()
+        for number, batch in enumerate(_batches(rows, shared, batch_tokens)):
+            users = [user for row in batch for user in row.users]
+
+            def score(batch: Sequence[_Row] = batch, users: list[int] = users) -> list[float]:
+                _score_batch(model, batch, shared, prefix, scores)
+                return [float(value) for value in scores[users]]
+
+            scores[users] = kept.of(number, score)
     return scores
 
 

@@ -18,6 +18,7 @@ from tuneatlas.chat_templates import fit_chat
 from tuneatlas.checkpoints import load_checkpoint
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
+from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -136,7 +137,12 @@ def trained_steps(folder: Path) -> int:
 
 
 def measure_stages(
-    stages: Sequence[Stage], material: Material, options: Mapping[str, Any], *, bos: bool
+    stages: Sequence[Stage],
+    material: Material,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+    parts: Parts | None = None,
 ) -> tuple[list[Row], list[Row]]:
     """Rows of tables STAGE_ANSWERS and STAGE_TEXTS for every model.
 
@@ -146,10 +152,17 @@ def measure_stages(
     """
     answers: list[Row] = []
     texts: list[Row] = []
-    for stage in progress(stages, len(stages), "models measured"):
-        model, tokenizer = load_checkpoint(stage.folder, dtype=options["dtype"])
-        answers += [stage.key | r for r in answer(model, tokenizer, material, options, bos)]
-        texts += [stage.key | r for r in read(model, tokenizer, material, options, bos)]
+    kept = parts or Parts()
+    for number, stage in enumerate(progress(stages, len(stages), "models measured")):
+
+        def measure(stage: Stage = stage) -> tuple[list[Row], list[Row]]:
+            model, tokenizer = load_checkpoint(stage.folder, dtype=options["dtype"])
+            answered = list(answer(model, tokenizer, material, options, bos))
+            return answered, list(read(model, tokenizer, material, options, bos))
+
+        answered, likelihoods = kept.of(number, measure)
+        answers += [stage.key | row for row in answered]
+        texts += [stage.key | row for row in likelihoods]
     return answers, texts
 
 

@@ -32,6 +32,7 @@ from tuneatlas.files import (
     sha256_tree,
     write_text,
 )
+from tuneatlas.parts import Parts
 from tuneatlas.records import dump, record_path
 from tuneatlas.sections import joined, operations_of
 
@@ -75,6 +76,10 @@ class Step:
         """All input files called ``name``."""
         value = self.inputs[name]
         return [Path(value)] if isinstance(value, str) else [Path(p) for p in value]
+
+    def parts(self) -> Parts:
+        """Where a loop over many batches keeps what it has done; goes when the outputs stand."""
+        return Parts(self.checkpoints / "parts")
 
     def rng(self, *context: object) -> random.Random:
         """A generator of its own for ``context``, derived from the step's seed."""

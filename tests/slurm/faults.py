@@ -27,15 +27,16 @@ sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("slurm", "wor
 from compare_results import contents, differences  # noqa: E402
 from finished_run import copy_project  # noqa: E402
 from finished_run import run as run_locally  # noqa: E402
-from sandbox import CONFIG, ask, cluster, start  # noqa: E402
+from sandbox import CONFIG, ask, cluster, start, until  # noqa: E402
 
 NODES = ("c1", "g1", "g2")
 
 
-def running() -> list[tuple[str, str]]:
-    """Number and comment of each job that runs."""
-    lines = ask("squeue", "-h", "-t", "R", "-o", "%A|%k").splitlines()
-    return [(job, comment) for job, _, comment in (line.partition("|") for line in lines)]
+def jobs_of(project: Path, *states: str) -> list[str]:
+    """Numbers of the project's jobs."""
+    lines = ask("squeue", "-h", "-o", "%A|%Z", *(f"--states={s}" for s in states)).splitlines()
+    found = (line.split("|") for line in lines)
+    return [job for job, folder in found if Path(folder) == project]
 
 
 def scripts(project: Path) -> list[int]:
@@ -68,8 +69,8 @@ class Faults:
 
     def cancel(self) -> bool:
         """A job is cancelled by hand."""
-        jobs = running()
-        return bool(jobs) and ask("scancel", self.rng.choice(jobs)[0]) == ""
+        jobs = jobs_of(self.project, "R")
+        return bool(jobs) and ask("scancel", self.rng.choice(jobs)) == ""
 
     def kill_process(self) -> bool:
         """The process of a step dies without a word."""
@@ -91,9 +92,8 @@ class Faults:
         """The driver dies; its jobs, which nobody waits for now, are cancelled; it starts again."""
         self.driver.kill()
         self.driver.wait()
-        ask("scancel", "--user=root")
-        while ask("squeue", "-h"):
-            time.sleep(1)
+        ask("scancel", *jobs_of(self.project))
+        until(lambda: not jobs_of(self.project), 120, "end of the jobs")
         subprocess.run(
             [sys.executable, "-m", "snakemake", "--profile=profiles/slurm",
              f"--configfile={CONFIG}", "--unlock"],
@@ -107,10 +107,10 @@ class Faults:
 
     def end_time(self) -> bool:
         """A job's time is over."""
-        jobs = running()
+        jobs = jobs_of(self.project, "R")
         if not jobs:
             return False
-        job = self.rng.choice(jobs)[0]
+        job = self.rng.choice(jobs)
         return ask("scontrol", "update", f"jobid={job}", "timelimit=0:01") == ""
 
     def restart_controller(self) -> bool:
@@ -127,7 +127,7 @@ def disturb(project: Path, count: int, seed: int) -> Counter[str]:
     tally: Counter[str] = Counter()
     runs = 1
     while sum(tally.values()) < count:
-        time.sleep(rng.uniform(1, 20))
+        time.sleep(rng.uniform(5, 40))
         if faults.driver.poll() is not None:
             # It is through, or gave up on a job that had bad luck too often: on with it.
             if faults.driver.returncode == 0:

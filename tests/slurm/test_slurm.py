@@ -103,7 +103,7 @@ models:
     training: {epochs: EPOCHS, checkpoint_minutes: 0.5}
 """
 # Long enough for several limits of a minute, whatever the machine.
-EPOCHS = int(os.environ.get("TUNEATLAS_PIECES_EPOCHS", "400"))
+EPOCHS = int(os.environ.get("TUNEATLAS_PIECES_EPOCHS", "1000"))
 
 
 def test_a_training_cut_into_pieces_ends_with_the_same_weights(project: Path):

@@ -11,5 +11,6 @@ with step(snakemake) as this:
         ChatTemplate.load(this.path("chat")),
         this.options,
         bos=snakemake.params.bos,
+        parts=this.parts(),
     )
     ANSWERS.write(this.outputs["answers"], rows)

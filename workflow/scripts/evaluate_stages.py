@@ -8,6 +8,7 @@ with step(snakemake) as this:
         load_material(this),
         this.options,
         bos=snakemake.params.bos,
+        parts=this.parts(),
     )
     STAGE_ANSWERS.write(this.outputs["answers"], answers)
     STAGE_TEXTS.write(this.outputs["texts"], texts)

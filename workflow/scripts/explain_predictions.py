@@ -13,5 +13,6 @@ with step(snakemake) as this:
         this.options,
         bos=snakemake.params.bos,
         seed=this.seed,
+        parts=this.parts(),
     )
     EXPLANATIONS.write(this.outputs["explanations"], rows)

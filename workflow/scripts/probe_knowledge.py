@@ -10,6 +10,7 @@ with step(snakemake) as this:
         QuestionTemplate.load(this.path("template")),
         this.options,
         bos=snakemake.params.bos,
+        parts=this.parts(),
     )
     ANSWERS.write(this.outputs["answers"], probed.answers)
     KNOWLEDGE.write(this.outputs["knowledge"], probed.knowledge)

@@ -22,7 +22,12 @@ Spans = list[tuple[int, int]]
 
 def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Spans:
     """Names drawn one by one; those side by side make one span."""
-    names = [at for at, symbol in enumerate(symbols) if not is_structure(symbol)]
+    # Most symbols are seen by their first character to be a bracket or a name.
+    names = [
+        at
+        for at, symbol in enumerate(symbols)
+        if symbol[0] not in "()" and (symbol[0] not in "/<" or not is_structure(symbol))
+    ]
     chosen = sorted(rng.sample(names, max(1, round(rate * len(names)))))
     spans: Spans = []
     for at in chosen:
@@ -86,7 +91,12 @@ def unmask(text: Text) -> str:
 
 def denoise(kind: str, level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:
     """The written tree with masked spans, and what was masked."""
-    symbols = split_symbols(form.write(tree))
+    return denoise_written(kind, level, form.write(tree), rng)
+
+
+def denoise_written(kind: str, level: str, text: str, rng: random.Random) -> Text | None:
+    """The same of a tree that is written already."""
+    symbols = split_symbols(text)
     spans = KINDS[kind](symbols, RATES[level], rng)
     return mask(symbols, spans) if len(spans) < SENTINELS else None
 
@@ -98,7 +108,8 @@ def check_denoising(tree: Tree, text: Text, form: Form) -> bool:
 
 def _task(kind: str, level: str, weight: int) -> Task:
     build: Build = partial(denoise, kind, level)
-    return Task(weight, build, check_denoising, "exact_match")
+    written = partial(denoise_written, kind, level)
+    return Task(weight, build, check_denoising, "exact_match", written)
 
 
 def denoise_words(level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:

@@ -87,7 +87,7 @@ def generate_paraphrases(step: Step) -> dict[str, Any]:
     shape, kind = shape_of(step), format_named(step.wildcards["format"])
     pairs = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "test"]
     inputs = [fill(kind, trees_of(row), shape).input for row in pairs]
-    outputs = generate(model, tokenizer, inputs, step.options)
+    outputs = generate(model, tokenizer, inputs, step.options, step.parts())
     readings = [read(kind, output, shape) for output in outputs]
     GENERATIONS.write(
         step.outputs["generations"],
@@ -110,7 +110,8 @@ def evaluate_tasks(step: Step) -> dict[str, Any]:
     model, tokenizer = _open(step)
     form = FORMS[step.options["form"]]
     rows = [row for path in step.paths("tasks") for row in TASKS.read(path)]
-    outputs = generate(model, tokenizer, [row["input"] for row in rows], step.options)
+    inputs = [row["input"] for row in rows]
+    outputs = generate(model, tokenizer, inputs, step.options, step.parts())
     kinds = {name: task.score for tasks in STAGES.values() for name, task in tasks.items()}
     found: list[dict[str, float | None]] = [
         {row["task"]: task_score(kinds[row["task"]], output, tidy(row["target"]), form)}

@@ -140,11 +140,8 @@ def build_tasks(step: Step) -> dict[str, Any]:
 def _examples(
     ids: list[str], parses: Mapping[str, str], tasks: Any, form: str, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
-    def trees() -> Iterator[Tree]:
-        for tree_id in ids:
-            yield read_bracket(parses[tree_id], tree_id)
-
-    for number, task, text in draw_examples(trees(), tasks, FORMS[form], rng):
+    written = (parses[tree_id] for tree_id in ids)
+    for number, task, text in draw_examples(written, tasks, FORMS[form], rng):
         yield {"id": f"{ids[number]}#{number}", "task": task, **text._asdict()}
 
 

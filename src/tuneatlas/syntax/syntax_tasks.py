@@ -5,7 +5,9 @@ written as in the tree, so that words are copied letter by letter.
 """
 
 import random
+from functools import partial
 
+from tuneatlas.syntax import flat
 from tuneatlas.syntax.denoising import denoising_tasks
 from tuneatlas.syntax.linear import Form, escape, read_sentence, unescape, write_sentence
 from tuneatlas.syntax.structure_tasks import read_productions, write_productions
@@ -154,13 +156,35 @@ def check_discrimination(tree: Tree, text: Text, _: Form) -> bool:
 
 SYNTAX_TASKS = {
     **denoising_tasks(weight=21),
-    "pos_tagging": Task(8, pos_tagging, check_tagging, "exact_match"),
-    "tree_pruning": Task(8, tree_pruning, check_pruning, "bracket_f1"),
-    "pruned_tree_completion": Task(8, pruned_tree_completion, check_completion, "bracket_f1"),
-    "pruned_tree_parse": Task(8, pruned_tree_parse, check_pruned_parse, "bracket_f1"),
-    "production_detection": Task(8, production_detection, check_detection, "span_f1"),
-    "constituency_searching": Task(8, constituency_searching, check_searching, "span_f1"),
+    "pos_tagging": Task(8, pos_tagging, check_tagging, "exact_match", flat.pos_tagging),
+    "tree_pruning": Task(
+        8, tree_pruning, check_pruning, "bracket_f1", partial(flat.tree_pruning, HEIGHT)
+    ),
+    "pruned_tree_completion": Task(
+        8,
+        pruned_tree_completion,
+        check_completion,
+        "bracket_f1",
+        partial(flat.pruned_tree_completion, HEIGHT),
+    ),
+    "pruned_tree_parse": Task(
+        8,
+        pruned_tree_parse,
+        check_pruned_parse,
+        "bracket_f1",
+        partial(flat.pruned_tree_parse, HEIGHT),
+    ),
+    "production_detection": Task(
+        8, production_detection, check_detection, "span_f1", flat.production_detection
+    ),
+    "constituency_searching": Task(
+        8, constituency_searching, check_searching, "span_f1", flat.constituency_searching
+    ),
     "constituency_discrimination": Task(
-        8, constituency_discrimination, check_discrimination, "exact_match"
+        8,
+        constituency_discrimination,
+        check_discrimination,
+        "exact_match",
+        partial(flat.constituency_discrimination, SHIFTS),
     ),
 }

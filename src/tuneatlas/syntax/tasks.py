@@ -5,10 +5,11 @@ After Liu et al. 2024 (DSMT); the tasks are in ``structure_tasks`` and ``syntax_
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from tuneatlas.errors import UserError
-from tuneatlas.syntax.linear import Form
+from tuneatlas.syntax.linear import Form, read_bracket, write_bracket
 from tuneatlas.syntax.trees import Tree
 
 SEP, NONE = "<sep>", "<none>"
@@ -23,17 +24,22 @@ class Text(NamedTuple):
 
 
 Build = Callable[[Tree, random.Random, Form], Text | None]
+BuildWritten = Callable[[str, random.Random], Text | None]
 Check = Callable[[Tree, Text, Form], bool]
 Score = Literal["bracket_f1", "span_f1", "exact_match"]
 
 
 class Task(NamedTuple):
-    """A task: how to build it from a tree (None: this tree has none), check and score it."""
+    """A task: how to build it from a tree (None: this tree has none), check and score it.
+
+    ``build_written`` builds the same from a tree in brackets, without reading it.
+    """
 
     weight: int
     build: Build
     check: Check
     score: Score
+    build_written: BuildWritten | None = None
 
 
 def prefixed(name: str, text: Text) -> Text:
@@ -56,19 +62,24 @@ def select_tasks(tasks: Mapping[str, Task], names: Sequence[str]) -> dict[str, T
 
 
 def draw_examples(
-    trees: Iterable[Tree], tasks: Mapping[str, Task], form: Form, rng: random.Random
+    written: Iterable[str], tasks: Mapping[str, Task], form: Form, rng: random.Random
 ) -> Iterator[tuple[int, str, Text]]:
-    """One example from each tree: the tree's number, the task's name, and the text.
+    """One example from each tree in brackets: its number, the task's name, and the text.
 
     Tasks are drawn by weight, exactly: where a tree has no example of the task drawn, the
     task waits for the next tree, and the tree is passed over.
     """
     names = list(tasks)
-    weights = [tasks[name].weight for name in names]
+    weights = list(accumulate(tasks[name].weight for name in names))
+    in_brackets = form.write is write_bracket
     waiting: str | None = None
-    for number, tree in enumerate(trees):
-        name = waiting or rng.choices(names, weights)[0]
-        text = tasks[name].build(tree, rng, form)
+    for number, tree in enumerate(written):
+        name = waiting or rng.choices(names, cum_weights=weights)[0]
+        task = tasks[name]
+        if in_brackets and task.build_written:
+            text = task.build_written(tree, rng)
+        else:
+            text = task.build(read_bracket(tree), rng, form)
         waiting = None if text else name
         if text:
             yield number, name, prefixed(name, text)

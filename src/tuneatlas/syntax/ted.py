@@ -1,6 +1,8 @@
 """Tree edit distance after Zhang and Shasha (1989): unit costs, compiled."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numba
@@ -13,47 +15,67 @@ Ints = npt.NDArray[np.int32]
 
 
 class Coded(NamedTuple):
-    """A tree in post-order: each node's label, its leftmost leaf, and the key roots."""
+    """A tree in post-order: each node's label and its leftmost leaf; shape (2, nodes)."""
 
-    labels: Ints
-    leftmost: Ints
-    keyroots: Ints
+    nodes: Ints
+
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return int(self.nodes.shape[1])
 
 
 class Coder:
     """Codes trees; only trees of the same coder can be compared."""
 
     def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
+        self.numbers: defaultdict[str, int] = defaultdict(count().__next__)
 
     def __call__(self, tree: Tree) -> Coded:
         """Labels and words alike become nodes."""
+        numbers = self.numbers
         labels: list[int] = []
         leftmost: list[int] = []
 
-        def visit(node: Tree | str) -> int:
-            below = () if isinstance(node, str) else node.children
-            firsts = [visit(child) for child in below]
-            name = node if isinstance(node, str) else node.label
-            leftmost.append(firsts[0] if firsts else len(labels))
-            labels.append(self.numbers.setdefault(name, len(self.numbers)))
-            return leftmost[-1]
+        def visit(node: Tree) -> None:
+            first = len(labels)  # what comes next in post-order is the leftmost leaf
+            label, children = node
+            for child in reversed(children):
+                if child.__class__ is str:
+                    leftmost.append(len(labels))
+                    labels.append(numbers[child])
+                else:
+                    visit(child)  # type: ignore[arg-type]
+            leftmost.append(first)
+            labels.append(numbers[label])
 
         visit(tree)
-        # A key root is the last node with its leftmost leaf.
-        last = {first: at for at, first in enumerate(leftmost)}
-        arrays = (labels, leftmost, sorted(last.values()))
-        return Coded(*(np.array(values, np.int32) for values in arrays))
+        return Coded(np.array((labels, leftmost), np.int32))
 
 
 @numba.njit(cache=True)
-def _distance(
-    labels1: Ints, left1: Ints, keys1: Ints, labels2: Ints, left2: Ints, keys2: Ints
-) -> int:  # pragma: no cover (compiled)
+def _keyroots(leftmost: Ints) -> Ints:  # pragma: no cover (compiled)
+    """The last node with each leftmost leaf, in order."""
+    size = len(leftmost)
+    later = np.zeros(size, np.bool_)
+    found = np.zeros(size, np.int32)
+    many = 0
+    for node in range(size - 1, -1, -1):
+        if not later[leftmost[node]]:
+            later[leftmost[node]] = True
+            found[size - 1 - many] = node
+            many += 1
+    return found[size - many :]
+
+
+@numba.njit(cache=True)
+def _distance(one: Ints, other: Ints) -> int:  # pragma: no cover (compiled)
+    labels1, left1, labels2, left2 = one[0], one[1], other[0], other[1]
     n, m = len(labels1), len(labels2)
     trees = np.zeros((n, m), np.int32)
     forest = np.zeros((n + 1, m + 1), np.int32)
-    for i in keys1:
+    keys2 = _keyroots(left2)
+    for i in _keyroots(left1):
         for j in keys2:
             # forest[a, b]: distance between nodes left1[i]..a-1 and left2[j]..b-1, offset by 1.
             top, left = left1[i], left2[j]
@@ -63,21 +85,24 @@ def _distance(
             for b in range(left, j + 1):
                 forest[top, b + 1] = forest[top, b] + 1
             for a in range(top, i + 1):
+                above, here, whole = forest[a], forest[a + 1], trees[a]
+                before = forest[left1[a]]
+                on_left = left1[a] == top
+                last = here[left]
                 for b in range(left, j + 1):
-                    best = min(forest[a, b + 1], forest[a + 1, b]) + 1
-                    if left1[a] == top and left2[b] == left:
-                        change = 0 if labels1[a] == labels2[b] else 1
-                        best = min(best, forest[a, b] + change)
-                        trees[a, b] = best
+                    best = min(above[b + 1], last) + 1
+                    if on_left and left2[b] == left:
+                        best = min(best, above[b] + (labels1[a] != labels2[b]))
+                        whole[b] = best
                     else:
-                        best = min(best, forest[left1[a], left2[b]] + trees[a, b])
-                    forest[a + 1, b + 1] = best
+                        best = min(best, before[left2[b]] + whole[b])
+                    here[b + 1] = last = best
     return int(trees[n - 1, m - 1])
 
 
 def coded_distance(one: Coded, other: Coded) -> int:
     """Edits from one coded tree to the other."""
-    return int(_distance(*one, *other))
+    return int(_distance(one.nodes, other.nodes))
 
 
 def tree_distance(one: Tree, other: Tree, depth: int | None = None) -> int:
@@ -103,7 +128,7 @@ def nearest(
         if allowed is not None and not allowed[index]:
             continue
         # The difference in size alone takes that many edits.
-        if best and abs(len(other.labels) - len(target.labels)) >= best[1]:
+        if best and abs(other.size - target.size) >= best[1]:
             continue
         distance = coded_distance(target, other)
         if best is None or distance < best[1]:

@@ -4,7 +4,9 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from random_trees import random_tree
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_trees import any_tree, random_tree
 from scipy.stats import chisquare
 
 from tuneatlas.errors import UserError
@@ -35,6 +37,26 @@ def test_10000_random_trees_pass_the_checker(name):
     assert built > (5_000 if name == "constituency_discrimination" else 8_000)
 
 
+@pytest.mark.parametrize("name", SYNTAX_TASKS)
+def test_a_tree_in_brackets_gives_the_same_example_unread(name):
+    task = SYNTAX_TASKS[name]
+    for number in range(2_000):
+        tree = random_tree(random.Random(number), 1 + number % 5)
+        read = task.build(tree, random.Random(number), BRACKET)
+        assert task.build_written(write_bracket(tree), random.Random(number)) == read
+
+
+@settings(max_examples=200, deadline=None)
+@given(any_tree, st.sampled_from(sorted(SYNTAX_TASKS)), st.integers(0, 99))
+def test_any_tree_in_brackets_passes_the_checker_unread(tree, name, seed):
+    """Names of any characters, words beside phrases, nodes without any."""
+    task = SYNTAX_TASKS[name]
+    with contextlib.suppress(ValueError):  # no name to mask
+        text = task.build_written(write_bracket(tree), random.Random(seed))
+        if text:
+            assert task.check(tree, text, BRACKET)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_checkers_see_a_wrong_target(name):
     task = ALL[name]
@@ -51,7 +73,7 @@ def test_checkers_see_a_wrong_target(name):
 @pytest.mark.parametrize("stage", [STRUCTURE_TASKS, SYNTAX_TASKS])
 def test_tasks_are_drawn_by_their_weights(stage):
     rng = random.Random(11)
-    trees = [random_tree(rng, 3) for _ in range(20_000)]
+    trees = [write_bracket(random_tree(rng, 3)) for _ in range(20_000)]
     drawn = list(tasks.draw_examples(trees, stage, BRACKET, rng))
     assert len(drawn) > 15_000
     counts = Counter(name for _, name, _ in drawn)

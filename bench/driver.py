@@ -1,0 +1,130 @@
+"""What the workflow engine costs as an experiment grows: ``python -m bench.driver WORK_FOLDER``.
+
+For 10, 100, 1,000 and 10,000 jobs: to plan a fresh run, and to find that a finished run has
+nothing to do. The finished run is made of empty files with records, marked as done by the engine
+itself. Start-up is what a job costs that does no work.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+# Jobs aimed at, and what the experiment asks for to come near them.
+SIZES: dict[int, dict[str, Any]] = {
+    10: {"models": 1, "seeds": 1, "target": ["results/compare_groups/m0"], "ratios": [0.5]},
+    100: {"models": 1, "seeds": 6, "target": ["all"], "ratios": [0.4]},
+    1000: {"models": 2, "seeds": 25, "target": ["all"], "ratios": [0.2, 0.4, 0.6, 0.8]},
+    10000: {"models": 10, "seeds": 50, "target": ["all"], "ratios": [0.2, 0.4, 0.6, 0.8]},
+}
+
+
+def experiment(models: int, seeds: int, ratios: list[float], small: bool) -> dict[str, Any]:
+    """A config with so many models and seeds."""
+    shape = yaml.safe_load((ROOT / "config/smoke.yaml").read_text(encoding="utf-8"))
+    network = {"source": "scratch", **shape["models"]["mini"]}
+    return {
+        "include": str(ROOT / "config/smoke.yaml"),
+        "name": "driver",
+        "models": {"mini": None, **{f"m{i}": network for i in range(models)}},
+        "domains": {"elements": {"tune": not small}, **({"countries": None} if small else {})},
+        "seeds": list(range(seeds)),
+        "mix_instructions": {"ratios": ratios},
+    }
+
+
+def engine(folder: Path, *arguments: str) -> tuple[float, float, str]:
+    """CPU-seconds, seconds and output of one call of the engine, as `make run` calls it."""
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/default", "--cores", "1"]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [*command, "--configfile", "experiment.yaml", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stdout[-3000:] + done.stderr[-3000:])
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent, wall, done.stdout + done.stderr
+
+
+def finished(folder: Path, plan: list[dict[str, Any]]) -> None:
+    """Outputs and records of all jobs, as if they had run."""
+    now = time.time_ns()
+    for job in plan:
+        for name in job["outputs"]:
+            path = folder / name
+            if path.suffix:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            else:
+                path.mkdir(parents=True)
+                (path / "file").touch()
+            record = {
+                "output": name,
+                "sha256": "",
+                "files": {},
+                "step": job["step"],
+                "wildcards": job["wildcards"],
+                "inputs": dict.fromkeys(job["inputs"], ""),
+            }
+            Path(f"{path}.record.json").write_text(json.dumps(record), encoding="utf-8")
+            os.utime(path, ns=(now, now))
+
+
+def measure(folder: Path, size: int) -> dict[str, float]:
+    """One line of the table."""
+    wanted = dict(SIZES[size])
+    target = wanted.pop("target")
+    folder.mkdir(parents=True)
+    for name in ("Snakefile", "workflow", "profiles", "config", "src", "envs"):
+        (folder / name).symlink_to(ROOT / name)
+    config = experiment(**wanted, small=size == 10)
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    plan_s, plan_wall, said = engine(folder, "--dry-run", "--quiet", "all", "--", *target)
+    listing = subprocess.run(
+        [sys.executable, "workflow/plan.py", "experiment.yaml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    jobs = json.loads(listing.stdout[listing.stdout.index("[") :])
+    finished(folder, jobs)
+    engine(folder, "--touch", "--quiet", "all", "--", *target)
+    idle_s, idle_wall, said = engine(folder, "--", *target)
+    if "Nothing to be done" not in said:
+        raise RuntimeError(f"not idle: {said[-2000:]}")
+    return {
+        "jobs": len(jobs),
+        "plan_cpu_s": round(plan_s, 2),
+        "plan_s": round(plan_wall, 2),
+        "no_op_cpu_s": round(idle_s, 2),
+        "no_op_s": round(idle_wall, 2),
+    }
+
+
+def main(folder: Path, sizes: list[int]) -> None:
+    """Measure and keep the table."""
+    found = [measure(folder / str(size), size) for size in sizes]
+    target = Path(__file__).parent / "measured" / "driver.txt"
+    target.parent.mkdir(exist_ok=True)
+    lines = ["| " + " | ".join(map(str, row.values())) + " |" for row in found]
+    head = "| " + " | ".join(found[0]) + " |"
+    text = "\n".join([head, "|" + "---|" * len(found[0]), *lines]) + "\n"
+    target.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(size) for size in sys.argv[2:]] or list(SIZES))

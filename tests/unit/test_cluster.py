@@ -1,0 +1,110 @@
+"""What is said before the first submission, with stand-ins for Slurm's commands."""
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from tuneatlas.audit.plan import read_plan
+from tuneatlas.cluster import Request, check_cluster
+from tuneatlas.errors import UserError
+
+SINFO = """
+case "$*" in
+*idle*) echo n1; echo n2 ;;
+*) echo "8 16000 gpu:a100:2(S:0-1)"; echo "64 500000 (null)" ;;
+esac
+"""
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch) -> Path:
+    """A folder first on PATH, with a Slurm that says yes to everything."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for name, body in (("sbatch", "exit 0"), ("sinfo", SINFO), ("srun", "echo sees n1")):
+        stand_in(folder, name, body)
+    return folder
+
+
+def stand_in(folder: Path, name: str, body: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def asked(step: str = "finetune", **resources: object) -> Request:
+    return Request(step, {"slurm_partition": "gpu", "slurm_account": "lab", **resources})
+
+
+def complaint(*requests: Request) -> str:
+    with pytest.raises(UserError) as caught:
+        check_cluster(requests, ROOT)
+    return str(caught.value)
+
+
+def test_all_well(tools: Path):
+    check_cluster([asked(mem_mb=8000, gpu=1)], ROOT)
+
+
+def test_no_sbatch(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "there is no sbatch on PATH: start this on a login node" in complaint(asked())
+
+
+def test_the_same_refusal_is_said_once_for_all_steps(tools: Path):
+    refusal = "allocation failure: Invalid account or account/partition combination specified"
+    stand_in(tools, "sbatch", f'echo "{refusal}" >&2; exit 1')
+    said = complaint(asked(mem_mb=1), asked("probe", mem_mb=2), asked("probe", mem_mb=3))
+    assert said.count("Invalid account") == 1
+    assert "finetune, probe: Invalid account" in said
+    assert "sacctmgr show assoc" in said and "profiles/slurm/config.yaml" in said
+
+
+@pytest.mark.parametrize(
+    "more", [{"gpu": 3}, {"gres": "gpu:3"}, {"gpu": 1, "mem_mb": 20000}, {"cpus_per_task": 65}]
+)
+def test_what_no_node_has_is_refused(tools: Path, more: dict[str, object]):
+    stand_in(tools, "sbatch", 'echo "Requested node configuration is not available" >&2; exit 1')
+    assert "no node of this partition has so many GPUs" in complaint(asked(**more))
+
+
+def test_nodes_that_are_away_just_now_refuse_nothing(tools: Path):
+    stand_in(tools, "sbatch", 'echo "Requested node configuration is not available" >&2; exit 1')
+    check_cluster([asked(gpu=2, mem_mb=16000), asked(mem_mb=400000)], ROOT)
+
+
+def test_a_limit_shorter_than_a_checkpoint_interval(tools: Path):
+    options = {"checkpoint_minutes": 10.0, "checkpoint_steps": None}
+    short = Request("finetune", {"runtime": 10}, options)
+    assert "finetune: its time limit of 10 min is no longer than the 10 min" in complaint(short)
+    scratch = Request("prepare_base", {"runtime": 5}, {"training": options})
+    assert "prepare_base: its time limit of 5 min" in complaint(scratch, scratch)
+    check_cluster([Request("finetune", {"runtime": 11}, options)], ROOT)
+    check_cluster([Request("finetune", {"runtime": 1}, options | {"checkpoint_steps": 5})], ROOT)
+
+
+def test_a_node_that_does_not_see_the_folder(tools: Path):
+    stand_in(tools, "srun", "echo sees n1; echo blind n2")
+    said = complaint(asked())
+    assert f"node n2 of partition gpu does not see {ROOT}" in said and "--exclude=n2" in said
+
+
+def test_nodes_that_do_not_answer_keep_nobody(tools: Path):
+    stand_in(tools, "srun", "exit 1")
+    check_cluster([asked()], ROOT)
+
+
+def test_a_training_asks_for_a_gpu_for_each_process(tmp_path: Path):
+    path = tmp_path / "wide.yaml"
+    path.write_text(
+        f"include: {ROOT / 'config/smoke.yaml'}\n"
+        "finetune: {processes: 4, nodes: 2}\nrestore_stages: {processes: 2}\n"
+    )
+    jobs = {job.step: job.resources for job in read_plan(ROOT, [path])}
+    wide = {"gres": "gpu:2", "nodes": 2, "tasks": 2, "mpi": "srun", "cpus_per_task": 2}
+    assert wide.items() <= jobs["finetune"].items()
+    assert {"gpu": 2, "cpus_per_task": 2}.items() <= jobs["restore_base"].items()
+    assert jobs["finetune_stages"]["gpu"] == 1
