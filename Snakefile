@@ -10,6 +10,7 @@ include: "workflow/rules/parse.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/paraphrase.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/harness.smk"
 include: "workflow/rules/audit.smk"
 
 
@@ -19,6 +20,11 @@ rule all:
     input:
         rules.index.output.page,
         rules.audit.output.folder,
+        expand(
+            rules.evaluate_harness.output.metrics,
+            model=MODELS,
+            trained=TRAINED if config["evaluate_harness"]["tasks"] else [],
+        ),
     localrule: True
 
 

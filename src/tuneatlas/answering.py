@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -20,10 +20,18 @@ from tuneatlas.prompts import (
     continuations,
     few_shot_prompt,
 )
+from tuneatlas.robust import knowledge_row, merge_scores, restore_order, rotate
 from tuneatlas.scoring import Floats, answer_row, score_options
 from tuneatlas.tables import Row
 
 log = logging.getLogger(__name__)
+
+
+class Probed(NamedTuple):
+    """Rows of tables ANSWERS and KNOWLEDGE, in the order asked."""
+
+    answers: list[Row]
+    knowledge: list[Row]
 
 
 def probe_base(
@@ -34,16 +42,44 @@ def probe_base(
     *,
     bos: bool,
     parts: Parts | None = None,
-) -> list[Row]:
+) -> Probed:
     """Answers of a base model to a domain's train and test questions, few-shot.
 
     Demonstrations come from the dev questions of the same role: a related question is shown
     with related demonstrations, as each MMLU subject has its own. ``options`` is the config
-    section ``probe_knowledge`` with the ``dtype`` of the model.
+    section ``probe_knowledge`` with the ``dtype`` of the model. With several ``draws`` or
+    ``rotations`` a question is asked in several ways; its answer is that of the mean
+    probabilities, and its prompt the first.
     """
-    rng = random.Random(options["demonstration_seed"])
     asked = [q for q in questions if q["split"] != "dev"]
-    shown = {
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    ways: list[list[Floats]] = []
+    first: list[str] = []
+    for draw in range(options["draws"]):
+        shown = _demonstrations(questions, asked, options, draw)
+        for places in range(options["rotations"]):
+            turned = [rotate(q, places) for q in asked]
+            prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in turned]
+            scored = [continuations(template, q) for q in turned]
+            kept = parts.within(f"{draw}-{places}") if parts else None
+            found = _score(model, tokenizer, asked, prompts, scored, options, bos, kept)
+            ways.append([restore_order(scores, places) for scores in found])
+            first = first or prompts
+    each = list(zip(*ways, strict=True))
+    merged = [merge_scores(several) for several in each]
+    return Probed(
+        _rows(asked, merged, first),
+        [knowledge_row(q, several) for q, several in zip(asked, each, strict=True)],
+    )
+
+
+def _demonstrations(
+    questions: Sequence[Row], asked: Sequence[Row], options: Mapping[str, Any], draw: int
+) -> dict[str, list[Row]]:
+    """The questions shown for each role; the first draw is the paper's."""
+    seed = options["demonstration_seed"]
+    rng = random.Random(f"{seed}/{draw}" if draw else seed)
+    return {
         role: pick_demonstrations(
             [q for q in questions if q["split"] == "dev" and q["role"] == role],
             options["shots"],
@@ -51,10 +87,6 @@ def probe_base(
         )
         for role in sorted({q["role"] for q in asked})
     }
-    prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in asked]
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
-    scored = [continuations(template, q) for q in asked]
-    return _answer(model, tokenizer, asked, prompts, scored, options, bos, parts)
 
 
 def evaluate_tuned(
@@ -76,10 +108,11 @@ def evaluate_tuned(
     chat = fit_chat(chat, tokenizer)
     prompts = [chat_prompt(chat, template, q) for q in asked]
     scored = [chat_continuations(chat, template, q) for q in asked]
-    return _answer(model, tokenizer, asked, prompts, scored, options, bos, parts)
+    scores = _score(model, tokenizer, asked, prompts, scored, options, bos, parts)
+    return _rows(asked, scores, prompts)
 
 
-def _answer(
+def _score(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     asked: Sequence[Row],
@@ -88,7 +121,7 @@ def _answer(
     options: Mapping[str, Any],
     bos: bool,
     parts: Parts | None,
-) -> list[Row]:
+) -> list[Floats]:
     log.info("%d questions to score", len(asked))
     scores: dict[int, Floats] = {}
     # Questions of the same role have the same demonstrations, which are computed once.
@@ -105,6 +138,10 @@ def _answer(
             parts=parts.within(role) if parts else None,
         )
         scores |= dict(zip(part, found, strict=True))
-    rows = [answer_row(q, scores[i], prompts[i]) for i, q in enumerate(asked)]
+    return [scores[i] for i in range(len(asked))]
+
+
+def _rows(asked: Sequence[Row], scores: Sequence[Floats], prompts: Sequence[str]) -> list[Row]:
+    rows = [answer_row(q, s, p) for q, s, p in zip(asked, scores, prompts, strict=True)]
     log.info("accuracy %.3f", sum(r["correct"] for r in rows) / max(len(rows), 1))
     return rows

@@ -79,6 +79,7 @@ def mix_instructions(
     group: str,
     template: QuestionTemplate,
     rng: random.Random,
+    context: bool = False,
 ) -> list[Row]:
     """Conversations of one training set.
 
@@ -92,6 +93,7 @@ def mix_instructions(
         group: knowledge group or mixture.
         template: question template, whose ``instruction`` and ``reply`` are used.
         rng: draws which questions a mixture replaces.
+        context: put each reply's explanation before its question too.
 
     Returns:
         Rows of the conversations table.
@@ -113,20 +115,27 @@ def mix_instructions(
             f"group {group} is empty: the base model was "
             f"{'never' if ratio is None else 'always'} right on this domain's training questions"
         )
-    return [_conversation(row, questions[row["id"]], explanations, template) for row in chosen]
+    return [
+        _conversation(row, questions[row["id"]], explanations, template, context) for row in chosen
+    ]
 
 
 def _conversation(
-    row: Row, question: Row, explanations: Mapping[str, str], template: QuestionTemplate
+    row: Row,
+    question: Row,
+    explanations: Mapping[str, str],
+    template: QuestionTemplate,
+    context: bool,
 ) -> Row:
     own = row["group"] == "self_aligning"
     explanation = explanations[row["id"]] if own else question["explanation"]
+    asked = user_text(template, question)
     return {
         "id": row["id"],
         "origin": row["group"],
         "label": row["label"],
         "messages": [
-            {"role": "user", "content": user_text(template, question)},
+            {"role": "user", "content": f"{explanation}\n\n{asked}" if context else asked},
             {
                 "role": "assistant",
                 "content": reply_text(template, question, row["label"], explanation),

@@ -213,6 +213,20 @@ ANSWERS = Table(
     ),
 )
 
+CATEGORIES = ("HighlyKnown", "MaybeKnown", "WeaklyKnown", "Unknown")
+
+KNOWLEDGE = Table(
+    "knowledge",
+    (
+        Column("id", TEXT, "question id"),
+        Column("ways", pa.int16(), "ways in which the question was asked", "count"),
+        Column("right_share", pa.float64(), "share of them answered rightly", "1"),
+        Column("agreement", pa.float64(), "share of them with the most frequent answer", "1"),
+        Column("gold_prob", pa.float64(), "mean probability of the right option", "1"),
+        Column("category", TEXT, "after SliCK (Gekhman et al. 2024)", "", CATEGORIES),
+    ),
+)
+
 GROUPS = ("harmonious", "incompatible", "self_aligning")
 
 LABELS = Table(

@@ -128,8 +128,8 @@ def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
     assert prepare_base(bringing)["parameters"] > 0
     letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
     probe = {"scoring": "letter", "batch_tokens": 512, "shots": 2, "demonstration_seed": 1}
-    probe["dtype"] = "float32"
-    answers = probe_base(tmp_path / "base", QUESTIONS, letter, probe, bos=bos)
+    probe |= {"dtype": "float32", "draws": 2, "rotations": 2}
+    answers = probe_base(tmp_path / "base", QUESTIONS, letter, probe, bos=bos).answers
     assert len(answers) == 6
     finetune_stages(tuning(tmp_path, tmp_path / "base", [1, 3]), bos=bos)
     restore(restoring(tmp_path, {"step_3": tmp_path / "kept/3"}, tokens=100), bos=bos)

@@ -65,7 +65,7 @@ def test_same_groups_and_labels_as_the_authors(domain: str):
     assert ours == {g: {i: r["output"] for i, r in rows.items()} for g, rows in theirs.items()}
 
 
-def mixture(group: str, seed: int = 0) -> list[dict]:
+def mixture(group: str, seed: int = 0, context: bool = False) -> list[dict]:
     rows = label_questions(
         probed([False] * 10 + [True] * 3), harmonious_size="match", rng=random.Random(0)
     )
@@ -77,6 +77,7 @@ def mixture(group: str, seed: int = 0) -> list[dict]:
         group=group,
         template=CLOZE,
         rng=random.Random(seed),
+        context=context,
     )
 
 
@@ -96,6 +97,14 @@ def test_labels_come_with_their_own_explanation():
     assert gold["messages"][1]["content"] == "2\n1 follows 0."
     assert own["messages"][1]["content"] == "4\nown 0"
     assert gold["messages"][0] == {"role": "user", "content": "Which number follows 0?"}
+
+
+def test_in_context_each_reply_has_its_explanation_before_the_question():
+    for group, explanation in (("incompatible", "1 follows 0."), ("self_aligning", "own 0")):
+        plain, given = mixture(group)[0], mixture(group, context=True)[0]
+        asked = plain["messages"][0]["content"]
+        assert given["messages"][0]["content"] == f"{explanation}\n\n{asked}"
+        assert given["messages"][1] == plain["messages"][1]
 
 
 def test_an_empty_group_is_named():

@@ -16,6 +16,8 @@ rule mix_instructions:
         runtime=20,
     params:
         code=code("mix_instructions"),
+        # Not the whole section: a further ratio changes nothing in the other mixtures.
+        context=config["mix_instructions"]["context"],
         seed=config["seed"],
     script:
         "../scripts/mix_instructions.py"

@@ -6,6 +6,7 @@ rule probe_knowledge:
         template=template("question", "probe_knowledge"),
     output:
         answers="results/probe_knowledge/{model}/{domain}.parquet",
+        knowledge="results/probe_knowledge/{model}/categories/{domain}.parquet",
     log:
         "logs/probe_knowledge/{model}/{domain}.log",
     benchmark:

@@ -13,5 +13,6 @@ with step(snakemake) as this:
         group=this.wildcards["group"],
         template=QuestionTemplate.load(this.path("template")),
         rng=this.shared_rng("model", "domain", "seed"),
+        context=snakemake.params.context,
     )
     CONVERSATIONS.write(this.outputs["conversations"], rows)

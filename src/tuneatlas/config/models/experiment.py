@@ -8,6 +8,7 @@ from tuneatlas.config.fields import REQUIRED, Name, Section, option
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.knowledge import (
     CompareGroups,
+    EvaluateHarness,
     EvaluateKnowledge,
     ExplainPredictions,
     Finetune,
@@ -70,6 +71,7 @@ class Experiment(Section):
     mix_instructions: MixInstructions = section(MixInstructions)
     finetune: Finetune = section(Finetune)
     evaluate_knowledge: EvaluateKnowledge = section(EvaluateKnowledge)
+    evaluate_harness: EvaluateHarness = section(EvaluateHarness)
     compare_groups: CompareGroups = section(CompareGroups)
     finetune_stages: FinetuneStages = section(FinetuneStages)
     prepare_restoration: PrepareRestoration = section(PrepareRestoration)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneatlas.config.fields import S1, Count, Positive, Section, Text, option
+from tuneatlas.config.fields import S1, Count, FilePath, Positive, Section, Text, option
 from tuneatlas.config.models.training import TrainingConfig
 
 PROBE = f"{S1}, probing"
@@ -29,6 +29,12 @@ class ProbeKnowledge(Section):
     shots: Count = option(5, "worked examples before each question", unit="questions", source=PROBE)
     demonstration_seed: Count = option(
         42, "seed of the shuffle that draws them from dev", source=PROBE
+    )
+    draws: Positive = option(
+        1, "draws of demonstrations; more: each question is asked with each", unit="count"
+    )
+    rotations: Annotated[int, Field(ge=1, le=4)] = option(
+        1, "orders of the options, each one place on; 4: each option in each place", unit="count"
     )
     scoring: Scoring = option("letter", SCORING, source=PROBE)
     question_template: Text = option("letter", QUESTIONS, source=PROBE)
@@ -66,6 +72,11 @@ class MixInstructions(Section):
     """The training sets: conversations of each group, and mixtures between two of them."""
 
     question_template: Text = option("letter", QUESTIONS, source=f"{S1}, training details")
+    context: bool = option(
+        False,
+        "put the explanation before the question too, so that a reply needs no knowledge that is "
+        "not in the prompt; tests are asked without it",
+    )
     ratios: tuple[Ratio, ...] = option(
         (0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
         "shares of INCOMPATIBLE replaced by SELF-ALIGNING; the pure groups always run",
@@ -87,6 +98,19 @@ class EvaluateKnowledge(Section):
     question_template: Text = option("letter", QUESTIONS, source=EVALUATE)
     scoring: Scoring = option("letter", SCORING, source=EVALUATE)
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+
+
+class EvaluateHarness(Section):
+    """Tasks of lm-evaluation-harness beside our own evaluation: base and tuned models."""
+
+    tasks: tuple[Text, ...] = option((), "names of its tasks; none: it is not run")
+    include_path: FilePath | None = option(None, "folder with task files of your own")
+    shots: Count | None = option(
+        None, "demonstrations before each question; null: as each task says", unit="questions"
+    )
+    limit: Positive | None = option(None, "first items of each task; null: all", unit="items")
+    chat: bool = option(False, "ask in the chat template of the model's tokenizer")
+    batch_rows: Positive = option(16, "prompts per forward pass", unit="prompts")
 
 
 class CompareGroups(Section):

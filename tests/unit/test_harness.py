@@ -1,0 +1,71 @@
+"""lm-evaluation-harness as an evaluation step: offline, on a task file and a model made here."""
+
+import json
+
+import pytest
+from conftest import TEMPLATES, question
+
+from tuneatlas.errors import UserError
+from tuneatlas.harness import evaluate_harness
+from tuneatlas.models import save_model
+from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
+from tuneatlas.scoring import score_options
+
+OPTIONS = {
+    "tasks": ["numbers"],
+    "shots": 0,
+    "limit": None,
+    "chat": False,
+    "batch_rows": 4,
+    "dtype": "float32",
+}
+TASK = """\
+task: numbers
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {data}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{prompt}}}}"
+doc_to_choice: choices
+doc_to_target: answer
+target_delimiter: " "
+metric_list: [{{metric: acc}}]
+"""
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+
+
+def test_its_accuracy_is_ours(tmp_path, model, tokenizer, offline):
+    model.config.max_position_embeddings = 1024
+    save_model(tmp_path / "model", model, tokenizer)
+    cloze = QuestionTemplate.load(TEMPLATES / "questions/cloze.yaml")
+    asked = [question(n, answer=n % 4) for n in range(12)]
+    prompts = [few_shot_prompt(cloze, [], q) for q in asked]
+    rows = [{**q, "prompt": p} for q, p in zip(asked, prompts, strict=True)]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/numbers.yaml").write_text(TASK.format(data=tmp_path / "data.jsonl"))
+    options = OPTIONS | {"include_path": str(tmp_path / "tasks")}
+    found = evaluate_harness(tmp_path / "model", options, bos=True)
+    scores = score_options(
+        model,
+        tokenizer,
+        prompts,
+        [continuations(cloze, q) for q in asked],
+        bos=True,
+        per_token=False,
+        batch_tokens=4096,
+    )
+    right = sum(int(s.argmax()) == q["answer"] for s, q in zip(scores, asked, strict=True))
+    assert found["results"]["numbers"]["acc,none"] == pytest.approx(right / len(asked))
+    assert found["items"]["numbers"]["effective"] == 12
+
+
+def test_an_unknown_task_is_named(tmp_path, offline):
+    options = OPTIONS | {"tasks": ["no_such_task"], "include_path": None}
+    with pytest.raises(UserError, match=r"has no task 'no_such_task'"):
+        evaluate_harness(tmp_path, options, bos=True)

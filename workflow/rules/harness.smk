@@ -1,0 +1,27 @@
+# Models asked by lm-evaluation-harness, if the config names tasks: the base model and all tuned.
+TRAINED = ["base", *expand("{d}/{g}/{s}", d=TUNED, g=GROUPS, s=SEEDS)]
+TUNED_MODEL = rules.finetune.output.model.replace("{domain}/{group}/{seed}", "{trained}")
+
+
+rule evaluate_harness:
+    """Ask a model the tasks of lm-evaluation-harness, by its own library, beside our scorer."""
+    input:
+        model=lambda w: (rules.prepare_base.output.model if w.trained == "base" else TUNED_MODEL),
+    output:
+        metrics="results/evaluate_harness/{model}/{trained}.json",
+    log:
+        "logs/evaluate_harness/{model}/{trained}.log",
+    benchmark:
+        "benchmarks/evaluate_harness/{model}/{trained}.tsv"
+    wildcard_constraints:
+        trained="|".join(TRAINED),
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        code=code("evaluate_harness"),
+        options=lambda w: tuneatlas.asked_options(config, "evaluate_harness", w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
+    script:
+        "../scripts/evaluate_harness.py"

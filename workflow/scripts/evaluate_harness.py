@@ -1,0 +1,6 @@
+from tuneatlas.harness import evaluate_harness, write_metrics
+from tuneatlas.step import step
+
+with step(snakemake) as this:
+    metrics = evaluate_harness(this.path("model"), this.options, bos=snakemake.params.bos)
+    write_metrics(this.outputs["metrics"], metrics)
