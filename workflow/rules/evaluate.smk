@@ -59,9 +59,7 @@ rule report:
     input:
         comparison=rules.compare_groups.output.folder,
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
-        paraphrases=expand(
-            rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS
-        ),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
         model=rules.prepare_base.output.model,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         labels=expand(rules.label_knowledge.output.labels, domain=TUNED, allow_missing=True),

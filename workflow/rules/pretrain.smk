@@ -55,12 +55,8 @@ rule pretrain_plain:
         ),
         tasks=examples_of("plain"),
         # The control sees as many tokens as both stages have.
-        budget=lambda w: (
-            examples_of("structure", "syntax") if w.start == "plain" else []
-        ),
-        parses=lambda w: (
-            rules.prepare_paraphrases.input.parses if w.start == "plain" else []
-        ),
+        budget=lambda w: (examples_of("structure", "syntax") if w.start == "plain" else []),
+        parses=lambda w: (rules.prepare_paraphrases.input.parses if w.start == "plain" else []),
     output:
         model=directory("results/pretrain_plain/{paraphraser}/{start}"),
     log:
@@ -83,9 +79,7 @@ def vanilla(wildcards):
     """T5 as it is before any tree: one made here is first trained on plain sentences."""
     made_here = config["paraphrasers"][wildcards.paraphraser]["source"] == "scratch"
     if made_here:
-        return expand(
-            rules.pretrain_plain.output.model, start="vanilla", allow_missing=True
-        )[0]
+        return expand(rules.pretrain_plain.output.model, start="vanilla", allow_missing=True)[0]
     return rules.prepare_paraphraser.output.model
 
 
@@ -115,11 +109,7 @@ rule pretrain_structure:
 rule pretrain_syntax:
     """Stage 2: train on real trees, with stage 1 (start: both) or without (start: syntax)."""
     input:
-        model=lambda w: (
-            rules.pretrain_structure.output.model
-            if w.start == "both"
-            else vanilla(w)
-        ),
+        model=lambda w: (rules.pretrain_structure.output.model if w.start == "both" else vanilla(w)),
         tasks=examples_of("syntax"),
         parses=rules.prepare_paraphrases.input.parses,
     output:
