@@ -75,12 +75,6 @@ rule score_paraphrases:
         "../scripts/score_paraphrases.py"
 
 
-def every_run(path):
-    """What each tuned model of a paraphraser has at ``path``."""
-    names = {name: TUNING[f"{name}s"] for name in ("start", "format", "share")}
-    return expand(path, **names, seed=TUNING_SEEDS, allow_missing=True)
-
-
 rule compare_paraphrases:
     """Every start, format and share of pairs side by side, with intervals."""
     input:

@@ -42,11 +42,6 @@ rule prepare_paraphraser:
         "../scripts/prepare_paraphraser.py"
 
 
-def examples_of(*stages):
-    """The examples of pre-training stages, from all shards."""
-    return gather.shards(rules.build_tasks.output.train, stage=stages)
-
-
 rule pretrain_plain:
     """Plain span denoising: makes T5 (vanilla), or trains it on as the stages' control (plain)."""
     input:
@@ -63,24 +58,17 @@ rule pretrain_plain:
         "logs/pretrain_plain/{paraphraser}/{start}.log",
     benchmark:
         "benchmarks/pretrain_plain/{paraphraser}/{start}.tsv"
+    threads: each(config["pretrain_plain"])
     resources:
+        **devices(config["pretrain_plain"]),
         mem_mb=8000,
         runtime=240,
-        gpu=1,
     params:
         code=code("pretrain_plain"),
         options=config["pretrain_plain"],
         seed=config["seed"],
     script:
         "../scripts/pretrain_plain.py"
-
-
-def vanilla(wildcards):
-    """T5 as it is before any tree: one made here is first trained on plain sentences."""
-    made_here = config["paraphrasers"][wildcards.paraphraser]["source"] == "scratch"
-    if made_here:
-        return expand(rules.pretrain_plain.output.model, start="vanilla", allow_missing=True)[0]
-    return rules.prepare_paraphraser.output.model
 
 
 rule pretrain_structure:
@@ -130,24 +118,6 @@ rule pretrain_syntax:
         seed=config["seed"],
     script:
         "../scripts/pretrain_syntax.py"
-
-
-def lineage(start, wildcards):
-    """The models from T5 to the one that is tuned or measured under the name of a start."""
-    added = {
-        "vanilla": [],
-        "plain": [rules.pretrain_plain.output.model],
-        "structure": [rules.pretrain_structure.output.model],
-        "syntax": [rules.pretrain_syntax.output.model],
-        "both": [rules.pretrain_structure.output.model, rules.pretrain_syntax.output.model],
-    }[start]
-    models = [vanilla(wildcards), *added]
-    return expand(models, start=start, paraphraser=wildcards.paraphraser)
-
-
-def model_of_start(wildcards):
-    """The model that is tuned or measured under the name of a start."""
-    return lineage(wildcards.start, wildcards)[-1]
 
 
 rule evaluate_tasks:

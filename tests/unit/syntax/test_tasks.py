@@ -17,7 +17,7 @@ from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tasks import Text
 from tuneatlas.syntax.trees import Tree, size
 
-ALL = STRUCTURE_TASKS | SYNTAX_TASKS
+ALL = STRUCTURE_TASKS | SYNTAX_TASKS | denoising.PLAIN_TASKS
 BRACKET = FORMS["bracket"]
 TREE = read_bracket("(ROOT (S (NP (DT the) (NN cat)) (VP (VBD sat) (PP (IN on) (NP (NN it))))))")
 

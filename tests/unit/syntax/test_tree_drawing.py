@@ -31,7 +31,7 @@ def test_what_is_drawn_is_said_too():
     svg = str(draw_tree(tree, 4, "Output"))
     said = "Output: (S (NP (DT the) (NN cat) (PP on it)) (VP (VBD &lt;sat&gt;)))"
     assert f'role="img" aria-label="{said}"' in svg
-    assert len(re.findall("<line", svg)) == 12
+    assert len(re.findall("<line", svg)) == 11
     assert [n for _, _, n in names(svg)][:2] == ["S", "NP"]
     bare = draw_tree("(X)", 5, "Source")
     assert "<line" not in bare and ">X<" in bare

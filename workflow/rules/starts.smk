@@ -1,0 +1,38 @@
+# Which models a start of the syntax study names. Rules are looked up when a path is asked for.
+
+
+def examples_of(*stages):
+    """The examples of pre-training stages, from all shards."""
+    return gather.shards(rules.build_tasks.output.train, stage=stages)
+
+
+def vanilla(wildcards):
+    """T5 as it is before any tree: one made here is first trained on plain sentences."""
+    made_here = config["paraphrasers"][wildcards.paraphraser]["source"] == "scratch"
+    if made_here:
+        return expand(rules.pretrain_plain.output.model, start="vanilla", allow_missing=True)[0]
+    return rules.prepare_paraphraser.output.model
+
+
+def lineage(start, wildcards):
+    """The models from T5 to the one that is tuned or measured under the name of a start."""
+    added = {
+        "vanilla": [],
+        "plain": [rules.pretrain_plain.output.model],
+        "structure": [rules.pretrain_structure.output.model],
+        "syntax": [rules.pretrain_syntax.output.model],
+        "both": [rules.pretrain_structure.output.model, rules.pretrain_syntax.output.model],
+    }[start]
+    models = [vanilla(wildcards), *added]
+    return expand(models, start=start, paraphraser=wildcards.paraphraser)
+
+
+def model_of_start(wildcards):
+    """The model that is tuned or measured under the name of a start."""
+    return lineage(wildcards.start, wildcards)[-1]
+
+
+def every_run(path):
+    """What each tuned model of a paraphraser has at ``path``."""
+    names = {name: TUNING[f"{name}s"] for name in ("start", "format", "share")}
+    return expand(path, **names, seed=TUNING_SEEDS, allow_missing=True)
