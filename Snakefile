@@ -1,5 +1,7 @@
 """tuneatlas: what tuning does to a language model. See README.md."""
 
+import sys
+
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
@@ -34,3 +36,16 @@ rule s2:
     input:
         expand(rules.stage_forgetting.output.folder, model=MODELS),
     localrule: True
+
+
+rule verify:
+    """Make what is missing, then check that every result is what its record says."""
+    input:
+        rules.all.input,
+    log:
+        "logs/verify.log",
+    localrule: True
+    params:
+        python=sys.executable,
+    shell:
+        "{params.python} -m tuneatlas.cli audit results > {log} || (cat {log} && exit 1)"
