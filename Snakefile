@@ -1,5 +1,7 @@
 """tuneatlas: what tuning does to a language model. See README.md."""
 
+import sys
+
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
@@ -48,3 +50,16 @@ rule s3:
     input:
         expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
     localrule: True
+
+
+rule verify:
+    """Make what is missing, then check that every result is what its record says."""
+    input:
+        rules.all.input,
+    log:
+        "logs/verify.log",
+    localrule: True
+    params:
+        python=sys.executable,
+    shell:
+        "{params.python} -m tuneatlas.cli audit results > {log} || (cat {log} && exit 1)"

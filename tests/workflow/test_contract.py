@@ -22,9 +22,12 @@ CONFIGS = [
 
 def blocks() -> list[tuple[str, str]]:
     """Name and text of each rule."""
-    text = "\n\n".join(path.read_text(encoding="utf-8") for path in RULES)
-    parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)[1:]
-    return list(zip(parts[::2], parts[1::2], strict=True))
+    found = []
+    for path in RULES:
+        text = path.read_text(encoding="utf-8")
+        parts = re.split(r"^rule (\w+):\n", text, flags=re.MULTILINE)[1:]
+        found += list(zip(parts[::2], parts[1::2], strict=True))
+    return found
 
 
 @pytest.mark.parametrize(("name", "text"), blocks(), ids=[name for name, _ in blocks()])

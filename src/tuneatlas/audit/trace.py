@@ -100,10 +100,15 @@ def _tables(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield step, output, record
 
 
+def open_table(path: Path) -> pq.ParquetFile:
+    """A table to read in parts: nothing is read ahead, so that no more than a part is held."""
+    return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+
+
 def rows_about(path: Path, item: str) -> list[Row]:
     """Rows of a table that are about ``item``; some thousands are held in memory at a time."""
     try:
-        file = pq.ParquetFile(path, buffer_size=1 << 20)
+        file = open_table(path)
         names = [name for name in POINTERS if name in file.schema_arrow.names]
         rows: list[Row] = []
         for group in range(file.num_row_groups if names else 0):
@@ -161,7 +166,7 @@ def masks_of(results: Results) -> Masked:
 def batches(path: Path, *columns: str) -> Iterator[list[Row]]:
     """Rows of some columns of a table, some thousands at a time."""
     try:
-        for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=list(columns)):
+        for batch in open_table(path).iter_batches(BATCH, columns=list(columns)):
             yield batch.to_pylist()
     except (OSError, KeyError, pa.ArrowException) as error:
         raise UserError(f"{path}: not a readable table: {error}; run tuneatlas audit") from None

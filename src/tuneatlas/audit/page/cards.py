@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from tuneatlas.audit.checks import TABLES
 from tuneatlas.audit.counts import set_aside
 from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.trace import BATCH, open_table
 from tuneatlas.tables import Column
 
 BINS = 12
@@ -98,7 +99,7 @@ def _card(results: Results, step: str, table: str, names: list[str]) -> dict[str
     spreads = [Spread(c, _limits(results, names, c)) for c in columns]
     rows, samples = 0, list[dict[str, Any]]()
     for name in names:
-        for batch in pq.ParquetFile(results.place(name)).iter_batches(batch_size=16384):
+        for batch in open_table(results.place(name)).iter_batches(BATCH):
             rows += batch.num_rows
             if len(samples) < SAMPLES:
                 samples += batch.slice(0, SAMPLES - len(samples)).to_pylist()

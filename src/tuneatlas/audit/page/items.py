@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tuneatlas.audit.behind import read_items
 from tuneatlas.audit.columns import columns_of, rows_of
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import POINTERS, STEPS, Seen, masks_of
+from tuneatlas.audit.trace import BATCH, POINTERS, STEPS, Seen, masks_of, open_table
 from tuneatlas.stages import FATES
 from tuneatlas.tables import Row
 
@@ -209,7 +209,7 @@ def _spill_table(
     step = results.records[output]["step"]
     path = results.place(output)
     pointers = [name for name in POINTERS if name in pq.read_schema(path).names]
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=4096):
+    for batch in open_table(path).iter_batches(BATCH):
         for row in batch.to_pylist():
             if step == "prepare_corpus" and "text" in row:
                 for i in row["questions"]:
