@@ -1,6 +1,6 @@
 """Run the smallest experiment through Slurm while all kinds of faults happen, and compare.
 
-    python tests/slurm/faults.py --faults 30 [--seed 0] [--folder DIR] [--undisturbed RESULTS]
+    python tests/slurm/faults.py --faults 30 [--pause 30] [--seed 0] [--folder DIR] [--undisturbed RESULTS]
 
 Faults come at random instants from a seeded generator: a job cancelled, a training process
 killed, a node's daemon killed and brought back, the driver killed and started again, a job's
@@ -74,6 +74,10 @@ class Faults:
 
     def kill_process(self) -> bool:
         """The process of a step dies without a word."""
+        try:
+            until(lambda: scripts(self.project), 60, "step at work")
+        except TimeoutError:
+            return False
         pids = scripts(self.project)
         if not pids:
             return False
@@ -120,14 +124,14 @@ class Faults:
         return cluster("start", "slurmctld").returncode == 0
 
 
-def disturb(project: Path, count: int, seed: int) -> Counter[str]:
+def disturb(project: Path, count: int, seed: int, pause_s: float) -> Counter[str]:
     """Make ``count`` faults happen, then let the run end; the tally."""
     rng = random.Random(seed)
     faults = Faults(project, rng)
     tally: Counter[str] = Counter()
     runs = 1
     while sum(tally.values()) < count:
-        time.sleep(rng.uniform(3, 20))
+        time.sleep(rng.uniform(0.1, 1.9) * pause_s)
         if faults.driver.poll() is not None:
             # It is through, or gave up on a job that had bad luck too often: on with it.
             if faults.driver.returncode == 0:
@@ -160,6 +164,9 @@ def main() -> None:
     """Run, disturb, compare; exit code 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--faults", type=int, default=30)
+    parser.add_argument(
+        "--pause", type=float, default=30, help="seconds between faults, on average"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/tuneatlas-faults"))
     parser.add_argument("--undisturbed", type=Path, help="results of an undisturbed run")
@@ -178,7 +185,7 @@ def main() -> None:
         expected = quiet / "results"
     project = copy_project(folder / "disturbed")
     started = time.monotonic()
-    tally = disturb(project, options.faults, options.seed)
+    tally = disturb(project, options.faults, options.seed, options.pause)
     for kind, number in sorted(tally.items()):
         print(f"{number:4d} {kind}")
     print(f"{sum(tally.values()):4d} faults in {(time.monotonic() - started) / 60:.0f} min")

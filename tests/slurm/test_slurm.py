@@ -109,16 +109,17 @@ EPOCHS = int(os.environ.get("TUNEATLAS_PIECES_EPOCHS", "1000"))
 def test_a_training_cut_into_pieces_ends_with_the_same_weights(project: Path):
     (project / "config/long.yaml").write_text(LONG.replace("EPOCHS", str(EPOCHS)))
     whole = project.parent / "whole"
-    limits = ("--set-resources", "prepare_base:runtime=1", "--default-resources")
-    site = (
-        "slurm_account=lab",
-        "slurm_partition=cpu",
-        "slurm_extra='--signal=TERM@5'",
-        "--retries=30",
-    )
+    site = ("slurm_account=lab", "slurm_partition=cpu", "slurm_extra='--signal=TERM@5'")
     began = time.strftime("%Y-%m-%dT%H:%M:%S")
     code, said = run(
-        project, "results/prepare_base/mini", *limits, *site, config="config/long.yaml"
+        project,
+        "results/prepare_base/mini",
+        "--set-resources",
+        "prepare_base:runtime=1",
+        "--default-resources",
+        *site,
+        "--retries=30",
+        config="config/long.yaml",
     )
     assert code == 0, said
     listing = ask("sacct", "-XnPS", began, "-oJobID,State,Comment%200")

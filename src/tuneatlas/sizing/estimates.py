@@ -14,8 +14,8 @@ SINGLE, HALF, MOMENTS = 4, 2, 8
 # Bytes kept per token, layer and unit of width for the backward pass, in two-byte numbers,
 # without the matrix of attention (Korthikanti et al. 2023, section 4.1).
 KEPT = 34
-# What the driver, its libraries and the exchange of gradients take of a GPU.
-OVERHEAD = 2 * GIB
+# Seconds until a job is at work, and GiB a second in which it then reads or writes a model.
+START_S, DISK = 30, 1.0
 # Forward passes reach a smaller share of a device's peak than training does, being short.
 FORWARD_SHARE = 0.5
 # Share of the memory's bandwidth that generation reaches; it reads all weights for each token.
@@ -24,7 +24,10 @@ BANDWIDTH_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Device:
-    """A processor: memory in GiB, peak TFLOP/s in two and four bytes, TB/s, share of the peak."""
+    """A processor: memory in GiB, peak TFLOP/s in two and four bytes, TB/s, share of the peak.
+
+    ``overhead``: GiB that the driver, libraries and the exchange of gradients take.
+    """
 
     name: str
     memory: float
@@ -32,6 +35,7 @@ class Device:
     single: float
     bandwidth: float
     share: float = 0.4
+    overhead: float = 2.0
 
 
 DEVICES = {
@@ -42,7 +46,7 @@ DEVICES = {
         Device("h100-80", 80, 989, 67, 3.35),
         Device("h200-141", 141, 989, 67, 4.8),
         Device("l40s-48", 48, 362, 91, 0.86),
-        Device("cpu", 64, 0.05, 0.05, 0.01),  # one core
+        Device("cpu", 64, 0.05, 0.05, 0.01, overhead=0.4),  # one core
     )
 }
 
@@ -80,7 +84,7 @@ def zero_of(path: Path) -> Zero:
 def training_memory(
     shape: Shape, training: Mapping[str, Any], longest: int, zero: Zero | None
 ) -> float:
-    """GiB on each device while training rows of ``longest`` tokens."""
+    """GiB on each device while training rows of ``longest`` tokens, its overhead aside."""
     n, half = training["processes"], training["precision"] == "bf16"
     weights = gradients = SINGLE * shape.parameters
     states = MOMENTS * shape.parameters
@@ -107,7 +111,7 @@ def training_memory(
         kept = block * shape.layers
     # Logits and their gradients in single precision, for every token at most.
     logits = 3 * SINGLE * tokens * shape.vocab
-    return float(weights + gradients + states + kept + logits + OVERHEAD) / GIB
+    return float(weights + gradients + states + kept + logits) / GIB
 
 
 def forward_memory(shape: Shape, batch_tokens: int) -> float:
@@ -117,7 +121,7 @@ def forward_memory(shape: Shape, batch_tokens: int) -> float:
     """
     cache = 2 * SINGLE * batch_tokens * shape.hidden * shape.layers
     passing = 8 * SINGLE * batch_tokens * shape.hidden
-    return (SINGLE * shape.parameters + cache + passing + OVERHEAD) / GIB
+    return (SINGLE * shape.parameters + cache + passing) / GIB
 
 
 def training_hours(
@@ -139,6 +143,11 @@ def generation_hours(shape: Shape, rounds: float, device: Device) -> float:
     """Device-hours of ``rounds`` passes that each read all weights for one more token."""
     read = SINGLE * shape.parameters * rounds
     return read / (device.bandwidth * 1e12 * BANDWIDTH_SHARE) / 3600
+
+
+def start_hours(shape: Shape, models: int, devices: int) -> float:
+    """Device-hours before and after the work: start, and ``models`` read or written."""
+    return devices * (START_S + models * folder_size(shape) / DISK) / 3600
 
 
 def folder_size(shape: Shape) -> float:

@@ -70,9 +70,10 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
     models = len(job.outputs) * (len(training["curve"]) + 1 if "curve" in training else 1)
     runs = len(job.outputs) if "curve" in training else 1
     return Need(
-        memory=cost.training_memory(shape, training, longest, zero),
+        memory=cost.training_memory(shape, training, longest, zero) + study.device.overhead,
         steps=steps * runs,
-        hours=cost.training_hours(shape, tokens * runs, training, study.device),
+        hours=cost.training_hours(shape, tokens * runs, training, study.device)
+        + cost.start_hours(shape, 1 + models, training["processes"]),
         devices=training["processes"],
         kept=models * cost.folder_size(shape),
         passing=(training["keep_checkpoints"] + 1) * cost.checkpoint_size(shape),
@@ -137,8 +138,8 @@ PASSES = {
 def _forward(job: Job, shape: Shape, study: Study) -> Need:
     tokens = PASSES[job.step](job, study)
     return Need(
-        memory=cost.forward_memory(shape, job.options["batch_tokens"]),
-        hours=cost.forward_hours(shape, tokens, study.device),
+        memory=cost.forward_memory(shape, job.options["batch_tokens"]) + study.device.overhead,
+        hours=cost.forward_hours(shape, tokens, study.device) + cost.start_hours(shape, 1, 1),
         devices=1,
     )
 
@@ -157,8 +158,9 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     longest = options["max_new_tokens"] + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
     return Need(
-        memory=cost.forward_memory(shape, rows * longest),
-        hours=cost.generation_hours(shape, batches * options["max_new_tokens"], study.device),
+        memory=cost.forward_memory(shape, rows * longest) + study.device.overhead,
+        hours=cost.generation_hours(shape, batches * options["max_new_tokens"], study.device)
+        + cost.start_hours(shape, 1, 1),
         devices=1,
     )
 

@@ -100,7 +100,7 @@ def _remedy(line: Line, study: Study) -> str:
     for path, processes in REMEDIES:
         tried = {**training, "processes": processes, "rows_per_device": 1}
         zero = zero_of(study.root / path)
-        need = training_memory(shape, tried, training["row_length"], zero)
+        need = training_memory(shape, tried, training["row_length"], zero) + study.device.overhead
         if need <= study.device.memory:
             return f"with processes: {processes} and deepspeed: {path} it needs {need:.0f}"
     return "no number of devices up to 32 is enough; choose a larger one"
