@@ -83,7 +83,8 @@ def _by_ctranslate2(
         max_decoding_length=options["max_new_tokens"],
         max_input_length=0,
     )
-    return [tokenizer.convert_tokens_to_ids(one.hypotheses[0]) for one in found]
+    numbers: Any = tokenizer.convert_tokens_to_ids
+    return [numbers(one.hypotheses[0]) for one in found]
 
 
 def by_transformers(
