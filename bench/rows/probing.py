@@ -94,7 +94,7 @@ def probing(results: Path, layout: str) -> Work:
     def ours(number: int) -> np.ndarray:
         return np.array(
             score_options(
-                model, tokenizer, *domains[number], bos=True, per_token=False, batch_tokens=8192
+                model, tokenizer, *domains[number], bos=True, per_token=False, batch_tokens=1024
             )
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.cache_utils import DynamicLayer
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
@@ -85,14 +86,19 @@ def log_likelihoods(
     shared = _shared_prefix([row.context for row in rows])
     scores = np.zeros(len(requests))
     with torch.inference_mode():
+        batches = list(_batches(rows, shared, batch_tokens))
         prefix = None
         if shared:
             ids = torch.tensor([rows[0].context[:shared]], device=model.device)
             # Made here: the model's own cache may keep no more than a sliding window.
+            alone = DynamicCache()
+            model.base_model(ids, past_key_values=alone, use_cache=True)
+            most = max(map(len, batches))
+            width = max(row.fed(shared) for row in rows)
             prefix = DynamicCache()
-            model.base_model(ids, past_key_values=prefix, use_cache=True)
+            prefix.layers = [_Prefix(layer, most, width) for layer in alone.layers]
         kept = parts or Parts()
-        for number, batch in enumerate(_batches(rows, shared, batch_tokens)):
+        for number, batch in enumerate(batches):
             users = [user for row in batch for user in row.users]
 
             def score(batch: Sequence[_Row] = batch, users: list[int] = users) -> list[float]:
@@ -201,7 +207,7 @@ def _score_batch(
         ids.to(model.device),
         attention_mask=_attention(model, mask, positions, shared),
         position_ids=positions.to(model.device),
-        past_key_values=_expand(prefix, len(batch)),
+        past_key_values=prefix,
         use_cache=prefix is not None,
     ).last_hidden_state
     lines, places = torch.tensor(points).T
@@ -256,16 +262,32 @@ def _as_taken(model: PreTrainedModel, mask: torch.Tensor) -> torch.Tensor:
     return torch.where(mask, 0.0, least).to(model.device, model.dtype)
 
 
-def _expand(prefix: Any, rows: int) -> DynamicCache | None:
-    """The prefix's keys and values for each row, without copying them."""
-    if prefix is None:
-        return None
-    return DynamicCache(
-        [
-            (layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1))
-            for layer in prefix.layers
-        ]
-    )
+class _Prefix(DynamicLayer):  # type: ignore[misc]
+    """Keys and values of a prefix in every row, with room behind them that batches write over.
+
+    So the prefix is copied to the rows once, not in each batch.
+    """
+
+    def __init__(self, layer: Any, rows: int, width: int) -> None:
+        super().__init__()
+        self.length = layer.keys.shape[2]
+        room = (0, 0, 0, width)
+        self.keys = torch.nn.functional.pad(layer.keys, room).repeat(rows, 1, 1, 1)
+        self.values = torch.nn.functional.pad(layer.values, room).repeat(rows, 1, 1, 1)
+        self.is_initialized = True
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values of the prefix and of what is fed, each (rows, heads, tokens, width)."""
+        rows, end = len(key_states), self.length + key_states.shape[2]
+        self.keys[:rows, :, self.length : end] = key_states
+        self.values[:rows, :, self.length : end] = value_states
+        return self.keys[:rows, :, :end], self.values[:rows, :, :end]
+
+    def get_seq_length(self) -> int:
+        """Tokens of the prefix."""
+        return int(self.length)
 
 
 def softmax(scores: Floats) -> Floats:
