@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.plan import Job
+from tuneatlas.sections import joined, operations_of, split
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.estimates import Device, Need
 from tuneatlas.sizing.shapes import Shape
@@ -42,7 +43,7 @@ def need_of(job: Job, study: Study) -> Need | None:
     shape = study.shapes.get(job.wildcards.get("model", job.wildcards.get("paraphraser", "")))
     if shape is None:
         return None if job.gpu else Need()
-    training = _training(job)
+    training = _training(job, study)
     if training is not None:
         return _train(job, training, shape, study)
     if job.step in PASSES:
@@ -54,10 +55,12 @@ def need_of(job: Job, study: Study) -> Need | None:
     return None if job.gpu else Need()
 
 
-def _training(job: Job) -> Mapping[str, Any] | None:
-    """The options of a job that trains, whatever it is called."""
-    options = job.options.get("training", job.options)
-    return options if "learning_rate" in options else None
+def _training(job: Job, study: Study) -> Mapping[str, Any] | None:
+    """The options of a job that trains, whatever it is called, with its operational keys."""
+    _, operations = split(study.config)
+    options = joined(job.options, operations_of(operations, job.step, job.wildcards))
+    training: Mapping[str, Any] = options.get("training", options)
+    return training if "learning_rate" in training else None
 
 
 def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) -> Need:
