@@ -33,6 +33,11 @@ class Study:
         limits = self.config["domains"][domain]["limits"]
         return sum(limits[s] if limits.get(s) is not None else ASSUMED.get(s, 0) for s in splits)
 
+    def devices(self, job: Job) -> int:
+        """GPUs that share the weights of the job's model when it is asked."""
+        entry = self.config["models"].get(job.wildcards.get("model"), {})
+        return int(entry.get("devices", 1))
+
     def tests(self) -> int:
         """Test questions of all domains."""
         return sum(self.questions(d, "test", "related_test") for d in self.config["domains"])
@@ -136,10 +141,11 @@ PASSES = {
 
 def _forward(job: Job, shape: Shape, study: Study) -> Need:
     tokens = PASSES[job.step](job, study)
+    devices = study.devices(job)
     return Need(
-        memory=cost.forward_memory(shape, job.options["batch_tokens"]),
+        memory=cost.forward_memory(shape, job.options["batch_tokens"]) / devices,
         hours=cost.forward_hours(shape, tokens, study.device),
-        devices=1,
+        devices=devices,
     )
 
 
@@ -156,10 +162,11 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
     longest = options["max_new_tokens"] + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
+    devices = study.devices(job)
     return Need(
-        memory=cost.forward_memory(shape, rows * longest),
+        memory=cost.forward_memory(shape, rows * longest) / devices,
         hours=cost.generation_hours(shape, batches * options["max_new_tokens"], study.device),
-        devices=1,
+        devices=devices,
     )
 
 
