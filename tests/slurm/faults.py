@@ -85,7 +85,7 @@ class Faults:
         """A node's daemon dies; it is back at once, or after the controller gave the node up."""
         node = self.rng.choice(NODES)
         cluster("stop", f"slurmd.{node}")
-        time.sleep(self.rng.choice((1, 40)))
+        time.sleep(self.rng.choice((1, 25)))
         return cluster("start", f"slurmd.{node}").returncode == 0
 
     def kill_driver(self) -> bool:
@@ -127,7 +127,7 @@ def disturb(project: Path, count: int, seed: int) -> Counter[str]:
     tally: Counter[str] = Counter()
     runs = 1
     while sum(tally.values()) < count:
-        time.sleep(rng.uniform(5, 40))
+        time.sleep(rng.uniform(3, 20))
         if faults.driver.poll() is not None:
             # It is through, or gave up on a job that had bad luck too often: on with it.
             if faults.driver.returncode == 0:
@@ -136,11 +136,11 @@ def disturb(project: Path, count: int, seed: int) -> Counter[str]:
             runs += 1
             faults.driver = start(project)
             continue
-        fewest = min(tally[kind] for kind in faults.kinds)
-        kind = rng.choice([k for k in faults.kinds if tally[k] == fewest])
-        if faults.kinds[kind]():
-            tally[kind] += 1
-            print(f"{time.strftime('%X')} {sum(tally.values())}/{count} {kind}", flush=True)
+        # The rarest so far, if there is anything for it to disturb.
+        kinds = sorted(faults.kinds, key=lambda kind: (tally[kind], rng.random()))
+        kind = next(kind for kind in kinds if faults.kinds[kind]())
+        tally[kind] += 1
+        print(f"{time.strftime('%X')} {sum(tally.values())}/{count} {kind}", flush=True)
     while faults.driver.wait() != 0:
         runs += 1
         if runs > count + 5:

@@ -110,7 +110,12 @@ def test_a_training_cut_into_pieces_ends_with_the_same_weights(project: Path):
     (project / "config/long.yaml").write_text(LONG.replace("EPOCHS", str(EPOCHS)))
     whole = project.parent / "whole"
     limits = ("--set-resources", "prepare_base:runtime=1", "--default-resources")
-    site = ("slurm_account=lab", "slurm_partition=cpu", "slurm_extra='--signal=TERM@5'")
+    site = (
+        "slurm_account=lab",
+        "slurm_partition=cpu",
+        "slurm_extra='--signal=TERM@5'",
+        "--retries=30",
+    )
     began = time.strftime("%Y-%m-%dT%H:%M:%S")
     code, said = run(
         project, "results/prepare_base/mini", *limits, *site, config="config/long.yaml"

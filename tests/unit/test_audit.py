@@ -57,19 +57,30 @@ def test_twenty_copies_of_whole_runs_raise_no_alarm(whole: Path, tmp_path: Path)
         assert run_checks(read_results(copied, ROOT)) == []
 
 
+def put(path: Path, data: bytes) -> None:
+    """Write a file of its own, as the copy may be made of hard links (bench/corruptions.py)."""
+    path.unlink()
+    path.write_bytes(data)
+
+
+def put_table(path: Path, table) -> None:
+    path.unlink()
+    pq.write_table(table, path, compression="zstd")
+
+
 # A corruption changes the folder and returns the names of files of which one must be named.
 def flip(results: Path, rng: random.Random) -> list[str]:
     path = rng.choice(_files(results))
     data = bytearray(path.read_bytes())
     data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    path.write_bytes(data)
+    put(path, data)
     return [_output_of(results, path)]
 
 
 def truncate(results: Path, rng: random.Random) -> list[str]:
     path = rng.choice(_files(results))
     data = path.read_bytes()
-    path.write_bytes(data[: rng.randrange(len(data))])
+    put(path, data[: rng.randrange(len(data))])
     return [_output_of(results, path)]
 
 
@@ -80,8 +91,8 @@ def swap(results: Path, rng: random.Random) -> list[str]:
         a, b = one.read_bytes(), other.read_bytes()
         if a != b:
             break
-    one.write_bytes(b)
-    other.write_bytes(a)
+    put(one, b)
+    put(other, a)
     return [_output_of(results, one), _output_of(results, other)]
 
 
@@ -94,13 +105,13 @@ def edit_cell(results: Path, rng: random.Random) -> list[str]:
     value = row[name]
     row[name] = value + "x" if isinstance(value, str) else not value if value in (0, 1) else 0
     row[name] = type(value)(row[name])
-    pq.write_table(type(table).from_pylist(rows, schema=table.schema), path, compression="zstd")
+    put_table(path, type(table).from_pylist(rows, schema=table.schema))
     return [_output_of(results, path)]
 
 
 def drop_row(results: Path, rng: random.Random) -> list[str]:
     path = rng.choice([p for p in _files(results) if p.suffix == ".parquet"])
-    pq.write_table(pq.read_table(path).slice(1), path, compression="zstd")
+    put_table(path, pq.read_table(path).slice(1))
     return [_output_of(results, path)]
 
 
@@ -125,8 +136,8 @@ def add_foreign(results: Path, rng: random.Random) -> list[str]:
 def swap_records(results: Path, rng: random.Random) -> list[str]:
     one, other = rng.sample(sorted(results.rglob("*" + SUFFIX)), 2)
     a, b = one.read_bytes(), other.read_bytes()
-    one.write_bytes(b)
-    other.write_bytes(a)
+    put(one, b)
+    put(other, a)
     return [_name(results, output_path(one)), _name(results, output_path(other))]
 
 

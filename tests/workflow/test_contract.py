@@ -85,3 +85,19 @@ def test_environments_agree_on_every_version():
     conda = yaml.safe_load((ROOT / "envs" / "conda.yaml").read_text(encoding="utf-8"))
     assert conda["dependencies"][-1] == {"pip": ["-r lock.txt"]}
     assert "envs/lock.txt" in (ROOT / "envs" / "container.def").read_text(encoding="utf-8")
+
+
+def test_the_slurm_profile_knows_every_rule_with_a_gpu():
+    """A rule it does not know would wait in the wrong partition."""
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
+    rules = dict(blocks())
+    named = set(profile["set-resources"]) | {x.split("=")[0] for x in profile["groups"]}
+    assert named <= rules.keys()
+    gpu = {name for name, text in rules.items() if "gpu=1" in text or "**devices(" in text}
+    on_gpu = {n for n, r in profile["set-resources"].items() if "slurm_partition" in r}
+    assert on_gpu == gpu
+    assert "slurm-array-jobs" not in profile, "job arrays lose finished results"
+    account, partition = (
+        profile["default-resources"][k] for k in ("slurm_account", "slurm_partition")
+    )
+    assert account and partition

@@ -16,3 +16,15 @@ rule audit:
         code=code("audit"),
     script:
         "../scripts/audit.py"
+
+
+rule verify:
+    """Check that every result is what its record says; fail if one is not."""
+    input:
+        rules.index.output.page,
+        rules.audit.output.folder,
+    log:
+        "logs/verify.log",
+    localrule: True
+    shell:
+        "tuneatlas audit results > {log} || (cat {log} && exit 1)"

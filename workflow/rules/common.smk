@@ -99,4 +99,6 @@ def devices(training):
 
 def request(job):
     """What a job asks of the cluster."""
-    return tuneatlas.Request(job.rule.name, dict(job.resources.items()), job.params.get("options"))
+    own = tuneatlas.operations_of(operations, job.rule.name, job.wildcards)
+    options = tuneatlas.joined(job.params.get("options") or {}, own)
+    return tuneatlas.Request(job.rule.name, dict(job.resources.items()), options)

@@ -93,6 +93,7 @@ rule compare_paraphrases:
             allow_missing=True,
         ),
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        parses=rules.prepare_paraphrases.input.parses,
     output:
         folder=directory("results/compare_paraphrases/{paraphraser}"),
     log:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tuneatlas.audit.lineage import Results
+from tuneatlas.errors import UserError
 from tuneatlas.stages import fate_indicators, knowledge_indicators
 from tuneatlas.statistics import EPSILON, Floats, kl_divergence, rank_correlation
 from tuneatlas.tables import GROUPS
@@ -50,9 +52,21 @@ def columns_of(results: Results, output: str) -> dict[str, Column]:
 
 
 def rows_of(results: Results, output: str, *names: str) -> list[tuple[Any, ...]]:
-    """Rows of some columns of an output's table."""
-    table = pq.read_table(results.place(output), columns=list(names))
-    return list(zip(*(table.column(n).to_pylist() for n in names), strict=True))
+    """Rows of some columns of an output's table.
+
+    Raises:
+        UserError: it cannot be read, or is of a version that had other columns.
+    """
+    path = results.place(output)
+    try:
+        table = pq.read_table(path, columns=list(names))
+        return list(zip(*(table.column(n).to_pylist() for n in names), strict=True))
+    except (OSError, KeyError, pa.ArrowException) as error:
+        lines = str(error).splitlines()
+        raise UserError(
+            f"{path}: cannot be read as this version writes it ({lines[0] if lines else error}); "
+            "run tuneatlas audit to see what is wrong"
+        ) from None
 
 
 def _probed(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:

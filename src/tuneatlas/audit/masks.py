@@ -7,7 +7,7 @@ from typing import Any
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.telling import Pieces
+from tuneatlas.audit.trace import Pieces
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import ChatTemplate, render

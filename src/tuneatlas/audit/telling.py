@@ -1,17 +1,14 @@
 """The life of an item in words, for the terminal."""
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 
-from tuneatlas.audit.trace import Life, Seen
+from tuneatlas.audit.trace import Life, Masked, Seen
 from tuneatlas.tables import Row
 
 WIDTH = 96
 BAR = 30
-# The text of a conversation, as the model of this output saw it; None if there is no such model.
-Pieces = list[tuple[str, bool]]
-Masked = Callable[[Seen], Pieces | None]
 # Steps whose rows have a section of their own; the others are shown column by column.
 OWN = {
     "prepare_questions",

@@ -1,7 +1,7 @@
 """The life of one item, read back from every table that holds it."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,9 @@ STEPS = (
 )
 # Where ids come from: the first tables that hold them.
 ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences")
+# Ids compared letter by letter with one that does not exist; more would take minutes.
+COMPARED = 50_000
+BATCH = 4096
 # Columns that name another item, beside `id`.
 POINTERS = ("id", "source_id", "target_id", "template_id")
 
@@ -44,6 +47,11 @@ class Seen(NamedTuple):
     output: str
     wildcards: dict[str, str]
     row: Row
+
+
+# The text of a conversation, as the model of this output saw it; None if there is no such model.
+Pieces = list[tuple[str, bool]]
+Masked = Callable[[Seen], Pieces | None]
 
 
 @dataclass(frozen=True)
@@ -93,41 +101,91 @@ def _tables(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def rows_about(path: Path, item: str) -> list[Row]:
-    """Rows of a table that are about ``item``; the table is not held in memory."""
+    """Rows of a table that are about ``item``; some thousands are held in memory at a time."""
     try:
-        names = [name for name in POINTERS if name in pq.read_schema(path).names]
-        if not names:
-            return []
-        wanted = pc.field(names[0]) == item
-        for name in names[1:]:
-            wanted = wanted | (pc.field(name) == item)
-        rows: list[Row] = pq.read_table(path, filters=wanted).to_pylist()
+        file = pq.ParquetFile(path, buffer_size=1 << 20)
+        names = [name for name in POINTERS if name in file.schema_arrow.names]
+        rows: list[Row] = []
+        for group in range(file.num_row_groups if names else 0):
+            # The other columns are read only where a pointer names the item.
+            pointers = file.iter_batches(BATCH, [group], names)
+            if any(_naming(batch, names, item).num_rows for batch in pointers):
+                for batch in file.iter_batches(BATCH, [group]):
+                    rows += _naming(batch, names, item).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: not a readable table: {error}; run tuneatlas audit") from None
     return rows
 
 
+def _naming(batch: Any, names: list[str], item: str) -> Any:
+    """Those rows of a batch that name ``item`` in one of the columns."""
+    wanted = pc.equal(batch.column(names[0]), item)
+    for name in names[1:]:
+        wanted = pc.or_kleene(wanted, pc.equal(batch.column(name), item))
+    return batch.filter(wanted)
+
+
 def _stating(path: Path, item: str) -> list[Row]:
     """Documents that state the fact of a question."""
-    found = []
-    for batch in pq.ParquetFile(path).iter_batches(columns=["id", "split", "kind", "questions"]):
-        found += [row for row in batch.to_pylist() if item in row["questions"]]
-    return found
+    return [
+        row
+        for rows in batches(path, "id", "split", "kind", "questions")
+        for row in rows
+        if item in row["questions"]
+    ]
 
 
-def all_ids(results: Results) -> list[str]:
+def masks_of(results: Results) -> Masked:
+    """The text of a conversation as its tuned model saw it, where that model's record is here."""
+
+    def masked(seen: Seen) -> list[tuple[str, bool]] | None:
+        record = next(
+            (
+                record
+                for step in ("finetune", "finetune_stages")
+                for record in results.of_step(step).values()
+                if seen.output in record["inputs"]
+            ),
+            None,
+        )
+        if record is None or not all(results.place(name).exists() for name in record["inputs"]):
+            return None
+        # Loading a tokenizer takes seconds: only where there is something to mark.
+        from tuneatlas.audit.masks import trained_text
+
+        return trained_text(results, record, seen.row)
+
+    return masked
+
+
+def batches(path: Path, *columns: str) -> Iterator[list[Row]]:
+    """Rows of some columns of a table, some thousands at a time."""
+    try:
+        for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=list(columns)):
+            yield batch.to_pylist()
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise UserError(f"{path}: not a readable table: {error}; run tuneatlas audit") from None
+
+
+def all_ids(results: Results) -> Iterator[str]:
     """Ids of all items: questions, documents, sentences, pairs."""
-    found: dict[str, None] = {}
     for step, output, _ in _tables(results):
         if step in ORIGINS:
-            column = pq.read_table(results.place(output), columns=["id"]).column("id")
-            found |= dict.fromkeys(column.to_pylist())
-    return list(found)
+            for rows in batches(results.place(output), "id"):
+                yield from (row["id"] for row in rows)
 
 
 def _nearest(results: Results, item: str) -> str:
-    ids = all_ids(results)
-    part = item.casefold()
-    near = [i for i in ids if part in i.casefold()][:5]
-    near = near or difflib.get_close_matches(item, ids, n=5, cutoff=0.5)
+    """Ids that contain ``item``, or else that are spelt alike, of those that begin alike."""
+    part, start = item.casefold(), item.casefold()[:2]
+    holding, alike = dict[str, None](), dict[str, None]()
+    for name in all_ids(results):
+        low = name.casefold()
+        if part in low:
+            holding[name] = None
+        elif low.startswith(start) and len(alike) < COMPARED:
+            alike[name] = None
+        if len(holding) == 5:
+            break
+    near = list(holding) or difflib.get_close_matches(item, alike, n=5, cutoff=0.5)
     return f"; the nearest: {', '.join(near)}" if near else ""

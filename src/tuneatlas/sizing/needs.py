@@ -61,11 +61,11 @@ def need_of(job: Job, study: Study) -> Need | None:
 
 
 def _training(job: Job, study: Study) -> Mapping[str, Any] | None:
-    """The options of a job that trains, whatever it is called, with its operational keys."""
+    """The options of a job that trains, whatever it is called."""
     _, operations = split(study.config)
-    options = joined(job.options, operations_of(operations, job.step, job.wildcards))
-    training: Mapping[str, Any] = options.get("training", options)
-    return training if "learning_rate" in training else None
+    whole = joined(job.options, operations_of(operations, job.step, job.wildcards))
+    options: Mapping[str, Any] = whole.get("training", whole)
+    return options if "learning_rate" in options else None
 
 
 def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) -> Need:

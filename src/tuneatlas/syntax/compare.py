@@ -15,15 +15,13 @@ from tuneatlas.files import write_text
 from tuneatlas.statistics import Interval, mean_interval, paired_difference
 from tuneatlas.step import Step
 from tuneatlas.syntax.figures import draw_paraphrase_figures
+from tuneatlas.syntax.parsing import parse_counts
 from tuneatlas.syntax.scores import CORPUS
-from tuneatlas.syntax.tables import CANDIDATES, PARAPHRASES, SCORES
+from tuneatlas.syntax.starts import CONTROL, METRIC, VANILLA
+from tuneatlas.syntax.tables import CANDIDATES, PARAPHRASES, PARSES, SCORES
 from tuneatlas.tables import Row
 from tuneatlas.training.runs import SUMMARY
 
-SUBSETS = ("all", "hard")
-# Starts that others are compared with: T5 as it is, and T5 trained on for as many tokens.
-VANILLA, CONTROL, BOTH = "vanilla", "plain", "both"
-METRIC = "bleu4"
 # What a start adds to T5: step and start of the models trained for it.
 ADDED = {
     "vanilla": (),
@@ -63,10 +61,12 @@ def compare_paraphrases(step: Step) -> dict[str, Any]:
             "seeds": len(next(iter(together.values()))),
             "pairs": {name: len(ids) for name, ids in chosen.items()},
             "confidence": step.options["confidence"],
+            **count_outputs(step.paths("candidates")),
         },
         "scores": scores,
         "differences": differences,
         "corpus_bleu4": [{**run._asdict(), "seeds": found} for run, found in together.items()],
+        "parses": parse_counts(row for p in step.paths("parses") for row in PARSES.stream(p)),
         "tokens": training_tokens(step.paths("models")),
         "tasks": {p.stem: task_means(SCORES.read(p)) for p in step.paths("tasks")},
         "examples": choose_examples(step, values, pairs, step.options["examples"]),
@@ -98,6 +98,12 @@ def read_scores(paths: Iterable[Path]) -> tuple[Values, dict[Run, list[float]]]:
         for metric, found in one_seed.items():
             values[run][metric].append(found)
     return values, together
+
+
+def count_outputs(paths: Iterable[Path]) -> dict[str, int]:
+    """Paraphrases written by all models, and how many of them have no tree."""
+    found = [row["tree"] is None for path in paths for row in CANDIDATES.stream(path)]
+    return {"outputs": len(found), "without_tree": sum(found)}
 
 
 def run_of(path: Path) -> Run:

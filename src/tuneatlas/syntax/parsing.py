@@ -3,7 +3,8 @@
 import json
 import logging
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,3 +171,14 @@ def shard_bounds(count: int, shard: str) -> tuple[int, int]:
     """Where a shard such as ``2-of-3`` of ``count`` rows starts and ends; all are nearly equal."""
     number, shards = map(int, shard.split("-of-"))
     return count * (number - 1) // shards, count * number // shards
+
+
+def parse_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """How many sentences have which status, and why: no tree, or something odd about it."""
+    status: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for row in rows:
+        status[row["status"]] += 1
+        if row["reason"]:
+            reasons[row["reason"]] += 1
+    return {"status": dict(status), "reasons": dict(reasons.most_common())}

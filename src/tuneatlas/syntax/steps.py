@@ -16,7 +16,7 @@ from tuneatlas.syntax.formats import Shape
 from tuneatlas.syntax.linear import FORMS, read_bracket
 from tuneatlas.syntax.pair_files import read_files
 from tuneatlas.syntax.parsers import PARSERS, Parser
-from tuneatlas.syntax.parsing import parse_rows, shard_bounds
+from tuneatlas.syntax.parsing import parse_counts, parse_rows, shard_bounds
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tables import PAIRS, PARAPHRASES, PARSES, SENTENCES, TASKS
@@ -75,14 +75,6 @@ def parse_sentences(step: Step) -> dict[str, Any]:
     found = list(parse_rows(rows, parser, folder=step.checkpoints, **limits))
     PARSES.write(step.outputs["parses"], found)
     return {"parser": parser.name, **parse_counts(found)}
-
-
-def parse_counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """How many sentences have which status, and why those without a tree have none."""
-    return {
-        "status": dict(Counter(row["status"] for row in rows)),
-        "reasons": dict(Counter(row["reason"] for row in rows if row["reason"])),
-    }
 
 
 def read_parses(step: Step) -> Iterator[tuple[str, str]]:

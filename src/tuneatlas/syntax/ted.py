@@ -32,7 +32,11 @@ class Coder:
         self.numbers: defaultdict[str, int] = defaultdict(count().__next__)
 
     def __call__(self, tree: Tree) -> Coded:
-        """Labels and words alike become nodes."""
+        """Labels and words alike become nodes.
+
+        Children are taken from the right: distances of mirrored trees are the same, and a tree
+        that branches to the right, as an English one does, has smaller parts to compare then.
+        """
         numbers = self.numbers
         labels: list[int] = []
         leftmost: list[int] = []

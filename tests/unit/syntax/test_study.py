@@ -166,7 +166,12 @@ def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
         folder = tmp_path / start / "aesop" / "100" / str(seed)
         rows = []
         for n, i in enumerate(ids):
-            for metric, value in (("bleu4", levels[start]), ("ted_r@5", n), ("ted_e@5", 9 - n)):
+            for metric, value in (
+                ("bleu4", levels[start]),
+                ("ted_r@5", n),
+                ("ted_e@5", 9 - n),
+                ("self_copy", 0),
+            ):
                 noise = 0.1 * rng.random() if metric == "bleu4" else 0.0
                 rows.append({"id": i, "metric": metric, "value": value + noise})
         # No tree, so no F1 of it.
@@ -192,6 +197,7 @@ def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
         model.mkdir(parents=True)
         (model / SUMMARY).write_text(json.dumps({"tokens_seen": tokens}))
         inputs["models"].append(model)
+    inputs["parses"] = [data / "0.parquet", data / "1.parquet"]
     return {**inputs, "paraphrases": tmp_path / "paraphrases.parquet"}
 
 
@@ -232,6 +238,8 @@ def test_comparison(tmp_path, data):
     assert {r["pairs"] for r in metrics["scores"] if r["metric"] == "parse_f1"} == {29, 9}
     assert metrics["tokens"] == {"vanilla": 0, "plain": 30, "structure": 10, "both": 30}
     assert metrics["tasks"] == {"both": {"tree_pruning": {"mean": 0.5, "examples": 1}}}
+    assert metrics["parses"] == {"status": {"parsed": 40}, "reasons": {}}
+    assert (metrics["design"]["outputs"], metrics["design"]["without_tree"]) == (180, 6)
     assert [r["id"] for r in metrics["examples"]] == ["p00", "p14", "p29"]
     assert {r["start"] for r in metrics["examples"]} == {"both"}
     drawn = sorted(path.name for path in (tmp_path / "out" / "figures").iterdir())

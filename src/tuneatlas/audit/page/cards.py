@@ -92,7 +92,10 @@ def _table(path: Any) -> str:
 
 
 def _card(results: Results, step: str, table: str, names: list[str]) -> dict[str, Any]:
-    spreads = [Spread(c, _limits(results, names, c)) for c in TABLES[table].columns]
+    # A table of an older version may lack columns; the audit says so, the card shows the others.
+    there = set.intersection(*(set(pq.read_schema(results.place(n)).names) for n in names))
+    columns = [c for c in TABLES[table].columns if c.name in there]
+    spreads = [Spread(c, _limits(results, names, c)) for c in columns]
     rows, samples = 0, list[dict[str, Any]]()
     for name in names:
         for batch in pq.ParquetFile(results.place(name)).iter_batches(batch_size=16384):

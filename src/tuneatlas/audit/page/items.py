@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 from tuneatlas.audit.behind import read_items
 from tuneatlas.audit.columns import columns_of, rows_of
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import POINTERS, STEPS, Seen
-from tuneatlas.audit.trace_command import masks_of
+from tuneatlas.audit.trace import POINTERS, STEPS, Seen, masks_of
 from tuneatlas.stages import FATES
 from tuneatlas.tables import Row
 

@@ -66,8 +66,12 @@ function chooser(all, where) {
   const values = atlas.overview.attributes;
   const tests = Object.entries(where).map(([name, wanted]) => {
     const allowed = new Set(wanted);
-    if (name === "block") return (n) => allowed.has(`${values.domain[all.domain[n]]}/${values.role[all.role[n]]}`);
-    return (n) => allowed.has(values[name][all[name][n]]);
+    if (name === "block") {
+      const table = values.domain.map((domain) => values.role.map((role) => allowed.has(`${domain}/${role}`)));
+      return (n) => table[all.domain[n]][all.role[n]];
+    }
+    const table = values[name].map((value) => allowed.has(value));
+    return (n) => table[all[name][n]];
   });
   return (n) => tests.every((test) => test(n));
 }
@@ -111,8 +115,8 @@ async function numberView(data, address) {
   const paired = terms.some((t) => t[0] < 0) && terms.some((t) => t[0] > 0);
   const mean = (xs) => (xs.length ? xs.reduce((s, x) => s + x, 0) / xs.length : null);
   // Those that make the number what it is come first.
-  const weight = ([, own]) => Math.abs((mean(own.plus) || 0) - (mean(own.minus) || 0));
-  const list = [...found].sort((a, b) => weight(b) - weight(a) || a[0] - b[0]);
+  for (const own of found.values()) own.weight = Math.abs((mean(own.plus) || 0) - (mean(own.minus) || 0));
+  const list = [...found].sort((a, b) => b[1].weight - a[1].weight || a[0] - b[0]);
   const text = (xs) => (xs.length ? shownNumber(mean(xs)) : "–");
   const body = h("tbody", {});
   let shown = 0;

@@ -19,24 +19,23 @@ atlas.drawTree = function (text, title) {
   const { h, svg } = atlas;
   if (!text) return h("p", {}, `${title}: no tree`);
   const root = atlas.parseTree(text);
-  const ROW = 40, GAP = 12, CHAR = 8.2;
-  let right = 0, depth = 0;
-  const place = (node, level) => {
+  const ROW = 40, GAP = 12, CHAR = 9;
+  let right = GAP, depth = 0;
+  // A word is given the room of the labels that stand straight above it.
+  const place = (node, level, least) => {
     depth = Math.max(depth, level);
     node.y = 18 + level * ROW;
-    const width = Math.max(node.label.length * CHAR, 16);
+    const width = Math.max(node.label.length * CHAR, 20, least);
     if (!node.children.length) {
       node.x = right + width / 2;
       right += width + GAP;
       return;
     }
-    const start = right;
-    for (const child of node.children) place(child, level + 1);
+    for (const child of node.children) place(child, level + 1, node.children.length === 1 ? width : 0);
     const first = node.children[0], last = node.children[node.children.length - 1];
     node.x = (first.x + last.x) / 2;
-    if (right - start < width + GAP) right = start + width + GAP;
   };
-  place(root, 0);
+  place(root, 0, 0);
   const parts = [];
   const draw = (node) => {
     for (const child of node.children) {
@@ -48,6 +47,6 @@ atlas.drawTree = function (text, title) {
   draw(root);
   return h("figure.tree", {},
     h("div.plot", { tabindex: "0", role: "img", "aria-label": `${title}: ${text}` },
-      svg("svg", { viewBox: `0 0 ${right + GAP} ${depth * ROW + 30}`, width: right + GAP, height: depth * ROW + 30, "aria-hidden": "true" }, parts)),
+      svg("svg", { viewBox: `0 0 ${right} ${depth * ROW + 30}`, width: right, height: depth * ROW + 30, "aria-hidden": "true" }, parts)),
     h("figcaption", {}, title, h("details", {}, h("summary", {}, "in brackets"), h("pre", {}, text))));
 };
