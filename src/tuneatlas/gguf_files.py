@@ -1,5 +1,6 @@
 """Weights in a GGUF file, turned once into a plain model with its tokenizer."""
 
+import struct
 from pathlib import Path
 
 import torch
@@ -24,8 +25,10 @@ def load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
         loaded = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
-    except (OSError, ValueError, KeyError, NotImplementedError) as error:
-        raise UserError(f"{path}: cannot be opened as a GGUF model: {error}") from error
+    except (OSError, ValueError, LookupError, NotImplementedError, struct.error) as error:
+        raise UserError(
+            f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
+        ) from error
     # A model that remembers it was quantised refuses to be saved: one from its config and
     # weights does not.
     config = loaded.config

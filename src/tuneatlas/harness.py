@@ -15,6 +15,7 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
     """
     # Imported here: the library takes seconds, and only this step needs it.
     import lm_eval
+    import torch
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
@@ -31,6 +32,7 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
         found = lm_eval.simple_evaluate(
             model=HFLM(
                 str(model),
+                device="cuda" if torch.cuda.is_available() else "cpu",
                 dtype=options["dtype"],
                 batch_size=options["batch_rows"],
                 add_bos_token=bos,

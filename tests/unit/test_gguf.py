@@ -103,5 +103,5 @@ def test_other_files_are_named(written, tmp_path):
         load_gguf(tmp_path / "weights.bin")
     path.write_bytes(path.read_bytes()[:50])
     options = {"source": "package", "file": "tiny.gguf"}
-    with pytest.raises(UserError, match=r"models\.mini: .*tiny\.gguf: cannot be opened"):
+    with pytest.raises(UserError, match=r"models\.mini: .*tiny\.gguf: cannot be opened as"):
         prepare_base(a_step(tmp_path, {"package": path.parent}, {"model": "base"}, options))

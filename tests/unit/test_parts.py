@@ -72,7 +72,8 @@ def test_sampled_text_of_a_run_in_pieces_is_that_of_one(tmp_path, model, tokeniz
     save_model(tmp_path / "model", model, tokenizer)
     rows = [question(n, split="dev" if n < 2 else "train") for n in range(12)]
     labels = [{"id": r["id"], "group": "self_aligning", "pred": 1} for r in rows[2:]]
-    options = {"shots": 1, "batch_rows": 2, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 6}
+    options = {"shots": 1, "batch_rows": 2, "temperature": 1.0, "top_p": 1.0}
+    options |= {"max_new_tokens": 6, "dtype": "float32"}
 
     def explain(parts: Parts | None):
         template = ExplainTemplate.load(TEMPLATES / "explain/urial.yaml")

@@ -14,7 +14,7 @@ rule evaluate_knowledge:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=1,
+        gpu=lambda w: config["models"][w.model]["devices"],
     params:
         code=code("evaluate_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),

@@ -18,7 +18,7 @@ rule evaluate_harness:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=1,
+        gpu=lambda w: config["models"][w.model]["devices"],
     params:
         code=code("evaluate_harness"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_harness", w.model),

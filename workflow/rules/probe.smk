@@ -14,7 +14,7 @@ rule probe_knowledge:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=1,
+        gpu=lambda w: config["models"][w.model]["devices"],
     params:
         code=code("probe_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
@@ -60,7 +60,7 @@ rule explain_predictions:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=1,
+        gpu=lambda w: config["models"][w.model]["devices"],
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),

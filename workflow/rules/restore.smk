@@ -134,7 +134,7 @@ rule evaluate_stages:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=1,
+        gpu=lambda w: config["models"][w.model]["devices"],
     params:
         code=code("evaluate_stages"),
         options=lambda w: tuneatlas.stage_options(config, w.model),
@@ -164,7 +164,7 @@ rule evaluate_base:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=1,
+        gpu=lambda w: config["models"][w.model]["devices"],
     params:
         code=code("evaluate_base"),
         options=lambda w: tuneatlas.stage_options(config, w.model),

@@ -33,6 +33,11 @@ class Study:
         limits = self.config["domains"][domain]["limits"]
         return sum(limits[s] if limits.get(s) is not None else ASSUMED.get(s, 0) for s in splits)
 
+    def devices(self, job: Job) -> int:
+        """GPUs that share the weights of the job's model when it is asked."""
+        entry = self.config["models"].get(job.wildcards.get("model"), {})
+        return int(entry.get("devices", 1))
+
     def tests(self) -> int:
         """Test questions of all domains."""
         return sum(self.questions(d, "test", "related_test") for d in self.config["domains"])
@@ -137,10 +142,12 @@ PASSES = {
 
 def _forward(job: Job, shape: Shape, study: Study) -> Need:
     tokens = PASSES[job.step](job, study)
+    devices = study.devices(job)
     return Need(
-        memory=cost.forward_memory(shape, job.options["batch_tokens"]) + study.device.overhead,
+        memory=cost.forward_memory(shape, job.options["batch_tokens"]) / devices
+        + study.device.overhead,
         hours=cost.forward_hours(shape, tokens, study.device) + cost.start_hours(shape, 1, 1),
-        devices=1,
+        devices=devices,
     )
 
 
@@ -157,11 +164,12 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
     longest = options["max_new_tokens"] + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
+    devices = study.devices(job)
     return Need(
-        memory=cost.forward_memory(shape, rows * longest) + study.device.overhead,
+        memory=cost.forward_memory(shape, rows * longest) / devices + study.device.overhead,
         hours=cost.generation_hours(shape, batches * options["max_new_tokens"], study.device)
         + cost.start_hours(shape, 1, 1),
-        devices=1,
+        devices=devices,
     )
 
 

@@ -31,12 +31,13 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
     if entry["source"] == "scratch":
         return _scratch(entry)
     known = YAML(typ="safe").load((files("tuneatlas") / "data/shapes.yaml").read_text("utf-8"))
-    if entry.get("id") in known:
-        return Shape(**known[entry["id"]])
+    name = entry.get("id") or entry.get("package")
+    if name in known:
+        return Shape(**known[name])
     path = _config_file(entry, root)
     if path is None or not path.is_file():
         raise UserError(
-            f"its size is not known: fetch {entry.get('id', 'it')} first, or add it to "
+            f"its size is not known: fetch {name or 'it'} first, or add it to "
             "src/tuneatlas/data/shapes.yaml"
         )
     return _described(json.loads(path.read_text(encoding="utf-8")))

@@ -17,6 +17,9 @@ class _Model(Section):
     dtype: Literal["float32", "float16", "bfloat16"] = option(
         "float32", "number format of the weights when probing and evaluating"
     )
+    devices: Positive = option(
+        1, "GPUs that share the weights when the model is asked, for one too large for a GPU"
+    )
 
 
 class ScratchModel(_Model):
