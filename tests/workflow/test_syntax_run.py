@@ -70,7 +70,7 @@ def test_masking_a_task_is_one_line_and_runs_what_depends_on_it(whole: Path, tmp
     mask = tmp_path / "mask.yaml"
     change = {"build_tasks": {"syntax_tasks": ["tree_pruning"]}}
     mask.write_text(yaml.safe_dump({"include": str(whole / CONFIG), **change}))
-    tuned = "mini both aesop_tree 100 0"
+    tuned = "mini both exemplar 100 0"
     assert due(whole, mask) == {
         "build_tasks syntax 1-of-2",
         "build_tasks syntax 2-of-2",

@@ -23,7 +23,7 @@ from tuneatlas.syntax.starts import (
 from tuneatlas.syntax.trees import words
 from tuneatlas.tables import Row
 
-RANKS = ("a good one", "a middling one", "a bad one")
+RANKS = ("near the top", "in the middle", "near the end")
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,11 @@ def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, s
         FAILED: ": the opposite of the claim.",
         UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
     }[row["verdict"]]
+    if row["value"] == 0:
+        way, ending = "different", ": these runs cannot tell."
     finding = (
-        f"After both stages BLEU-4 is {number(abs(row['value']), 1)} {way} than that of "
+        f"After both stages BLEU-4 is {number(abs(row['value']), 1)} {way} "
+        f"{'from' if row['value'] == 0 else 'than'} that of "
         f"{start_name(row['baseline'])}: {number(means[BOTH], 1)} against "
         f"{number(means[row['baseline']], 1)}{ending}"
     )

@@ -65,6 +65,7 @@ def _scores(rows: list[Row]) -> Figure:
                 panel.plot(row["value"], at, marker, color=colour, ms=5.5)
             ticks = [-(len(starts) + 1.2) * place for place in range(len(shares))]
             panel.set_yticks(ticks, [f"{share}%" for share in shares])
+            panel.set_ylim(ticks[-1] - len(starts) / 2 - 0.5, len(starts) / 2 + 0.5)
             panel.grid(axis="y", visible=False)
             count = max((row["pairs"] for row in cell), default=0)
             panel.set_title(f"{SUBSETS[subset]} (n = {count:,})")
