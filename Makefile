@@ -6,7 +6,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CONFIG ?= config/config.yaml
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/default --configfile $(CONFIG)
-SOURCES = src tests workflow/scripts workflow/plan.py
+SOURCES = src tests bench workflow/scripts workflow/plan.py
 
 .PHONY: run test test-slow check audit format config-docs lock clean
 
