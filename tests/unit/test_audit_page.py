@@ -2,20 +2,18 @@
 
 import json
 import shutil
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
-
-sys.path.append(str(ROOT / "tests" / "browser"))
 from synthetic import make_synthetic
 
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.checks import INTEGRITY, run_checks
 from tuneatlas.audit.columns import Columns, rows_of
+from tuneatlas.audit.counts import COUNTS
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.numbers import numbers
 from tuneatlas.audit.page.build import build_page
@@ -24,6 +22,7 @@ from tuneatlas.audit.trace import trace
 from tuneatlas.cli import main
 from tuneatlas.errors import UserError
 from tuneatlas.records import SUFFIX, record_path
+from tuneatlas.tables import DOCUMENTS, QUESTIONS, STAGE_ANSWERS
 
 COUNT = 120
 PROBED = "probe_knowledge/mini/facts.parquet"
@@ -174,3 +173,34 @@ def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
         trace(results, some[:-1] + "x")
     size = 40 * COUNT * 20_000
     assert pa.default_memory_pool().max_memory() - before < size / 2
+
+
+def followed(whole: Results, tmp_path: Path, drop: Callable[[dict], bool]) -> list[str]:
+    """What the row counts say of a run's answers, of which some rows are dropped."""
+    output = "results/evaluate_stages/mini/facts/incompatible/0.answers.parquet"
+    folder = tmp_path / "results"
+    material = folder / "prepare_restoration/mini"
+    rows = pq.read_table(whole.place(output)).to_pylist()
+    asked = {row["id"] for row in rows}
+    questions = QUESTIONS.read(whole.place("results/prepare_questions/facts.parquet"))
+    QUESTIONS.write(material / "questions.parquet", [q for q in questions if q["id"] in asked])
+    DOCUMENTS.write(material / "documents.parquet", [])
+    kept = [row for row in rows if not drop(row)]
+    place = folder / output.removeprefix("results/")
+    STAGE_ANSWERS.write(place, kept)
+    record = {"output": output, "inputs": {"results/prepare_restoration/mini": ""}, "options": {}}
+    return list(COUNTS["evaluate_stages"](Results(folder, tmp_path), record))
+
+
+@pytest.mark.parametrize(
+    ("drop", "said"),
+    [
+        (lambda row: False, []),
+        (lambda row: row["restored"] == 100, ["stages step 4: no rows of the model restored 100%"]),
+        (lambda row: row["restored"] == 0 and row["pred"] == 2, ["stages step 4, restored 0%: "]),
+    ],
+)
+def test_rows_of_the_forgetting_study_are_counted(whole, tmp_path, drop, said: list[str]):
+    found = followed(whole, tmp_path, drop)
+    assert len(found) == len(said)
+    assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
