@@ -1,6 +1,7 @@
 """Run the smallest experiment through Slurm while all kinds of faults happen, and compare.
 
-    python tests/slurm/faults.py --faults 30 [--pause 30] [--seed 0] [--folder DIR] [--undisturbed RESULTS]
+    python tests/slurm/faults.py --faults 30 [--pause 30] [--seed 0] [--folder DIR]
+        [--undisturbed RESULTS]
 
 Faults come at random instants from a seeded generator: a job cancelled, a training process
 killed, a node's daemon killed and brought back, the driver killed and started again, a job's
