@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,7 +55,10 @@ def test_a_node_that_does_not_see_the_project(project: Path):
     try:
         if done.returncode:
             pytest.skip("no mount namespaces here, so no node can be blinded")
-        until(lambda: "idle" in ask("sinfo", "-hn", "c1", "-o%T"), 30, "idle c1")
+        try:
+            until(lambda: "idle" in ask("sinfo", "-hn", "c1", "-o%T"), 60, "idle c1")
+        except TimeoutError:
+            pytest.skip("c1 has other jobs, and only idle nodes are asked")
         said = refusal(project)
         assert f"node c1 of partition cpu does not see {project}" in said
     finally:
@@ -70,8 +74,7 @@ def test_two_drivers_on_one_folder(project: Path):
         code, said = run(project)
         assert code != 0 and "Directory cannot be locked" in said
     finally:
-        first.terminate()
-        ask("scancel", "-u", "root")
+        first.send_signal(signal.SIGINT)  # it cancels its jobs
         first.wait(timeout=300)
 
 
