@@ -197,14 +197,17 @@ def _attention(model: PreTrainedModel, mask: torch.Tensor) -> torch.Tensor:
     return torch.where(mask, 0.0, least).to(model.device, model.dtype)
 
 
-class _Prefix(DynamicLayer):  # type: ignore[misc]
+class _Prefix(DynamicLayer):
     """Keys and values of a prefix in every row, with room behind them that batches write over.
 
     So the prefix is copied to the rows once, not in each batch.
     """
 
+    keys: Any
+    values: Any
+
     def __init__(self, layer: Any, rows: int, width: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.length = layer.keys.shape[2]
         room = (0, 0, 0, width)
         self.keys = torch.nn.functional.pad(layer.keys, room).repeat(rows, 1, 1, 1)

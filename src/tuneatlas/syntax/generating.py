@@ -82,6 +82,9 @@ def _by_ctranslate2(
         length_penalty=options["length_penalty"],
         max_decoding_length=options["max_new_tokens"],
         max_input_length=0,
+        # As transformers, go on while a beam that is open may still win: the first ones to end
+        # are not always the best.
+        patience=2,
     )
     numbers: Any = tokenizer.convert_tokens_to_ids
     return [numbers(one.hypotheses[0]) for one in found]
