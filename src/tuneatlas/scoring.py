@@ -268,6 +268,9 @@ class _Prefix(DynamicLayer):
     So the prefix is copied to the rows once, not in each batch.
     """
 
+    keys: Any
+    values: Any
+
     def __init__(self, layer: Any, rows: int, width: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.length = layer.keys.shape[2]

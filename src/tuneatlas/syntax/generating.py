@@ -88,6 +88,9 @@ def _by_ctranslate2(
         length_penalty=options["length_penalty"],
         max_decoding_length=options["max_new_tokens"],
         max_input_length=0,
+        # As transformers, go on while a beam that is open may still win: the first ones to end
+        # are not always the best.
+        patience=2,
     )
     ids = tokenizer.get_vocab()
     return [[ids[token] for token in one.hypotheses[0]] for one in found]
