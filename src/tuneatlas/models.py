@@ -123,6 +123,9 @@ def save_model(
     model.config._name_or_path = ""
     model.save_pretrained(folder, state_dict=weights)
     if tokenizer is not None:
+        # How it was found says nothing of what it is, and depends on the environment.
+        for name in ("local_files_only", "is_local"):
+            tokenizer.init_kwargs.pop(name, None)
         tokenizer.save_pretrained(folder)
 
 

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from tuneatlas.files import atomic, partial_path, publish, sha256_tree, write_text
+from tuneatlas.models import save_model
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
@@ -77,3 +79,14 @@ def test_an_attempt_that_was_taken_over_cannot_publish_half_of_the_next(tmp_path
         assert not elsewhere.exists()
     assert path.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_folder_does_not_tell_where_its_tokenizer_was_found(tmp_path, model, tokenizer):
+    """HF_HUB_OFFLINE, which compute nodes need, must change no output."""
+    save_model(tmp_path / "base", model, tokenizer)
+    found = set()
+    for offline in (False, True):
+        again = AutoTokenizer.from_pretrained(tmp_path / "base", local_files_only=offline)
+        save_model(tmp_path / str(offline), model, again)
+        found.add((tmp_path / str(offline) / "tokenizer_config.json").read_bytes())
+    assert len(found) == 1
