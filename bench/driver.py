@@ -27,7 +27,7 @@ SIZES: dict[int, dict[str, Any]] = {
         "ratios": [0.5],
     },
     100: {"models": 1, "seeds": 6, "target": ["all"], "ratios": [0.4]},
-    1000: {"models": 2, "seeds": 25, "target": ["all"], "ratios": [0.2, 0.4, 0.6, 0.8]},
+    1000: {"models": 2, "seeds": 20, "target": ["all"], "ratios": [0.2, 0.4, 0.6, 0.8]},
     10000: {"models": 10, "seeds": 50, "target": ["all"], "ratios": [0.2, 0.4, 0.6, 0.8]},
 }
 

@@ -1,7 +1,7 @@
 """What an encoder-decoder writes for given inputs, by beam search.
 
-On processors CTranslate2 searches, several times faster than transformers with the same
-outputs (docs/benchmarks.md); on a GPU transformers does.
+On processors CTranslate2 searches, about three times faster than transformers and with the
+same outputs but for one in some hundred (docs/benchmarks.md); on a GPU transformers does.
 """
 
 import copy
@@ -90,7 +90,7 @@ def _by_ctranslate2(
         max_input_length=0,
         # As transformers, go on while a beam that is open may still win: the first ones to end
         # are not always the best.
-        patience=2,
+        patience=4,
     )
     ids = tokenizer.get_vocab()
     return [[ids[token] for token in one.hypotheses[0]] for one in found]
