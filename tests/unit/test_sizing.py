@@ -84,7 +84,7 @@ def test_what_cannot_fit_is_refused_by_line_and_told_what_would(tmp_path: Path, 
 
 def test_a_model_of_unknown_size_is_named(tmp_path: Path, capsys):
     path = tmp_path / "new.yaml"
-    base = ROOT / "config/paper/s1-base.yaml"
+    base = ROOT / "config/paper/base/s1.yaml"
     path.write_text(
         f"include: {base}\nmodels:\n  new:\n    source: hub\n    id: nobody/new\n    revision: a\n"
     )

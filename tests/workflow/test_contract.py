@@ -16,7 +16,7 @@ BIN = Path(sys.executable).parent
 CONFIGS = [
     path.relative_to(ROOT)
     for path in sorted((ROOT / "config").rglob("*.yaml"))
-    if "templates" not in path.parts and path.stem != "defaults" and path.stem != "s1-base"
+    if not {"templates", "base"} & set(path.parts) and path.stem != "defaults"
 ]
 
 

@@ -3,6 +3,7 @@ rule audit:
     input:
         comparisons=expand(rules.compare_groups.output.folder, model=MODELS),
         stages=expand(rules.stage_forgetting.output.folder, model=MODELS if FOLLOWED else []),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
     output:
         folder=directory("results/audit"),
     log:

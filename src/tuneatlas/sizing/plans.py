@@ -21,9 +21,8 @@ What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the pe
 
 
 def paper_configs(root: Path) -> list[Path]:
-    """The experiments at full size; a file that others include has no models of its own."""
-    found = sorted((root / "config/paper").glob("*.yaml"))
-    return [path for path in found if not path.stem.endswith("-base")]
+    """The experiments at full size; what they share lies in the folder ``base``."""
+    return sorted((root / "config/paper").glob("*.yaml"))
 
 
 def page(root: Path) -> str:
