@@ -86,6 +86,7 @@ def measure(name: str, results: Path, rounds: int = ROUNDS) -> list[Measured]:
             seconds[who].append(round(spent, 4))
             print(f"{name}, round {number + 1}: {who} {spent:.3f} CPU-s", file=sys.stderr)
         said = {peer.name: work.same(found["ours"], found[peer.name]) for peer in work.peers}
+        print(f"{name}, round {number + 1}: {said}", file=sys.stderr)
         measured = [_measured(name, work, peer, seconds, said) for peer in work.peers]
         save(name, measured)
     return measured

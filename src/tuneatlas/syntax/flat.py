@@ -1,4 +1,4 @@
-"""The tasks of ``syntax_tasks`` on trees in brackets, in one pass over the text.
+"""The tasks of ``syntax_tasks`` built from trees in brackets, in one pass over the text.
 
 Most trees of a corpus are used for one example each: to read such a tree and write it again
 takes several times longer than to build its example. Names stand in the text as they are
@@ -41,18 +41,19 @@ def pruned(text: str, depth: int) -> str:
 class Node:
     """A node while the text is passed over: its label, what is right beneath it, its words."""
 
-    __slots__ = ("below", "end", "label", "start", "words")
+    __slots__ = ("below", "end", "label", "lexical", "start")
 
     def __init__(self, label: str, start: int) -> None:
         self.label, self.start, self.end = label, start, start
         self.below: list[str] = []
-        self.words = 0  # right beneath it
+        self.lexical = False  # whether words stand right beneath it
 
 
-def scan(text: str) -> tuple[list[Node], list[str]]:
-    """The nodes in pre-order, and the words."""
+def scan(text: str) -> tuple[list[Node], list[str], list[str]]:
+    """The nodes in pre-order, the words, and the label right above each word."""
     nodes: list[Node] = []
     words: list[str] = []
+    tags: list[str] = []
     stack: list[Node] = []
     for part in _PARTS.findall(text):
         if part == ")":
@@ -65,15 +66,15 @@ def scan(text: str) -> tuple[list[Node], list[str]]:
             stack.append(node)
         else:
             words.append(part[1:])
+            tags.append(stack[-1].label)
             stack[-1].below.append(part[1:])
-            stack[-1].words += 1
-    return nodes, words
+            stack[-1].lexical = True
+    return nodes, words, tags
 
 
 def pos_tagging(text: str, _: random.Random) -> Text:
     """Sentence to the label right above each word."""
-    nodes, words = scan(text)
-    tags = [n.label for n in nodes for _word in range(n.words)]
+    _nodes, words, tags = scan(text)
     return Text(" ".join(words), " ".join(tags))
 
 
@@ -94,14 +95,14 @@ def pruned_tree_parse(depth: int, text: str, _: random.Random) -> Text:
 
 def production_detection(text: str, _: random.Random) -> Text | None:
     """Sentence to the productions that yield no word, in pre-order."""
-    nodes, words = scan(text)
-    found = [" ".join((n.label, *n.below)) for n in nodes if n.below and not n.words]
+    nodes, words, _tags = scan(text)
+    found = [" ".join((n.label, *n.below)) for n in nodes if n.below and not n.lexical]
     return Text(" ".join(words), JOINT.join(found)) if found else None
 
 
 def constituency_searching(text: str, rng: random.Random) -> Text | None:
     """Label and sentence to all phrases with that label, in pre-order."""
-    nodes, words = scan(text)
+    nodes, words, _tags = scan(text)
     inner = _inner(nodes)
     if not inner:
         return None
@@ -112,14 +113,14 @@ def constituency_searching(text: str, rng: random.Random) -> Text | None:
 
 def _inner(nodes: list[Node]) -> list[Node]:
     """The nodes that are phrases: not the root, and none right above words."""
-    return [n for n in nodes[1:] if not n.words and n.end > n.start]
+    return [n for n in nodes[1:] if not n.lexical and n.end > n.start]
 
 
 def constituency_discrimination(
     shifts: tuple[int, ...], text: str, rng: random.Random
 ) -> Text | None:
     """Label, phrase and sentence to True, or to False for the phrase shifted by some words."""
-    nodes, words = scan(text)
+    nodes, words, _tags = scan(text)
     inner = _inner(nodes)
     true = {(n.label, " ".join(words[n.start : n.end])) for n in inner}
     options = []

@@ -9,19 +9,13 @@ from functools import partial
 
 from tuneatlas.syntax import flat
 from tuneatlas.syntax.denoising import denoising_tasks
-from tuneatlas.syntax.linear import Form, escape, read_sentence, unescape, write_sentence
-from tuneatlas.syntax.structure_tasks import read_productions, write_productions
-from tuneatlas.syntax.tasks import JOINT, Task, Text
-from tuneatlas.syntax.trees import Tree, height, nodes, productions, prune, spans, words
+from tuneatlas.syntax.linear import Form, read_sentence, unescape, write_bracket, write_sentence
+from tuneatlas.syntax.structure_tasks import read_productions
+from tuneatlas.syntax.tasks import JOINT, BuildWritten, Check, Score, Task, Text
+from tuneatlas.syntax.trees import Tree, height, nodes, prune, spans, words
 
 HEIGHT = 5
 SHIFTS = (-3, -2, -1, 1, 2, 3)
-
-
-def pos_tagging(tree: Tree, _: random.Random, __: Form) -> Text:
-    """Sentence to the label right above each word."""
-    tags = [escape(n.label) for _, n in nodes(tree) for c in n.children if isinstance(c, str)]
-    return Text(write_sentence(tree), " ".join(tags))
 
 
 def check_tagging(tree: Tree, text: Text, _: Form) -> bool:
@@ -72,12 +66,6 @@ def check_pruned_parse(tree: Tree, text: Text, form: Form) -> bool:
     return read_sentence(text.input) == words(tree) and _is_pruned(form.read(text.target), tree)
 
 
-def production_detection(tree: Tree, _: random.Random, __: Form) -> Text | None:
-    """Sentence to the productions of its tree that yield no word, in pre-order."""
-    found = [p for (p, n) in zip(productions(tree), _inner(tree), strict=True) if not _lexical(n)]
-    return Text(write_sentence(tree), write_productions(found)) if found else None
-
-
 def _inner(tree: Tree) -> list[Tree]:
     return [node for _, node in nodes(tree) if node.children]
 
@@ -94,56 +82,12 @@ def check_detection(tree: Tree, text: Text, _: Form) -> bool:
     return sorted(bodies) == sorted((p.head, p.body) for p in found)
 
 
-def _phrases(tree: Tree) -> list[tuple[str, str]]:
-    """Label and words of every node but the root and those right above words."""
-    text = [escape(word) for word in words(tree)]
-    return [
-        (node.label, " ".join(text[start:end]))
-        for (position, node), (_, start, end) in zip(nodes(tree), spans(tree), strict=True)
-        if position and not _lexical(node) and end > start
-    ]
-
-
-def constituency_searching(tree: Tree, rng: random.Random, _: Form) -> Text | None:
-    """Label and sentence to all phrases with that label, in pre-order."""
-    phrases = _phrases(tree)
-    if not phrases:
-        return None
-    label = rng.choice(sorted({label for label, _ in phrases}))
-    found = [phrase for other, phrase in phrases if other == label]
-    return Text(f"{escape(label)}{JOINT}{write_sentence(tree)}", JOINT.join(found))
-
-
 def check_searching(tree: Tree, text: Text, _: Form) -> bool:
     """Each phrase is one of the tree's with that label, and none is missing."""
     label, sentence = text.input.split(JOINT)
     inner = [n for p, n in nodes(tree) if p and not _lexical(n) and n.label == unescape(label)]
     found = [read_sentence(phrase) for phrase in text.target.split(JOINT)]
     return read_sentence(sentence) == words(tree) and [words(n) for n in inner if words(n)] == found
-
-
-def constituency_discrimination(tree: Tree, rng: random.Random, form: Form) -> Text | None:
-    """Label, phrase and sentence to True, or to False for the phrase shifted by 1 to 3 words."""
-    text = [escape(word) for word in words(tree)]
-    true = set(_phrases(tree))
-    options = []
-    for (position, node), (_, start, end) in zip(nodes(tree), spans(tree), strict=True):
-        if not position or _lexical(node) or end == start:
-            continue
-        shifted = [
-            " ".join(text[start + by : end + by])
-            for by in SHIFTS
-            if start + by >= 0 and end + by <= len(text)
-        ]
-        false = [phrase for phrase in shifted if (node.label, phrase) not in true]
-        if false:
-            options.append((node.label, " ".join(text[start:end]), false))
-    if not options:  # also when there are true ones, so that half of the answers stay False
-        return None
-    label, phrase, false = rng.choice(options)
-    answer = rng.random() < 0.5
-    shown = phrase if answer else rng.choice(false)
-    return Text(f"{escape(label)}{JOINT}{shown}{JOINT}{' '.join(text)}", str(answer))
 
 
 def check_discrimination(tree: Tree, text: Text, _: Form) -> bool:
@@ -154,9 +98,18 @@ def check_discrimination(tree: Tree, text: Text, _: Form) -> bool:
     return read_sentence(sentence) == words(tree) and str(found) == text.target
 
 
+def _of_text(check: Check, score: Score, build: BuildWritten) -> Task:
+    """A task whose texts are the same in every form, so that the tree in brackets will do."""
+
+    def build_from_tree(tree: Tree, rng: random.Random, _: Form) -> Text | None:
+        return build(write_bracket(tree), rng)
+
+    return Task(8, build_from_tree, check, score, build)
+
+
 SYNTAX_TASKS = {
     **denoising_tasks(weight=21),
-    "pos_tagging": Task(8, pos_tagging, check_tagging, "exact_match", flat.pos_tagging),
+    "pos_tagging": _of_text(check_tagging, "exact_match", flat.pos_tagging),
     "tree_pruning": Task(
         8, tree_pruning, check_pruning, "bracket_f1", partial(flat.tree_pruning, HEIGHT)
     ),
@@ -174,17 +127,9 @@ SYNTAX_TASKS = {
         "bracket_f1",
         partial(flat.pruned_tree_parse, HEIGHT),
     ),
-    "production_detection": Task(
-        8, production_detection, check_detection, "span_f1", flat.production_detection
-    ),
-    "constituency_searching": Task(
-        8, constituency_searching, check_searching, "span_f1", flat.constituency_searching
-    ),
-    "constituency_discrimination": Task(
-        8,
-        constituency_discrimination,
-        check_discrimination,
-        "exact_match",
-        partial(flat.constituency_discrimination, SHIFTS),
+    "production_detection": _of_text(check_detection, "span_f1", flat.production_detection),
+    "constituency_searching": _of_text(check_searching, "span_f1", flat.constituency_searching),
+    "constituency_discrimination": _of_text(
+        check_discrimination, "exact_match", partial(flat.constituency_discrimination, SHIFTS)
     ),
 }
