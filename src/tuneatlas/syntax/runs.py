@@ -1,6 +1,5 @@
 """The steps of the syntax study that run a model: prepare, pre-train, tune, write."""
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
@@ -22,6 +21,7 @@ from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
 from tuneatlas.training.processes import train
+from tuneatlas.training.runs import LOG, log_lines
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 from tuneatlas.training.tokens import Example, write_tokens
 from tuneatlas.training.trainer import Recipe
@@ -152,8 +152,7 @@ def _train(
     )
     output = step.outputs["model"]
     save_model(output, model, tokenizer)
-    lines = [json.dumps(entry) for entry in history]
-    (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (output / LOG).write_text(log_lines(history), encoding="utf-8")
     return {**facts, "final_loss": history[-1]["loss"]}
 
 
