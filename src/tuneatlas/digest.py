@@ -72,7 +72,8 @@ def _digest(path: Path, tree: ast.Module) -> str:
     if path.name == "__init__.py" and path.parent != PACKAGE_ROOT:
         # A subpackage's data files (page templates, tables of facts) are part of its code.
         for data in sorted(path.parent.rglob("*")):
-            if data.is_file() and data.suffix not in {".py", ".pyc"}:
+            # Compiled code comes and goes with runs.
+            if data.is_file() and data.suffix != ".py" and data.parent.name != "__pycache__":
                 digest.update(data.name.encode() + data.read_bytes())
     return digest.hexdigest()[:16]
 

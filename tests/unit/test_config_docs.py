@@ -15,8 +15,11 @@ from tuneatlas.config.render import REPAIR, entries, generated_files, outdated_f
 from tuneatlas.config.shape import Choice, Leaf, Named, Shape
 
 # A file whose name ends so is only there to be included.
-EXPERIMENTS = [p for p in sorted(ROOT.glob("config/**/*.yaml")) if "templates" not in p.parts]
-EXPERIMENTS = [p for p in EXPERIMENTS if p.stem != "defaults" and not p.stem.endswith("-base")]
+EXPERIMENTS = [
+    path
+    for path in sorted(ROOT.glob("config/**/*.yaml"))
+    if not {"templates", "base"} & set(path.parts) and path.stem != "defaults"
+]
 
 
 def test_generated_files_are_in_step() -> None:

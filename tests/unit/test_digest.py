@@ -74,3 +74,12 @@ def test_relative_imports_are_refused(package: Path):
     edit(package / "tuneatlas/a.py", "from tuneatlas.sub import b", "from .sub import b")
     with pytest.raises(ValueError, match=r"a.py:1: relative import"):
         fresh(package)
+
+
+def test_compiled_code_that_a_run_leaves_changes_nothing(package: Path):
+    before = fresh(package).digest
+    cache = package / "tuneatlas/sub/__pycache__"
+    cache.mkdir()
+    for name in ("b.cpython-311.pyc", "b.g-4.py311.nbi"):
+        (cache / name).write_text("x")
+    assert fresh(package).digest == before

@@ -3,6 +3,10 @@ TRAINED = ["base", *expand("{d}/{g}/{s}", d=TUNED, g=GROUPS, s=SEEDS)]
 TUNED_MODEL = rules.finetune.output.model.replace("{domain}/{group}/{seed}", "{trained}")
 
 
+wildcard_constraints:
+    trained="|".join(TRAINED),
+
+
 rule evaluate_harness:
     """Ask a model the tasks of lm-evaluation-harness, by its own library, beside our scorer."""
     input:
@@ -13,8 +17,6 @@ rule evaluate_harness:
         "logs/evaluate_harness/{model}/{trained}.log",
     benchmark:
         "benchmarks/evaluate_harness/{model}/{trained}.tsv"
-    wildcard_constraints:
-        trained="|".join(TRAINED),
     resources:
         mem_mb=8000,
         runtime=240,

@@ -83,7 +83,7 @@ def _tuned(results: Results, output: str, wildcards: Mapping[str, str]) -> dict[
     model = wildcards["model"]
     base = {
         i: probs
-        for name, record in results.of_step("probe_knowledge").items()
+        for name, record in results.probes().items()
         if record["wildcards"]["model"] == model
         for i, probs in rows_of(results, name, "id", "probs")
     }

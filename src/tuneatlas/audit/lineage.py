@@ -96,6 +96,11 @@ class Results:
         """The records of one step."""
         return {name: r for name, r in self.records.items() if r["step"] == step}
 
+    def probes(self) -> dict[str, dict[str, Any]]:
+        """The records of the base models' answers, without the categories made of them."""
+        found = self.of_step("probe_knowledge")
+        return {name: r for name, r in found.items() if "/categories/" not in name}
+
 
 def content_of(path: Path) -> Content:
     """Digest a file or folder."""

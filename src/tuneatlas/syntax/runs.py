@@ -23,7 +23,7 @@ from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
 from tuneatlas.training.processes import train
-from tuneatlas.training.runs import SUMMARY
+from tuneatlas.training.runs import LOG, SUMMARY, log_lines
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 from tuneatlas.training.tokens import Example, write_tokens
 from tuneatlas.training.trainer import Recipe
@@ -174,8 +174,7 @@ def _train(
     output = step.outputs["model"]
     save_model(output, model, tokenizer)
     write_text(output / SUMMARY, json.dumps(facts, indent=1) + "\n")
-    lines = [json.dumps(entry) for entry in history]
-    (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (output / LOG).write_text(log_lines(history), encoding="utf-8")
     return {**facts, "final_loss": history[-1]["loss"]}
 
 

@@ -26,7 +26,12 @@ from tuneatlas.training.trainer import Recipe
 
 log = logging.getLogger(__name__)
 
-SUMMARY = "training_summary.json"
+SUMMARY, LOG = "training_summary.json", "training_log.jsonl"
+
+
+def log_lines(history: Iterable[Mapping[str, float]]) -> str:
+    """The history of a run as JSON lines, the same whether or not it was taken up again."""
+    return "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in history)
 
 
 def prepare_base(step: Step) -> dict[str, Any]:
@@ -143,7 +148,6 @@ def _run(
     summary = {**facts, "final_loss": history[-1]["loss"]}
     output = step.outputs["model"]
     save_model(output, model, tokenizer)
-    lines = [json.dumps(entry) for entry in history]
-    (output / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (output / LOG).write_text(log_lines(history), encoding="utf-8")
     (output / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     return summary

@@ -139,7 +139,7 @@ class Catalogue:
 def _probed(results: Results) -> dict[str, str]:
     """Whether the base models answer a question rightly; ``mixed`` where they differ."""
     found: dict[str, str] = {}
-    for output in results.of_step("probe_knowledge"):
+    for output in results.probes():
         for i, correct in rows_of(results, output, "id", "correct"):
             said = "right" if correct else "wrong"
             found[i] = said if found.get(i, said) == said else "mixed"
