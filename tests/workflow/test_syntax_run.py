@@ -81,4 +81,5 @@ def test_masking_a_task_is_one_line_and_runs_what_depends_on_it(whole: Path, tmp
         "compare_paraphrases mini",
         "report mini",
         "index",
+        "audit",
     }
