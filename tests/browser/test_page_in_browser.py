@@ -164,7 +164,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_text_has_contrast_in_both_themes(results: Results):
-    style = (Path(results.folder) / "audit" / "style.css").read_text(encoding="utf-8")
+    style = (Path(results.folder) / "audit" / "base.css").read_text(encoding="utf-8")
     for theme in re.findall(r":root \{(.*?)\}", style, re.DOTALL):
         colours = dict(re.findall(r"--(\w[\w-]*): (#\w{6})", theme))
         for text in ("ink", "muted", "link", "good", "bad"):

@@ -53,7 +53,7 @@ def test_every_link_of_the_report_leads_to_a_number_or_an_item(
 
 def test_the_page_is_whole_and_asks_for_nothing_from_a_network(finished: Path):
     folder = finished / "results" / "audit"
-    for name in ("index.html", "app.js", "style.css", "data/overview.js", "data/numbers.js"):
+    for name in ("index.html", "app.js", "base.css", "data/overview.js", "data/numbers.js"):
         assert (folder / name).is_file(), name
     for path in [*folder.glob("*.js"), *folder.glob("*.css"), folder / "index.html"]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")

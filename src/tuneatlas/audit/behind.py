@@ -27,7 +27,7 @@ class Items:
 
 
 def read_items(results: Results) -> Items:
-    """Attributes of all questions."""
+    """Attributes of all questions and pairs."""
     found: dict[str, dict[str, str]] = {}
     for name in results.of_step("prepare_questions"):
         for i, domain, role, split in rows_of(results, name, "id", "domain", "role", "split"):
@@ -38,6 +38,9 @@ def read_items(results: Results) -> Items:
                 if row["id"] in found:
                     said = "mentioned" if row["mentions"] else "unmentioned"
                     found[row["id"]]["facts"] = said
+    for name in results.of_step("prepare_paraphrases"):
+        for i, hard in rows_of(results, name, "id", "hard"):
+            found[i] = {"pair": "hard" if hard else "not hard"}
     return Items(found)
 
 

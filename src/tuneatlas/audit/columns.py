@@ -181,10 +181,23 @@ def _texts(results: Results, output: str) -> dict[str, Column]:
     return found
 
 
+def _scored(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """A column per metric of a paraphrase, or per pre-training task."""
+    if output.endswith("candidates.parquet"):
+        return {}
+    found: dict[str, Column] = {}
+    for i, metric, value in rows_of(results, output, "id", "metric", "value"):
+        if value is not None:
+            found.setdefault(metric, {})[i] = value
+    return found
+
+
 MAKERS: dict[str, Callable[[Results, str, Mapping[str, str]], dict[str, Column]]] = {
     "probe_knowledge": _probed,
     "label_knowledge": _labelled,
     "evaluate_knowledge": _tuned,
     "evaluate_base": _stages,
     "evaluate_stages": _stages,
+    "evaluate_tasks": _scored,
+    "score_paraphrases": _scored,
 }

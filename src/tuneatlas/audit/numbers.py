@@ -53,7 +53,7 @@ class Number:
 
 def numbers(results: Results) -> Iterator[Number]:
     """All numbers of the report that are made of items."""
-    for step, make in (("compare_groups", _knowledge), ("stage_forgetting", _forgetting)):
+    for step, make in MAKERS.items():
         for name, record in results.of_step(step).items():
             path = results.place(name) / "metrics.json"
             if not path.is_file():
@@ -219,6 +219,41 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         yield Number("/".join(("tests", model, *run, stage, name, "value")), row["value"], found)
 
 
+def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
+    model = record["wildcards"]["paraphraser"]
+    runs: dict[tuple[str, ...], list[str]] = {}
+    of_start: dict[str, str] = {}
+    for name in record["inputs"]:
+        made = results.records.get(name)
+        wildcards = made["wildcards"] if made else {}
+        if made and made["step"] == "score_paraphrases" and name.endswith("scores.parquet"):
+            run = tuple(wildcards[key] for key in ("format", "share", "start"))
+            runs.setdefault(run, []).append(name)
+        elif made and made["step"] == "evaluate_tasks":
+            of_start[wildcards["start"]] = name
+
+    def terms(run: tuple[str, ...], row: Row, weight: float = 1.0) -> tuple[Term, ...]:
+        place: Where = {} if row["subset"] == "all" else {"pair": (row["subset"],)}
+        each = weight / len(runs[run])
+        return tuple(Term(each, (name,), row["metric"], place) for name in runs[run])
+
+    for table in ("scores", "differences"):
+        for row in metrics[table]:
+            # A pair without a value in one of the runs compared is left out of all of them.
+            if row["pairs"] != metrics["design"]["pairs"][row["subset"]]:
+                continue
+            run = (row["format"], str(row["share"]), row["start"])
+            found, about = terms(run, row), [*run, row["subset"], row["metric"]]
+            if table == "differences":
+                found += terms((*run[:2], row["baseline"]), row, -1.0)
+                about.insert(3, row["baseline"])
+            yield Number("/".join((f"paraphrase_{table}", model, *about)), row["value"], found)
+    for start, tasks in metrics["tasks"].items():
+        for task, of_task in tasks.items():
+            term = Term(1.0, (of_start[start],), task)
+            yield Number("/".join(("tasks", model, start, task)), of_task["mean"], (term,))
+
+
 def _questions(results: Results, record: Row) -> list[str]:
     """Ids of the questions asked."""
     for name in record["inputs"]:
@@ -226,3 +261,10 @@ def _questions(results: Results, record: Row) -> list[str]:
         if path.is_file():
             return [i for (i,) in rows_of(results, f"{name}/questions.parquet", "id")]
     return []
+
+
+MAKERS = {
+    "compare_groups": _knowledge,
+    "stage_forgetting": _forgetting,
+    "compare_paraphrases": _paraphrases,
+}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from tuneatlas.audit.lineage import Results
@@ -30,7 +31,7 @@ def reasons(jobs: Sequence[Job], results: Results) -> list[Reasons]:
     """
     makers = {name: job for job in jobs for name in job.outputs}
     needs = {job: _unique(makers[n] for n in job.inputs if n in makers) for job in jobs}
-    order = _sorted(jobs, needs)
+    order = list(TopologicalSorter(needs).static_order())
     used = {name for job in jobs for name in job.inputs}
     own = {job: tuple(_own(job, results)) for job in order}
     missing = {job: [n for n in job.outputs if not results.place(n).exists()] for job in order}
@@ -113,17 +114,3 @@ def written(path: Path) -> int:
 
 def _unique(jobs: Iterator[Job]) -> list[Job]:
     return list(dict.fromkeys(jobs))
-
-
-def _sorted(jobs: Sequence[Job], needs: dict[Job, list[Job]]) -> list[Job]:
-    """Jobs after all that they need."""
-    order: dict[Job, None] = {}
-    todo = [(job, False) for job in reversed(jobs)]
-    while todo:
-        job, ready = todo.pop()
-        if ready:
-            order[job] = None
-        elif job not in order:
-            todo.append((job, True))
-            todo += [(before, False) for before in needs[job] if before not in order]
-    return list(order)

@@ -7,11 +7,13 @@ written now.
 
 import os
 from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.reasons import written
+from tuneatlas.errors import UserError
 from tuneatlas.files import FOLDER_MARK
 from tuneatlas.records import SUFFIX
 
@@ -58,14 +60,15 @@ def _same(results: Results, name: str, sha256: str) -> bool:
 
 def _in_order(results: Results) -> list[str]:
     """Outputs after all that they were made from."""
-    order: dict[str, None] = {}
-    todo = [(name, False) for name in results.records]
-    while todo:
-        name, ready = todo.pop()
-        if ready:
-            order[name] = None
-        elif name not in order:
-            todo.append((name, True))
-            inputs = results.records[name]["inputs"]
-            todo += [(i, False) for i in inputs if i in results.records and i not in order]
-    return list(order)
+    made_from = {
+        name: [i for i in record["inputs"] if i in results.records]
+        for name, record in results.records.items()
+    }
+    try:
+        return list(TopologicalSorter(made_from).static_order())
+    except CycleError as error:
+        names = ", ".join(dict.fromkeys(error.args[1]))
+        raise UserError(
+            f"{results.root}: each of {names} is recorded as made from the next; a record was "
+            "edited: delete these outputs with their records and run again"
+        ) from error

@@ -21,6 +21,7 @@ STEPS = (
     "prepare_sentences",
     "parse_sentences",
     "prepare_paraphrases",
+    "build_tasks",
     "probe_knowledge",
     "label_knowledge",
     "explain_predictions",
@@ -28,11 +29,14 @@ STEPS = (
     "evaluate_knowledge",
     "evaluate_base",
     "evaluate_stages",
+    "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",
 )
 # Where ids come from: the first tables that hold them.
-ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences")
+ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks")
+# Examples that are trained on once each and measured nowhere, by the million.
+UNTRACED = "train.parquet"
 # Ids compared letter by letter with one that does not exist; more would take minutes.
 COMPARED = 50_000
 BATCH = 4096
@@ -81,7 +85,7 @@ def trace(results: Results, item: str) -> Life:
     """
     rows: dict[str, list[Seen]] = {}
     documents: list[Row] = []
-    for step, output, record in _tables(results):
+    for step, output, record in tables(results):
         if Path(output).name == "documents.parquet":
             documents += _stating(results.place(output), item)
         for row in rows_about(results.place(output), item):
@@ -93,10 +97,12 @@ def trace(results: Results, item: str) -> Life:
     return Life(item, rows, documents)
 
 
-def _tables(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def tables(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The tables that are looked through: step, output and record."""
     for step in STEPS:
         for output, record in results.of_step(step).items():
-            if output.endswith(".parquet") and results.place(output).is_file():
+            path = results.place(output)
+            if path.suffix == ".parquet" and path.name != UNTRACED and path.is_file():
                 yield step, output, record
 
 
@@ -173,8 +179,8 @@ def batches(path: Path, *columns: str) -> Iterator[list[Row]]:
 
 
 def all_ids(results: Results) -> Iterator[str]:
-    """Ids of all items: questions, documents, sentences, pairs."""
-    for step, output, _ in _tables(results):
+    """Ids of all items: questions, documents, sentences, pairs, examples of tasks."""
+    for step, output, _ in tables(results):
         if step in ORIGINS:
             for rows in batches(results.place(output), "id"):
                 yield from (row["id"] for row in rows)

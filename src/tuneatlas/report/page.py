@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from tuneatlas.errors import UserError
 from tuneatlas.group_names import group_name
+from tuneatlas.look import BASE_STYLE
 from tuneatlas.report import wording
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
 from tuneatlas.report.stages import Stages, stages_part
@@ -40,6 +41,7 @@ FIGURE_NUMBERS = {
     "stage_curves": "measures",
     "restoration_curves": "measures",
     "question_flow": "fates",
+    "paraphrase_scores": "paraphrase_scores",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -256,6 +258,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["base_style"] = Markup(BASE_STYLE)
     environment.filters |= {
         "behind": behind,
         "percent": wording.percent,

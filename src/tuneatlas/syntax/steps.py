@@ -123,7 +123,8 @@ def build_tasks(step: Step) -> dict[str, Any]:
         ("train", train, options[f"{stage}_passes"]),
     ):
         rng = step.rng(name)
-        rows = list(_examples(chosen * passes, parses, tasks, options["form"], rng))
+        drawn = _examples(chosen * passes, parses, tasks, options["form"], rng)
+        rows = [{"id": f"{stage}/{key}", **row} for key, row in drawn]
         TASKS.write(step.outputs[name], rows)
         facts[name] = dict(Counter(row["task"] for row in rows))
     return facts
@@ -131,10 +132,10 @@ def build_tasks(step: Step) -> dict[str, Any]:
 
 def _examples(
     ids: list[str], parses: Mapping[str, str], tasks: Any, form: str, rng: random.Random
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     written = (parses[tree_id] for tree_id in ids)
     for number, task, text in draw_examples(written, tasks, FORMS[form], rng):
-        yield {"id": f"{ids[number]}#{number}", "task": task, **text._asdict()}
+        yield f"{ids[number]}#{number}", {"task": task, **text._asdict()}
 
 
 def trees_of(row: Mapping[str, Any]) -> dict[str, Tree]:

@@ -77,7 +77,7 @@ PARAPHRASES = Table(
 TASKS = Table(
     "tasks",
     (
-        Column("id", TEXT, "tree id and number of the draw"),
+        Column("id", TEXT, "stage, tree id and number of the draw"),
         Column("task", TEXT, "name of the task"),
         Column("input", TEXT, "what the encoder reads"),
         Column("target", TEXT, "what the decoder is to write"),

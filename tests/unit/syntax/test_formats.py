@@ -8,7 +8,7 @@ from random_trees import any_tree, random_tree
 from tuneatlas.errors import UserError
 from tuneatlas.syntax.formats import FORMATS, Shape, fill, format_named, read
 from tuneatlas.syntax.linear import FORMS, read_bracket, write_sentence
-from tuneatlas.syntax.trees import leafless, prune, words
+from tuneatlas.syntax.trees import height, leafless, prune, words
 
 SHAPE = Shape(5, FORMS["bracket"])
 TREES = {
@@ -46,6 +46,22 @@ def test_any_trees_can_be_shown(one, other, name):
     text = fill(kind, trees, SHAPE)
     read(kind, text.target, SHAPE)
     assert "\n" not in text.input + text.target
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if not name.startswith("tokens")])
+def test_of_a_template_deeper_than_the_height_the_rest_is_not_shown(name):
+    """Formats of tokens show the tag of every word, whose depth is no part of what is asked for."""
+    rng = random.Random(name)
+    deeper = 0
+    for _ in range(200):
+        trees = {key: random_tree(rng, 6) for key in TREES}
+        shape = Shape(rng.randint(1, 4), FORMS["bracket"])
+        deeper += height(trees["template"]) > shape.height
+        cut = prune(trees["template"], shape.height)
+        assert fill(format_named(name), trees, shape) == fill(
+            format_named(name), trees | {"template": cut}, shape
+        )
+    assert deeper > 100
 
 
 def test_what_the_patterns_show():

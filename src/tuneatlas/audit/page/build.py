@@ -17,6 +17,7 @@ from tuneatlas.audit.numbers import Number, numbers
 from tuneatlas.audit.page.cards import cards
 from tuneatlas.audit.page.graph import layered, step_data
 from tuneatlas.audit.page.items import Catalogue, write_items
+from tuneatlas.look import BASE_STYLE
 
 PLACES = 6
 
@@ -30,6 +31,7 @@ def build_page(results: Results, folder: Path) -> dict[str, int]:
     with as_file(files("tuneatlas.audit.page") / "assets") as assets:
         for path in sorted(assets.iterdir()):
             shutil.copy(path, folder / path.name)
+    (folder / "base.css").write_text(BASE_STYLE, encoding="utf-8")
     data = folder / "data"
     data.mkdir()
     catalogue = Catalogue.read(results)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tuneatlas.audit.behind import read_items
 from tuneatlas.audit.columns import columns_of, rows_of
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import BATCH, POINTERS, STEPS, Seen, masks_of, open_table
+from tuneatlas.audit.trace import BATCH, POINTERS, UNTRACED, Seen, masks_of, open_table, tables
 from tuneatlas.stages import FATES
 from tuneatlas.tables import Row
 
@@ -23,7 +23,7 @@ PER_INDEX = 10_000
 # Columns that an item's other rows say already.
 KNOWN = {"id", "domain", "relation", "role", "split", "answer", "correct", "gold_prob", "pred_prob"}
 LONG = ("prompt", "input", "output")
-ATTRIBUTES = ("kind", "domain", "relation", "role", "split", "facts", "group", "base")
+ATTRIBUTES = ("kind", "domain", "relation", "role", "split", "facts", "pair", "group", "base")
 Write = Callable[[Path, str, Any], None]
 
 
@@ -40,7 +40,7 @@ class Catalogue:
 
     @classmethod
     def read(cls, results: Results) -> "Catalogue":
-        """The questions, the texts measured, the sentences and pairs of a results folder."""
+        """Questions, texts measured, sentences, pairs and held-out examples of a results folder."""
         found = cls(outputs=sorted(results.records))
         known = read_items(results).attributes
         right = _probed(results)
@@ -66,7 +66,12 @@ class Catalogue:
                     results, output, "id", "source_id", "target_id", "split"
                 ):
                     texts = [found.texts[found.number[n]] for n in (one, other) if n in found]
-                    found.add(i, " → ".join(texts), {"kind": "pair", "split": split})
+                    own = {"kind": "pair", "split": split, "pair": known.get(i, {}).get("pair", "")}
+                    found.add(i, " → ".join(texts), own)
+        for output in results.of_step("build_tasks"):
+            if not output.endswith(UNTRACED):
+                for i, task, text in rows_of(results, output, "id", "task", "input"):
+                    found.add(i, text, {"kind": "example", "relation": task, "split": "heldout"})
         return found
 
     def __contains__(self, item: str) -> bool:
@@ -163,10 +168,8 @@ def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write
     masked = masks_of(results)
     with tempfile.TemporaryDirectory(dir=data.parent) as folder:
         spill = _Spill(Path(folder), catalogue.per_shard)
-        for step in STEPS:
-            for output in results.of_step(step):
-                if output.endswith(".parquet") and results.place(output).is_file():
-                    _spill_table(results, output, place[output], catalogue, spill)
+        for _, output, _ in tables(results):
+            _spill_table(results, output, place[output], catalogue, spill)
         spill.flush()
         count = -(-len(catalogue.ids) // catalogue.per_shard)
         for shard in range(count):
