@@ -1,7 +1,7 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
 #             TARGET=s1, s2 or s3: that study alone
 # make test   all tests
-# make test-slow  the rerun matrix: what each of 71 edits rebuilds
+# make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can
 # make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit

@@ -1,27 +1,35 @@
-"""A recipe for training runs of a few steps."""
+"""A recipe for training runs of a few steps, and such a run."""
 
-from tuneatlas.training.trainer import Recipe
+from pathlib import Path
+from typing import Any
 
-RECIPE = Recipe(
-    epochs=3,
-    batch=6,
-    batch_unit="examples",
-    row_length=64,
-    isolate=True,
-    rows_per_device=2,
-    learning_rate=1e-3,
-    schedule="cosine",
-    warmup_ratio=0.1,
-    warmup_steps=None,
-    schedule_stretch=1.0,
-    weight_decay=0.01,
-    beta2=0.95,
-    max_grad_norm=1.0,
-    precision="fp32",
-    gradient_checkpointing=False,
-    checkpoint_minutes=10.0,
-    checkpoint_steps=None,
-    keep_checkpoints=2,
-    deepspeed=None,
-    processes=1,
+from tuneatlas.config.models.training import TrainingConfig
+from tuneatlas.training.plan import Recipe, Run
+
+RECIPE = Recipe.of(
+    TrainingConfig(
+        epochs=3,
+        batch=6,
+        batch_unit="examples",
+        row_length=64,
+        rows_per_device=2,
+        learning_rate=1e-3,
+        warmup_ratio=0.1,
+        beta2=0.95,
+        weight_decay=0.01,
+        precision="fp32",
+        gradient_checkpointing=False,
+    ).model_dump()
 )
+
+
+def planned(
+    parts: tuple[Any, Any, Any],
+    tokenizer: Any,
+    states: Path,
+    recipe: Recipe = RECIPE,
+    **more: Any,
+) -> tuple[Any, Run]:
+    """Model and run of ``parts``: model, tokens and steps."""
+    model, tokens, steps = parts
+    return model, Run(tokens, steps, recipe, tokenizer, states, seed=1, **more)

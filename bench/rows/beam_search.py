@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bench.harness import ROUNDS, Peer, Work, timed
 from tuneatlas.syntax.formats import Shape, fill, format_named
-from tuneatlas.syntax.generating import generate
+from tuneatlas.syntax.generating import by_transformers, generate
 from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.models import load_seq2seq
 from tuneatlas.syntax.steps import trees_of
@@ -29,22 +27,9 @@ def plain(model: Any, tokenizer: Any, inputs: list[str], size: int) -> list[str]
     """``transformers.generate`` on batches of neighbours, as they come."""
     coded = [encode_end(tokenizer, text) for text in inputs]
     pad = int(tokenizer.pad_token_id)
-    written: list[str] = []
-    for start in range(0, len(coded), size):
-        rows = coded[start : start + size]
-        width = max(map(len, rows))
-        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows])
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
-        found = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            num_beams=BEAMS,
-            max_new_tokens=NEW,
-            do_sample=False,
-            early_stopping=True,
-        )
-        written += [decode(tokenizer, row) for row in found.tolist()]
-    return written
+    batches = [coded[start : start + size] for start in range(0, len(coded), size)]
+    found = [row for batch in batches for row in by_transformers(model, batch, pad, OPTIONS)]
+    return [decode(tokenizer, row) for row in found]
 
 
 def work(results: Path) -> Work:

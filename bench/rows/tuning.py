@@ -20,10 +20,11 @@ from trl import SFTConfig, SFTTrainer
 
 from bench.conversations import conversations
 from bench.harness import ROUNDS, Peer, Work, timed
+from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.models import load_model, pad_id
-from tuneatlas.training.packing import pieces_of, plan_steps
-from tuneatlas.training.tokens import Example, write_tokens
-from tuneatlas.training.trainer import Recipe, train_here
+from tuneatlas.training.plan import plan_run
+from tuneatlas.training.tokens import Example
+from tuneatlas.training.trainer import train_here
 
 CONVERSATIONS, BATCH, ROW, WIDTH = 2000, 64, 256, 512
 COMMON: dict[str, Any] = {
@@ -39,47 +40,27 @@ COMMON: dict[str, Any] = {
     "use_cpu": not torch.cuda.is_available(),
     "log_level": "error",
 }
-RECIPE = Recipe(
+OURS = TrainingConfig(
     epochs=1,
     batch=BATCH,
-    batch_unit="examples",
     row_length=ROW,
-    isolate=True,
     rows_per_device=8,
     learning_rate=COMMON["learning_rate"],
     schedule="constant",
     warmup_ratio=0.0,
-    weight_decay=0.0,
-    beta2=0.999,
-    max_grad_norm=1.0,
     precision="fp32",
     gradient_checkpointing=False,
     checkpoint_minutes=600.0,
-    checkpoint_steps=None,
-    keep_checkpoints=1,
-    deepspeed=None,
-    processes=1,
 )
 Losses = list[float]
 Train = Callable[[list[Example]], Losses]
 
 
-def ours(model: Any, pad: int, examples: list[Example]) -> Losses:
+def ours(model: Any, tokenizer: Any, examples: list[Example]) -> Losses:
     """The product's trainer, from the writing of the token file on."""
     with tempfile.TemporaryDirectory() as name:
-        tokens = write_tokens(Path(name) / "tokens", examples)
-        steps = plan_steps(
-            pieces_of(tokens, ROW, "cut"),
-            epochs=1,
-            batch=BATCH,
-            unit="examples",
-            row_length=ROW,
-            seed=0,
-        )
-        network = copy.deepcopy(model)
-        history = train_here(
-            network, tokens, steps, RECIPE, checkpoints=Path(name) / "states", pad=pad, seed=0
-        )
+        run = plan_run(Path(name), examples, OURS.model_dump(), "cut", tokenizer, seed=0)
+        history = train_here(copy.deepcopy(model), run)
     return [entry["loss"] for entry in history]
 
 
@@ -161,7 +142,7 @@ def work(results: Path) -> Work:
     examples = conversations(results, tokenizer, CONVERSATIONS)
     size = len(examples) // ROUNDS
     parts = [examples[i * size : (i + 1) * size] for i in range(ROUNDS)]
-    train = partial(ours, model, pad_id(tokenizer))
+    train = partial(ours, model, tokenizer)
     peers: dict[str, Train] = {
         name: partial(trl, model, tokenizer, options) for name, options in SETTINGS.items()
     }

@@ -8,6 +8,9 @@ from tuneatlas.errors import UserError
 from tuneatlas.prompts import QuestionTemplate, reply_text, user_text
 from tuneatlas.tables import GROUPS, Row
 
+# The group that is trained on the model's own predictions.
+OWN = "self_aligning"
+
 
 def pick_demonstrations(pool: Sequence[Row], shots: int, rng: random.Random) -> list[Row]:
     """``shots`` demonstrations: the pool in its order, shuffled, cut (Ren et al. 2024, 3.1)."""
@@ -80,6 +83,7 @@ def mix_instructions(
     template: QuestionTemplate,
     rng: random.Random,
     context: bool = False,
+    weights: Mapping[str, float] | None = None,
 ) -> list[Row]:
     """Conversations of one training set.
 
@@ -94,6 +98,8 @@ def mix_instructions(
         template: question template, whose ``instruction`` and ``reply`` are used.
         rng: draws which questions a mixture replaces.
         context: put each reply's explanation before its question too.
+        weights: weight in the loss by question id, of labels that may be at odds with what the
+            model knows; its own predictions weigh 1.
 
     Returns:
         Rows of the conversations table.
@@ -116,7 +122,9 @@ def mix_instructions(
             f"{'never' if ratio is None else 'always'} right on this domain's training questions"
         )
     return [
-        _conversation(row, questions[row["id"]], explanations, template, context) for row in chosen
+        _conversation(row, questions[row["id"]], explanations, template, context)
+        | {"weight": (weights or {}).get(row["id"], 1.0) if row["group"] != OWN else 1.0}
+        for row in chosen
     ]
 
 
@@ -127,7 +135,7 @@ def _conversation(
     template: QuestionTemplate,
     context: bool,
 ) -> Row:
-    own = row["group"] == "self_aligning"
+    own = row["group"] == OWN
     explanation = explanations[row["id"]] if own else question["explanation"]
     asked = user_text(template, question)
     return {

@@ -218,7 +218,7 @@ def read(
             {"role": "assistant", "content": reply},
         ]
         segments = render(chat, messages, end)
-        tokens, marks = encode_segments(tokenizer, segments, bos)
+        tokens, marks, _ = encode_segments(tokenizer, segments, bos)
         examples.append(Example(tokens[: options["window"]], marks[: options["window"]]))
         owners.append(len(names))
         size = sum(len(s.text.encode()) for s in segments if s.supervised)
@@ -263,7 +263,7 @@ def surprise(model: PreTrainedModel, examples: Sequence[Example], batch_tokens: 
             seen = torch.zeros((len(batch), width), dtype=torch.long)
             scored = torch.zeros((len(batch), width), dtype=torch.bool)
             for line, index in enumerate(batch):
-                tokens, marks = examples[index]
+                tokens, marks, _ = examples[index]
                 ids[line, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
                 seen[line, : len(tokens)] = 1
                 scored[line, : len(tokens)] = torch.tensor(marks, dtype=torch.bool)

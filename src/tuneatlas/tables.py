@@ -262,6 +262,7 @@ CONVERSATIONS = Table(
         Column("origin", TEXT, "knowledge group the training label comes from", "", GROUPS),
         Column("label", pa.int8(), "index of the option trained on", "index from 0"),
         Column("messages", pa.list_(MESSAGE), "the conversation, user first"),
+        Column("weight", pa.float64(), "weight of its loss in training"),
     ),
 )
 

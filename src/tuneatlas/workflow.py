@@ -46,6 +46,17 @@ def load(files: Sequence[Path], overrides: Mapping[str, Any]) -> Experiment:
     return load_config(*(files or [DEFAULT_CONFIG]))
 
 
+def category_weights(options: Mapping[str, Any]) -> dict[str, float]:
+    """Weights in the loss by category of knowledge; empty where all weigh alike."""
+    weights = {
+        "HighlyKnown": 1.0,
+        "MaybeKnown": options["maybe_known_weight"],
+        "WeaklyKnown": options["weakly_known_weight"],
+        "Unknown": options["unknown_weight"],
+    }
+    return weights if set(weights.values()) != {1.0} else {}
+
+
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
     of_models = {p for model in config["models"] for p in model_packages(config, model)}

@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/unit")]
 
-from test_trainer import RECIPE, setting  # noqa: E402
+from recipes import RECIPE, planned  # noqa: E402
+from test_trainer import setting  # noqa: E402
 
 from tuneatlas.models import train_tokenizer  # noqa: E402
 from tuneatlas.training.processes import train  # noqa: E402
@@ -17,12 +18,11 @@ from tuneatlas.training.processes import train  # noqa: E402
 def main(folder: Path, zero: str) -> None:
     """In one process with ``alone``, else with a DeepSpeed config on two nodes."""
     tokenizer = train_tokenizer([(ROOT / "Makefile").read_text(encoding="utf-8")], 400)
-    model, tokens, steps = setting(folder, tokenizer)
     recipe = RECIPE
     if zero != "alone":
         path = str(ROOT / f"config/deepspeed/{zero}.json")
         recipe = replace(RECIPE, processes=2, nodes=2, rows_per_device=1, deepspeed=path)
-    history = train(model, tokens, steps, recipe, checkpoints=folder / "states", pad=2, seed=1)
+    history = train(*planned(setting(folder, tokenizer), tokenizer, folder / "states", recipe))
     (folder / "losses.json").write_text(json.dumps([entry["loss"] for entry in history]))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT
-from test_trainer import RECIPE, fingerprint, setting
+from recipes import RECIPE, planned
+from test_trainer import fingerprint, setting
 from transformers import AutoModelForCausalLM
 
 from tuneatlas.config.models.training import TrainingConfig
@@ -34,8 +35,8 @@ def losses(history: list[dict[str, float]]) -> list[float]:
 def alone(tmp_path_factory, tokenizer):
     """Losses and model of the run in one process."""
     folder = tmp_path_factory.mktemp("alone")
-    model, tokens, steps = setting(folder, tokenizer)
-    history = train(model, tokens, steps, RECIPE, checkpoints=folder / "c", pad=2, seed=1)
+    model, run = planned(setting(folder, tokenizer), tokenizer, folder / "c")
+    history = train(model, run)
     return losses(history), model
 
 
@@ -52,23 +53,11 @@ def alone(tmp_path_factory, tokenizer):
 )
 def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, alone, name):
     """Losses per step, weights, and a model kept on the way: whole, plain folders."""
-    model, tokens, steps = setting(tmp_path, tokenizer)
     recipe = replace(TWO, deepspeed=zero(name), keep_checkpoints=9, checkpoint_steps=7)
     kept = {7: [tmp_path / "kept"]}
     states = tmp_path / "states"
-    found = losses(
-        train(
-            model,
-            tokens,
-            steps,
-            recipe,
-            checkpoints=states,
-            pad=2,
-            seed=1,
-            tokenizer=tokenizer,
-            kept=kept,
-        )
-    )
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe, kept=kept)
+    found = losses(train(model, run))
     assert found == pytest.approx(alone[0], rel=1e-4)
     for a, b in zip(alone[1].parameters(), model.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
@@ -77,29 +66,29 @@ def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, a
     assert plain.lm_head.weight.data_ptr() == plain.model.embed_tokens.weight.data_ptr()
     # The same run goes on from step 7 in one process.
     shutil.rmtree(states / "checkpoint-14")
-    again, tokens, steps = setting(tmp_path, tokenizer)
     one = replace(recipe, processes=1)
-    resumed = losses(train(again, tokens, steps, one, checkpoints=states, pad=2, seed=1))
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, one)
+    resumed = losses(train(again, run))
     assert resumed[7:] == pytest.approx(alone[0][7:], rel=1e-4)
     for a, b in zip(alone[1].parameters(), again.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
 
 
 def test_without_deepspeed_a_run_goes_on_in_another_number_of_processes(tmp_path, tokenizer, alone):
-    model, tokens, steps = setting(tmp_path, tokenizer)
+    states = tmp_path / "c"
     recipe = replace(RECIPE, keep_checkpoints=9, checkpoint_steps=7)
-    train(model, tokens, steps, recipe, checkpoints=tmp_path / "c", pad=2, seed=1)
-    shutil.rmtree(tmp_path / "c/checkpoint-14")
-    again, tokens, steps = setting(tmp_path, tokenizer)
-    found = train(again, tokens, steps, TWO, checkpoints=tmp_path / "c", pad=2, seed=1)
+    train(*planned(setting(tmp_path, tokenizer), tokenizer, states, recipe))
+    shutil.rmtree(states / "checkpoint-14")
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, TWO)
+    found = train(again, run)
     assert losses(found)[7:] == pytest.approx(alone[0][7:], rel=1e-4)
 
 
 def test_processes_asked_to_stop_save_their_state_and_go_on(tmp_path, tokenizer, alone):
     """The wish reaches one process alone; all must end at the same step."""
-    model, tokens, steps = setting(tmp_path, tokenizer)
     states = tmp_path / "states"
     recipe = replace(TWO, checkpoint_steps=1, keep_checkpoints=1)
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
     done = threading.Event()
 
     def ask() -> None:
@@ -110,12 +99,12 @@ def test_processes_asked_to_stop_save_their_state_and_go_on(tmp_path, tokenizer,
     asking = threading.Thread(target=ask)
     asking.start()
     with pytest.raises(SystemExit) as stop:
-        train(model, tokens, steps, recipe, checkpoints=states, pad=2, seed=1)
+        train(model, run)
     done.set()
     asking.join()
     assert stop.value.code == GO_ON
-    again, tokens, steps = setting(tmp_path, tokenizer)
-    history = train(again, tokens, steps, recipe, checkpoints=states, pad=2, seed=1)
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
+    history = train(again, run)
     assert losses(history) == pytest.approx(alone[0], rel=1e-4)
     assert fingerprint(again) != fingerprint(model)
 

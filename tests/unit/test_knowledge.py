@@ -65,7 +65,7 @@ def test_same_groups_and_labels_as_the_authors(domain: str):
     assert ours == {g: {i: r["output"] for i, r in rows.items()} for g, rows in theirs.items()}
 
 
-def mixture(group: str, seed: int = 0, context: bool = False) -> list[dict]:
+def mixture(group: str, seed: int = 0, context: bool = False, weights=None) -> list[dict]:
     rows = label_questions(
         probed([False] * 10 + [True] * 3), harmonious_size="match", rng=random.Random(0)
     )
@@ -78,6 +78,7 @@ def mixture(group: str, seed: int = 0, context: bool = False) -> list[dict]:
         template=CLOZE,
         rng=random.Random(seed),
         context=context,
+        weights=weights,
     )
 
 
@@ -105,6 +106,15 @@ def test_in_context_each_reply_has_its_explanation_before_the_question():
         asked = plain["messages"][0]["content"]
         assert given["messages"][0]["content"] == f"{explanation}\n\n{asked}"
         assert given["messages"][1] == plain["messages"][1]
+
+
+def test_only_labels_that_may_be_at_odds_with_what_is_known_weigh_otherwise():
+    rows = mixture("mixed_40", weights={f"q{n}": 0.25 for n in range(5)})
+    assert {r["origin"] for r in rows} == {"incompatible", "self_aligning"}
+    for row in rows:
+        odd = row["origin"] == "incompatible" and int(row["id"][1:]) < 5
+        assert row["weight"] == (0.25 if odd else 1.0)
+    assert {r["weight"] for r in mixture("incompatible")} == {1.0}
 
 
 def test_an_empty_group_is_named():

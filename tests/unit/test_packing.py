@@ -1,11 +1,18 @@
+import tempfile
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneatlas.models import new_llama, train_tokenizer
+from tuneatlas.training.loss import supervise
 from tuneatlas.training.packing import (
     IGNORED,
     batch_arrays,
@@ -15,6 +22,12 @@ from tuneatlas.training.packing import (
     plan_steps,
 )
 from tuneatlas.training.tokens import Example, TokenFile, write_tokens
+
+
+@cache
+def small_model():
+    return new_llama(train_tokenizer(["some words"], 300), TINY, seed=0).eval()
+
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
 
@@ -94,12 +107,7 @@ def test_labels_follow_inputs_within_a_piece(sizes):
 @given(st.integers(0, 5), st.integers(0, 10_000))
 def test_changing_one_document_changes_no_other_documents_loss(victim, seed):
     """The packing trap: a wrong mask would let documents of a row see each other."""
-    from conftest import TINY
-
-    from tuneatlas.models import new_llama, train_tokenizer
-
-    tokenizer = train_tokenizer(["some words"], 300)
-    model = new_llama(tokenizer, TINY, seed=0).eval()
+    model = small_model()
     rng = np.random.default_rng(seed)
     sizes = rng.integers(3, 20, 6).tolist()
     tokens = token_file(sizes)
@@ -134,6 +142,34 @@ def test_changing_one_document_changes_no_other_documents_loss(victim, seed):
             assert after[key] != before[key]
         else:
             assert after[key] == pytest.approx(before[key], abs=1e-4)
+
+
+@given(st.lists(st.tuples(st.integers(2, 12), st.floats(0, 2)), min_size=2, max_size=8))
+@settings(max_examples=20, deadline=None)
+def test_the_loss_is_the_weighted_sum_over_all_labels(examples):
+    """Whatever the rows: an example of weight 0 is not learnt from, and all labels count."""
+    rng = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = write_tokens(
+            Path(folder) / "tokens",
+            [Example(rng.integers(3, 250, n).tolist(), [True] * n, w) for n, w in examples],
+        )
+    rows = pack([piece for pieces in pieces_of(tokens, 64, "cut") for piece in pieces], 64)
+    model = deepcopy(small_model())
+    supervise(model)
+
+    def loss(chosen):
+        arrays = {k: torch.from_numpy(a) for k, a in batch_arrays(tokens, chosen, pad=0).items()}
+        return float(model(**arrays, num_items_in_batch=1)["loss"])
+
+    plain = replace(tokens, weights=None)
+    alone = []
+    for (piece,) in pieces_of(tokens, 64, "cut"):
+        arrays = batch_arrays(plain, [[piece]], pad=0)
+        batch = {k: torch.from_numpy(a) for k, a in arrays.items()}
+        alone.append(float(model(**batch, num_items_in_batch=1)["loss"]))
+    expected = sum(w * value for (_, w), value in zip(examples, alone, strict=True))
+    assert loss(rows) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_token_file_reads_back(tmp_path: Path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY
-from recipes import RECIPE
+from recipes import RECIPE, planned
 
 from tuneatlas.models import new_llama
 from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
@@ -39,8 +39,7 @@ def fingerprint(model) -> str:
 
 def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
     """The trainer's batches, loss, clipping and schedule against the textbook loop."""
-    model, tokens, steps = setting(tmp_path, tokenizer)
-    history = train(model, tokens, steps, RECIPE, checkpoints=tmp_path / "c", pad=2, seed=1)
+    history = train(*planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c"))
 
     plain, tokens, steps = setting(tmp_path, tokenizer)
     decay = [p for n, p in plain.named_parameters() if p.ndim > 1]
@@ -79,8 +78,8 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
 def test_same_run_same_weights(tmp_path, tokenizer):
     found = set()
     for name in "ab":
-        model, tokens, steps = setting(tmp_path, tokenizer)
-        train(model, tokens, steps, RECIPE, checkpoints=tmp_path / name, pad=2, seed=1)
+        model, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / name)
+        train(model, run)
         found.add(fingerprint(model))
     assert len(found) == 1
 
@@ -93,7 +92,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from dataclasses import replace
-from recipes import RECIPE
+from recipes import RECIPE, planned
 from test_trainer import fingerprint, setting, train
 import hashlib
 from tuneatlas.training.runs import log_lines
@@ -102,10 +101,10 @@ from conftest import ROOT
 readme = (ROOT / "Makefile").read_text(encoding="utf-8")
 tokenizer = train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
 folder = Path({folder!r})
-model, tokens, steps = setting(folder, tokenizer, epochs=40)
-print("ready", flush=True)
 recipe = replace(RECIPE, epochs=40, checkpoint_steps=7)
-history = train(model, tokens, steps, recipe, checkpoints=folder / "states", pad=2, seed=1)
+model, run = planned(setting(folder, tokenizer, epochs=40), tokenizer, folder / "states", recipe)
+print("ready", flush=True)
+history = train(model, run)
 print(fingerprint(model), hashlib.sha256(log_lines(history).encode()).hexdigest(), flush=True)
 """
 
@@ -144,11 +143,11 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path):
 
 def test_two_processes_train_as_one(tmp_path, tokenizer):
     """Losses within 1e-4 relative on every step, although rows are dealt out differently."""
-    one, tokens, steps = setting(tmp_path, tokenizer)
-    alone = train(one, tokens, steps, RECIPE, checkpoints=tmp_path / "a", pad=2, seed=1)
-    two, tokens, steps = setting(tmp_path, tokenizer)
+    one, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "a")
+    alone = train(one, run)
     recipe = replace(RECIPE, processes=2, rows_per_device=1)
-    shared = train(two, tokens, steps, recipe, checkpoints=tmp_path / "b", pad=2, seed=1)
+    two, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "b", recipe)
+    shared = train(two, run)
     assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)

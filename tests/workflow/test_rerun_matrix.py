@@ -246,6 +246,11 @@ CASES = (
         config("mix_instructions.ratios", [0.4, 0.6]),
         NEW_GROUP | COMPARE,
     ),
+    Case(
+        "mix_instructions.unknown_weight",
+        config("mix_instructions.unknown_weight", 0.5),
+        MIXED,
+    ),
     Case("mix_instructions.ratios, one less", config("mix_instructions.ratios", []), COMPARE),
     Case("finetune.epochs", config("finetune.epochs", 2), TUNED),
     Case(
@@ -351,6 +356,7 @@ CASES = (
     ),
     Case("a module reached through others", append(f"{PACKAGE}/scoring.py", "X = 1\n"), PROBED),
     Case("a module that every step reaches", append(f"{PACKAGE}/files.py", "X = 1\n"), EVERYTHING),
+    Case("the look of both pages", append(f"{PACKAGE}/look/base.css", "\n"), REPORT | AUDIT),
     Case("a page template", append(f"{PACKAGE}/report/templates/style.css", "\n"), REPORT),
     Case(
         "the look of the audit page", append(f"{PACKAGE}/audit/page/assets/style.css", "\n"), AUDIT

@@ -1,3 +1,6 @@
+WEIGHTS = tuneatlas.category_weights(config["mix_instructions"])
+
+
 rule mix_instructions:
     """Write the conversations of one training set: a knowledge group, or a mixture of two."""
     input:
@@ -5,6 +8,8 @@ rule mix_instructions:
         labels=rules.label_knowledge.output.labels,
         explanations=rules.explain_predictions.output.explanations,
         template=template("question", "mix_instructions"),
+        # Only where categories of knowledge weigh differently.
+        knowledge=rules.probe_knowledge.output.knowledge if WEIGHTS else [],
     output:
         conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
     log:
@@ -18,6 +23,7 @@ rule mix_instructions:
         code=code("mix_instructions"),
         # Not the whole section: a further ratio changes nothing in the other mixtures.
         context=config["mix_instructions"]["context"],
+        weights=WEIGHTS,
         seed=config["seed"],
     script:
         "../scripts/mix_instructions.py"

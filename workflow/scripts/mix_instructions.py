@@ -2,10 +2,12 @@ from tuneatlas.knowledge import mix_instructions
 from tuneatlas.prompts import QuestionTemplate
 from tuneatlas.questions import by_id
 from tuneatlas.step import step
-from tuneatlas.tables import CONVERSATIONS, EXPLANATIONS, LABELS, QUESTIONS
+from tuneatlas.tables import CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
 
 with step(snakemake) as this:
     own = EXPLANATIONS.read(this.path("explanations"))
+    # Only where categories weigh differently are they an input.
+    known = [row for path in this.paths("knowledge") for row in KNOWLEDGE.read(path)]
     rows = mix_instructions(
         LABELS.read(this.path("labels")),
         by_id(QUESTIONS.read(this.path("questions"))),
@@ -14,5 +16,6 @@ with step(snakemake) as this:
         template=QuestionTemplate.load(this.path("template")),
         rng=this.shared_rng("model", "domain", "seed"),
         context=snakemake.params.context,
+        weights={row["id"]: snakemake.params.weights[row["category"]] for row in known},
     )
     CONVERSATIONS.write(this.outputs["conversations"], rows)

@@ -64,6 +64,8 @@ def _objections(data: Mapping[str, Any], training: TrainingConfig) -> Iterator[s
     for name in BATCHES:
         if data.get(name, "auto") != "auto":
             yield f'{name} must be "auto": it follows from batch, rows_per_device and processes'
+    if training.lora_rank is not None:
+        yield "adapters (lora_rank) are trained without DeepSpeed: leave one of them out"
     if stage == 0 and training.precision == "bf16":
         yield "ZeRO 0 keeps no weights in single precision, so bf16 drifts: use stage 1 or more"
     if "offload_param" in zero and stage != 3:

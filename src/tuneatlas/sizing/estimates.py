@@ -14,6 +14,8 @@ SINGLE, HALF, MOMENTS = 4, 2, 8
 # Bytes kept per token, layer and unit of width for the backward pass, in two-byte numbers,
 # without the matrix of attention (Korthikanti et al. 2023, section 4.1).
 KEPT = 34
+# Inputs and outputs of a block's linear layers, in widths of the model: at most, in Llama's shape.
+ADAPTED = 32
 # Seconds until a job is at work, and GiB a second in which it then reads or writes a model.
 START_S, DISK = 30, 1.0
 # Forward passes reach a smaller share of a device's peak than training does, being short.
@@ -86,8 +88,11 @@ def training_memory(
 ) -> float:
     """GiB on each device while training rows of ``longest`` tokens, its overhead aside."""
     n, half = training["processes"], training["precision"] == "bf16"
-    weights = gradients = SINGLE * shape.parameters
-    states = MOMENTS * shape.parameters
+    weights = SINGLE * shape.parameters
+    trained = shape.parameters
+    if training["lora_rank"]:
+        trained = training["lora_rank"] * ADAPTED * shape.hidden * shape.layers
+    gradients, states = SINGLE * trained, MOMENTS * trained
     if zero is None:
         # Autocast keeps a copy of the weights in two bytes.
         weights += HALF * shape.parameters if half else 0

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.files import write_text
-from tuneatlas.models import pad_id, save_model, train_tokenizer
+from tuneatlas.models import save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read
 from tuneatlas.syntax.generating import generate
@@ -22,11 +22,11 @@ from tuneatlas.syntax.scores import score_rows, task_score
 from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
+from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.processes import train
 from tuneatlas.training.runs import LOG, SUMMARY, log_lines
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 from tuneatlas.training.tokens import Example, write_tokens
-from tuneatlas.training.trainer import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +139,7 @@ def _train(
     texts: Iterable[tuple[str, str]],
     budget: int | None = None,
 ) -> dict[str, Any]:
-    options = step.options
-    recipe = Recipe(**{f.name: options[f.name] for f in fields(Recipe)})
+    recipe = Recipe.of(step.options)
     coded = encode_pairs(tokenizer, texts, recipe.row_length)
     too_long = Counting(lambda example: example is None)
     kept: Iterable[Example] = (e for e in map(too_long, coded) if e is not None)
@@ -162,15 +161,8 @@ def _train(
         "steps": len(steps),
     }
     log.info("%(parameters)d parameters, %(examples)d examples, %(steps)d steps", facts)
-    history = train(
-        model,
-        tokens,
-        steps,
-        recipe,
-        checkpoints=step.checkpoints / "states",
-        pad=pad_id(tokenizer),
-        seed=step.seed,
-    )
+    run = Run(tokens, steps, recipe, tokenizer, step.checkpoints / "states", step.seed)
+    history = train(model, run)
     output = step.outputs["model"]
     save_model(output, model, tokenizer)
     write_text(output / SUMMARY, json.dumps(facts, indent=1) + "\n")

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from tuneatlas.errors import UserError
-from tuneatlas.training.trainer import GO_ON, SIGNALS, Recipe
+from tuneatlas.training.plan import Recipe
+from tuneatlas.training.trainer import GO_ON, SIGNALS
 
 # The launcher gives processes 30 s after SIGTERM, which is too little for a checkpoint of a
 # large model: it is told to leave signals to them. They save their state and end by themselves.

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedModel
 
@@ -18,7 +18,7 @@ from tuneatlas.training.tokens import TokenFile
 class Layout:
     """How rows become arrays, how a step's rows are dealt, and how the model gives a loss."""
 
-    arrays: Callable[[TokenFile, Sequence[Row], int], dict[str, npt.NDArray[np.int64]]]
+    arrays: Callable[[TokenFile, Sequence[Row], int], dict[str, npt.NDArray[Any]]]
     deal: Callable[[Sequence[Row], int], Iterator[list[Row]]]
     supervise: Callable[[PreTrainedModel], None]
 

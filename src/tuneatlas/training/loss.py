@@ -14,6 +14,7 @@ def supervise(model: PreTrainedModel) -> None:
     Logits are made only where there is a label. Labels are already shifted.
     The summed cross-entropy is divided by ``num_items_in_batch``, the labels of the whole
     step over all devices, so that the result does not depend on how rows fall into batches.
+    Labels that weigh less take their part of the sum, not of that number.
     """
     decoder = model.base_model
 
@@ -23,6 +24,7 @@ def supervise(model: PreTrainedModel) -> None:
         labels: torch.Tensor,
         shift_labels: torch.Tensor | None = None,
         num_items_in_batch: torch.Tensor | int | None = None,
+        weights: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, torch.Tensor]:
         # Without a cache and a mask, position ids alone say where one document ends.
@@ -31,7 +33,11 @@ def supervise(model: PreTrainedModel) -> None:
         ).last_hidden_state
         at = labels != -100
         logits = token_logits(model, hidden[at])
-        total = torch.nn.functional.cross_entropy(logits, labels[at], reduction="sum")
+        if weights is None:
+            total = torch.nn.functional.cross_entropy(logits, labels[at], reduction="sum")
+        else:
+            each = torch.nn.functional.cross_entropy(logits, labels[at], reduction="none")
+            total = (each * weights[at]).sum()
         count = at.sum() if num_items_in_batch is None else num_items_in_batch
         return {"loss": total / count}
 

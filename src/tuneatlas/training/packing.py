@@ -6,7 +6,7 @@ devices there are, so a run can go on with another world size and the same data.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -99,19 +99,20 @@ def micro_batches(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:
 
 def batch_arrays(
     tokens: TokenFile, rows: Sequence[Row], pad: int, isolate: bool = True
-) -> dict[str, npt.NDArray[np.int64]]:
+) -> dict[str, npt.NDArray[Any]]:
     """Arrays of one micro-batch, each of shape (rows, longest row).
 
     If pieces are to be isolated, ``position_ids`` start again at 0 with each, which is what
     keeps attention inside it; padding is a piece of its own. Otherwise a row is one text.
     ``labels`` are already shifted: the label at a position is the token that follows it
-    within the piece, or IGNORED.
+    within the piece, or IGNORED. ``weights``, those of the labels, where examples have some.
     """
     width = max((sum(p.length for p in row) for row in rows), default=1)
     shape = (max(len(rows), 1), width)
     input_ids = np.full(shape, pad, np.int64)
     position_ids = np.tile(np.arange(width, dtype=np.int64), (shape[0], 1))
     labels = np.full(shape, IGNORED, np.int64)
+    weights = np.ones(shape, np.float32)
     for line, row in enumerate(rows):
         at = 0
         for piece in row:
@@ -123,7 +124,11 @@ def batch_arrays(
                 position_ids[line, target] = np.arange(piece.length)
             following = np.where(tokens.supervised[source][1:], ids[1:], IGNORED)
             labels[line, at : at + piece.length - 1] = following
+            if tokens.weights is not None:
+                example = np.searchsorted(tokens.offsets, piece.start, side="right") - 1
+                weights[line, target] = tokens.weights[example]
             at += piece.length
         if isolate:
             position_ids[line, at:] = np.arange(width - at)
-    return {"input_ids": input_ids, "position_ids": position_ids, "labels": labels}
+    arrays = {"input_ids": input_ids, "position_ids": position_ids, "labels": labels}
+    return arrays if tokens.weights is None else {**arrays, "weights": weights}

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     TrainerCallback,
 )
 
@@ -23,11 +22,11 @@ from tuneatlas.files import remove, write_text
 from tuneatlas.models import save_model
 from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
 from tuneatlas.training.packing import Piece, Row
+from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.resharding import Mended, parts_of, reshard
-from tuneatlas.training.tokens import TokenFile, open_tokens
+from tuneatlas.training.tokens import open_tokens
 from tuneatlas.training.trainer import (
     GO_ON,
-    Recipe,
     newest_checkpoint,
     ranks,
     train_here,
@@ -37,44 +36,23 @@ from tuneatlas.training.trainer import (
 INITIAL, TRAINED, STOP, STOPPED = "initial", "trained", "stop", "stopped"
 
 
-def train(
-    model: PreTrainedModel,
-    tokens: TokenFile,
-    steps: Sequence[list[Row]],
-    recipe: Recipe,
-    *,
-    checkpoints: Path,
-    pad: int,
-    seed: int,
-    tokenizer: PreTrainedTokenizerBase | None = None,
-    kept: Mapping[int, Sequence[Path]] | None = None,
-) -> list[dict[str, float]]:
-    """Train ``model`` in place, in this process or in ``recipe.processes``; see `train_here`."""
+def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
+    """Train ``model`` in place, in this process or in the recipe's; see `train_here`."""
+    recipe = run.recipe
     if recipe.processes == 1 and recipe.deepspeed is None:
-        return train_here(
-            model,
-            tokens,
-            steps,
-            recipe,
-            checkpoints=checkpoints,
-            pad=pad,
-            seed=seed,
-            tokenizer=tokenizer,
-            kept=kept,
-        )
-    if tokens.folder is None:
+        return train_here(model, run)
+    if run.tokens.folder is None:
         raise ValueError("tokens in memory cannot be shared between processes")
-    folder = checkpoints.with_name(f"{checkpoints.name}-shared").absolute()
+    folder = run.states.with_name(f"{run.states.name}-shared").absolute()
     remove(folder)
-    save_model(folder / INITIAL, model, tokenizer)
-    write_plan(folder / "plan.npy", steps)
+    save_model(folder / INITIAL, model, run.tokenizer)
+    write_plan(folder / "plan.npy", run.steps)
     job = {
-        "tokens": str(tokens.folder.absolute()),
+        "tokens": str(run.tokens.folder.absolute()),
         "recipe": asdict(recipe),
-        "checkpoints": str(checkpoints.absolute()),
-        "pad": pad,
-        "seed": seed,
-        "kept": {n: [str(p.absolute()) for p in paths] for n, paths in (kept or {}).items()},
+        "states": str(run.states.absolute()),
+        "seed": run.seed,
+        "kept": {n: [str(p.absolute()) for p in paths] for n, paths in run.kept.items()},
     }
     write_text(folder / "job.json", json.dumps(job))
     run_shared([__name__, str(folder)], recipe, folder / STOP, folder / STOPPED)
@@ -83,6 +61,20 @@ def train(
     history: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
     remove(folder)
     return history
+
+
+def read_run(folder: Path) -> Run:
+    """The run that the first process described in ``folder``."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    return Run(
+        tokens=open_tokens(Path(job["tokens"])),
+        steps=read_plan(folder / "plan.npy"),
+        recipe=Recipe(**job["recipe"]),
+        tokenizer=AutoTokenizer.from_pretrained(folder / INITIAL),
+        states=Path(job["states"]),
+        seed=job["seed"],
+        kept={int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()},
+    )
 
 
 def network_of(folder: Path) -> PreTrainedModel:
@@ -118,27 +110,17 @@ def read_plan(path: Path) -> list[list[Row]]:
 
 def work(folder: Path) -> None:
     """What each process does: train its share; the first one writes the result."""
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    recipe, steps = Recipe(**job["recipe"]), read_plan(folder / "plan.npy")
-    checkpoints = Path(job["checkpoints"])
+    run = read_run(folder)
+    recipe = run.recipe
     if recipe.deepspeed is not None:
         start_deepspeed()
-    callbacks = _put_together(recipe, newest_checkpoint(checkpoints))
+    callbacks = _put_together(recipe, newest_checkpoint(run.states))
     # With ZeRO-3 these make the model load in parts.
-    config = deepspeed_config(recipe, whole=bool(callbacks))
-    arguments = training_arguments(recipe, steps, checkpoints, job["seed"], config)
-    kept = {int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()}
+    arguments = training_arguments(run, deepspeed_config(recipe, whole=bool(callbacks)))
     try:
         history = train_here(
             network_of(folder / INITIAL),
-            open_tokens(Path(job["tokens"])),
-            steps,
-            recipe,
-            checkpoints=checkpoints,
-            pad=job["pad"],
-            seed=job["seed"],
-            tokenizer=AutoTokenizer.from_pretrained(folder / INITIAL) if kept else None,
-            kept=kept,
+            run,
             arguments=arguments,
             callbacks=callbacks,
             trained=folder / TRAINED,

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from tuneatlas.restoration import spend
 from tuneatlas.step import Step, derive_seed
 from tuneatlas.tables import DOCUMENTS, Row
 from tuneatlas.tokens import encode
-from tuneatlas.training.runs import Planned, plan_run
+from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.stages import link_tree, train_keeping
 from tuneatlas.training.tokens import Example
 
@@ -33,21 +34,22 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
     torch.set_num_threads(step.threads)
     seed = derive_seed(step.base_seed, "restore", step.wildcards["model"], step.wildcards["seed"])
     facts: dict[str, Any] = {}
-    planned: Planned | None = None
+    run: Run | None = None
     for name, output in step.outputs.items():
         model, tokenizer = load_checkpoint(step.path(name), place=False)
-        if planned is None:
+        if run is None:
             documents = DOCUMENTS.read(step.path("material") / "documents.parquet")
             examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)
-            planned = plan_run(step.checkpoints / "tokens", examples, step.options, "split", seed)
+            run = plan_run(step.checkpoints, examples, step.options, "split", tokenizer, seed)
         work = step.checkpoints / name
         if not (work / "done").exists():
-            points = curve_steps(step.options["curve"], len(planned.steps))
+            points = curve_steps(step.options["curve"], len(run.steps))
             kept: dict[int, list[Path]] = {}
             for percent, at in points.items():
                 kept.setdefault(at, []).append(work / "kept" / str(percent))
             log.info("restoring %s", name)
-            facts = train_keeping(planned, model, tokenizer, kept, work / "states", seed)
+            own = replace(run, tokenizer=tokenizer, states=work / "states", kept=kept)
+            facts = train_keeping(model, own)
             (work / "done").write_text(json.dumps(facts), encoding="utf-8")
         facts = json.loads((work / "done").read_text(encoding="utf-8"))
         link_tree(work / "kept", output)

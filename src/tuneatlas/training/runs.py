@@ -2,8 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,15 +13,14 @@ from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
-from tuneatlas.models import load_model, new_llama, pad_id, save_model, train_tokenizer
+from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 from tuneatlas.tokens import encode, encode_segments
-from tuneatlas.training.packing import Row, pieces_of, plan_steps
+from tuneatlas.training.plan import plan_run
 from tuneatlas.training.processes import train
-from tuneatlas.training.tokens import Example, TokenFile, write_tokens
-from tuneatlas.training.trainer import Recipe
+from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +58,19 @@ def finetune(step: Step, *, bos: bool) -> dict[str, Any]:
     """
     torch.set_num_threads(1)
     model, tokenizer = load_model(step.path("model"), place=False)
+    examples = conversation_examples(step, tokenizer, bos)
+    return _run(step, model, tokenizer, examples, step.options, "cut")
+
+
+def conversation_examples(
+    step: Step, tokenizer: PreTrainedTokenizerBase, bos: bool
+) -> Iterator[Example]:
+    """The step's conversations in its chat template; the assistant's tokens are trained on."""
     chat = fit_chat(ChatTemplate.load(step.path("template")), tokenizer)
     end = str(tokenizer.eos_token)
-    conversations = CONVERSATIONS.read(step.path("conversations"))
-    examples = (
-        encode_segments(tokenizer, render(chat, c["messages"], end), bos) for c in conversations
-    )
-    return _run(step, model, tokenizer, examples, step.options, "cut")
+    for row in CONVERSATIONS.read(step.path("conversations")):
+        example = encode_segments(tokenizer, render(chat, row["messages"], end), bos)
+        yield example._replace(weight=row["weight"])
 
 
 def _bring(step: Step) -> dict[str, Any]:
@@ -85,46 +89,6 @@ def _bring(step: Step) -> dict[str, Any]:
     return {"parameters": model.num_parameters()}
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A training run before it starts: recipe, tokens, and the rows of every step."""
-
-    recipe: Recipe
-    tokens: TokenFile
-    steps: list[list[Row]]
-
-    def facts(self, model: PreTrainedModel) -> dict[str, Any]:
-        """Figures for the step's record."""
-        return {
-            "parameters": model.num_parameters(),
-            "examples": len(self.tokens),
-            "tokens": int(self.tokens.offsets[-1]),
-            "supervised_tokens": int(self.tokens.supervised.sum()),
-            "steps": len(self.steps),
-        }
-
-
-def plan_run(
-    folder: Path,
-    examples: Iterable[Example],
-    training: Mapping[str, Any],
-    overlong: Literal["split", "cut"],
-    seed: int,
-) -> Planned:
-    """Write ``examples`` to a token file in ``folder`` and plan the steps of a run over them."""
-    recipe = Recipe(**{f.name: training[f.name] for f in fields(Recipe)})
-    tokens = write_tokens(folder, examples)
-    steps = plan_steps(
-        pieces_of(tokens, recipe.row_length, overlong),
-        epochs=recipe.epochs,
-        batch=recipe.batch,
-        unit=recipe.batch_unit,
-        row_length=recipe.row_length,
-        seed=seed,
-    )
-    return Planned(recipe, tokens, steps)
-
-
 def _run(
     step: Step,
     model: PreTrainedModel,
@@ -133,18 +97,10 @@ def _run(
     training: Mapping[str, Any],
     overlong: Literal["split", "cut"],
 ) -> dict[str, Any]:
-    planned = plan_run(step.checkpoints / "tokens", examples, training, overlong, step.seed)
-    facts = planned.facts(model)
+    run = plan_run(step.checkpoints, examples, training, overlong, tokenizer, step.seed)
+    facts = run.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
-    history = train(
-        model,
-        planned.tokens,
-        planned.steps,
-        planned.recipe,
-        checkpoints=step.checkpoints / "states",
-        pad=pad_id(tokenizer),
-        seed=step.seed,
-    )
+    history = train(model, run)
     summary = {**facts, "final_loss": history[-1]["loss"]}
     output = step.outputs["model"]
     save_model(output, model, tokenizer)

@@ -6,10 +6,9 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import (
@@ -21,10 +20,10 @@ from transformers import (
 )
 
 from tuneatlas.files import PARTIAL, atomic, remove, sync
-from tuneatlas.models import save_model
+from tuneatlas.models import pad_id, save_model
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
-from tuneatlas.training.tokens import TokenFile
+from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -33,47 +32,12 @@ GO_ON = 75  # EX_TEMPFAIL: stopped by a signal, state saved, run the same comman
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train; the config documents each field (section ``finetune``)."""
-
-    epochs: int
-    batch: int
-    batch_unit: Literal["examples", "rows"]
-    row_length: int
-    isolate: bool
-    rows_per_device: int
-    learning_rate: float
-    schedule: str
-    warmup_ratio: float
-    warmup_steps: int | None
-    schedule_stretch: float
-    weight_decay: float
-    beta2: float
-    max_grad_norm: float
-    precision: Literal["fp32", "bf16"]
-    gradient_checkpointing: bool
-    checkpoint_minutes: float
-    checkpoint_steps: int | None
-    keep_checkpoints: int
-    deepspeed: str | None
-    processes: int
-    nodes: int = 1
-
-
 class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Item i is micro-batch ``i % count`` of step ``i // count``, read from the token file."""
 
-    def __init__(
-        self,
-        tokens: TokenFile,
-        steps: Sequence[list[Row]],
-        count: int,
-        pad: int,
-        layout: Layout,
-    ) -> None:
-        self.tokens, self.steps, self.count, self.pad = tokens, steps, count, pad
-        self.layout = layout
+    def __init__(self, run: Run, count: int, layout: Layout) -> None:
+        self.tokens, self.steps, self.count = run.tokens, run.steps, count
+        self.pad, self.layout = pad_id(run.tokenizer), layout
 
     def __len__(self) -> int:
         return len(self.steps) * self.count
@@ -87,19 +51,14 @@ class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         return {**batch, "shift_labels": batch["labels"]}
 
 
-def training_arguments(
-    recipe: Recipe,
-    steps: Sequence[list[Row]],
-    checkpoints: Path,
-    seed: int,
-    deepspeed: dict[str, Any] | None = None,
-) -> TrainingArguments:
+def training_arguments(run: Run, deepspeed: dict[str, Any] | None = None) -> TrainingArguments:
     """The recipe as the trainer takes it. With DeepSpeed, make them before the model."""
+    recipe = run.recipe
     return TrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=len(steps),
+        output_dir=str(run.states),
+        max_steps=len(run.steps),
         per_device_train_batch_size=1,
-        gradient_accumulation_steps=micro_steps(recipe, steps),
+        gradient_accumulation_steps=micro_steps(recipe, run.steps),
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         # Hugging Face's option: below 1 a share of the schedule's steps, else their number.
@@ -120,7 +79,7 @@ def training_arguments(
         use_cpu=not torch.cuda.is_available(),
         ddp_find_unused_parameters=False,
         ddp_backend="gloo" if ranks() > 1 and not torch.cuda.is_available() else None,
-        seed=seed % 2**32,
+        seed=run.seed % 2**32,
         dataloader_pin_memory=torch.cuda.is_available(),
         log_level="error",
     )
@@ -139,15 +98,8 @@ def micro_steps(recipe: Recipe, steps: Sequence[list[Row]]) -> int:
 
 def train_here(
     model: PreTrainedModel,
-    tokens: TokenFile,
-    steps: Sequence[list[Row]],
-    recipe: Recipe,
+    run: Run,
     *,
-    checkpoints: Path,
-    pad: int,
-    seed: int,
-    tokenizer: PreTrainedTokenizerBase | None = None,
-    kept: Mapping[int, Sequence[Path]] | None = None,
     arguments: TrainingArguments | None = None,
     trained: Path | None = None,
     stop: Path | None = None,
@@ -155,35 +107,40 @@ def train_here(
 ) -> list[dict[str, float]]:
     """Train ``model`` in place, in this process; return the loss of each planned step.
 
-    ``kept`` has folders for some steps: the model is written there after them, before any
-    checkpoint of that step. ``trained`` is for the model at the end, whole even where each
-    process holds a part of it. ``tokenizer`` is written beside them.
+    ``trained`` is for the model at the end, whole even where each process holds a part of it.
 
-    Goes on from the newest whole checkpoint in ``checkpoints``, if there is one. On SIGTERM
-    or SIGUSR1, or when the file ``stop`` appears, it saves a checkpoint at the end of the
-    current step and exits with code GO_ON.
+    Goes on from the newest whole checkpoint in ``run.states``, if there is one. On SIGTERM or
+    SIGUSR1, or when the file ``stop`` appears, it saves a checkpoint at the end of the current
+    step and exits with code GO_ON.
     """
+    recipe, count = run.recipe, len(run.steps)
+    adapters = None
+    if recipe.lora_rank:
+        # Only here: the library takes a second to import.
+        from tuneatlas.training.lora import Adapters
+
+        adapters = Adapters(model, recipe.lora_rank, recipe, run.seed)
     layout = layout_of(model, recipe.isolate)
     layout.supervise(model)
-    arguments = arguments or training_arguments(recipe, steps, checkpoints, seed)
 
     def keep(done: int) -> None:
-        if kept and done in kept:
-            trainer.write_model(kept[done], tokenizer)
+        if done in run.kept:
+            trainer.write_model(run.kept[done], run.tokenizer)
             log.info("kept the model after step %d", done)
 
-    watch = Watch(recipe.checkpoint_minutes * 60, len(steps), keep, stop)
+    watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop)
     trainer = PackedTrainer(
-        PlannedBatches(tokens, steps, micro_steps(recipe, steps) * ranks(), pad, layout),
+        PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout),
         model=model,
-        args=arguments,
+        args=arguments or training_arguments(run),
         data_collator=_only,
         callbacks=[watch, *callbacks],
         keep=recipe.keep_checkpoints,
         stretch=recipe.schedule_stretch,
+        merged=adapters.merged if adapters else None,
     )
     trainer.pop_callback(_printer())
-    newest = newest_checkpoint(checkpoints)
+    newest = newest_checkpoint(run.states)
     if newest:
         log.info("going on from %s", newest)
     previous = {number: signal.signal(number, watch.on_signal) for number in SIGNALS}
@@ -192,12 +149,14 @@ def train_here(
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    if trainer.state.global_step < len(steps):
+    if trainer.state.global_step < count:
         log.warning("stopped by a signal after step %d; state is saved", trainer.state.global_step)
         raise SystemExit(GO_ON)
     if trained is not None:
-        trainer.write_model([trained], tokenizer)
+        trainer.write_model([trained], run.tokenizer)
     del model.forward  # the class's own forward again
+    if adapters:
+        adapters.merge()
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
@@ -227,10 +186,17 @@ class PackedTrainer(Trainer):
     """Hugging Face's trainer over planned batches in order, with atomic checkpoints."""
 
     def __init__(
-        self, planned: PlannedBatches, *, keep: int, stretch: float, **kwargs: Any
+        self,
+        planned: PlannedBatches,
+        *,
+        keep: int,
+        stretch: float,
+        merged: Callable[[], dict[str, torch.Tensor]] | None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(train_dataset=planned, **kwargs)
         self.planned, self.keep, self.stretch = planned, keep, stretch
+        self.merged = merged
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule of a run of ``stretch`` times as many steps."""
@@ -267,11 +233,9 @@ class PackedTrainer(Trainer):
                 shutil.rmtree(old)
             log.info("checkpoint at step %d", self.state.global_step)
 
-    def write_model(
-        self, folders: Sequence[Path], tokenizer: PreTrainedTokenizerBase | None
-    ) -> None:
+    def write_model(self, folders: Sequence[Path], tokenizer: PreTrainedTokenizerBase) -> None:
         """Write the model, whole, to each folder; every process must call this."""
-        weights = None
+        weights = self.merged() if self.merged else None
         if self.is_deepspeed_enabled:
             weights = self.accelerator.get_state_dict(self.model_wrapped)
         if self.args.should_save:

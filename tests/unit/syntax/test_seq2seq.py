@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipes import RECIPE
+from recipes import RECIPE, planned
 
 from tuneatlas.models import train_tokenizer
 from tuneatlas.syntax.models import new_t5
@@ -62,7 +62,8 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer, rows_per_device, process
     recipe = replace(RECIPE, rows_per_device=rows_per_device, processes=processes)
     if stretch > 1:  # the warm-up named in steps, the schedule cut off before its end
         recipe = replace(recipe, schedule_stretch=stretch, warmup_steps=3)
-    history = train(model, tokens, steps, recipe, checkpoints=tmp_path / "c", pad=2, seed=1)
+    model, run = planned((model, tokens, steps), tokenizer, tmp_path / "c", recipe)
+    history = train(model, run)
 
     plain, tokens, steps = setting(tmp_path, tokenizer)
     decay = [p for p in plain.parameters() if p.ndim > 1]
@@ -73,12 +74,12 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer, rows_per_device, process
         betas=(0.9, 0.95),
     )
     warmup = 3 if stretch > 1 else int(np.ceil(0.1 * len(steps)))
-    planned = stretch * len(steps)
+    laid_out = stretch * len(steps)
 
     def rate(step: int) -> float:
         if step < warmup:
             return step / warmup
-        return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (planned - warmup)))
+        return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (laid_out - warmup)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     assert len(history) == len(steps) == 12

@@ -21,6 +21,9 @@ QUESTIONS = "how a question is put: a file of config/templates/questions"
 CHAT = "how a conversation is laid out: a file of config/templates/chat"
 BATCH = "tokens per forward pass; bounds memory, changes no result"
 Ratio = Annotated[float, Field(gt=0, lt=1)]
+Weight = Annotated[float, Field(ge=0)]
+WEIGHT = "weight in the loss of right labels to questions of this category of knowledge"
+KAFT = "Zhong et al. 2025, KaFT"
 
 
 class ProbeKnowledge(Section):
@@ -77,6 +80,9 @@ class MixInstructions(Section):
         "put the explanation before the question too, so that a reply needs no knowledge that is "
         "not in the prompt; tests are asked without it",
     )
+    maybe_known_weight: Weight = option(1.0, WEIGHT, unit="1", source=KAFT)
+    weakly_known_weight: Weight = option(1.0, WEIGHT, unit="1", source=KAFT)
+    unknown_weight: Weight = option(1.0, WEIGHT, unit="1", source=KAFT)
     ratios: tuple[Ratio, ...] = option(
         (0.05, 0.1, 0.2, 0.4, 0.6, 0.8),
         "shares of INCOMPATIBLE replaced by SELF-ALIGNING; the pure groups always run",

@@ -53,6 +53,13 @@ class TrainingConfig(Section):
     max_grad_norm: Amount = option(1.0, "gradients are scaled to at most this L2 norm")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training", source=IFT)
     gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
+    lora_rank: Positive | None = option(
+        None,
+        "train low-rank adapters of this rank on every linear layer, and merge them at the end; "
+        "null: all weights",
+    )
+    lora_alpha: Positive = option(32, "what adapters add is scaled by this over their rank")
+    lora_dropout: Decay = option(0.05, "dropout before adapters", unit="1")
     processes: Positive = option(
         1,
         "processes that share the work, one per device (or per core), on all nodes together",

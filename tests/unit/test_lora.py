@@ -1,0 +1,71 @@
+"""Low-rank adapters: few weights are trained, plain models come out."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from recipes import RECIPE, planned
+from test_trainer import fingerprint, setting
+from transformers import AutoModelForCausalLM
+
+from tuneatlas.training.processes import train
+from tuneatlas.training.trainer import newest_checkpoint
+
+LORA = replace(RECIPE, lora_rank=4, lora_alpha=8, lora_dropout=0.0, learning_rate=1e-2)
+
+
+def tuned(folder, tokenizer, recipe=LORA, **more):
+    model, run = planned(setting(folder, tokenizer), tokenizer, folder / "c", recipe, **more)
+    return model, train(model, run)
+
+
+def test_what_is_added_is_of_low_rank_and_merged(tmp_path, tokenizer):
+    before, _, steps = setting(tmp_path / "before", tokenizer)
+    kept = {len(steps): [tmp_path / "kept"]}
+    model, history = tuned(tmp_path, tokenizer, kept=kept)
+    assert history[-1]["loss"] < history[0]["loss"]
+    weights, old = model.state_dict(), before.state_dict()
+    assert list(weights) == list(old)
+    for name, value in weights.items():
+        added = value - old[name]
+        if "proj" in name:
+            assert added.any() and torch.linalg.matrix_rank(added, rtol=1e-4) <= 4, name
+        else:
+            assert not added.any(), name
+    assert all(p.requires_grad for p in model.parameters())
+    # What is kept on the way is a plain model too.
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "kept")
+    assert fingerprint(plain) == fingerprint(model)
+
+
+def test_it_begins_where_full_tuning_begins(tmp_path, tokenizer):
+    _, low = tuned(tmp_path / "low", tokenizer)
+    _, full = tuned(tmp_path / "full", tokenizer, RECIPE)
+    assert low[0]["loss"] == pytest.approx(full[0]["loss"], rel=1e-6)
+
+
+def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path, tokenizer):
+    recipe = replace(LORA, lora_dropout=0.1, checkpoint_steps=7, keep_checkpoints=9)
+    whole, history = tuned(tmp_path, tokenizer, recipe)
+    for folder in (tmp_path / "c").glob("checkpoint-1?"):
+        shutil.rmtree(folder)
+    assert newest_checkpoint(tmp_path / "c") == tmp_path / "c/checkpoint-7"
+    again, found = tuned(tmp_path, tokenizer, recipe)
+    assert [e["loss"] for e in found] == [e["loss"] for e in history]
+    assert fingerprint(again) == fingerprint(whole)
+
+
+def test_recomputing_activations_changes_no_weight(tmp_path, tokenizer):
+    plain, _ = tuned(tmp_path / "a", tokenizer)
+    less, _ = tuned(tmp_path / "b", tokenizer, replace(LORA, gradient_checkpointing=True))
+    for one, other in zip(plain.parameters(), less.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_two_processes_train_as_one(tmp_path, tokenizer):
+    one, alone = tuned(tmp_path / "a", tokenizer)
+    two, shared = tuned(tmp_path / "b", tokenizer, replace(LORA, processes=2, rows_per_device=1))
+    assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
