@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tuneatlas.compare import table_csv
 from tuneatlas.files import atomic, write_text
@@ -324,6 +324,12 @@ def _percent(panel: Axes, axis: str) -> None:
     """Percent labels on an axis that all panels share."""
     chosen = panel.xaxis if axis == "x" else panel.yaxis
     chosen.set_major_formatter(PercentFormatter(1, decimals=0))
+    if axis == "x":
+        # No label at the edges, where those of neighbouring panels would touch.
+        low, high = panel.get_xlim()
+        edge = 0.06 * (high - low)
+        ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+        chosen.set_ticks([tick for tick in ticks if low + edge < tick < high - edge])
 
 
 def _styles(domains: Sequence[str]) -> list[tuple[str, str, str]]:

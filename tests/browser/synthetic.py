@@ -157,7 +157,7 @@ def _talk(question: Row) -> Row:
         {"role": "assistant", "content": question["explanation"]},
     ]
     own = {"id": question["id"], "origin": "incompatible", "label": question["answer"]}
-    return own | {"messages": messages}
+    return own | {"messages": messages, "weight": 1.0}
 
 
 def _stages(questions: list[Row], cells: list[tuple], rng: random.Random) -> list[Row]:

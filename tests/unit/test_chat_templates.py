@@ -101,7 +101,7 @@ def test_the_familys_own_template(family):
     whole = tokenizer.apply_chat_template(MESSAGES, tokenize=False).removeprefix(begin or "")
     # What would follow the last reply may belong to the next turn.
     assert "".join(s.text for s in segments).startswith(whole)
-    ids, marks = encode_segments(tokenizer, segments, bos=begin is not None)
+    ids, marks, _ = encode_segments(tokenizer, segments, bos=begin is not None)
     trained = tokenizer.decode([i for i, mark in zip(ids, marks, strict=True) if mark])
     lead = " " if family == "llama2" else ""
     assert trained == f"{lead}Yes.{end}{lead}Bye.{end}"

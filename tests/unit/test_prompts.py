@@ -74,7 +74,7 @@ def test_only_the_assistants_text_and_end_token_are_trained_on(path, tokenizer):
             {"role": "assistant", "content": replies[1]},
         ]
         segments = render(chat, messages, tokenizer.eos_token)
-        ids, marks = encode_segments(tokenizer, segments, bos=number % 2 == 0)
+        ids, marks, _ = encode_segments(tokenizer, segments, bos=number % 2 == 0)
         shown = tokenizer.decode([i for i, mark in zip(ids, marks, strict=True) if mark])
         lead = chat.assistant.split("{content}")[0]
         assert shown == "".join(lead + reply + tokenizer.eos_token for reply in replies)

@@ -20,6 +20,7 @@ LLAMA = Shape(6_738_415_616, 32, 4096, 32000)
 TRAINING = {
     "processes": 1,
     "precision": "bf16",
+    "lora_rank": None,
     "gradient_checkpointing": True,
     "rows_per_device": 1,
 }

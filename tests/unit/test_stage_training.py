@@ -69,6 +69,7 @@ def tuning(folder: Path, base: Path, steps: list[int], name: str = "kept", epoch
                 {"role": "user", "content": f"Which number follows {n}?"},
                 {"role": "assistant", "content": f"{n + 1} follows {n}."},
             ],
+            "weight": 1.0,
         }
         for n in range(12)
     ]
