@@ -72,8 +72,8 @@ def prepare_restoration(
             before |= found
             read += len(document["text"])
             if options["drop_overlapping"]:
-                stating = [subjects[i] for i in document["questions"] if i in subjects]
-                document = without_passages(document, index, stating)
+                stated_here = {i: subjects[i] for i in document["questions"] if i in subjects}
+                document = without_passages(document, index, stated_here)
                 found = index.overlapping(document["text"])
                 if found or not document["text"]:
                     continue
@@ -120,24 +120,25 @@ def pick_questions(
     return [row for row in test if row["id"] in chosen]
 
 
-def without_passages(document: Row, index: "GramIndex", subjects: Sequence[str]) -> Row:
+def without_passages(document: Row, index: "GramIndex", subjects: Mapping[str, str]) -> Row:
     """The document less its passages that overlap with a question or speak of a subject.
 
     Passages are blocks of a quiz page, and lines of anything else. ``subjects`` are those of
-    the questions whose fact the document is known to state; if none of its passages names
-    one of them, all passages go.
+    the questions, by id, whose fact the document is known to state; if none of its passages
+    names one of them, all passages go.
     """
     gap = "\n\n" if document["kind"] == "quiz" else "\n"
-    named = {subject: words_of(subject) for subject in subjects}
+    named = [words_of(subject) for subject in subjects.values()]
     passages = [(p, words_of(p)) for p in document["text"].split(gap)]
-    if any(not any(has_run(w, s) for _, w in passages) for s in named.values()):
+    if any(not any(has_run(w, s) for _, w in passages) for s in named):
         return document | {"text": "", "questions": []}
     kept = [
         text
         for text, words in passages
-        if not index.overlapping(text) and not any(has_run(words, s) for s in named.values())
+        if not index.overlapping(text) and not any(has_run(words, s) for s in named)
     ]
-    return document | {"text": gap.join(kept)}
+    questions = [i for i in document["questions"] if i not in subjects]
+    return document | {"text": gap.join(kept), "questions": questions}
 
 
 def has_run(words: Sequence[str], part: Sequence[str]) -> bool:

@@ -4,13 +4,24 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.compare import compare_groups, write_comparison
 from tuneatlas.files import sha256_tree, write_text
 from tuneatlas.paired_answers import CompareOptions
 from tuneatlas.records import dump, record_path
-from tuneatlas.syntax.tables import PARSES, SENTENCES
-from tuneatlas.tables import ANSWERS, CONVERSATIONS, LABELS, QUESTIONS, STAGE_ANSWERS, Row
+from tuneatlas.robust import knowledge_row
+from tuneatlas.syntax.tables import PAIRS, PARSES, SENTENCES
+from tuneatlas.tables import (
+    ANSWERS,
+    CONVERSATIONS,
+    KNOWLEDGE,
+    LABELS,
+    QUESTIONS,
+    STAGE_ANSWERS,
+    Row,
+)
 
 FOLLOWED = 1000
 TREE = "(ROOT (S (NP (DT The) (NN sun)) (VP (VBZ is) (ADJP (JJ hot))) (. .)))"
@@ -26,6 +37,8 @@ WORDS = [
     "forest",
     "harbour",
 ]
+SENTENCE = ("The sun is hot.", "Hot is the sun.")
+FROM = {"source": "test", "licence": "none"}
 
 
 def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
@@ -37,6 +50,9 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     model, domain = {"model": "mini"}, {"model": "mini", "domain": "facts"}
     base_rows = [_answer(q, rng, 0.6) for q in questions]
     probed = made.table(ANSWERS, "probe_knowledge/mini/facts.parquet", base_rows, domain, asked)
+    known = [knowledge_row(q, [np.zeros(len(q["choices"]))]) for q in questions]
+    place = "probe_knowledge/mini/categories/facts.parquet"
+    made.table(KNOWLEDGE, place, known, domain, asked)
     train = [r for r in base_rows if r["split"] == "train"]
     labels = [_label(r) for r in train]
     labelled = made.table(LABELS, "label_knowledge/mini/facts.parquet", labels, domain, probed)
@@ -62,11 +78,14 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     made.table(
         SENTENCES,
         "prepare_sentences/sentences.parquet",
-        [{"id": "s/1", "sentence": "The sun is hot.", "source": "test", "licence": "none"}],
+        [{"id": f"s/{n}", "sentence": text, **FROM} for n, text in enumerate(SENTENCE, 1)],
         {},
     )
+    pair = {"id": "s/1-2", "source_id": "s/1", "target_id": "s/2", "template_id": None}
+    pair |= {"split": "test", "pivot": "Die Sonne ist heiß.", **FROM}
+    made.table(PAIRS, "prepare_sentences/pairs.parquet", [pair], {})
     parse = {"id": "s/1", "sentence": "The sun is hot.", "tree": TREE, "status": "parsed"}
-    parse |= {"reason": "", "parser": "test", "source": "test", "licence": "none"}
+    parse |= {"reason": "", "parser": "test", **FROM}
     made.table(
         PARSES, "parse_sentences/0.parquet", [parse], {}, "prepare_sentences/sentences.parquet"
     )

@@ -59,7 +59,7 @@ def test_it_opens_from_disk_with_its_lineage(page: Page):
     assert "Where everything comes from" in page.text()
     steps = page.js("[...document.querySelectorAll('svg a.node .name')].map((e) => e.textContent)")
     assert {"prepare_questions", "probe_knowledge", "compare_groups"} <= set(steps)
-    assert f"{COUNT} questions, 1 sentence" in page.text()
+    assert f"{COUNT} questions, 2 sentences, 1 pair" in page.text()
 
 
 def test_a_step_shows_its_record(page: Page):
@@ -83,7 +83,7 @@ def test_filter_right_wrong_right(page: Page, results: Results):
     came_back = columns_of(results, FOLLOWED)["stages/4:pseudo_forgotten"]
     wanted = {i for i, value in came_back.items() if value}
     page.go("#filter=path:pseudo_forgotten")
-    assert f"{len(wanted)} of {COUNT + 1} items" in page.text()
+    assert f"{len(wanted)} of {COUNT + 3} items" in page.text()
     assert set(entries(page)) <= wanted
     page.go("#filter=path:pseudo_forgotten,base:right,split:test&q=river")
     assert 0 < len(entries(page)) < len(wanted)

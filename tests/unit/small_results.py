@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 from conftest import question
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
 from tuneatlas.files import FOLDER_MARK
 from tuneatlas.knowledge import label_questions, mix_instructions
 from tuneatlas.prompts import QuestionTemplate
+from tuneatlas.robust import knowledge_row
 from tuneatlas.step import Step, step
-from tuneatlas.tables import ANSWERS, CONVERSATIONS, EXPLANATIONS, LABELS, QUESTIONS
+from tuneatlas.tables import ANSWERS, CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
 
 MODEL = {"model": "mini"}
 DOMAIN = {**MODEL, "domain": "numbers"}
@@ -57,6 +59,10 @@ def _run(project: Path) -> None:
         probed,
         _rows(ANSWERS, answers(asked)),
     )
+    known = [knowledge_row(r, [np.zeros(len(r["choices"]))]) for r in asked]
+    categories = "results/probe_knowledge/mini/categories/numbers.parquet"
+    inputs = [base, questions, TEMPLATE]
+    _step("probe_knowledge", DOMAIN, inputs, categories, _rows(KNOWLEDGE, known))
     train = [a for a in answers(asked) if a["split"] == "train"]
     groups = label_questions(train, harmonious_size="match", rng=random.Random(1))
     _step(

@@ -200,7 +200,7 @@ def test_a_changed_file_of_a_folder_is_named_with_all_it_taints(results: Path):
     assert found.where == "results/prepare_base/mini"
     assert "changed: model.safetensors" in found.why
     tainted = found.taints(read_results(results, ROOT))
-    assert len(tainted) == 7
+    assert len(tainted) == 8
     assert "results/prepare_questions/numbers.parquet" not in tainted
 
 
@@ -241,7 +241,7 @@ def test_results_without_the_project_are_audited_but_for_the_code(results: Path,
 def test_the_exit_code_says_whether_anything_was_found(results: Path, capsys):
     arguments = ["audit", str(results), "--root", str(ROOT)]
     assert main(arguments) == 0
-    assert "9 outputs verified" in capsys.readouterr().out
+    assert "10 outputs verified" in capsys.readouterr().out
     (results / "foreign.txt").touch()
     assert main([*arguments, "--json"]) == 1
     (found,) = json.loads(capsys.readouterr().out)

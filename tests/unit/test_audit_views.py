@@ -52,6 +52,7 @@ def test_a_question_is_traced_through_every_step(results: Path):
     assert list(life.rows) == [
         "prepare_questions",
         "probe_knowledge",
+        "category of knowledge",
         "label_knowledge",
         "explain_predictions",
         "mix_instructions",

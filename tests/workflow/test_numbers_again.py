@@ -1,19 +1,14 @@
 """The numbers and links of a finished run's report lead to items that give the numbers again."""
 
-import random
-import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
+from number_checks import given_again, links_of, numbers_of
 
-from tuneatlas.audit.behind import behind, compute, read_items
-from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results, read_results
-from tuneatlas.audit.numbers import Number, numbers
+from tuneatlas.audit.numbers import Number
 
 DRAWN = 50
-LINK = re.compile(r'href="\.\./audit/index\.html#(of|item)=([^"]*)"')
 
 
 @pytest.fixture(scope="module")
@@ -23,32 +18,16 @@ def results(finished: Path) -> Results:
 
 @pytest.fixture(scope="module")
 def found(results: Results) -> dict[str, Number]:
-    return {number.address: number for number in numbers(results)}
+    return numbers_of(results)
 
 
 def test_random_numbers_are_given_again_by_their_items(results: Results, found: dict[str, Number]):
-    columns, items = Columns(results), read_items(results)
-    defined = [n for n in found.values() if n.value is not None]
-    for number in random.Random(6).sample(defined, DRAWN):
-        again = compute(number, columns, items)
-        assert again == pytest.approx(number.value, abs=1.01e-6), number.address
-        assert behind(number, columns, items), number.address
+    given_again(results, list(found.values()), DRAWN)
 
 
-def test_every_link_of_the_report_leads_to_a_number_or_an_item(
-    results: Results, found: dict[str, Number]
-):
-    html = (results.folder / "report" / "mini.html").read_text(encoding="utf-8")
-    links = [(kind, unquote(name)) for kind, name in LINK.findall(html)]
-    known = read_items(results).attributes
-    numbers_linked = [name for kind, name in links if kind == "of"]
-    assert len(numbers_linked) > 50 and {kind for kind, _ in links} == {"of", "item"}
-    for kind, name in links:
-        if kind == "item":
-            assert name in known
-        else:
-            # A figure leads to a table of numbers, which its address begins with.
-            assert name in found or any(a.startswith(f"{name}/") for a in found), name
+def test_every_link_of_the_report_leads_to_a_number_or_an_item(results: Results):
+    links = links_of(results, "mini.html")
+    assert len(links["of"]) > 50 and links["item"]
 
 
 def test_the_page_is_whole_and_asks_for_nothing_from_a_network(finished: Path):

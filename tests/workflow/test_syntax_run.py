@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from finished_run import environment, run
+from number_checks import given_again, links_of, numbers_of
+
+from tuneatlas.audit.lineage import read_results
 
 CONFIG = "config/syntax-smoke.yaml"
 
@@ -45,6 +48,17 @@ def test_the_report_has_the_study(whole: Path):
     page = (whole / "results/report/index.html").read_text(encoding="utf-8")
     assert "What do trees teach?" in page
     assert page.count('<svg class="tree"') >= 6
+
+
+def test_its_numbers_are_given_again_and_its_links_lead_to_them(whole: Path):
+    results = read_results(whole / "results", whole)
+    tables = ("paraphrase_scores", "paraphrase_differences", "tasks")
+    found = [n for a, n in numbers_of(results).items() if a.split("/")[0] in tables]
+    assert {n.address.split("/")[0] for n in found} == set(tables)
+    given_again(results, found, len(found))
+    page = "index.html" if not (whole / "results/report/mini.html").exists() else "mini.html"
+    links = links_of(results, page)["of"]
+    assert set(tables) <= {name.split("/")[0] for name in links}
 
 
 def test_every_test_pair_has_its_scores_and_its_tree_or_reason(whole: Path):

@@ -90,25 +90,18 @@ def _what_changed(results: Results, name: str) -> str:
 def sidecars(results: Results) -> Iterator[Finding]:
     """Every file in the folder is an output with its record, or inside one."""
     known = {*results.records, *results.unreadable}
-    holding = {str(p) for name in known for p in Path(name).parents}
     todo = sorted(results.folder.iterdir())
     while todo:
         path = todo.pop(0)
         name = results.name(path)
         if name in known or name.endswith(SUFFIX) or path.name == FOLDER_MARK:
             continue
-        if path.is_dir() and name in holding:
-            todo += sorted(path.iterdir())
-            continue
         if _is_left_over(path):
             continue
         users = results.users.get(name, [])
-        # The folder of a step, or one above what a record says was used: the files are named.
-        step = path.parent == results.folder
-        if path.is_dir() and not users and (step or _is_prefix_of_used(results, name)):
+        # An output that is a folder bears the engine's mark; in any other the files are named.
+        if path.is_dir() and not users and not (path / FOLDER_MARK).exists():
             todo += sorted(path.iterdir())
-            continue
-        if path.is_dir() and not any(p.is_file() for p in path.rglob("*")):
             continue
         if users:
             why = f"{record_path(Path(name)).name} is gone, so nothing says where this comes from"
@@ -124,10 +117,6 @@ def sidecars(results: Results) -> Iterator[Finding]:
 def _is_left_over(path: Path) -> bool:
     """Whether an interrupted or a running job made this; the next run takes it up or removes it."""
     return path.name.startswith(PARTIAL) or (path.name.startswith(".") and path.is_dir())
-
-
-def _is_prefix_of_used(results: Results, name: str) -> bool:
-    return any(used.startswith(name + "/") for used in results.users)
 
 
 def inputs(results: Results) -> Iterator[Finding]:

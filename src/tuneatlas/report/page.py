@@ -16,6 +16,7 @@ from tuneatlas.look import BASE_STYLE
 from tuneatlas.report import wording
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
 from tuneatlas.report.stages import Stages, stages_part
+from tuneatlas.syntax.starts import SUBSETS
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
 FIGURE_COLOURS = {
@@ -261,6 +262,7 @@ def _environment() -> Environment:
     environment.globals["base_style"] = Markup(BASE_STYLE)
     environment.filters |= {
         "behind": behind,
+        "subset_name": SUBSETS.__getitem__,
         "percent": wording.percent,
         "points": wording.points,
         "signed": wording.signed,

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from tuneatlas.compare import FAILED, HELD, UNDECIDED
 from tuneatlas.report.tree_drawing import draw_tree
-from tuneatlas.report.wording import counted, number, signed
+from tuneatlas.report.wording import Scale, counted, number, signed
 from tuneatlas.syntax.linear import read_bracket
 from tuneatlas.syntax.starts import (
     BOTH,
@@ -51,15 +51,9 @@ class Paraphrases:
     evidence: str
     rows: list[Row]
     table: list[Row]
-    metric_names: dict[str, str]
     examples: list[Example]
     height: int
-    scale: tuple[float, float]
-
-    def place(self, value: float) -> float:
-        """Where a difference lies on the scale of all of them, in percent of its length."""
-        low, high = self.scale
-        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+    scale: Scale
 
 
 def paraphrases_part(
@@ -72,8 +66,7 @@ def paraphrases_part(
     )
     rows = _claimed(metrics)
     verdict, finding, evidence = _claim(metrics, rows)
-    ends = [row[end] for row in rows for end in ("low", "high")] or [0.0]
-    margin = 0.05 * max(1.0, max(ends) - min(ends))
+    ends = [row[end] for row in rows for end in ("low", "high")]
     return Paraphrases(
         name=links.rsplit("/", 1)[-1],
         metrics=metrics,
@@ -89,13 +82,9 @@ def paraphrases_part(
             for share in design["shares"]
             for row in _table(metrics, kind, share)
         ],
-        metric_names={
-            name: DRAWN.get(metric_named(name), name)
-            for name in dict.fromkeys(row["metric"] for row in metrics["scores"])
-        },
         examples=[_example(row, height) for row in metrics["examples"]],
         height=height,
-        scale=(min(0.0, *ends) - margin, max(0.0, *ends) + margin),
+        scale=Scale.around(ends, 1.0),
     )
 
 
@@ -167,7 +156,7 @@ def _table(metrics: Mapping[str, Any], kind: str, share: int) -> list[Row]:
         cells = {
             (row["subset"], metric_named(row["metric"])): row
             for row in metrics["scores"]
-            if own(row) and metric_named(row["metric"]) in (*DRAWN, "ted_r", "self_copy")
+            if own(row) and metric_named(row["metric"]) in (*DRAWN, "self_copy")
         }
         corpus = next(r["seeds"] for r in metrics["corpus_bleu4"] if own(r))
         found.append(

@@ -6,7 +6,7 @@ from typing import Any
 
 from tuneatlas.compare import FAILED, HELD, UNDECIDED
 from tuneatlas.group_names import group_name
-from tuneatlas.report.wording import counted, listed, percent, points, signed
+from tuneatlas.report.wording import Scale, counted, listed, percent, points, signed
 from tuneatlas.stages import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.tables import Row
 
@@ -40,12 +40,7 @@ class Stages:
     summary: str
     control: str
     overlap: str
-    scale: tuple[float, float]
-
-    def place(self, value: float) -> float:
-        """Where a difference lies on the scale of all of them, in percent of its length."""
-        low, high = self.scale
-        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+    scale: Scale
 
 
 def stages_part(metrics: Mapping[str, Any], links: str) -> Stages:
@@ -56,7 +51,6 @@ def stages_part(metrics: Mapping[str, Any], links: str) -> Stages:
     verdicts = {run.verdict for run in runs}
     verdict = verdicts.pop() if len(verdicts) == 1 else UNDECIDED
     ends = [row[end] for run in runs for row in run.steps for end in ("low", "high")]
-    margin = 0.05 * max(0.02, max(ends) - min(ends))
     return Stages(
         metrics=metrics,
         links=links,
@@ -65,7 +59,7 @@ def stages_part(metrics: Mapping[str, Any], links: str) -> Stages:
         summary=_summary(metrics, level),
         control=control_text(metrics, level),
         overlap=overlap_text(metrics["overlap"]),
-        scale=(min(0.0, *ends) - margin, max(0.0, *ends) + margin),
+        scale=Scale.around(ends, 0.02),
     )
 
 

@@ -67,13 +67,28 @@ class Claim:
     rows: list[Row]
     format: Callable[[float | None], str]
     unit: str
-    # Ends of the scale that all rows are drawn on, in the unit of the rows.
-    scale: tuple[float, float]
+    # What all rows are drawn on, in the unit of the rows.
+    scale: "Scale"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The ends of a line that values are drawn on."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, values: Sequence[float], least: float) -> "Scale":
+        """From the smallest of ``values`` and zero to the largest, with room for ``least``."""
+        ends = [*values, 0.0]
+        margin = 0.05 * max(least, max(values, default=0.0) - min(values, default=0.0))
+        return cls(min(ends) - margin, max(ends) + margin)
 
     def place(self, value: float) -> float:
-        """Where a value lies on the scale, in percent of its length."""
-        low, high = self.scale
-        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
+        """Where a value lies on the line, in percent of its length."""
+        inside = min(max(value, self.low), self.high)
+        return round(100 * (inside - self.low) / (self.high - self.low), 2)
 
 
 def claims(metrics: Mapping[str, Any]) -> list[Claim]:
@@ -109,7 +124,6 @@ def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
         UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
     }[headline["verdict"]]
     ends = [row[end] for row in rows for end in ("low", "high")]
-    margin = 0.05 * max(0.02, max(ends) - min(ends))
     return Claim(
         title="New facts hurt more than the model\N{RIGHT SINGLE QUOTATION MARK}s own mistakes",
         statement="Away from the tuned questions, training on answers the base model did not know "
@@ -129,7 +143,7 @@ def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
         + [r for r in rows if r["headline"]],
         format=points,
         unit="points",
-        scale=(min(0.0, *ends) - margin, max(0.0, *ends) + margin),
+        scale=Scale.around(ends, 0.02),
     )
 
 
@@ -163,7 +177,7 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
         rows=rows,
         format=signed,
         unit="correlation",
-        scale=(-1.0, 1.0),
+        scale=Scale(-1.0, 1.0),
     )
 
 

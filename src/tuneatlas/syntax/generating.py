@@ -90,8 +90,8 @@ def _by_ctranslate2(
         max_decoding_length=options["max_new_tokens"],
         max_input_length=0,
     )
-    ids = tokenizer.get_vocab()
-    return [[ids[token] for token in one.hypotheses[0]] for one in found]
+    ids: list[list[int]] = [tokenizer.convert_tokens_to_ids(one.hypotheses[0]) for one in found]  # type: ignore[misc]
+    return ids
 
 
 def by_transformers(

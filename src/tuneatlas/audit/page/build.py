@@ -56,8 +56,6 @@ def build_page(results: Results, folder: Path) -> dict[str, int]:
         "items": len(catalogue.ids),
         "kinds": catalogue.kinds(),
         "outputs": catalogue.outputs,
-        "tables": sorted({n.address.split("/")[0] for n in found}),
-        "asked": bool(outputs),
     }
     write(data, "overview", overview)
     return {"items": len(catalogue.ids), "numbers": len(found), "item_shards": item_shards}

@@ -1,6 +1,7 @@
 """The lineage of a run by step: what each step's jobs were, and where the drawing puts them."""
 
 from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ TOTALS = ("wall_s", "cpu_s")
 def step_data(results: Results) -> dict[str, dict[str, Any]]:
     """By step in the order of work: its jobs, with code and libraries told once where equal."""
     found: dict[str, dict[str, Any]] = {}
-    for step in _order(results):
+    for step in TopologicalSorter(_needs(results)).static_order():
         codes: list[dict[str, str]] = []
         libraries: list[dict[str, str]] = []
         jobs = []
@@ -43,7 +44,7 @@ def step_data(results: Results) -> dict[str, dict[str, Any]]:
 
 def layered(results: Results, steps: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Each step with its place (layer, column), what it needs, and what it cost in all."""
-    needs = {step: _needs(results, step) for step in steps}
+    needs = _needs(results)
     layer: dict[str, int] = {}
     for step in steps:
         layer[step] = 1 + max((layer[n] for n in needs[step] if n in layer), default=-1)
@@ -77,14 +78,13 @@ def _runs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({job["log"] or job["output"]: job for job in jobs}.values())
 
 
-def _needs(results: Results, step: str) -> list[str]:
-    found: dict[str, None] = {}
-    for record in results.of_step(step).values():
-        for name in record["inputs"]:
-            if name in results.records:
-                found[results.records[name]["step"]] = None
-    found.pop(step, None)
-    return list(found)
+def _needs(results: Results) -> dict[str, list[str]]:
+    """The other steps that each step needs."""
+    found: dict[str, dict[str, None]] = {r["step"]: {} for r in results.records.values()}
+    for record in results.records.values():
+        makers = (results.records[n]["step"] for n in record["inputs"] if n in results.records)
+        found[record["step"]] |= dict.fromkeys(m for m in makers if m != record["step"])
+    return {step: list(found[step]) for step in sorted(found)}
 
 
 def _by_others(before: str, step: str, needs: dict[str, list[str]]) -> bool:
@@ -99,22 +99,6 @@ def _by_others(before: str, step: str, needs: dict[str, list[str]]) -> bool:
             seen.add(name)
             todo += needs.get(name, [])
     return False
-
-
-def _order(results: Results) -> list[str]:
-    """Steps after all that they need."""
-    order: dict[str, None] = {}
-    todo = [(step, False) for step in sorted({r["step"] for r in results.records.values()})][::-1]
-    open_ = set[str]()
-    while todo:
-        step, ready = todo.pop()
-        if ready:
-            order[step] = None
-        elif step not in order and step not in open_:
-            open_.add(step)
-            todo.append((step, True))
-            todo += [(n, False) for n in _needs(results, step)]
-    return list(order)
 
 
 def _place(known: list[dict[str, str]], value: dict[str, str]) -> int:

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 from tuneatlas.audit.behind import read_items
 from tuneatlas.audit.columns import columns_of, rows_of
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import BATCH, POINTERS, UNTRACED, Seen, masks_of, open_table, tables
+from tuneatlas.audit.trace import (
+    BATCH,
+    POINTERS,
+    UNTRACED,
+    Seen,
+    batches,
+    masks_of,
+    open_table,
+    tables,
+)
 from tuneatlas.stages import FATES
 from tuneatlas.tables import Row
 
@@ -56,23 +65,35 @@ class Catalogue:
             for i, split, kind, text in rows:
                 if split == "heldout":
                     found.add(i, text[:200], {"kind": "text", "relation": kind, "split": split})
-        for output in results.of_step("prepare_sentences"):
-            if "sentence" in pq.read_schema(results.place(output)).names:
-                for i, text in rows_of(results, output, "id", "sentence"):
-                    found.add(i, text, {"kind": "sentence"})
-        for output in results.of_step("prepare_sentences"):
-            if "pivot" in pq.read_schema(results.place(output)).names:
-                for i, one, other, split in rows_of(
-                    results, output, "id", "source_id", "target_id", "split"
-                ):
-                    texts = [found.texts[found.number[n]] for n in (one, other) if n in found]
-                    own = {"kind": "pair", "split": split, "pair": known.get(i, {}).get("pair", "")}
-                    found.add(i, " → ".join(texts), own)
+        found.add_pairs(results, known)
         for output in results.of_step("build_tasks"):
             if not output.endswith(UNTRACED):
                 for i, task, text in rows_of(results, output, "id", "task", "input"):
                     found.add(i, text, {"kind": "example", "relation": task, "split": "heldout"})
         return found
+
+    def add_pairs(self, results: Results, known: Mapping[str, Mapping[str, str]]) -> None:
+        """Pairs of sentences, and these; other sentences, by the million, are only trained on."""
+        of_step = [results.place(output) for output in results.of_step("prepare_sentences")]
+        pairs = [
+            row
+            for path in of_step
+            if "pivot" in pq.read_schema(path).names
+            for rows in batches(path, "id", "source_id", "target_id", "split")
+            for row in rows
+        ]
+        used = {row[side] for row in pairs for side in ("source_id", "target_id")}
+        for path in of_step:
+            if "sentence" in pq.read_schema(path).names:
+                for rows in batches(path, "id", "sentence"):
+                    for row in rows:
+                        if row["id"] in used:
+                            self.add(row["id"], row["sentence"], {"kind": "sentence"})
+        for row in pairs:
+            ids = [row[side] for side in ("source_id", "target_id") if row[side] in self]
+            text = " → ".join(self.texts[self.number[i]] for i in ids)
+            own = {"kind": "pair", "split": row["split"]}
+            self.add(row["id"], text, own | {"pair": known.get(row["id"], {}).get("pair", "")})
 
     def __contains__(self, item: str) -> bool:
         return item in self.number
@@ -168,8 +189,8 @@ def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write
     masked = masks_of(results)
     with tempfile.TemporaryDirectory(dir=data.parent) as folder:
         spill = _Spill(Path(folder), catalogue.per_shard)
-        for _, output, _ in tables(results):
-            _spill_table(results, output, place[output], catalogue, spill)
+        for kind, output, _ in tables(results):
+            _spill_table(results.place(output), kind, place[output], catalogue, spill)
         spill.flush()
         count = -(-len(catalogue.ids) // catalogue.per_shard)
         for shard in range(count):
@@ -206,11 +227,7 @@ def _join(life: dict[str, Any], step: str, output: int, row: Row) -> None:
     life["rows"].setdefault(step, []).append([output, row])
 
 
-def _spill_table(
-    results: Results, output: str, place: int, catalogue: Catalogue, spill: "_Spill"
-) -> None:
-    step = results.records[output]["step"]
-    path = results.place(output)
+def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill: "_Spill") -> None:
     pointers = [name for name in POINTERS if name in pq.read_schema(path).names]
     for batch in open_table(path).iter_batches(BATCH):
         for row in batch.to_pylist():
