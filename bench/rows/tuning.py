@@ -90,7 +90,7 @@ def padded(model: Any, pad: int, examples: list[Example]) -> Losses:
     size = 8
     ids = np.full((len(examples), WIDTH), pad)
     labels = np.full((len(examples), WIDTH), -100)
-    for row, (tokens, supervised) in enumerate(examples):
+    for row, (tokens, supervised, _) in enumerate(examples):
         ids[row, : len(tokens)] = tokens
         labels[row, : len(tokens)] = np.where(supervised, tokens, -100)
     mask = np.arange(WIDTH) < np.array([len(e.tokens) for e in examples])[:, None]
@@ -173,7 +173,7 @@ def work(results: Path) -> Work:
 
 
 def _agree(examples: list[Example], train: Train, others: dict[str, Train]) -> str:
-    """One batch, three passes: there the order of the data does not matter."""
+    """One batch, one step: with more, the order of the data would matter."""
     expected = [train(examples)[0]]
     for name, run in others.items():
         found = run(examples)

@@ -28,15 +28,17 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
             f"{unknown[0]!r}; list them with 'lm_eval ls tasks', or name the folder of your own as "
             "include_path"
         )
+    asked = HFLM(
+        str(model),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        parallelize=torch.cuda.device_count() > 1,
+        dtype=options["dtype"],
+        batch_size=options["batch_rows"],
+        add_bos_token=bos,
+    )
     try:
         found = lm_eval.simple_evaluate(
-            model=HFLM(
-                str(model),
-                device="cuda" if torch.cuda.is_available() else "cpu",
-                dtype=options["dtype"],
-                batch_size=options["batch_rows"],
-                add_bos_token=bos,
-            ),
+            model=asked,
             tasks=list(options["tasks"]),
             num_fewshot=options["shots"],
             limit=options["limit"],
@@ -44,7 +46,7 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
             task_manager=manager,
             bootstrap_iters=0,
         )
-    except (OSError, ConnectionError) as error:
+    except OSError as error:
         raise UserError(
             f"evaluate_harness: a task's data cannot be had: {error}; fetch them first, or give a "
             "task file with dataset_path: json and name its folder as include_path"

@@ -1,6 +1,6 @@
 """Where the options of a step stand in the config, and which of them change no result."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # Steps whose options are not in the section of their name.
@@ -23,15 +23,17 @@ def section_of(step: str, wildcards: Mapping[str, str]) -> str:
     return SECTIONS.get(step, step).format(**wildcards)
 
 
-def split(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The config without its operational keys, and these alone, in the same nesting."""
+def split(
+    config: Mapping[str, Any], keys: Collection[str] = OPERATIONAL
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The config without its operational ``keys``, and these alone, in the same nesting."""
     rest: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for key, value in config.items():
-        if key in OPERATIONAL:
+        if key in keys:
             operations[key] = value
         elif isinstance(value, Mapping):
-            rest[key], below = split(value)
+            rest[key], below = split(value, keys)
             if below:
                 operations[key] = below
         else:

@@ -14,7 +14,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ from tuneatlas.files import (
 )
 from tuneatlas.parts import Parts
 from tuneatlas.records import dump, record_path
-from tuneatlas.sections import joined, operations_of
+from tuneatlas.sections import joined, operations_of, split
 
 T = TypeVar("T")
 log = logging.getLogger("tuneatlas")
@@ -112,6 +112,8 @@ def step(job: Job) -> Iterator[Step]:
     operations = operations_of((job.config or {}).get("operations", {}), job.rule, wildcards)
     base_seed = int(job.params.get("seed", 0))
     first = next(iter(outputs.values()))
+    # Once, before the work: a model's folder takes long to read.
+    inputs = {str(path): sha256_tree(Path(path)) for path in job.input}
     this = Step(
         name=job.rule,
         wildcards=wildcards,
@@ -121,7 +123,7 @@ def step(job: Job) -> Iterator[Step]:
         threads=job.threads,
         base_seed=base_seed,
         seed=derive_seed(base_seed, job.rule, *sorted(wildcards.items())),
-        checkpoints=first.with_name(f".{first.name}.{_identity(job)}"),
+        checkpoints=first.with_name(f".{first.name}.{_identity(job, inputs.values())}"),
     )
     _start_log(Path(str(job.log)), this)
     started = time.perf_counter()
@@ -134,7 +136,7 @@ def step(job: Job) -> Iterator[Step]:
         for name, path in outputs.items():
             if not this.outputs[name].exists():
                 raise UserError(f"step {this.name} ended without writing its output {path}")
-        records = {name: _record(this, job, outputs[name], started) for name in outputs}
+        records = {name: _record(this, job, outputs[name], inputs, started) for name in outputs}
         for name, path in outputs.items():
             publish(this.outputs[name], path)
             write_text(record_path(path), records[name])
@@ -155,13 +157,12 @@ def step(job: Job) -> Iterator[Step]:
 PLACEMENT = {"processes", "nodes", "rows_per_device"}
 
 
-def _identity(job: Job) -> str:
+def _identity(job: Job, inputs: Iterable[str]) -> str:
     """A digest of all a job depends on, so that new settings never resume old checkpoints."""
-    inputs = [sha256_tree(Path(path)) for path in job.input]
-    chosen = {k: v for k, v in (job.params.get("options") or {}).items() if k not in PLACEMENT}
+    chosen, _ = split(job.params.get("options") or {}, PLACEMENT)
     options = json.dumps(chosen, sort_keys=True, default=str)
     seed, script = job.params.get("seed"), code_of(_script_of(job)).digest
-    text = json.dumps([inputs, options, seed, script])
+    text = json.dumps([list(inputs), options, seed, script])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -177,7 +178,7 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
             last = now
 
 
-def _record(this: Step, job: Job, output: Path, started: float) -> str:
+def _record(this: Step, job: Job, output: Path, inputs: Mapping[str, str], started: float) -> str:
     code = code_of(_script_of(job))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -189,11 +190,7 @@ def _record(this: Step, job: Job, output: Path, started: float) -> str:
         "files": files,
         "step": this.name,
         "wildcards": this.wildcards,
-        "inputs": {
-            str(p): sha256_tree(Path(p))
-            for value in this.inputs.values()
-            for p in ([value] if isinstance(value, str) else value)
-        },
+        "inputs": dict(inputs),
         "options": dict(job.params.get("options") or {}),
         "params": _further_params(job),
         "seed": this.seed,

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from compare_results import differences
 from conftest import ROOT
-from sandbox import CLUSTER, HERE, ask, cluster, environment, run, start, until
+from sandbox import HERE, ask, cluster, environment, run, start, until
 
 pytestmark = pytest.mark.slurm
 
@@ -172,4 +172,3 @@ def test_the_smallest_experiment_runs_whole(project: Path):
         assert ("gres/gpu=1" in tres) == bool(own[step].get("gpu")), line
         assert partition == asked.get("slurm_partition", "cpu") and account == "lab", line
     assert seen == own.keys() - grouped
-    assert CLUSTER.is_file()

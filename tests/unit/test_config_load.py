@@ -110,6 +110,11 @@ def good(old: str, new: str) -> str:
             "the mixture",
         ),
         (
+            good("ratios: [0.2, 0.4]", "maybe_known_weight: 0.5"),
+            "bad.yaml:16: mix_instructions.maybe_known_weight: asked in one way only, no question "
+            "is MaybeKnown: raise draws or rotations",
+        ),
+        (
             good("[0.2, 0.4]", "[0.2, 0.4, 0.2]"),
             "bad.yaml:16: mix_instructions.ratios: 0.2 is listed 2 times; each value runs once",
         ),

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from tuneatlas.cli import main
 from tuneatlas.config.load import load_config, resolve
-from tuneatlas.sizing.estimates import DEVICES, Zero, forward_memory, training_memory
+from tuneatlas.errors import UserError
+from tuneatlas.sizing.estimates import (
+    DEVICES,
+    Zero,
+    checkpoint_size,
+    forward_memory,
+    training_memory,
+)
 from tuneatlas.sizing.plans import outdated, paper_configs
 from tuneatlas.sizing.shapes import Shape, shape_of
 
@@ -56,6 +63,21 @@ def test_weights_gradients_and_moments_are_what_the_optimizer_needs():
         2 * LLAMA.parameters / 2**30
     )
     assert memory(None) > 18 * LLAMA.parameters / 2**30
+
+
+def test_adapters_need_little_beside_the_weights():
+    full, low = memory(None), memory(None, lora_rank=16)
+    # Gradients and moments of all weights are 12 bytes for each.
+    saved = 12 * LLAMA.parameters / 2**30
+    assert 0.95 * saved < full - low < saved
+    state = checkpoint_size(LLAMA, TRAINING | {"lora_rank": 16})
+    assert state < 1.1 * 4 * LLAMA.parameters / 2**30 < checkpoint_size(LLAMA, TRAINING)
+
+
+def test_a_config_without_a_width_is_named(tmp_path: Path):
+    (tmp_path / "config.json").write_text(json.dumps({"n_embd": 768}))
+    with pytest.raises(UserError, match=r"config.json: no d_model"):
+        shape_of({"source": "path", "path": str(tmp_path)}, ROOT)
 
 
 @given(st.integers(1, 64), st.integers(0, 3))

@@ -104,6 +104,16 @@ def test_a_read_only_folder_is_one_message(tmp_path: Path, capsys):
         subprocess.run(["umount", str(fixed / "out")], check=True)
 
 
+def test_a_run_goes_on_in_another_number_of_processes(tmp_path: Path):
+    """Wherever the option stands: pre-training has it one level down."""
+    found = set()
+    for number in (1, 2):
+        with step(job(tmp_path, processes=number, training={"processes": number})) as this:
+            write(this)
+            found.add(this.checkpoints)
+    assert len(found) == 1
+
+
 def test_new_settings_never_resume_old_checkpoints(tmp_path: Path):
     found = set()
     for size in (1, 2, 2):

@@ -52,7 +52,7 @@ rule parse_sentences:
     benchmark:
         "benchmarks/parse_sentences/{scatteritem}.tsv"
     resources:
-        mem_mb=config["parse_sentences"]["memory_mb"] + 1000,
+        mem_mb=lambda w, attempt: ((config["parse_sentences"]["memory_mb"] + 1000) * attempt),
         runtime=240,
     params:
         code=code("parse_sentences"),

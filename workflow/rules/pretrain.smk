@@ -25,6 +25,7 @@ rule prepare_paraphraser:
     """Make a small T5, or bring another encoder-decoder; add the tokens for structure."""
     input:
         sentences=rules.prepare_sentences.output.sentences,
+        folder=lambda w: own([config["paraphrasers"][w.paraphraser].get("path")]),
     output:
         model=directory("results/prepare_paraphraser/{paraphraser}"),
     log:

@@ -83,6 +83,13 @@ def _ratios(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (key,), f"{ratio} is not a whole percent, which names the mixture"
 
 
+def _ways(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    probe = experiment.probe_knowledge
+    if experiment.mix_instructions.maybe_known_weight != 1 and probe.draws * probe.rotations == 1:
+        text = "asked in one way only, no question is MaybeKnown: raise draws or rotations"
+        yield (("mix_instructions", "maybe_known_weight"), ("probe_knowledge", "draws")), text
+
+
 def _network(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     for name, model in experiment.models.items():
         if not isinstance(model, ScratchModel):
@@ -294,6 +301,7 @@ def built_in_domains() -> list[str]:
 CHECKS: tuple[Check, ...] = (
     _repeats,
     _ratios,
+    _ways,
     _network,
     _syntax,
     _batches,

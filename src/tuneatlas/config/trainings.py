@@ -42,12 +42,6 @@ def deepspeed_problems(path: Path, training: TrainingConfig) -> Iterator[str]:
         yield f"{path}: {text}"
 
 
-def zero_stage(path: Path) -> int:
-    """The ZeRO stage of a DeepSpeed config, 0 to 3."""
-    data = json.loads(path.read_text(encoding="utf-8"))
-    return int(data.get("zero_optimization", {}).get("stage", 0))
-
-
 def _objections(data: Mapping[str, Any], training: TrainingConfig) -> Iterator[str]:
     zero = data.get("zero_optimization", {})
     stage = zero.get("stage", 0)

@@ -83,16 +83,19 @@ def zero_of(path: Path) -> Zero:
     return Zero(zero.get("stage", 0), "offload_optimizer" in zero, "offload_param" in zero)
 
 
+def trained(shape: Shape, training: Mapping[str, Any]) -> int:
+    """Parameters that are trained: all, or those of low-rank adapters."""
+    rank = training["lora_rank"]
+    return rank * ADAPTED * shape.hidden * shape.layers if rank else shape.parameters
+
+
 def training_memory(
     shape: Shape, training: Mapping[str, Any], longest: int, zero: Zero | None
 ) -> float:
     """GiB on each device while training rows of ``longest`` tokens, its overhead aside."""
     n, half = training["processes"], training["precision"] == "bf16"
     weights = SINGLE * shape.parameters
-    trained = shape.parameters
-    if training["lora_rank"]:
-        trained = training["lora_rank"] * ADAPTED * shape.hidden * shape.layers
-    gradients, states = SINGLE * trained, MOMENTS * trained
+    gradients, states = SINGLE * trained(shape, training), MOMENTS * trained(shape, training)
     if zero is None:
         # Autocast keeps a copy of the weights in two bytes.
         weights += HALF * shape.parameters if half else 0
@@ -160,6 +163,6 @@ def folder_size(shape: Shape) -> float:
     return SINGLE * shape.parameters / GIB
 
 
-def checkpoint_size(shape: Shape) -> float:
-    """GiB of a training state: weights and moments."""
-    return (SINGLE + MOMENTS) * shape.parameters / GIB
+def checkpoint_size(shape: Shape, training: Mapping[str, Any]) -> float:
+    """GiB of a training state: weights, and moments of what is trained."""
+    return (SINGLE * shape.parameters + MOMENTS * trained(shape, training)) / GIB

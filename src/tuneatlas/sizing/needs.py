@@ -81,7 +81,7 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
         + cost.start_hours(shape, 1 + models, training["processes"]),
         devices=training["processes"],
         kept=models * cost.folder_size(shape),
-        passing=(training["keep_checkpoints"] + 1) * cost.checkpoint_size(shape),
+        passing=(training["keep_checkpoints"] + 1) * cost.checkpoint_size(shape, training),
     )
 
 
@@ -105,7 +105,8 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     else:
         sentences = config["prepare_sentences"]
         trees = sentences["sentences"] + 2 * sentences["pairs"]["train"]
-        each, examples = 2.0 * TREE, trees * config["build_tasks"]["share"]
+        tasks = config["build_tasks"]
+        each, examples = 2.0 * TREE, trees * tasks["share"] * _passes(job, tasks)
     steps = epochs * max(1, -(-int(examples) // training["batch"]))
     if "steps" in training:  # kept along the way, and ended at the last one
         last = max(training["steps"])
@@ -113,11 +114,20 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     return epochs * examples * each, steps
 
 
+def _passes(job: Job, tasks: Mapping[str, Any]) -> int:
+    """Examples made of each tree: of a stage, or, for the control, of both stages."""
+    both = job.step == "pretrain_plain" and job.wildcards["start"] == "plain"
+    stages = ("structure", "syntax") if both else (job.step.removeprefix("pretrain_"),)
+    return sum(tasks[f"{stage}_passes"] for stage in stages)
+
+
 ALL = ("dev", "train", "test", "related_dev", "related_test")
 
 
 def _asked(job: Job, study: Study) -> float:
-    return QUESTION * study.questions(job.wildcards["domain"], "train", "test", "related_test")
+    ways = job.options["draws"] * job.options["rotations"]
+    asked = study.questions(job.wildcards["domain"], "train", "test", "related_test")
+    return float(QUESTION * asked * ways)
 
 
 def _measured(job: Job, study: Study) -> float:

@@ -40,7 +40,13 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
             f"its size is not known: fetch {name or 'it'} first, or add it to "
             "src/tuneatlas/data/shapes.yaml"
         )
-    return _described(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        return _described(json.loads(path.read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise UserError(
+            f"{path}: no {error.args[0]}, so its size is not known; add {name or 'it'} to "
+            "src/tuneatlas/data/shapes.yaml"
+        ) from error
 
 
 def _config_file(entry: Mapping[str, Any], root: Path) -> Path | None:

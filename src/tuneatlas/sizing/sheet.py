@@ -51,7 +51,7 @@ def study_of(experiment: Experiment, root: Path, device: Device) -> Study:
 
 
 def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
-    """What the jobs of the experiment need, in the order in which they run."""
+    """What the jobs of the experiment need, by model and step."""
     found: dict[tuple[str, str], list[Job]] = {}
     for job in read_plan(study.root, list(configs)):
         model = job.wildcards.get("model", job.wildcards.get("paraphraser", ""))
@@ -96,6 +96,8 @@ def _remedy(line: Line, study: Study) -> str:
     training = options.get("training", options)
     if "learning_rate" not in training:
         return "lower its batch, or choose a larger device"
+    if training["lora_rank"]:
+        return "lower rows_per_device or row_length, or choose a larger device"
     shape = study.shapes[line.model]
     for path, processes in REMEDIES:
         tried = {**training, "processes": processes, "rows_per_device": 1}

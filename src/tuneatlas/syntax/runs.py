@@ -1,6 +1,5 @@
 """The steps of the syntax study that run a model: prepare, pre-train, tune, write."""
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -11,7 +10,6 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
-from tuneatlas.files import write_text
 from tuneatlas.models import save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read
@@ -23,8 +21,7 @@ from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
 from tuneatlas.training.plan import Recipe, Run
-from tuneatlas.training.processes import train
-from tuneatlas.training.runs import LOG, SUMMARY, log_lines
+from tuneatlas.training.runs import train_and_save
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 from tuneatlas.training.tokens import Example, write_tokens
 
@@ -152,22 +149,9 @@ def _train(
     steps = plan_like_lengths(tokens, epochs=epochs, batch=recipe.batch, seed=step.seed)
     if budget is not None:
         steps = steps.until(budget)
-    facts: dict[str, Any] = {
-        "parameters": model.num_parameters(),
-        "examples": len(tokens),
-        "too_long": too_long.count,
-        "tokens": own,
-        "tokens_seen": own * epochs if budget is None else budget,
-        "steps": len(steps),
-    }
-    log.info("%(parameters)d parameters, %(examples)d examples, %(steps)d steps", facts)
     run = Run(tokens, steps, recipe, tokenizer, step.checkpoints / "states", step.seed)
-    history = train(model, run)
-    output = step.outputs["model"]
-    save_model(output, model, tokenizer)
-    write_text(output / SUMMARY, json.dumps(facts, indent=1) + "\n")
-    (output / LOG).write_text(log_lines(history), encoding="utf-8")
-    return {**facts, "final_loss": history[-1]["loss"]}
+    seen = own * epochs if budget is None else budget
+    return train_and_save(step, model, run, {"too_long": too_long.count, "tokens_seen": seen})
 
 
 class Counting:

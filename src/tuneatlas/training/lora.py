@@ -24,9 +24,6 @@ class Adapters:
         )
         self.model = model
         self.tuner = LoraModel(model, options, ADAPTER)
-        if recipe.gradient_checkpointing:
-            # Else nothing that is recomputed leads to a weight that is trained.
-            model.enable_input_require_grads()
 
     def merged(self) -> dict[str, torch.Tensor]:
         """The weights of the plain model: its own plus what the adapters add."""

@@ -12,6 +12,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.checkpoints import load_checkpoint
+from tuneatlas.files import write_text
 from tuneatlas.restoration import spend
 from tuneatlas.step import Step, derive_seed
 from tuneatlas.tables import DOCUMENTS, Row
@@ -36,13 +37,10 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     run: Run | None = None
     for name, output in step.outputs.items():
-        model, tokenizer = load_checkpoint(step.path(name), place=False)
-        if run is None:
-            documents = DOCUMENTS.read(step.path("material") / "documents.parquet")
-            examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)
-            run = plan_run(step.checkpoints, examples, step.options, "split", tokenizer, seed)
         work = step.checkpoints / name
         if not (work / "done").exists():
+            model, tokenizer = load_checkpoint(step.path(name), place=False)
+            run = run or _plan(step, tokenizer, seed, bos)
             points = curve_steps(step.options["curve"], len(run.steps))
             kept: dict[int, list[Path]] = {}
             for percent, at in points.items():
@@ -50,10 +48,16 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
             log.info("restoring %s", name)
             own = replace(run, tokenizer=tokenizer, states=work / "states", kept=kept)
             facts = train_keeping(model, own)
-            (work / "done").write_text(json.dumps(facts), encoding="utf-8")
+            write_text(work / "done", json.dumps(facts))
         facts = json.loads((work / "done").read_text(encoding="utf-8"))
         link_tree(work / "kept", output)
     return facts
+
+
+def _plan(step: Step, tokenizer: PreTrainedTokenizerBase, seed: int, bos: bool) -> Run:
+    documents = DOCUMENTS.read(step.path("material") / "documents.parquet")
+    examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)
+    return plan_run(step.checkpoints, examples, step.options, "split", tokenizer, seed)
 
 
 def restoration_examples(

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
+from tuneatlas.files import write_text
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
 from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
@@ -18,7 +19,7 @@ from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 from tuneatlas.tokens import encode, encode_segments
-from tuneatlas.training.plan import plan_run
+from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
 from tuneatlas.training.tokens import Example
 
@@ -98,12 +99,22 @@ def _run(
     overlong: Literal["split", "cut"],
 ) -> dict[str, Any]:
     run = plan_run(step.checkpoints, examples, training, overlong, tokenizer, step.seed)
-    facts = run.facts(model)
+    return train_and_save(step, model, run)
+
+
+def train_and_save(
+    step: Step, model: PreTrainedModel, run: Run, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Train as planned; write the model, its log and a summary to the step's output.
+
+    Returns the summary: figures for the step's record, and ``more`` of them.
+    """
+    facts = {**run.facts(model), **(more or {})}
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
     history = train(model, run)
     summary = {**facts, "final_loss": history[-1]["loss"]}
     output = step.outputs["model"]
-    save_model(output, model, tokenizer)
-    (output / LOG).write_text(log_lines(history), encoding="utf-8")
-    (output / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    save_model(output, model, run.tokenizer)
+    write_text(output / LOG, log_lines(history))
+    write_text(output / SUMMARY, json.dumps(summary, indent=1) + "\n")
     return summary
