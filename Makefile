@@ -1,5 +1,5 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
-#             TARGET=s1, s2 or s3: that study alone
+#             TARGET=s1, s2 or s3: that study alone, to its tables and figures
 # make test   all tests
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can
@@ -17,6 +17,10 @@ DEVICE ?= a100-80
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
+LOOK_all = Open results/report/index.html in a browser; its numbers lead to results/audit.
+LOOK_s1 = Tables and figures are in results/compare_groups; make run adds the report.
+LOOK_s2 = Tables and figures are in results/stage_forgetting; make run adds the report.
+LOOK_s3 = Tables and figures are in results/compare_paraphrases; make run adds the report.
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
@@ -25,7 +29,7 @@ SOURCES = src tests bench workflow/scripts workflow/plan.py
 
 run: .venv/ready
 	@$(SNAKEMAKE) -- $(TARGET)
-	@echo "Done. Open results/report/index.html in a browser; its numbers lead to results/audit."
+	@echo "Done. $(or $(LOOK_$(TARGET)),What was made is in results.)"
 
 test: check
 	@.venv/bin/pytest
