@@ -90,8 +90,8 @@ def _by_ctranslate2(
         max_decoding_length=options["max_new_tokens"],
         max_input_length=0,
     )
-    ids: list[list[int]] = [tokenizer.convert_tokens_to_ids(one.hypotheses[0]) for one in found]  # type: ignore[misc]
-    return ids
+    ids_of: Any = tokenizer.convert_tokens_to_ids
+    return [ids_of(one.hypotheses[0]) for one in found]
 
 
 def by_transformers(
