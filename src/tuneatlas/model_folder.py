@@ -71,11 +71,6 @@ def is_quantised(folder: Path) -> bool:
     return isinstance(config, dict) and "quantization_config" in config
 
 
-def weight_bytes(folder: Path) -> int:
-    """Size of a model's weights, in bytes."""
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-
-
 def _header(path: Path) -> tuple[int, dict[str, Any]]:
     """Where the tensors begin, and what the header says about them."""
     with path.open("rb") as stream:

@@ -8,7 +8,7 @@ import pytest
 from chromium import PROGRAM, Page, chromium
 from synthetic import make_synthetic
 
-from tuneatlas.audit.columns import columns_of
+from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.page.build import build_page
 
@@ -80,7 +80,7 @@ def test_search_by_id_and_by_text(page: Page):
 
 
 def test_filter_right_wrong_right(page: Page, results: Results):
-    came_back = columns_of(results, FOLLOWED)["stages/4:pseudo_forgotten"]
+    came_back = Columns(results).of(FOLLOWED)["stages/4:pseudo_forgotten"]
     wanted = {i for i, value in came_back.items() if value}
     page.go("#filter=path:pseudo_forgotten")
     assert f"{len(wanted)} of {COUNT + 3} items" in page.text()
@@ -91,7 +91,7 @@ def test_filter_right_wrong_right(page: Page, results: Results):
 
 
 def test_the_item_view_tells_the_whole_life(page: Page, results: Results):
-    came_back = columns_of(results, FOLLOWED)["stages/4:pseudo_forgotten"]
+    came_back = Columns(results).of(FOLLOWED)["stages/4:pseudo_forgotten"]
     chosen = next(i for i, value in came_back.items() if value)
     page.go(f"#item={chosen}")
     text = page.text()

@@ -57,6 +57,15 @@ def test_a_config_json_says_the_size(tmp_path: Path):
     assert shape_of({"source": "hub", "id": "meta-llama/Llama-2-7b-hf"}, ROOT) == LLAMA
 
 
+def test_where_a_config_json_is_silent_its_family_says_if_embeddings_are_shared(tmp_path: Path):
+    sizes = {}
+    for family in ("llama", "gemma2"):
+        described = {"hidden_size": 8, "num_hidden_layers": 1, "vocab_size": 100}
+        (tmp_path / "config.json").write_text(json.dumps(described | {"model_type": family}))
+        sizes[family] = shape_of({"source": "path", "path": str(tmp_path)}, ROOT).parameters
+    assert sizes["llama"] - sizes["gemma2"] == 8 * 100
+
+
 def test_weights_gradients_and_moments_are_what_the_optimizer_needs():
     """18 bytes a parameter with autocast, 16 with ZeRO's two-byte weights: beside the rest."""
     assert memory(None) - memory(Zero(1, False, False)) == pytest.approx(

@@ -32,23 +32,47 @@ TEXT_KINDS = {
 
 @dataclass
 class Columns:
-    """All columns of a results folder, read when they are asked for."""
+    """The columns of a results folder; what many outputs are compared with is read once."""
 
     results: Results
     _read: dict[str, dict[str, Column]] = field(default_factory=dict)
+    _probs: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    _answers: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def column(self, output: str, name: str) -> Column:
-        """Value by item id; empty if the output has no such column."""
+        """Value by item id; empty if the output has no such column. The output is kept in mind."""
         if output not in self._read:
-            self._read[output] = columns_of(self.results, output)
+            self._read[output] = self.of(output)
         return self._read[output].get(name, {})
 
+    def of(self, output: str) -> dict[str, Column]:
+        """All columns of one output, read now."""
+        record = self.results.records[output]
+        make = MAKERS.get(record["step"])
+        return make(self, output, record["wildcards"]) if make else {}
 
-def columns_of(results: Results, output: str) -> dict[str, Column]:
-    """All columns of one output."""
-    record = results.records[output]
-    make = MAKERS.get(record["step"])
-    return make(results, output, record["wildcards"]) if make else {}
+    def base_probs(self, model: str) -> dict[str, list[float]]:
+        """The base model's probabilities of the options, by question."""
+        if model not in self._probs:
+            self._probs[model] = {
+                i: probs
+                for name, record in self.results.probes().items()
+                if record["wildcards"]["model"] == model
+                for i, probs in rows_of(self.results, name, "id", "probs")
+            }
+        return self._probs[model]
+
+    def base_answers(self, model: str) -> dict[str, int]:
+        """The base model's answers: the same under every seed, so those of the first are read."""
+        if model not in self._answers:
+            names = {
+                int(record["wildcards"]["seed"]): name
+                for name, record in self.results.of_step("evaluate_base").items()
+                if record["wildcards"]["model"] == model and name.endswith(".answers.parquet")
+            }
+            cells = _answers(self.results, names[min(names)])[0] if names else {}
+            self._answers[model] = cells.get("base/0/0", {})
+        return self._answers[model]
 
 
 def rows_of(results: Results, output: str, *names: str) -> list[tuple[Any, ...]]:
@@ -69,24 +93,19 @@ def rows_of(results: Results, output: str, *names: str) -> list[tuple[Any, ...]]
         ) from None
 
 
-def _probed(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:
-    rows = rows_of(results, output, "id", "correct")
+def _probed(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    rows = rows_of(columns.results, output, "id", "correct")
     return {"correct": {i: float(c) for i, c in rows}}
 
 
-def _labelled(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:
-    rows = rows_of(results, output, "id", "group")
+def _labelled(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    rows = rows_of(columns.results, output, "id", "group")
     return {g: {i: 1.0 for i, group in rows if group == g} for g in GROUPS}
 
 
-def _tuned(results: Results, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
-    model = wildcards["model"]
-    base = {
-        i: probs
-        for name, record in results.probes().items()
-        if record["wildcards"]["model"] == model
-        for i, probs in rows_of(results, name, "id", "probs")
-    }
+def _tuned(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
+    results, model = columns.results, wildcards["model"]
+    base = columns.base_probs(model)
     compared = results.records.get(f"results/compare_groups/{model}", {})
     epsilon = compared.get("options", {}).get("epsilon", EPSILON)
     rows = rows_of(results, output, "id", "correct", "probs")
@@ -110,17 +129,17 @@ def _tuned(results: Results, output: str, wildcards: Mapping[str, str]) -> dict[
     return found
 
 
-def _stages(results: Results, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
+def _stages(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
     if output.endswith(".texts.parquet"):
-        return _texts(results, output)
-    cells, answers, options = _answers(results, output)
+        return _texts(columns.results, output)
+    cells, answers, options = _answers(columns.results, output)
     found = {
         f"{cell}:correct": {i: float(p == answers[i]) for i, p in by_id.items()}
         for cell, by_id in cells.items()
     }
     if "domain" not in wildcards:
         return found
-    base = _base_answers(results, wildcards["model"])
+    base = columns.base_answers(wildcards["model"])
     ids = sorted(answers)
     if not base.keys() >= set(ids):
         return found
@@ -159,16 +178,6 @@ def _answers(
     return cells, answers, options
 
 
-def _base_answers(results: Results, model: str) -> dict[str, int]:
-    """The base model's answers: the same under every seed, so those of the first are read."""
-    names = {
-        int(record["wildcards"]["seed"]): name
-        for name, record in results.of_step("evaluate_base").items()
-        if record["wildcards"]["model"] == model and name.endswith(".answers.parquet")
-    }
-    return _answers(results, names[min(names)])[0].get("base/0/0", {}) if names else {}
-
-
 def _texts(results: Results, output: str) -> dict[str, Column]:
     found: dict[str, Column] = {}
     names = ("setting", "step", "restored", "kind", "id", "nats", "bytes")
@@ -181,18 +190,18 @@ def _texts(results: Results, output: str) -> dict[str, Column]:
     return found
 
 
-def _scored(results: Results, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+def _scored(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
     """A column per metric of a paraphrase, or per pre-training task."""
     if output.endswith("candidates.parquet"):
         return {}
     found: dict[str, Column] = {}
-    for i, metric, value in rows_of(results, output, "id", "metric", "value"):
+    for i, metric, value in rows_of(columns.results, output, "id", "metric", "value"):
         if value is not None:
             found.setdefault(metric, {})[i] = value
     return found
 
 
-MAKERS: dict[str, Callable[[Results, str, Mapping[str, str]], dict[str, Column]]] = {
+MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]] = {
     "probe_knowledge": _probed,
     "label_knowledge": _labelled,
     "evaluate_knowledge": _tuned,

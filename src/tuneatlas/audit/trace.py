@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,22 +153,27 @@ def _stating(path: Path, item: str) -> list[Row]:
 def masks_of(results: Results) -> Masked:
     """The text of a conversation as its tuned model saw it, where that model's record is here."""
 
-    def masked(seen: Seen) -> list[tuple[str, bool]] | None:
+    @cache
+    def reader(output: str) -> Callable[[Row], Pieces] | None:
         record = next(
             (
                 record
                 for step in ("finetune", "finetune_stages")
                 for record in results.of_step(step).values()
-                if seen.output in record["inputs"]
+                if output in record["inputs"]
             ),
             None,
         )
         if record is None or not all(results.place(name).exists() for name in record["inputs"]):
             return None
         # Loading a tokenizer takes seconds: only where there is something to mark.
-        from tuneatlas.audit.masks import trained_text
+        from tuneatlas.audit.masks import text_reader
 
-        return trained_text(results, record, seen.row)
+        return text_reader(results, record)
+
+    def masked(seen: Seen) -> Pieces | None:
+        read = reader(seen.output)
+        return read(seen.row) if read else None
 
     return masked
 

@@ -8,14 +8,16 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
+from pydantic import BaseModel
+
 from tuneatlas.config.model_checks import check_models
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import PathModel, ScratchModel
+from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.source import Key, Place, Problem, refuse
 from tuneatlas.config.trainings import deepspeed_problems, trainings
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import weight_bytes
+from tuneatlas.sizing.shapes import shape_of
 
 # structure: what a dry-run needs; data: what a real run needs besides.
 Level = Literal["structure", "data"]
@@ -153,7 +155,7 @@ def _disk(experiment: Experiment, root: Path) -> Found:
 def disk_bytes(experiment: Experiment, root: Path) -> int:
     """Disk that an experiment needs, roughly: tables, tuned models, one run's checkpoints.
 
-    Models of unknown size (not fetched yet) count as nothing.
+    Models of which nothing at hand says the size count as nothing.
     """
     runs = len(experiment.tuned_domains) * len(experiment.groups) * len(experiment.seeds)
     runs += _staged_models(experiment)
@@ -176,17 +178,11 @@ def _staged_models(experiment: Experiment) -> int:
     return per_seed * len(experiment.seeds)
 
 
-def _parameters(model: object, root: Path) -> int:
-    if isinstance(model, PathModel):
-        # Stored in two bytes each, mostly.
-        return weight_bytes(root / model.path) // 2
-    if not isinstance(model, ScratchModel):
-        return 0
-    head = model.hidden_size // model.heads
-    attention = 2 * model.hidden_size * head * (model.heads + model.kv_heads)
-    block = attention + 3 * model.hidden_size * model.intermediate_size + 2 * model.hidden_size
-    embeddings = model.vocab_size * model.hidden_size * (1 if model.tie_embeddings else 2)
-    return embeddings + model.layers * block + model.hidden_size
+def _parameters(model: BaseModel, root: Path) -> int:
+    try:
+        return shape_of(model.model_dump(mode="json"), root).parameters
+    except UserError:
+        return 0  # nothing at hand says how large it is
 
 
 def _existing(path: Path) -> Path:

@@ -12,6 +12,10 @@ from ruamel.yaml import YAML
 from tuneatlas.errors import UserError
 
 
+# Families whose decoders reuse the input embeddings unless told otherwise.
+TIED = ("gemma", "gpt2", "opt", "bloom", "falcon")
+
+
 @dataclass(frozen=True)
 class Shape:
     """The figures that memory and time depend on."""
@@ -87,10 +91,15 @@ def _described(data: Mapping[str, Any]) -> Shape:
         layers=blocks * (2 if two else 1),
         keys=data.get("num_key_value_heads", heads) / heads,
         vocab=data["vocab_size"],
-        tied=data.get("tie_word_embeddings", two),
+        tied=data.get("tie_word_embeddings", _tied(data)),
         matrices=2 if two else 3,
         crossed=blocks if two else 0,
     )
+
+
+def _tied(data: Mapping[str, Any]) -> bool:
+    """Whether input and output share their matrix where a config.json leaves it to its family."""
+    return bool(data.get("is_encoder_decoder")) or str(data.get("model_type", "")).startswith(TIED)
 
 
 def _count(

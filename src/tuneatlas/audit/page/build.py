@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.columns import columns_of
+from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.numbers import Number, numbers
 from tuneatlas.audit.page.cards import cards
@@ -44,10 +44,11 @@ def build_page(results: Results, folder: Path) -> dict[str, int]:
     for number, shard in enumerate(catalogue.index_shards()):
         write(data, f"index-{number}", shard)
     item_shards = write_items(results, catalogue, data, write)
+    columns = Columns(results)
     for number, output in enumerate(outputs):
-        write(data, f"columns-{number}", _columns(results, output, catalogue))
+        write(data, f"columns-{number}", _columns(columns, output, catalogue))
     write(data, "numbers", _numbers(found, outputs))
-    write(data, "paths", list(catalogue.paths(results)))
+    write(data, "paths", list(catalogue.paths(columns)))
     overview = {
         "graph": layered(results, steps),
         "attributes": catalogue.attribute_values(),
@@ -69,11 +70,11 @@ def write(data: Path, name: str, value: Any) -> None:
     (data / f"{name}.js").write_text(f"tuneatlas({json.dumps(name)},{text});\n", encoding="utf-8")
 
 
-def _columns(results: Results, output: str, catalogue: "Catalogue") -> dict[str, Any]:
+def _columns(columns: Columns, output: str, catalogue: "Catalogue") -> dict[str, Any]:
     """The columns of an output; those over the same items share the list of these."""
     lists: dict[tuple[int, ...], int] = {}
     found = {}
-    for name, column in columns_of(results, output).items():
+    for name, column in columns.of(output).items():
         known = [(catalogue.number[i], v) for i, v in column.items() if i in catalogue.number]
         place = lists.setdefault(tuple(n for n, _ in known), len(lists))
         found[name] = [place, [_short(v) for _, v in known]]
