@@ -12,6 +12,8 @@ import numpy.typing as npt
 from tuneatlas.syntax.trees import Tree, leafless
 
 Ints = npt.NDArray[np.int32]
+# A node's code is the number of its label times this, plus how many children it has.
+CHILDREN = 1 << 12
 
 
 class Coded(NamedTuple):
@@ -29,32 +31,56 @@ class Coder:
     """Codes trees; only trees of the same coder can be compared."""
 
     def __init__(self) -> None:
-        self.numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        self.numbers: defaultdict[str, int] = defaultdict(count(0, CHILDREN).__next__)
 
     def __call__(self, tree: Tree) -> Coded:
         """Labels and words alike become nodes.
 
         Children are taken from the right: distances of mirrored trees are the same, and a tree
         that branches to the right, as an English one does, has smaller parts to compare then.
+
+        Raises:
+            ValueError: the tree has 4,096 nodes or more.
         """
         numbers = self.numbers
-        labels: list[int] = []
-        leftmost: list[int] = []
+        codes: list[int] = []
+        add = codes.append
+        waiting: list[Tree | str] = [tree]
+        take, wait = waiting.pop, waiting.extend
+        while waiting:
+            node = take()
+            if node.__class__ is str:
+                add(numbers[node])
+            else:
+                label, children = node
+                add(numbers[label] + len(children))
+                wait(children)  # type: ignore[arg-type]
+        if len(codes) >= CHILDREN:
+            raise ValueError(f"a tree of {len(codes)} nodes: trees have fewer than {CHILDREN}")
+        return Coded(_post_order(np.array(codes, np.int64)))
 
-        def visit(node: Tree) -> None:
-            first = len(labels)  # what comes next in post-order is the leftmost leaf
-            label, children = node
-            for child in reversed(children):
-                if child.__class__ is str:
-                    leftmost.append(len(labels))
-                    labels.append(numbers[child])
-                else:
-                    visit(child)  # type: ignore[arg-type]
-            leftmost.append(first)
-            labels.append(numbers[label])
 
-        visit(tree)
-        return Coded(np.array((labels, leftmost), np.int32))
+@numba.njit(cache=True)
+def _post_order(nodes: npt.NDArray[np.int64]) -> Ints:  # pragma: no cover (compiled)
+    """Codes in pre-order as labels and leftmost leaves in post-order, shape (2, nodes)."""
+    size = len(nodes)
+    found = np.empty((2, size), np.int32)
+    # Nodes that wait for children: label, how many are to come, leftmost leaf.
+    waiting = np.empty((3, size), np.int32)
+    label, missing, first = waiting[0], waiting[1], waiting[2]
+    depth = done = 0
+    for node in nodes:
+        label[depth] = node // CHILDREN
+        missing[depth] = node % CHILDREN
+        first[depth] = done  # what comes next in post-order is the leftmost leaf
+        depth += 1
+        while depth and missing[depth - 1] == 0:
+            depth -= 1
+            found[0, done], found[1, done] = label[depth], first[depth]
+            done += 1
+            if depth:
+                missing[depth - 1] -= 1
+    return found
 
 
 @numba.njit(cache=True)

@@ -128,3 +128,10 @@ def test_nearest_is_what_a_full_search_finds():
         assert nearest(target, pool, allowed)[1] == min(d for d in distances if d > distance)
     assert nearest(target, pool, [False] * len(pool)) is None
     assert sys.getrecursionlimit() >= 1000
+
+
+def test_a_tree_too_large_to_be_coded_is_refused():
+    coder = Coder()
+    assert coder(Tree("NP", ("word",) * 4094)).size == 4095
+    with pytest.raises(ValueError, match="a tree of 4096 nodes"):
+        coder(Tree("NP", ("word",) * 4095))
