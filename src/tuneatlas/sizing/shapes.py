@@ -11,7 +11,6 @@ from ruamel.yaml import YAML
 
 from tuneatlas.errors import UserError
 
-
 # Families whose decoders reuse the input embeddings unless told otherwise.
 TIED = ("gemma", "gpt2", "opt", "bloom", "falcon")
 
