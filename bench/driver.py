@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from tuneatlas.audit.plan import Job, read_plan
+
 ROOT = Path(__file__).parent.parent
 # Jobs aimed at, and what the experiment asks for to come near them.
 SIZES: dict[int, dict[str, Any]] = {
@@ -63,11 +65,11 @@ def engine(folder: Path, *arguments: str) -> tuple[float, float, str]:
     return spent, wall, done.stdout + done.stderr
 
 
-def finished(folder: Path, plan: list[dict[str, Any]]) -> None:
+def finished(folder: Path, plan: list[Job]) -> None:
     """Outputs and records of all jobs, as if they had run."""
     now = time.time_ns()
     for job in plan:
-        for name in job["outputs"]:
+        for name in job.outputs:
             path = folder / name
             if path.suffix:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +81,9 @@ def finished(folder: Path, plan: list[dict[str, Any]]) -> None:
                 "output": name,
                 "sha256": "",
                 "files": {},
-                "step": job["step"],
-                "wildcards": job["wildcards"],
-                "inputs": dict.fromkeys(job["inputs"], ""),
+                "step": job.step,
+                "wildcards": dict(job.wildcards),
+                "inputs": dict.fromkeys(job.inputs, ""),
             }
             Path(f"{path}.record.json").write_text(json.dumps(record), encoding="utf-8")
             os.utime(path, ns=(now, now))
@@ -97,15 +99,7 @@ def measure(folder: Path, size: int) -> dict[str, float]:
     config = experiment(**wanted)
     (folder / "experiment.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     plan_s, plan_wall, said = engine(folder, "--dry-run", "--", *target)
-    listing = subprocess.run(
-        [sys.executable, "workflow/plan.py", "experiment.yaml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    jobs = json.loads(listing.stdout[listing.stdout.index("[") :])
-    finished(folder, jobs)
+    finished(folder, read_plan(folder, [folder / "experiment.yaml"]))
     engine(folder, "--touch", "--quiet", "all", "--", *target)
     idle_s, idle_wall, idle = engine(folder, "--", *target)
     if "Nothing to be done" not in idle:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,10 +26,14 @@ def sha256_tree(path: Path) -> str:
     return sha256_file(path) if path.is_file() else digest_files(sha256_files(path))
 
 
-def sha256_files(folder: Path) -> dict[str, str]:
-    """Hex SHA-256 of each file of a folder, by relative path; the workflow's mark is left out."""
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FOLDER_MARK)
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in found}
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder and of those within, in order; the workflow's mark is left out."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FOLDER_MARK)
+
+
+def sha256_files(folder: Path, digest: Callable[[Path], str] = sha256_file) -> dict[str, str]:
+    """Hex SHA-256 of each of the files of a folder, by relative path."""
+    return {path.relative_to(folder).as_posix(): digest(path) for path in files_in(folder)}
 
 
 def digest_files(files: Mapping[str, str]) -> str:

@@ -145,6 +145,17 @@ class Table:
             raise UserError(f"{path}: not a readable parquet file: {error}") from error
 
 
+def table_name(schema: pa.Schema) -> str:
+    """Which table a parquet file says that it is, by its schema; empty if it does not say."""
+    return str((schema.metadata or {}).get(b"table", b"").decode(errors="replace"))
+
+
+def shard_bounds(count: int, shard: str) -> tuple[int, int]:
+    """Where a shard such as ``2-of-3`` of ``count`` rows starts and ends; all are nearly equal."""
+    number, shards = map(int, shard.split("-of-"))
+    return count * (number - 1) // shards, count * number // shards
+
+
 TEXT = pa.string()
 SPLITS = ("dev", "train", "test")
 ROLES = ("home", "related")

@@ -12,7 +12,9 @@ import pytest
 import yaml
 from compare_results import differences
 from conftest import ROOT
-from sandbox import HERE, ask, cluster, environment, run, start, until
+from sandbox import HERE, ask, cluster, run, start, until
+
+from tuneatlas.audit.plan import read_plan
 
 pytestmark = pytest.mark.slurm
 
@@ -142,15 +144,8 @@ def test_the_smallest_experiment_runs_whole(project: Path):
     code, said = run(project)
     assert code == 0, said
     assert (project / "results/report/index.html").is_file()
-    plan = subprocess.run(
-        [sys.executable, "workflow/plan.py", "config/smoke.yaml"],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    own = {job["step"]: job["resources"] for job in json.loads(plan.stdout)}
+    plan = read_plan(project, [project / "config/smoke.yaml"])
+    own = {job.step: job.resources for job in plan}
     profile = yaml.safe_load((project / "profiles/slurm/config.yaml").read_text())
     fields = "-oComment%200,ReqMem,TimelimitRaw,ReqTRES%100,Partition,Account"
     jobs = ask("sacct", "-XnPS", began, fields).splitlines()

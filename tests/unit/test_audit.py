@@ -1,8 +1,11 @@
 """Every corruption of a results folder is named; a whole one is not complained about."""
 
+import io
 import json
 import random
 import shutil
+import sys
+import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,8 +13,9 @@ import pytest
 from conftest import ROOT
 from small_results import make_results
 
+from tuneatlas.audit import lineage
 from tuneatlas.audit.checks import CHECKS, INTEGRITY, Finding, run_checks, table_problem
-from tuneatlas.audit.lineage import read_results
+from tuneatlas.audit.lineage import read_contents, read_results, trust_weights
 from tuneatlas.cli import main
 from tuneatlas.errors import UserError
 from tuneatlas.files import FOLDER_MARK, sha256_file
@@ -236,6 +240,91 @@ def test_other_code_is_named_by_module(results: Path):
 def test_results_without_the_project_are_audited_but_for_the_code(results: Path, capsys):
     assert main(["audit", str(results)]) == 0
     assert "code not compared" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    """Lets files be read on only when something was said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.said.set()
+        return super().write(text)
+
+
+def test_a_long_audit_says_how_far_it_is(results: Path, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    read = read_results(results, ROOT)
+
+    def slow(path: Path) -> str:
+        assert terminal.said.wait(60)
+        return sha256_file(path)
+
+    monkeypatch.setattr(lineage, "sha256_file", slow)
+    read_contents(read, 2, every_s=0.05)
+    assert terminal.getvalue().startswith("read 0.0 of 0.0 GB\n")
+    assert run_checks(read) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 7])
+def test_files_read_together_give_the_same_findings_in_the_same_order(
+    results: Path, jobs: int, capsys
+):
+    for number in (0, 1, 4, 5, 6, 8):
+        CORRUPTIONS[number](results, random.Random(number))
+    one, other = read_results(results, ROOT), read_results(results, ROOT)
+    read_contents(one, jobs)
+    found = run_checks(one)
+    assert len(found) > 5 and found == run_checks(other)
+    assert capsys.readouterr().err == ""
+
+
+def test_at_least_one_file_is_read_at_a_time(results: Path, capsys):
+    assert main(["audit", str(results), "--jobs", "0"]) == 2
+    assert "--jobs 0" in capsys.readouterr().err
+
+
+BASE, TUNED = "prepare_base/mini", "finetune/mini/numbers/mixed_40/0"
+
+
+def test_results_copied_without_weights_are_verified_but_for_these(results: Path, capsys):
+    (results / BASE / "model.safetensors").unlink()
+    shutil.rmtree(results / TUNED)
+    arguments = ["audit", str(results), "--root", str(ROOT)]
+    assert main(arguments) == 1
+    capsys.readouterr()
+    assert main([*arguments, "--without-weights"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith(f"the weights of results/{TUNED} results/{BASE})")
+    assert said[1].startswith("8 outputs verified")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (f"{BASE}/config.json", ("changed", f"results/{BASE}")),
+        (f"{BASE}/notes.txt", ("changed", f"results/{BASE}")),
+        (f"{TUNED}/model.safetensors", ("changed", f"results/{TUNED}")),
+        (f"{BASE}{SUFFIX}", ("stale", f"results/{TUNED}")),
+        ("explain_predictions/mini/numbers.parquet", ("missing output", "results/explain_pre")),
+    ],
+)
+def test_what_is_copied_is_verified_without_the_weights(results: Path, change: str, found):
+    (results / BASE / "model.safetensors").unlink()
+    path = results / change
+    if path.name.endswith(SUFFIX):  # the base model that was made anew since
+        record = {k: v for k, v in json.loads(path.read_text()).items() if k != "seal"}
+        path.write_text(dump(record | {"sha256": "0" * 64}))
+    elif path.suffix == ".parquet":
+        path.unlink()
+    else:
+        path.write_text("other")
+    read = read_results(results, ROOT)
+    trust_weights(read)
+    assert any(f.kind == found[0] and f.where.startswith(found[1]) for f in run_checks(read))
 
 
 def test_the_exit_code_says_whether_anything_was_found(results: Path, capsys):

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from tuneatlas import tables
 from tuneatlas.audit.counts import COUNTS
 from tuneatlas.audit.lineage import RESULTS, Results
+from tuneatlas.audit.plan import code_changes, code_in
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.files import FOLDER_MARK, PARTIAL
@@ -156,11 +157,11 @@ def table_problem(path: Path) -> str:
     """What is wrong with a table; empty if nothing."""
     try:
         schema = pq.read_schema(path)
-        named = (schema.metadata or {}).get(b"table", b"").decode(errors="replace")
+        named = tables.table_name(schema)
         if named not in TABLES:
             return f"the table says it is {named!r}, which this version does not know"
         if path.stat().st_size <= READ_WHOLE_BYTES:
-            TABLES[named].read(path)
+            TABLES[named].check(pq.read_table(path), str(path))
         elif not schema.equals(TABLES[named].schema):
             return f"its columns are not those of a table {named!r}"
     except UserError as error:
@@ -181,6 +182,8 @@ def counts(results: Results) -> Iterator[Finding]:
 def weights(results: Results) -> Iterator[Finding]:
     """Every model folder is whole."""
     for name in results.records:
+        if name in results.elsewhere:
+            continue
         path = results.place(name)
         # A model is told by its record where its files are known, else by what is there.
         files = results.records[name].get("files") or {p: "" for p in _names(path)}
@@ -208,22 +211,11 @@ def code(results: Results) -> Iterator[Finding]:
             changes["script", f"{record['step']} is not a step of the workflow here"].add(name)
             continue
         now = code_of(script)
-        for kind, old, new in (
-            ("module", record["code"], now.modules),
-            ("library", record["libraries"], now.libraries),
-        ):
-            for part in old.keys() | new.keys():
-                if (was := old.get(part)) != (is_ := new.get(part)):
-                    changes[kind, _code_change(kind, part, was, is_)].add(name)
+        for change in code_changes(code_in(record), now):
+            changes[change].add(name)
     for (kind, text), outputs in sorted(changes.items()):
         why = f"{text}: {len(outputs)} outputs are of other code than is here"
         yield Finding("old code", kind, why, hit=tuple(sorted(outputs)))
-
-
-def _code_change(kind: str, part: str, was: str | None, is_: str | None) -> str:
-    if was is None or is_ is None:
-        return f"{part} is {'no longer' if is_ is None else 'now'} used"
-    return f"{part} changed" if kind == "module" else f"{part} was {was}, is {is_}"
 
 
 Check = Callable[[Results], Iterator[Finding]]

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from tuneatlas.audit.checks import Finding, has_workflow, run_checks
-from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.lineage import Results, read_contents, read_results, trust_weights
 from tuneatlas.audit.plan import changed_options, read_plan
+from tuneatlas.errors import UserError
 
 SHOWN = 6
 
@@ -22,13 +24,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", type=Path, help="the project's folder (default: the one that holds RESULTS)"
     )
+    parser.add_argument(
+        "--without-weights", action="store_true", help="models need not be here, all else must"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="files read at a time (default: as many as there are processors)",
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.add_argument("--all", action="store_true", help="name every tainted output")
 
 
 def run(options: argparse.Namespace) -> int:
     """Audit; 0 if there is nothing to find, else 1."""
+    if options.jobs < 1:
+        raise UserError(f"audit: --jobs {options.jobs}: at least 1 file is read at a time")
     results = read_results(options.results, options.root)
+    read_contents(results, options.jobs)
+    if options.without_weights:
+        trust_weights(results)
     found = run_checks(results)
     if options.config:
         found += list(configured(results, options.config))
@@ -69,9 +86,13 @@ def told(results: Results, found: list[Finding], everything: bool) -> Iterator[s
             yield f"    taints {len(tainted)}: {' '.join(shown)}{more}"
     if not has_workflow(results):
         yield f"(code not compared: no workflow/ in {results.root}; name its folder with --root)"
+    if results.elsewhere:
+        names = " ".join(sorted(results.elsewhere))
+        yield f"(not here, and taken for what their records say: the weights of {names})"
     number = len(results.records)
     if found:
         resting = {name for finding in found for name in finding.taints(results)}
         yield f"{len(found)} findings; {len(resting)} of {number} outputs rest on them."
     else:
+        number -= len(results.elsewhere)
         yield f"{number} outputs verified: every one is what its record says. Nothing found."

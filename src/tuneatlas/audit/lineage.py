@@ -5,19 +5,22 @@ stands now; other inputs are relative to the project's folder.
 """
 
 import json
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, digest_files, sha256_file, sha256_files
+from tuneatlas.files import FOLDER_MARK, digest_files, files_in, sha256_file, sha256_files
 from tuneatlas.records import SUFFIX, is_sealed
 
 RESULTS = "results/"
 REQUIRED = ("output", "sha256", "step", "wildcards", "inputs", "options", "code", "libraries")
+WEIGHTS = (".safetensors", ".gguf")
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -39,12 +42,16 @@ class Content:
 
 @dataclass
 class Results:
-    """A results folder with all its records, by the output's name."""
+    """A results folder with all its records, by the output's name.
+
+    ``elsewhere`` are models whose weights were not copied with the rest (see `trust_weights`).
+    """
 
     folder: Path
     root: Path
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
     _contents: dict[str, Content | None] = field(default_factory=dict)
 
     def place(self, name: str) -> Path:
@@ -92,9 +99,16 @@ class Results:
             todo += new
         return sorted(found)
 
-    def of_step(self, step: str) -> dict[str, dict[str, Any]]:
+    @cached_property
+    def _by_step(self) -> dict[str, dict[str, dict[str, Any]]]:
+        found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        for name, record in self.records.items():
+            found[record["step"]][name] = record
+        return dict(found)
+
+    def of_step(self, step: str) -> Mapping[str, dict[str, Any]]:
         """The records of one step."""
-        return {name: r for name, r in self.records.items() if r["step"] == step}
+        return self._by_step.get(step, {})
 
     def probes(self) -> dict[str, dict[str, Any]]:
         """The records of the base models' answers, without the categories made of them."""
@@ -102,20 +116,73 @@ class Results:
         return {name: r for name, r in found.items() if not is_categories(name)}
 
 
+def benchmark_of(record: Mapping[str, Any]) -> str:
+    """Where the engine wrote what a job cost: named as its log; empty if that is not known."""
+    log = Path(str(record.get("log") or ""))
+    return Path("benchmarks", *log.with_suffix(".tsv").parts[1:]).as_posix() if log.name else ""
+
+
 def is_categories(output: str) -> bool:
     """Whether an output of ``probe_knowledge`` is the table of categories of knowledge."""
     return output.startswith("results/probe_knowledge/") and "/categories/" in output
 
 
-def content_of(path: Path) -> Content:
-    """Digest a file or folder."""
+def content_of(path: Path, digest: Callable[[Path], str] = sha256_file) -> Content:
+    """Digest a file or folder; ``digest`` gives that of a file."""
     if path.is_file():
-        digest = sha256_file(path)
-        return Content(digest, {}, digest)
-    files = sha256_files(path)
+        sha256 = digest(path)
+        return Content(sha256, {}, sha256)
+    files = sha256_files(path, digest)
     marked = sorted((Path(name), sha) for name, sha in [*files.items(), (FOLDER_MARK, EMPTY)])
     also = digest_files({path.as_posix(): sha for path, sha in marked})
     return Content(digest_files(files), files, also)
+
+
+def read_contents(results: Results, jobs: int, every_s: float = 10.0) -> None:
+    """Read every output and input, ``jobs`` files at a time; what is long says how far it is."""
+    names = dict.fromkeys([*results.records, *results.users])
+    places = [path for name in names if (path := results.place(name)).exists()]
+    files = {p: p.stat().st_size for place in places for p in _files(place)}
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        # The largest first, so that none of them is waited for alone at the end.
+        order = sorted(files, key=lambda path: -files[path])
+        futures = {pool.submit(sha256_file, path): path for path in order}
+        total, waiting = sum(files.values()), set(futures)
+        while waiting:
+            _, waiting = wait(waiting, every_s)
+            if waiting:
+                done = total - sum(files[futures[future]] for future in waiting)
+                print(f"read {done / 1e9:.1f} of {total / 1e9:.1f} GB", file=sys.stderr)
+        digests = {path: future.result() for future, path in futures.items()}
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+    def read(path: Path) -> str:
+        return digests.get(path) or sha256_file(path)
+
+    for name in names:
+        path = results.place(name)
+        results._contents[name] = content_of(path, read) if path.exists() else None
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else files_in(path)
+
+
+def trust_weights(results: Results) -> None:
+    """Take models whose weights are not here for what their records say; note their names.
+
+    What else there is of such a model must be what was written.
+    """
+    for name, record in results.records.items():
+        recorded = record.get("files") or {}
+        weights = {f for f in recorded if f.endswith(WEIGHTS)}
+        content = results.content(name)
+        here: Mapping[str, str] = content.files if content else {}
+        if weights - here.keys() and here.items() <= recorded.items():
+            results.elsewhere.add(name)
+            results._contents[name] = Content(record["sha256"], recorded, record["sha256"])
 
 
 def read_results(folder: Path, root: Path | None = None) -> Results:

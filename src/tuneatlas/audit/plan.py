@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.digest import Code
 from tuneatlas.errors import UserError
 from tuneatlas.sections import section_of
 from tuneatlas.step import derive_seed
@@ -97,6 +98,23 @@ def differences(old: Any, new: Any, key: str) -> Iterator[Change]:
 
 
 MISSING = "(not there)"
+
+
+def code_in(record: Mapping[str, Any]) -> Code:
+    """The code that an output was made by, as its record has it."""
+    return Code(record["code"], record["libraries"])
+
+
+def code_changes(old: Code, new: Code) -> Iterator[tuple[str, str]]:
+    """What is another module or library in ``new`` than in ``old``: which of the two, and how."""
+    kinds = (("module", old.modules, new.modules), ("library", old.libraries, new.libraries))
+    for kind, before, after in kinds:
+        for name in sorted(before.keys() | after.keys()):
+            was, is_ = before.get(name), after.get(name)
+            if was is None or is_ is None:
+                yield kind, f"{name} is {'now' if was is None else 'no longer'} used"
+            elif was != is_:
+                yield kind, f"{name} " + ("changed" if kind == "module" else f"was {was}, is {is_}")
 
 
 def _shown(value: Any) -> str:

@@ -6,7 +6,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.plan import Job, changed_options
+from tuneatlas.audit.plan import Job, changed_options, code_changes, code_in
 from tuneatlas.digest import code_of
 from tuneatlas.files import FOLDER_MARK
 
@@ -79,8 +79,8 @@ def _own(job: Job, results: Results) -> Iterator[str]:
         found |= dict.fromkeys(f"config {change}" for change in changed_options(job, record))
         script = results.root / "workflow" / "scripts" / f"{job.step}.py"
         now = code_of(script)
-        found |= dict.fromkeys(_changed_code(record["code"], now.modules, "module"))
-        found |= dict.fromkeys(_changed_code(record["libraries"], now.libraries, "library"))
+        changes = code_changes(code_in(record), now)
+        found |= dict.fromkeys(f"{kind} {change}" for kind, change in changes)
         old, new = set(record["inputs"]), set(job.inputs)
         found |= dict.fromkeys(f"input {name} is new" for name in sorted(new - old))
         found |= dict.fromkeys(f"input {name} is gone" for name in sorted(old - new))
@@ -90,15 +90,6 @@ def _own(job: Job, results: Results) -> Iterator[str]:
                 if content and not content.is_(record["inputs"][name]):
                     found[f"input {name} has other content"] = None
     yield from found
-
-
-def _changed_code(old: dict[str, str], new: dict[str, str], kind: str) -> Iterator[str]:
-    for name in sorted(old.keys() | new.keys()):
-        was, is_ = old.get(name), new.get(name)
-        if was is None or is_ is None:
-            yield f"{kind} {name} is {'now' if was is None else 'no longer'} used"
-        elif was != is_:
-            yield f"{kind} {name} " + ("changed" if kind == "module" else f"was {was}, is {is_}")
 
 
 def is_newer(one: Path, other: Path) -> bool:

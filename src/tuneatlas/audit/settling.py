@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.lineage import Results, benchmark_of, read_results
 from tuneatlas.audit.reasons import written
 from tuneatlas.errors import UserError
 from tuneatlas.files import FOLDER_MARK
@@ -48,8 +48,7 @@ def _carriers(results: Results, record: dict[str, Any]) -> list[Path]:
     """The files whose time the engine compares: the output or its mark, and the benchmark."""
     output = results.place(record["output"])
     mark = output / FOLDER_MARK
-    log = Path(str(record.get("log") or "logs/unknown"))
-    benchmark = results.root / Path("benchmarks", *log.with_suffix(".tsv").parts[1:])
+    benchmark = results.root / benchmark_of(record)
     return [mark if mark.exists() else output, *([benchmark] if benchmark.is_file() else [])]
 
 

@@ -15,7 +15,7 @@ from tuneatlas.audit.checks import TABLES
 from tuneatlas.audit.counts import set_aside
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import BATCH, open_table
-from tuneatlas.tables import Column
+from tuneatlas.tables import Column, table_name
 
 BINS = 12
 SAMPLES = 3
@@ -86,10 +86,9 @@ def cards(results: Results) -> Iterator[dict[str, Any]]:
 
 def _table(path: Any) -> str:
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        return table_name(pq.read_schema(path))
     except (OSError, pa.ArrowException):
         return ""
-    return str(metadata.get(b"table", b"").decode(errors="replace"))
 
 
 def _card(results: Results, step: str, table: str, names: list[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.lineage import RESULTS, Results
+from tuneatlas.audit.lineage import RESULTS, Results, benchmark_of
 
 TOTALS = ("wall_s", "cpu_s")
 
@@ -33,7 +33,7 @@ def step_data(results: Results) -> dict[str, dict[str, Any]]:
                     "libraries": _place(libraries, record["libraries"]),
                     "host": record.get("host", {}),
                     "log": record.get("log", ""),
-                    "benchmark": _benchmark(record),
+                    "benchmark": benchmark_of(record),
                     "bytes": _size(path),
                     **{k: record.get(k) for k in (*TOTALS, "peak_mb")},
                 }
@@ -105,11 +105,6 @@ def _place(known: list[dict[str, str]], value: dict[str, str]) -> int:
     if value not in known:
         known.append(value)
     return known.index(value)
-
-
-def _benchmark(record: dict[str, Any]) -> str:
-    log = Path(str(record.get("log") or ""))
-    return Path("benchmarks", *log.with_suffix(".tsv").parts[1:]).as_posix() if log.name else ""
 
 
 def _size(path: Path) -> int:
