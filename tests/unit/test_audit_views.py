@@ -104,6 +104,21 @@ def test_two_runs_are_compared_down_to_the_item(results: Path, tmp_path: Path, c
     assert main(["diff", str(results), str(results)]) == 0
 
 
+def test_other_code_is_said_alike_everywhere(results: Path, tmp_path: Path):
+    other = tmp_path / "other" / "results"
+    shutil.copytree(results, other)
+    name = "results/label_knowledge/mini/numbers.parquet"
+    record = read_results(other).records[name]
+    new = {**record["code"], "tuneatlas.new": "0"}
+    rewrite(other, name, code=new, libraries=record["libraries"] | {"pyarrow": "1"})
+    found = dict(compare_runs(read_results(other), read_results(results)))["code"]
+    version = record["libraries"]["pyarrow"]
+    assert found == [
+        f"library pyarrow was 1, is {version}: in 1 outputs",
+        "module tuneatlas.new is no longer used: in 1 outputs",
+    ]
+
+
 def rewrite(results: Path, name: str, **changes: Any) -> None:
     path = results.parent / (name + SUFFIX)
     record = json.loads(path.read_text()) | changes

@@ -1,18 +1,16 @@
 """What differs between two results folders: settings, code, data, metrics, items."""
 
 import json
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tuneatlas.audit.checks import TABLES
+from tuneatlas.audit.compare_tables import Aligned, align
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.plan import differences
+from tuneatlas.audit.plan import code_changes, code_in, differences
 from tuneatlas.sections import section_of
-from tuneatlas.tables import Row
 
 SHOWN = 8
 # Steps whose tables say of each item whether a model was right.
@@ -28,9 +26,10 @@ def compare_runs(a: Results, b: Results) -> Iterator[tuple[str, list[str]]]:
     yield "outputs", list(outputs(a, b, shared, changed))
     yield "config", list(settings(a, b, shared))
     yield "code", list(code(a, b, shared))
-    yield "data", [line for name in changed for line in table_changes(a, b, name)]
+    in_tables = [table_differences(a, b, name) for name in changed]
+    yield "data", [line for lines, _ in in_tables for line in lines]
     yield "metrics", [line for name in changed for line in metric_changes(a, b, name)]
-    yield "items that changed state", [line for name in changed for line in flips(a, b, name)]
+    yield "items that changed state", [line for _, lines in in_tables for line in lines]
 
 
 def outputs(a: Results, b: Results, shared: list[str], changed: list[str]) -> Iterator[str]:
@@ -38,9 +37,10 @@ def outputs(a: Results, b: Results, shared: list[str], changed: list[str]) -> It
     for side, one, other in (("A", a, b), ("B", b, a)):
         only = [name for name in one.records if name not in other.records]
         if only:
-            yield f"only in {side}: {len(only)}: {_some(only)}"
+            yield f"only in {side}: {len(only)}: {_some(only, len(only))}"
     if changed:
-        yield f"of {len(shared)} on both sides, {len(changed)} differ: {_some(changed)}"
+        some = _some(changed, len(changed))
+        yield f"of {len(shared)} on both sides, {len(changed)} differ: {some}"
 
 
 def settings(a: Results, b: Results, shared: list[str]) -> Iterator[str]:
@@ -64,46 +64,52 @@ def settings(a: Results, b: Results, shared: list[str]) -> Iterator[str]:
 
 def code(a: Results, b: Results, shared: list[str]) -> Iterator[str]:
     """Modules and libraries that differ, and in how many outputs."""
-    found: dict[str, int] = defaultdict(int)
+    found: Counter[tuple[str, str]] = Counter()
     for name in shared:
-        for kind, key in (("module", "code"), ("library", "libraries")):
-            for change in differences(a.records[name][key], b.records[name][key], ""):
-                values = f" {change.old} and {change.new}" if kind == "library" else ""
-                found[f"{kind} {change.key}{values}"] += 1
-    yield from (f"{text}: in {number} outputs" for text, number in sorted(found.items()))
+        found.update(code_changes(code_in(a.records[name]), code_in(b.records[name])))
+    for (kind, change), number in sorted(found.items()):
+        yield f"{kind} {change}: in {number} outputs"
 
 
-def table_changes(a: Results, b: Results, name: str) -> Iterator[str]:
+def table_differences(a: Results, b: Results, name: str) -> tuple[list[str], list[str]]:
+    """What differs in a table, and which items changed state in it."""
+    try:
+        sides = align(a.place(name), b.place(name))
+        if sides is None:
+            return [], []
+        judged = a.records[name]["step"] in JUDGED and "correct" in sides.columns
+        return [table_changes(sides, name)], list(flips(sides, name)) if judged else []
+    except (OSError, pa.ArrowException):
+        return [f"{name}: cannot be read on one side; run tuneatlas audit there"], []
+
+
+def table_changes(sides: Aligned, name: str) -> str:
     """Rows of a table on both sides: how many, and which were changed."""
-    one, other = rows_by_key(a, name), rows_by_key(b, name)
-    if one is None or other is None:
-        return
-    added = [k for k in other if k not in one]
-    gone = [k for k in one if k not in other]
-    changed = [k for k in one if k in other and one[k] != other[k]]
-    parts = [f"{len(one)} and {len(other)} rows"]
-    for what, keys in (("only in A", gone), ("only in B", added), ("changed", changed)):
-        if keys:
-            parts.append(f"{len(keys)} {what}, such as {_key(keys[0])}")
-    columns = sorted({c for k in changed for c in one[k] if one[k][c] != other[k].get(c)})
+    changed, columns = sides.changed()
+    parts = [f"{len(sides.a)} and {len(sides.b)} rows"]
+    for what, side, rows in (
+        ("only in A", sides.a, sides.only_in_a),
+        ("only in B", sides.b, sides.only_in_b),
+        ("changed", sides.a, changed),
+    ):
+        if len(rows):
+            parts.append(f"{len(rows)} {what}, such as {side.keys_of(rows[:1])[0]}")
     if columns:
         parts.append(f"in {', '.join(columns)}")
-    yield f"{name}: {'; '.join(parts)}"
+    return f"{name}: {'; '.join(parts)}"
 
 
-def rows_by_key(results: Results, name: str) -> dict[tuple[Any, ...], Row] | None:
-    """Rows of a table by what identifies them; None if ``name`` is no known table."""
-    path = results.place(name)
-    if path.suffix != ".parquet" or not path.is_file():
-        return None
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        return None
-    named = (table.schema.metadata or {}).get(b"table", b"").decode(errors="replace")
-    if named not in TABLES:
-        return None
-    return {tuple(row[k] for k in TABLES[named].key): row for row in table.to_pylist()}
+def flips(sides: Aligned, name: str) -> Iterator[str]:
+    """Items that a model answered rightly on one side and wrongly on the other."""
+    before, after = sides.values("correct", bool, bool)
+    for what, mask in (
+        ("right, then wrong", before & ~after),
+        ("wrong, then right", after & ~before),
+    ):
+        rows = sides.in_a[mask]
+        if len(rows):
+            shown = _some(sides.a.keys_of(rows[:SHOWN]), len(rows))
+            yield f"{name}: {len(rows)} {what}: {shown}"
 
 
 def metric_changes(a: Results, b: Results, name: str) -> Iterator[str]:
@@ -149,24 +155,6 @@ def _inside(one: Measured, other: Measured) -> bool:
     return value is None or low is None or high is None or low <= value <= high
 
 
-def flips(a: Results, b: Results, name: str) -> Iterator[str]:
-    """Items that a model answered rightly on one side and wrongly on the other."""
-    if a.records[name]["step"] not in JUDGED:
-        return
-    one, other = rows_by_key(a, name) or {}, rows_by_key(b, name) or {}
-    for what, before in (("right, then wrong", True), ("wrong, then right", False)):
-        keys = [
-            k
-            for k, row in one.items()
-            if k in other and row.get("correct") is before and other[k].get("correct") is not before
-        ]
-        if keys:
-            yield f"{name}: {len(keys)} {what}: {_some([_key(k) for k in keys])}"
-
-
-def _key(key: tuple[Any, ...]) -> str:
-    return " ".join(map(str, key))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
+def _some(names: list[str], number: int) -> str:
+    """The first of ``number`` names."""
+    return ", ".join(names[:SHOWN]) + (" …" if number > SHOWN else "")

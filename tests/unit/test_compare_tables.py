@@ -1,0 +1,119 @@
+"""Two tables beside each other: what is told of them, and that their rows are not held."""
+
+import random
+import tracemalloc
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tuneatlas.audit.compare_runs import flips, table_changes
+from tuneatlas.audit.compare_tables import Aligned, align
+from tuneatlas.tables import DOCUMENTS, STAGE_ANSWERS, Row
+
+
+def answers(count: int, seed: int) -> list[Row]:
+    """Rows whose key has several columns and whose values have lists and floats."""
+    rng = random.Random(seed)
+    return [
+        {
+            "setting": "stages",
+            "step": number % 7,
+            "restored": number % 2,
+            "id": f"q/{number}",
+            "domain": "facts",
+            "role": "home",
+            "answer": 1,
+            "scores": [rng.choice([0.1, 0.2, float("nan")]), 0.5],
+            "pred": rng.randrange(2),
+            "correct": rng.random() < 0.5,
+            "gold_prob": 0.25,
+        }
+        for number in range(count)
+    ]
+
+
+def beside(folder: Path, one: list[Row], other: list[Row]) -> Aligned:
+    for name, rows in (("a", one), ("b", other)):
+        pq.write_table(STAGE_ANSWERS.build(rows), folder / f"{name}.parquet", row_group_size=50)
+    found = align(folder / "a.parquet", folder / "b.parquet")
+    assert found is not None
+    return found
+
+
+def key_of(row: Row) -> str:
+    return " ".join(str(row[name]) for name in STAGE_ANSWERS.key)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_it_says_what_a_comparison_row_by_row_says(tmp_path: Path, seed: int):
+    rng = random.Random(seed)
+    one, other = answers(300, 0), answers(300, rng.choice([0, 1]))
+    one = rng.sample(one, rng.randrange(301))
+    other = rng.sample(other, rng.randrange(301))
+    sides = beside(tmp_path, one, other)
+    a, b = ({key_of(row): row for row in rows} for rows in (one, other))
+    changed = [k for k in a if k in b and repr(a[k]) != repr(b[k])]
+    rows, columns = sides.changed()
+    assert sides.a.keys_of(rows) == changed
+    assert sides.a.keys_of(sides.only_in_a) == [k for k in a if k not in b]
+    assert sides.b.keys_of(sides.only_in_b) == [k for k in b if k not in a]
+    assert columns == sorted({c for k in changed for c in a[k] if repr(a[k][c]) != repr(b[k][c])})
+    wrong = [k for k in a if k in b and a[k]["correct"] and not b[k]["correct"]]
+    said = [text for text in flips(sides, "t") if "right, then wrong" in text]
+    assert said == (
+        [f"t: {len(wrong)} right, then wrong: {', '.join(wrong[:8])}{' …' * (len(wrong) > 8)}"]
+        if wrong
+        else []
+    )
+
+
+def test_rows_in_another_order_are_the_same_rows(tmp_path: Path):
+    rows = answers(200, 0)
+    sides = beside(tmp_path, rows, rows[::-1])
+    assert table_changes(sides, "t") == "t: 200 and 200 rows"
+
+
+def test_a_column_of_one_side_alone_is_named(tmp_path: Path):
+    rows = answers(3, 0)
+    beside(tmp_path, rows, rows)
+    table = pq.read_table(tmp_path / "b.parquet")
+    pq.write_table(table.drop_columns(["gold_prob"]), tmp_path / "b.parquet")
+    sides = align(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert sides is not None
+    assert table_changes(sides, "t").endswith("3 changed, such as stages 0 0 q/0; in gold_prob")
+
+
+def test_only_two_tables_of_one_known_kind_are_compared(tmp_path: Path):
+    rows = answers(3, 0)
+    beside(tmp_path, rows, rows)
+    DOCUMENTS.write(tmp_path / "c.parquet", [])
+    (tmp_path / "d.txt").touch()
+    for other in ("c.parquet", "d.txt", "none.parquet"):
+        assert align(tmp_path / "a.parquet", tmp_path / other) is None
+        assert align(tmp_path / other, tmp_path / "a.parquet") is None
+
+
+def test_the_rows_are_not_held(tmp_path: Path):
+    count, length = 40_000, 1_000
+    for name in "ab":
+        rows = (
+            {
+                "id": f"d/{number}",
+                "split": "pretrain",
+                "kind": "prose",
+                "text": f"{number:{length}}" if number % 100 else name,
+                "questions": [],
+                "source": "",
+                "licence": "",
+            }
+            for number in range(count)
+        )
+        DOCUMENTS.write_stream(tmp_path / f"{name}.parquet", rows)
+    tracemalloc.start()
+    sides = align(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert sides is not None
+    assert "400 changed, such as d/0; in text" in table_changes(sides, "t")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < count * length / 2
