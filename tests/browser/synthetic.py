@@ -12,7 +12,15 @@ from tuneatlas.files import sha256_tree, write_text
 from tuneatlas.paired_answers import CompareOptions
 from tuneatlas.records import dump, record_path
 from tuneatlas.robust import knowledge_row
-from tuneatlas.syntax.tables import PAIRS, PARSES, SENTENCES
+from tuneatlas.syntax.tables import (
+    CANDIDATES,
+    GENERATIONS,
+    PAIRS,
+    PARSES,
+    SCORES,
+    SENTENCES,
+    TASKS,
+)
 from tuneatlas.tables import (
     ANSWERS,
     CONVERSATIONS,
@@ -84,11 +92,27 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     pair = {"id": "s/1-2", "source_id": "s/1", "target_id": "s/2", "template_id": None}
     pair |= {"split": "test", "pivot": "Die Sonne ist heiß.", **FROM}
     made.table(PAIRS, "prepare_sentences/pairs.parquet", [pair], {})
-    parse = {"id": "s/1", "sentence": "The sun is hot.", "tree": TREE, "status": "parsed"}
-    parse |= {"reason": "", "parser": "test", **FROM}
-    made.table(
-        PARSES, "parse_sentences/0.parquet", [parse], {}, "prepare_sentences/sentences.parquet"
-    )
+    parse = {"tree": TREE, "status": "parsed", "reason": "", "parser": "test", **FROM}
+    parses = [{"id": f"s/{n}", "sentence": text, **parse} for n, text in enumerate(SENTENCE, 1)]
+    shard, given = {"scatteritem": "1-of-1"}, "prepare_sentences/sentences.parquet"
+    made.table(PARSES, "parse_sentences/1-of-1.parquet", parses, shard, given)
+    for name, number in (("heldout", 0), ("train", 7)):
+        task = {"id": f"syntax/s/1#{number}", "task": "tree_forming"}
+        task |= {"input": f"tree forming: {SENTENCE[0]}", "target": TREE}
+        place = f"build_tasks/syntax/1-of-1/{name}.parquet"
+        made.table(TASKS, place, [task], {"stage": "syntax", **shard})
+    score = {"id": "syntax/s/1#0", "metric": "tree_forming", "value": 0.25}
+    own = {"paraphraser": "t5", "start": "syntax"}
+    made.table(SCORES, "evaluate_tasks/t5/syntax.parquet", [score], own)
+    own |= {"format": "exemplar", "share": "100", "seed": "0"}
+    wrote = {"id": "s/1-2", "input": "The sun", "output": "Hot, the sun.", "problem": ""}
+    wrote |= {"sentence": "Hot, the sun."}
+    made.table(GENERATIONS, "generate_paraphrases/t5/syntax/exemplar/100/0.parquet", [wrote], own)
+    candidate = {"id": "s/1-2", "sentence": "Hot, the sun.", "tree": TREE, "reason": ""}
+    score = {"id": "s/1-2", "metric": "bleu4", "value": 41.5}
+    place = "score_paraphrases/t5/syntax/exemplar/100/0"
+    made.table(CANDIDATES, f"{place}/candidates.parquet", [candidate], own)
+    made.table(SCORES, f"{place}/scores.parquet", [score], own)
     compared = compare_groups(
         {"facts": base_rows}, tuned, CompareOptions(draws=20), 0, labels={"facts": labels}
     )

@@ -59,7 +59,7 @@ def test_it_opens_from_disk_with_its_lineage(page: Page):
     assert "Where everything comes from" in page.text()
     steps = page.js("[...document.querySelectorAll('svg a.node .name')].map((e) => e.textContent)")
     assert {"prepare_questions", "probe_knowledge", "compare_groups"} <= set(steps)
-    assert f"{COUNT} questions, 2 sentences, 1 pair" in page.text()
+    assert f"{COUNT} questions, 2 sentences, 1 pair, 1 example" in page.text()
 
 
 def test_a_step_shows_its_record(page: Page):
@@ -83,7 +83,7 @@ def test_filter_right_wrong_right(page: Page, results: Results):
     came_back = Columns(results).of(FOLLOWED)["stages/4:pseudo_forgotten"]
     wanted = {i for i, value in came_back.items() if value}
     page.go("#filter=path:pseudo_forgotten")
-    assert f"{len(wanted)} of {COUNT + 3} items" in page.text()
+    assert f"{len(wanted)} of {COUNT + 4} items" in page.text()
     assert set(entries(page)) <= wanted
     page.go("#filter=path:pseudo_forgotten,base:right,split:test&q=river")
     assert 0 < len(entries(page)) < len(wanted)
@@ -110,6 +110,16 @@ def test_a_sentence_has_its_tree_drawn(page: Page):
     page.go("#item=s/1")
     words = page.js("[...document.querySelectorAll('.tree .word')].map((e) => e.textContent)")
     assert words == ["The", "sun", "is", "hot", "."]
+
+
+def test_a_pair_and_its_sentences_lead_to_each_other_and_to_its_paraphrases(page: Page):
+    page.go("#item=s/1")
+    links = "[...document.querySelectorAll('section.panel a')].map((e) => e.textContent)"
+    assert "s/1-2" in page.js(links)
+    page.go("#item=s/1-2")
+    assert {"s/1", "s/2"} <= set(page.js(links))
+    row = page.js("[...document.querySelectorAll('td')].map((e) => e.innerText)")
+    assert row == ["Hot, the sun.", "bleu4 41.5"]
 
 
 def test_a_number_is_given_again_in_the_browser(page: Page):

@@ -13,15 +13,18 @@ from synthetic import make_synthetic
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.checks import INTEGRITY, run_checks
 from tuneatlas.audit.columns import Columns, rows_of
-from tuneatlas.audit.counts import COUNTS
+from tuneatlas.audit.counts import COUNTS, shard_ids
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.numbers import numbers
 from tuneatlas.audit.page.build import build_page
 from tuneatlas.audit.page.graph import restricted
+from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import trace
+from tuneatlas.audit.trace_command import PLAIN
 from tuneatlas.cli import main
 from tuneatlas.errors import UserError
 from tuneatlas.records import SUFFIX, record_path
+from tuneatlas.syntax.tables import PARSES, SENTENCES
 from tuneatlas.tables import DOCUMENTS, QUESTIONS, STAGE_ANSWERS
 
 COUNT = 120
@@ -148,7 +151,7 @@ def test_an_older_record_is_read(whole: Results, tmp_path: Path):
         path.write_text(json.dumps(record))
     old = read_results(moved)
     assert run_checks(old, INTEGRITY) == run_checks(whole, INTEGRITY)
-    assert build_page(old, tmp_path / "page")["items"] == COUNT + 3
+    assert build_page(old, tmp_path / "page")["items"] == COUNT + 4
 
 
 def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
@@ -173,6 +176,53 @@ def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
         trace(results, some[:-1] + "x")
     size = 40 * COUNT * 20_000
     assert pa.default_memory_pool().max_memory() - before < size / 2
+
+
+def test_a_sentence_is_traced_to_its_tasks_paraphrases_and_scores(whole: Results):
+    """Its pairs and the examples made of it are named in ids of their own."""
+    life = trace(whole, "s/1")
+    ids = {step: [seen.row["id"] for seen in rows] for step, rows in life.rows.items()}
+    assert ids == {
+        "prepare_sentences": ["s/1-2", "s/1"],
+        "parse_sentences": ["s/1"],
+        "build_tasks": ["syntax/s/1#0", "syntax/s/1#7"],
+        "evaluate_tasks": ["syntax/s/1#0"],
+        "generate_paraphrases": ["s/1-2"],
+        "score_paraphrases": ["s/1-2", "s/1-2"],
+    }
+    assert list(life.rows)[-2:] == ["generate_paraphrases", "score_paraphrases"]
+    said = "\n".join(tell(life, lambda seen: None, PLAIN))
+    for part in ("tree: (ROOT", "task: tree_forming", "output: Hot, the sun.", "bleu4 41.5"):
+        assert part in said, said
+    assert list(trace(whole, "s/2").rows) == [step for step in ids if "tasks" not in step]
+
+
+def test_an_example_that_is_only_trained_on_is_traced_by_its_id(whole: Results):
+    (seen,) = trace(whole, "syntax/s/1#7").rows["build_tasks"]
+    assert seen.output.endswith("/train.parquet")
+    with pytest.raises(UserError, match="the nearest: syntax/s/1#0"):
+        trace(whole, "syntax/s/1#8")
+
+
+def test_a_sentence_without_a_parse_is_missed_in_its_shard(whole: Results, tmp_path: Path):
+    moved = tmp_path / "results"
+    shutil.copytree(whole.folder, moved)
+    name = "parse_sentences/1-of-1.parquet"
+    PARSES.write(moved / name, PARSES.read(moved / name)[:1])
+    found = run_checks(read_results(moved), INTEGRITY)
+    said = [f.why for f in found if (f.kind, f.where) == ("rows", f"results/{name}")]
+    assert said == ["1 of 2 sentences of its shard are not in it, such as s/2"]
+
+
+def test_a_shard_is_asked_for_its_own_sentences(tmp_path: Path):
+    """Whatever the groups of rows are that the sentences are written in."""
+    rows = [{"id": f"s/{n}", "sentence": "", "source": "", "licence": ""} for n in range(20)]
+    table = SENTENCES.build(rows)
+    for size in (1, 3, 7, 20):
+        pq.write_table(table, tmp_path / "sentences.parquet", row_group_size=size)
+        shards = [shard_ids(tmp_path / "sentences.parquet", f"{k}-of-3") for k in (1, 2, 3)]
+        assert [len(ids) for ids in shards] == [6, 7, 7]
+        assert [i for ids in shards for i in ids] == [row["id"] for row in rows]
 
 
 def followed(whole: Results, tmp_path: Path, drop: Callable[[dict], bool]) -> list[str]:

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.trace import open_table
 from tuneatlas.knowledge import mixture_ratio
+from tuneatlas.tables import shard_bounds
 
 Record = dict[str, Any]
 
@@ -111,13 +113,30 @@ def corpus(results: Results, record: Record) -> Iterator[str]:
 
 def parse(results: Results, record: Record) -> Iterator[str]:
     """Each sentence of a shard has a row, with its tree or with the reason for none."""
-    every = [i for (i,) in _inputs(results, record, "prepare_sentences", "id")]
+    step = "results/prepare_sentences/"
+    source = results.place(next((n for n in record["inputs"] if n.startswith(step)), step))
+    try:
+        wanted = shard_ids(source, record["wildcards"]["scatteritem"])
+    except (OSError, KeyError, pa.ArrowException):
+        return  # another check says
     found = [i for (i,) in _output(results, record, "id")]
-    shards = record.get("params", {}).get("shards") or record["options"].get("shards")
-    if shards:
-        least = len(every) // shards
-        if not least <= len(found) <= least + 1 or set(found) - set(every):
-            yield f"{len(found)} rows, where a shard has {least} or {least + 1} of the sentences"
+    yield from _same_ids(found, wanted, "sentences of its shard")
+
+
+def shard_ids(path: Path, shard: str) -> list[str]:
+    """Ids of the rows of a shard; only those groups of rows are read that it has a part in."""
+    file = open_table(path)
+    start, stop = shard_bounds(file.metadata.num_rows, shard)
+    ids: list[str] = []
+    end = 0
+    for group in range(file.num_row_groups):
+        begin, end = end, end + file.metadata.row_group(group).num_rows
+        if begin < stop and start < end:
+            column = file.read_row_group(group, ["id"]).column("id")
+            ids += column.slice(
+                max(start - begin, 0), min(stop, end) - max(start, begin)
+            ).to_pylist()
+    return ids
 
 
 def restoration(results: Results, record: Record) -> Iterator[str]:

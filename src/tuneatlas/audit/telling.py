@@ -20,6 +20,8 @@ OWN = {
     "evaluate_knowledge",
     "evaluate_base",
     "evaluate_stages",
+    "generate_paraphrases",
+    "score_paraphrases",
 }
 
 
@@ -48,6 +50,7 @@ def tell(life: Life, masked: Masked, style: Mapping[bool, tuple[str, str]]) -> I
             for seen in rows:
                 yield " ".join([seen.output, *seen.wildcards.values()])
                 yield from _columns(seen.row)
+    yield from _paraphrases(life)
 
 
 def bars(row: Row, choices: Sequence[str]) -> Iterator[str]:
@@ -172,6 +175,28 @@ def _stages(life: Life, model: str) -> Iterator[str]:
             f"  {run:<34}{row['setting']:<10}{row['step']:<7}{restored:<10}{_verdict(row):<7}"
             f"{row['gold_prob']:<7.3f}{'#' * round(row['gold_prob'] * BAR)}"
         )
+
+
+def _paraphrases(life: Life) -> Iterator[str]:
+    """What each run wrote for each pair, with its tree and its scores."""
+    pairs: dict[str, dict[str, list[Row]]] = {}
+    for seen in life.of("generate_paraphrases") + life.of("score_paraphrases"):
+        runs = pairs.setdefault(seen.row["id"], {})
+        runs.setdefault(" ".join(seen.wildcards.values()), []).append(seen.row)
+    for pair, runs in pairs.items():
+        yield from _heading(f"paraphrases of {pair}")
+        for run, rows in runs.items():
+            yield run
+            written = {k: v for row in rows if "metric" not in row for k, v in row.items()}
+            yield from _columns({k: v for k, v in written.items() if v and k != "id"})
+            scores = [f"{r['metric']} {_short(r['value'])}" for r in rows if "metric" in r]
+            if scores:
+                text = f"scores: {', '.join(scores)}"
+                yield textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _verdict(row: Row) -> str:

@@ -1,9 +1,9 @@
 """The life of one item, read back from every table that holds it."""
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +38,8 @@ STEPS = (
 CATEGORIES = "category of knowledge"
 # Where ids come from: the first tables that hold them.
 ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks")
-# Examples that are trained on once each and measured nowhere, by the million.
-UNTRACED = "train.parquet"
+# Examples that are only trained on, by the million: read for the sentence that they are made of.
+TRAINED = "train.parquet"
 # Ids compared letter by letter with one that does not exist; more would take minutes.
 COMPARED = 50_000
 BATCH = 4096
@@ -88,11 +88,22 @@ def trace(results: Results, item: str) -> Life:
     """
     rows: dict[str, list[Seen]] = {}
     documents: list[Row] = []
-    for step, output, record in tables(results):
-        if Path(output).name == "documents.parquet":
-            documents += _stating(results.place(output), item)
-        for row in rows_about(results.place(output), item):
-            rows.setdefault(step, []).append(Seen(step, output, record["wildcards"], row))
+    names = {item}
+    for step, output, record in tables(results, trained=True):
+        path, wildcards, start = results.place(output), record["wildcards"], ""
+        if path.name == "documents.parquet":
+            documents += _stating(path, item)
+        if step == "build_tasks":
+            # An example is called by its stage, the sentence that it is made of, and a number.
+            stage = f"{wildcards.get('stage')}/"
+            start = f"{stage}{item}#"
+            if path.name == TRAINED and not ("parse_sentences" in rows or item.startswith(stage)):
+                continue
+        for row in rows_about(path, names, start):
+            rows.setdefault(step, []).append(Seen(step, output, wildcards, row))
+            # What is said of its pairs, and of the examples made of it, is said of a sentence.
+            if step == "build_tasks" or item in (row.get("source_id"), row.get("target_id")):
+                names.add(row["id"])
     if not rows:
         raise UserError(
             f"{item}: no table in {results.folder} holds this id{_nearest(results, item)}"
@@ -100,13 +111,16 @@ def trace(results: Results, item: str) -> Life:
     return Life(item, rows, documents)
 
 
-def tables(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """The tables that are looked through: what they are (mostly the step), output and record."""
+def tables(results: Results, trained: bool = False) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The tables that are looked through: what they are (mostly the step), output and record.
+
+    Those of examples that are only trained on are left out unless asked for.
+    """
     for step in STEPS:
         of_step = results.of_step(step)
         for output in sorted(of_step, key=is_categories):
             path = results.place(output)
-            if path.suffix == ".parquet" and path.name != UNTRACED and path.is_file():
+            if path.suffix == ".parquet" and path.is_file() and (trained or path.name != TRAINED):
                 yield CATEGORIES if is_categories(output) else step, output, of_step[output]
 
 
@@ -115,29 +129,33 @@ def open_table(path: Path) -> pq.ParquetFile:
     return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
 
 
-def rows_about(path: Path, item: str) -> list[Row]:
-    """Rows of a table that are about ``item``; some thousands are held in memory at a time."""
+def rows_about(path: Path, ids: Iterable[str], start: str = "") -> list[Row]:
+    """Rows of a table that name one of ``ids``, or whose own id begins with ``start``, if given.
+
+    Some thousands are held in memory at a time.
+    """
     try:
         file = open_table(path)
         names = [name for name in POINTERS if name in file.schema_arrow.names]
+        wanted = pa.array(ids, pa.string())
         rows: list[Row] = []
         for group in range(file.num_row_groups if names else 0):
             # The other columns are read only where a pointer names the item.
             pointers = file.iter_batches(BATCH, [group], names)
-            if any(_naming(batch, names, item).num_rows for batch in pointers):
+            if any(_naming(batch, names, wanted, start).num_rows for batch in pointers):
                 for batch in file.iter_batches(BATCH, [group]):
-                    rows += _naming(batch, names, item).to_pylist()
+                    rows += _naming(batch, names, wanted, start).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{path}: not a readable table: {error}; run tuneatlas audit") from None
     return rows
 
 
-def _naming(batch: Any, names: list[str], item: str) -> Any:
-    """Those rows of a batch that name ``item`` in one of the columns."""
-    wanted = pc.equal(batch.column(names[0]), item)
-    for name in names[1:]:
-        wanted = pc.or_kleene(wanted, pc.equal(batch.column(name), item))
-    return batch.filter(wanted)
+def _naming(batch: Any, names: list[str], ids: Any, start: str) -> Any:
+    """Those rows of a batch that name one of ``ids`` in one of the columns."""
+    found = [pc.is_in(batch.column(name), value_set=ids) for name in names]
+    if start:
+        found.append(pc.starts_with(batch.column("id"), start))
+    return batch.filter(reduce(pc.or_, found))
 
 
 def _stating(path: Path, item: str) -> list[Row]:
@@ -155,15 +173,9 @@ def masks_of(results: Results) -> Masked:
 
     @cache
     def reader(output: str) -> Callable[[Row], Pieces] | None:
-        record = next(
-            (
-                record
-                for step in ("finetune", "finetune_stages")
-                for record in results.of_step(step).values()
-                if output in record["inputs"]
-            ),
-            None,
-        )
+        users = (results.records[name] for name in results.users.get(output, ()))
+        tuned = (r for r in users if r["step"] in ("finetune", "finetune_stages"))
+        record = next(tuned, None)
         if record is None or not all(results.place(name).exists() for name in record["inputs"]):
             return None
         # Loading a tokenizer takes seconds: only where there is something to mark.

@@ -167,12 +167,6 @@ def parse_rows(
             }
 
 
-def shard_bounds(count: int, shard: str) -> tuple[int, int]:
-    """Where a shard such as ``2-of-3`` of ``count`` rows starts and ends; all are nearly equal."""
-    number, shards = map(int, shard.split("-of-"))
-    return count * (number - 1) // shards, count * number // shards
-
-
 def parse_counts(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """How many sentences have which status, and why: no tree, or something odd about it."""
     status: Counter[str] = Counter()

@@ -16,13 +16,14 @@ from tuneatlas.syntax.formats import Shape
 from tuneatlas.syntax.linear import FORMS, read_bracket
 from tuneatlas.syntax.pair_files import read_files
 from tuneatlas.syntax.parsers import PARSERS, Parser
-from tuneatlas.syntax.parsing import parse_counts, parse_rows, shard_bounds
+from tuneatlas.syntax.parsing import parse_counts, parse_rows
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tables import PAIRS, PARAPHRASES, PARSES, SENTENCES, TASKS
 from tuneatlas.syntax.tasks import draw_examples, select_tasks
 from tuneatlas.syntax.templates import paraphrase_rows
 from tuneatlas.syntax.trees import Tree
+from tuneatlas.tables import shard_bounds
 
 log = logging.getLogger(__name__)
 

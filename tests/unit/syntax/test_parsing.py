@@ -11,6 +11,7 @@ from tuneatlas.syntax.java import Stopped, java_binary, run_java
 from tuneatlas.syntax.linear import read_bracket
 from tuneatlas.syntax.tables import PARSES
 from tuneatlas.syntax.trees import words
+from tuneatlas.tables import shard_bounds
 
 ODD = [
     ("", "rejected", "empty"),
@@ -89,7 +90,7 @@ def test_an_interrupted_run_goes_on_with_the_next_chunk(tmp_path):
 
 def test_shards_cover_all_rows_in_order():
     for total in (0, 1, 7, 20):
-        parts = [range(*parsing.shard_bounds(total, f"{k}-of-3")) for k in (1, 2, 3)]
+        parts = [range(*shard_bounds(total, f"{k}-of-3")) for k in (1, 2, 3)]
         assert [i for part in parts for i in part] == list(range(total))
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

@@ -16,7 +16,7 @@ from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import (
     BATCH,
     POINTERS,
-    UNTRACED,
+    TRAINED,
     Seen,
     batches,
     masks_of,
@@ -67,7 +67,7 @@ class Catalogue:
                     found.add(i, text[:200], {"kind": "text", "relation": kind, "split": split})
         found.add_pairs(results, known)
         for output in results.of_step("build_tasks"):
-            if not output.endswith(UNTRACED):
+            if not output.endswith(TRAINED):
                 for i, task, text in rows_of(results, output, "id", "task", "input"):
                     found.add(i, text, {"kind": "example", "relation": task, "split": "heldout"})
         return found

@@ -48,7 +48,7 @@ atlas.views.item = async function (asked) {
 
 const place = (output) => atlas.overview.outputs[output];
 // results/STEP/MODEL/…: what comes after the step, without the ending.
-const wildcards = (output) => place(output).split("/").slice(2).map((part) => part.replace(/(\.answers|\.texts)?\.parquet$/, ""));
+const wildcards = (output) => place(output).replace(/\/(scores|candidates)\.parquet$/, "").split("/").slice(2).map((part) => part.replace(/(\.answers|\.texts)?\.parquet$/, ""));
 const tick = (right) => atlas.h(right ? "span.yes" : "span.no", {}, right ? "✓" : "✗", atlas.h("span.visually-hidden", {}, right ? "right" : "wrong"));
 const from = (output) => atlas.h("small", {}, "from ", atlas.h("a", { href: atlas.link({ step: place(output).split("/")[1], output: place(output) }) }, place(output)));
 
@@ -192,7 +192,7 @@ function pairPart(rows, texts) {
       h("p", {}, "Template from ", h("a", { href: itemLink(task.template_id) }, task.template_id), `; ${task.template_ted} edits from the paraphrase, ${task.source_ted} from the sentence${task.hard ? " (hard)" : ""}`));
   }
   const scores = new Map();
-  for (const [output, row] of rows("score_paraphrases")) {
+  for (const [output, row] of rows("score_paraphrases").filter(([, row]) => row.metric)) {
     const key = wildcards(output).join(" · ");
     scores.set(key, [...(scores.get(key) || []), `${row.metric} ${row.value === null ? "–" : row.value}`]);
   }
