@@ -4,6 +4,7 @@ import sys
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/probe.smk"
 include: "workflow/rules/finetune.smk"

@@ -14,7 +14,8 @@ from tuneatlas.errors import UserError
 log = logging.getLogger(__name__)
 
 PROFILE = "profiles/slurm/config.yaml"
-# Resource of a job: option of sbatch. The executor passes the same.
+# Resource of a job: option of sbatch, as the executor passes it. (It would add --ntasks-per-gpu
+# where a job on several nodes does not say tasks_per_gpu: 0.)
 OPTIONS = {
     "slurm_account": "--account",
     "slurm_partition": "--partition",

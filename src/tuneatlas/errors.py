@@ -1,4 +1,4 @@
-"""The one exception for mistakes a user can mend."""
+"""The exceptions for what a user can mend."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     It names the file, line or key, and says what to do.
     """
+
+
+class PassingError(UserError):
+    """One that another attempt may be spared, as a network, node or process failed."""

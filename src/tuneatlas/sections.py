@@ -1,4 +1,4 @@
-"""Where the options of a step stand in the config, and which of them change no result."""
+"""Where the options of a step stand in the config, and which of them remake nothing."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,11 +11,20 @@ SECTIONS = {
     "prepare_paraphraser": "paraphrasers.{paraphraser}",
     "restore_base": "restore_stages",
     "evaluate_base": "evaluate_stages",
-    "compare_paraphrases": "compare_groups",
     "report": "",
 }
 # How often progress is saved: a run that stops goes on to the same result in any case.
-OPERATIONAL = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"})
+SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"})
+# What fits a job to a machine: other values change results by rounding, and by which units a
+# training with dropout drops. Saved progress goes on under other values of these …
+PLACEMENT = frozenset(
+    {"processes", "nodes", "rows_per_device", "gradient_checkpointing", "devices"}
+)
+# … and starts anew under other values of these, as its parts are of another size or kind.
+BATCHES = frozenset({"batch_tokens", "batch_rows", "deepspeed"})
+OPERATIONAL = SAVING | PLACEMENT | BATCHES
+# Explanations are drawn batch by batch: other batches write other texts.
+DRAWN = frozenset({("explain_predictions", "batch_rows")})
 
 
 def section_of(step: str, wildcards: Mapping[str, str]) -> str:
@@ -24,16 +33,19 @@ def section_of(step: str, wildcards: Mapping[str, str]) -> str:
 
 
 def split(
-    config: Mapping[str, Any], keys: Collection[str] = OPERATIONAL
+    config: Mapping[str, Any], keys: Collection[str] = OPERATIONAL, section: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The config without its operational ``keys``, and these alone, in the same nesting."""
+    """The config without its operational ``keys``, and these alone, in the same nesting.
+
+    ``section`` is the name of ``config`` where it is a part of the whole.
+    """
     rest: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for key, value in config.items():
-        if key in keys:
+        if key in keys and (section, key) not in DRAWN:
             operations[key] = value
         elif isinstance(value, Mapping):
-            rest[key], below = split(value, keys)
+            rest[key], below = split(value, keys, key)
             if below:
                 operations[key] = below
         else:

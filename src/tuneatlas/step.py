@@ -2,7 +2,8 @@
 
 A script opens ``step(snakemake)``, reads ``inputs``, writes ``outputs`` (hidden files beside
 the real ones), and on a clean end the outputs are renamed into place, each with a sidecar
-``<output>.record.json``. On an error nothing is left behind but the log.
+``<output>.record.json``. On an error nothing is left behind but the log and, if another attempt
+would end alike, a note beside it that spares that attempt the work.
 """
 
 import errno
@@ -20,8 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tuneatlas.digest import code_of
-from tuneatlas.errors import UserError
+from tuneatlas import gpus
+from tuneatlas.digest import Code, code_of
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.files import (
     clear_partials,
     digest_files,
@@ -34,7 +36,7 @@ from tuneatlas.files import (
 )
 from tuneatlas.parts import Parts
 from tuneatlas.records import dump, record_path
-from tuneatlas.sections import joined, operations_of, split
+from tuneatlas.sections import PLACEMENT, SAVING, joined, operations_of, section_of, split
 
 T = TypeVar("T")
 log = logging.getLogger("tuneatlas")
@@ -51,6 +53,7 @@ class Job(Protocol):
     threads: int
     log: Any
     config: Any
+    resources: Any
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Step:
     base_seed: int
     seed: int
     checkpoints: Path
+    operations: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
@@ -108,10 +112,14 @@ def step(job: Job) -> Iterator[Step]:
     outputs = {name: Path(path) for name, path in job.output.items()}
     wildcards = {str(k): str(v) for k, v in job.wildcards.items()}
     options = dict(job.params.get("options") or {})
-    # Not among the parameters, which the engine compares: they change no result.
+    # Not among the parameters, which the engine compares: they remake nothing.
     operations = operations_of((job.config or {}).get("operations", {}), job.rule, wildcards)
     base_seed = int(job.params.get("seed", 0))
     first = next(iter(outputs.values()))
+    _start_log(Path(str(job.log)), " ".join([job.rule, *wildcards.values()]))
+    failure = Path(str(job.log)).with_suffix(".failed")
+    situation = _situation(job, operations)
+    _refuse_in_vain(failure, situation, int(job.resources.get("attempt", 1)))
     # Once, before the work: a model's folder takes long to read.
     inputs = {str(path): sha256_tree(Path(path)) for path in job.input}
     this = Step(
@@ -123,9 +131,9 @@ def step(job: Job) -> Iterator[Step]:
         threads=job.threads,
         base_seed=base_seed,
         seed=derive_seed(base_seed, job.rule, *sorted(wildcards.items())),
-        checkpoints=first.with_name(f".{first.name}.{_identity(job, inputs.values())}"),
+        checkpoints=first.with_name(f".{first.name}.{_identity(job, operations, inputs)}"),
+        operations=operations,
     )
-    _start_log(Path(str(job.log)), this)
     started = time.perf_counter()
     try:
         for path in outputs.values():
@@ -142,10 +150,12 @@ def step(job: Job) -> Iterator[Step]:
             write_text(record_path(path), records[name])
         remove(this.checkpoints)
         log.info("done in %.1f s", time.perf_counter() - started)
-    except (UserError, OSError) as error:
-        message = str(error) if isinstance(error, UserError) else _explain(error, this)
+    except (UserError, OSError, RuntimeError) as error:
+        message = _explain(error, this)
         if message is None:
             raise
+        if not isinstance(error, PassingError | OSError):
+            write_text(failure, json.dumps({"situation": situation, "message": message}))
         log.error("%s", message)
         sys.exit(1)
     finally:
@@ -153,17 +163,33 @@ def step(job: Job) -> Iterator[Step]:
             remove(path)
 
 
-# Options that say where a model is trained, not how: a run goes on when they change.
-PLACEMENT = {"processes", "nodes", "rows_per_device"}
+def _identity(job: Job, operations: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """A digest of all that saved progress depends on: new settings never go on from old ones."""
+    options = joined(job.params.get("options") or {}, operations)
+    lasting, _ = split(options, SAVING | PLACEMENT)
+    return _digest(list(inputs.values()), lasting, _further_params(job), _code(job).digest)
 
 
-def _identity(job: Job, inputs: Iterable[str]) -> str:
-    """A digest of all a job depends on, so that new settings never resume old checkpoints."""
-    chosen, _ = split(job.params.get("options") or {}, PLACEMENT)
-    options = json.dumps(chosen, sort_keys=True, default=str)
-    seed, script = job.params.get("seed"), code_of(_script_of(job)).digest
-    text = json.dumps([list(inputs), options, seed, script])
+def _situation(job: Job, operations: Mapping[str, Any]) -> str:
+    """A digest of all that a job's end depends on, but by the times of inputs: it must be quick."""
+    times = [Path(path).stat().st_mtime_ns for path in job.input]
+    options = joined(job.params.get("options") or {}, operations)
+    return _digest(times, options, _further_params(job), _code(job).digest)
+
+
+def _digest(*parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _refuse_in_vain(failure: Path, situation: str, attempt: int) -> None:
+    """End at once if the attempt before failed and would again; a new run always tries."""
+    if attempt > 1 and failure.is_file():
+        kept = json.loads(failure.read_text(encoding="utf-8"))
+        if kept["situation"] == situation:
+            log.error("%s (attempt %d: nothing changed, not tried)", kept["message"], attempt)
+            sys.exit(1)
+    failure.unlink(missing_ok=True)
 
 
 def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
@@ -179,7 +205,8 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
 
 
 def _record(this: Step, job: Job, output: Path, inputs: Mapping[str, str], started: float) -> str:
-    code = code_of(_script_of(job))
+    code = _code(job)
+    wall_s = time.perf_counter() - started
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     partial = partial_path(output)
@@ -192,6 +219,7 @@ def _record(this: Step, job: Job, output: Path, inputs: Mapping[str, str], start
         "wildcards": this.wildcards,
         "inputs": dict(inputs),
         "options": dict(job.params.get("options") or {}),
+        "operations": this.operations,
         "params": _further_params(job),
         "seed": this.seed,
         "code": dict(sorted(code.modules.items())),
@@ -203,9 +231,10 @@ def _record(this: Step, job: Job, output: Path, inputs: Mapping[str, str], start
         },
         "python": platform.python_version(),
         "log": str(job.log),
-        "wall_s": round(time.perf_counter() - started, 3),
+        "wall_s": round(wall_s, 3),
         "cpu_s": round(usage.ru_utime + usage.ru_stime + children.ru_utime + children.ru_stime, 3),
         "peak_mb": max(usage.ru_maxrss, children.ru_maxrss) // 1024,
+        **gpus.used(job.resources, wall_s),
         **this.info,
     }
     return dump(record)
@@ -218,12 +247,18 @@ def _further_params(job: Job) -> dict[str, Any]:
     return dict(json.loads(json.dumps(found, default=str)))
 
 
-def _script_of(job: Job) -> Path:
-    return Path(str(job.params.get("script") or f"workflow/scripts/{job.rule}.py"))
+def _code(job: Job) -> Code:
+    return code_of(Path(str(job.params.get("script") or f"workflow/scripts/{job.rule}.py")))
 
 
-def _explain(error: OSError, this: Step) -> str | None:
-    """A message for the OS errors a user can mend; None for the others."""
+def _explain(error: Exception, this: Step) -> str | None:
+    """A message for what a user can mend; None for other errors."""
+    if isinstance(error, UserError):
+        return str(error)
+    if gpus.is_full(error):
+        return f"a GPU has too little memory for this: {'; or '.join(_remedies(this))}"
+    if not isinstance(error, OSError):
+        return None
     where = error.filename or next(iter(this.outputs.values())).parent
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}: the disk is full; free some space and run again: nothing was half-written"
@@ -232,12 +267,38 @@ def _explain(error: OSError, this: Step) -> str | None:
     return None
 
 
-def _start_log(path: Path, this: Step) -> None:
+# What to do with a key where a GPU's memory is too small, and the value that leaves nothing to do.
+REMEDIES: dict[str, tuple[str, object]] = {
+    "batch_tokens": ("lower", 1),
+    "batch_rows": ("lower", 1),
+    "rows_per_device": ("lower", 1),
+    "gradient_checkpointing": ("turn on", True),
+    "processes": ("raise", 0),
+    "deepspeed": ("choose another of config/deepspeed as", ""),
+}
+
+
+def _remedies(this: Step) -> Iterator[str]:
+    """The config keys that would help, and how."""
+    section = section_of(this.name, this.wildcards)
+    training = this.options.get("training")
+    if training:
+        section += ".training"
+    options = training or this.options
+    for key, (what, spent) in REMEDIES.items():
+        # Processes divide the memory only where DeepSpeed does; adapters go without it.
+        other = {"processes": not options.get("deepspeed"), "deepspeed": options.get("lora_rank")}
+        if key in options and options[key] != spent and not other.get(key):
+            yield f"{what} {section}.{key} (now {json.dumps(options[key])})"
+    if "processes" not in options and "model" in this.wildcards:
+        yield f"raise models.{this.wildcards['model']}.devices"
+
+
+def _start_log(path: Path, which: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
-    which = " ".join([this.name, *this.wildcards.values()])
     terminal.setFormatter(logging.Formatter(f"{which}: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     # Chatty libraries say the same line for every job.

@@ -17,10 +17,13 @@ from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
 from tuneatlas.sections import joined, operations_of, split
+from tuneatlas.sizing.host import asked_mb, brought_mb, shapes_of, trained_mb
 from tuneatlas.sources import load_specs
 
 __all__ = [
     "Request",
+    "asked_mb",
+    "brought_mb",
     "check_cluster",
     "joined",
     "load",
@@ -28,7 +31,9 @@ __all__ = [
     "preflight",
     "resolve",
     "settle",
+    "shapes_of",
     "split",
+    "trained_mb",
 ]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
@@ -114,6 +119,11 @@ def pair_files(config: Mapping[str, Any]) -> list[str]:
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
     """Whether a model is pre-trained here, on the workflow's own corpus."""
     return bool(config["models"][model]["source"] == "scratch")
+
+
+def base_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """What a base model is made or brought by: not the number format in which it is asked."""
+    return {k: v for k, v in config["models"][model].items() if k != "dtype"}
 
 
 def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:

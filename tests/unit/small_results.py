@@ -160,6 +160,7 @@ def _step(
         params=Params(fromdict={"options": options, "seed": 42}),
         wildcards=Wildcards(fromdict=wildcards),
         threads=1,
+        resources={},
         log=Log([f"logs/{name}.log"]),
     )
     with step(job) as this:

@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import yaml
 from conftest import ROOT
+from snakemake.iocontainers import ResourceList
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
 from tuneatlas.audit.plan import read_plan
 from tuneatlas.cluster import Request, check_cluster
@@ -106,5 +110,38 @@ def test_a_training_asks_for_a_gpu_for_each_process(tmp_path: Path):
     jobs = {job.step: job.resources for job in read_plan(ROOT, [path])}
     wide = {"gres": "gpu:2", "nodes": 2, "tasks": 2, "mpi": "srun", "cpus_per_task": 2}
     assert wide.items() <= jobs["finetune"].items()
-    assert {"gpu": 2, "cpus_per_task": 2}.items() <= jobs["restore_base"].items()
+    assert {"gpu": 2, "cpus_per_task": 2, "nodes": 1}.items() <= jobs["restore_base"].items()
     assert jobs["finetune_stages"]["gpu"] == 1
+    assert sbatch(jobs["finetune"]).count("--ntasks") == 1
+    assert "--nodes=2 --ntasks=2 --cpus-per-task=2" in sbatch(jobs["finetune"])
+    assert "--nodes=1 --cpus-per-task=2" in sbatch(jobs["restore_base"])
+
+
+def sbatch(resources: dict) -> str:
+    """What the executor makes of a job's resources."""
+    job = SimpleNamespace(resources=ResourceList(fromdict=dict(resources)), threads=1)
+    names = ("run_uuid", "slurm_logfile", "comment_str", "account", "partition", "workdir")
+    return get_submit_command(job, dict.fromkeys(names, ""))
+
+
+def test_memory_follows_from_the_size_of_the_model(tmp_path: Path):
+    """LLaMA-2-7B takes 25.7 thousand MiB in four bytes a parameter, half of it in two."""
+    jobs = {j.step: j for j in read_plan(ROOT, [ROOT / "config/paper/s2-llama2-7b.yaml"])}
+    asked = {step: jobs[step].resources["mem_mb"] for step in jobs}
+    assert asked["prepare_base"] == 8000 + 25705
+    assert asked["probe_knowledge"] == 8000 + 12853
+    # In the process that starts the others, in one of them, and at the end once more.
+    assert asked["finetune"] == 8000 + 3 * 25705
+    assert asked["compare_groups"] == 4000
+
+
+def test_each_attempt_gets_more(tmp_path: Path):
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    assert not any({"mem_mb", "runtime"} & r.keys() for r in profile["set-resources"].values())
+    namespace: dict = {"tuneatlas": SimpleNamespace(shapes_of=lambda *_: {}), "Path": Path}
+    namespace["SETTINGS"] = {"models": {}, "paraphrasers": {}}
+    exec((ROOT / "workflow/rules/resources.smk").read_text(), namespace)
+    given = namespace["scaled"](4000, 300, lambda w: 100)
+    third = {name: ask(None, 3) for name, ask in given.items()}
+    assert third == {"mem_mb": 12100, "runtime": 900, "attempt": 3}
+    assert given["runtime"](None, 9) == 1440

@@ -1,12 +1,15 @@
 import json
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
+import torch
+from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
 
-from tuneatlas.errors import UserError
+from tuneatlas import gpus
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.sections import joined, operations_of, split
 from tuneatlas.step import derive_seed, step
 
@@ -26,6 +29,7 @@ def job(folder: Path, **options: object) -> SimpleNamespace:
             fromdict={"options": options, "seed": 42, "script": str(folder / "script.py")}
         ),
         wildcards=Wildcards(fromdict={"model": "mini"}),
+        resources=ResourceList(fromdict={}),
         threads=1,
         log=Log([str(folder / "log.txt")]),
     )
@@ -130,7 +134,7 @@ def test_seeds_differ_by_context_and_are_stable():
     assert 0 <= derive_seed(0) < 2**63
 
 
-def test_operational_keys_reach_the_step_but_not_its_record(tmp_path: Path):
+def test_operational_keys_reach_the_step_and_stand_apart_in_its_record(tmp_path: Path):
     """How often progress is saved changes no result: it must not rerun anything."""
     this_job = job(tmp_path, size=3)
     this_job.config = {"operations": {"do_things": {"keep_checkpoints": 7}}}
@@ -139,6 +143,7 @@ def test_operational_keys_reach_the_step_but_not_its_record(tmp_path: Path):
         write(this)
     record = json.loads((tmp_path / "out/a.txt.record.json").read_text())
     assert record["options"] == {"size": 3}
+    assert record["operations"] == {"keep_checkpoints": 7}
 
 
 def test_operational_keys_are_split_off_at_every_depth():
@@ -148,3 +153,133 @@ def test_operational_keys_are_split_off_at_every_depth():
     own = operations_of(operations, "prepare_base", {"model": "m"})
     assert joined(rest["models"]["m"], own) == config["models"]["m"]
     assert operations_of(operations, "finetune", {}) == {}
+
+
+def test_where_chance_is_drawn_batch_by_batch_batches_are_no_operation():
+    config = {n: {"batch_rows": 4} for n in ("explain_predictions", "generate_paraphrases")}
+    rest, operations = split(config)
+    assert rest == {"explain_predictions": {"batch_rows": 4}, "generate_paraphrases": {}}
+    assert operations == {"generate_paraphrases": {"batch_rows": 4}}
+
+
+@pytest.mark.parametrize(
+    ("key", "kept"),
+    [("rows_per_device", True), ("devices", True), ("batch_tokens", False), ("deepspeed", False)],
+)
+def test_saved_progress_goes_on_only_where_its_parts_are_the_same(tmp_path: Path, key, kept):
+    """The parts of a loop are counted in batches."""
+    found = set()
+    for value in (1, 2):
+        this_job = job(tmp_path)
+        this_job.config = {"operations": {"do_things": {key: value}}}
+        with step(this_job) as this:
+            write(this)
+            found.add(this.checkpoints)
+    assert (len(found) == 1) == kept
+
+
+def fails(this_job: SimpleNamespace, error: Exception, attempt: int) -> bool:
+    """Whether an attempt got to work before it failed."""
+    this_job.resources = ResourceList(fromdict={"attempt": attempt})
+    began = False
+    with pytest.raises(SystemExit) as stop, step(this_job):
+        began = True
+        raise error
+    assert stop.value.code == 1
+    return began
+
+
+def test_what_failed_is_not_tried_again_until_something_changes(tmp_path: Path, capsys):
+    error = UserError("row 3 is wrong")
+    this_job = job(tmp_path, size=1)
+    assert fails(this_job, error, 1)
+    assert not fails(this_job, error, 2)
+    assert not fails(this_job, error, 3)
+    assert "row 3 is wrong (attempt 3: nothing changed, not tried)" in capsys.readouterr().err
+    assert "row 3 is wrong" in (tmp_path / "log.txt").read_text()
+    # An option, an operational key, an input, a new run.
+    mended = job(tmp_path, size=2)
+    assert fails(mended, error, 2)
+    assert not fails(mended, error, 3)
+    mended.config = {"operations": {"do_things": {"batch_rows": 1}}}
+    assert fails(mended, error, 2)
+    (tmp_path / "in.txt").write_text("mended")
+    assert fails(mended, error, 2)
+    assert fails(mended, error, 1)
+    with step(mended) as this:
+        write(this)
+    assert not (tmp_path / "log.failed").exists()
+
+
+@pytest.mark.parametrize("error", [PassingError("no network"), OSError(28, "No space left")])
+def test_what_may_pass_is_tried_again(tmp_path: Path, error: Exception):
+    this_job = job(tmp_path)
+    assert fails(this_job, error, 1)
+    assert fails(this_job, error, 2)
+
+
+FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "said"),
+    [
+        (
+            "probe_knowledge",
+            {"batch_tokens": 16384},
+            "lower probe_knowledge.batch_tokens (now 16384); or raise models.mini.devices",
+        ),
+        (
+            "finetune",
+            {"rows_per_device": 1, "processes": 1, "deepspeed": None, "lora_rank": None},
+            "choose another of config/deepspeed as finetune.deepspeed (now null)",
+        ),
+        (
+            "prepare_base",
+            {"training": {"rows_per_device": 8, "processes": 2, "deepspeed": "zero2.json"}},
+            "lower models.mini.training.rows_per_device (now 8); or raise "
+            "models.mini.training.processes (now 2); or choose another",
+        ),
+    ],
+)
+def test_a_full_gpu_is_one_message_with_the_keys_that_help(
+    tmp_path: Path, capsys, rule: str, options: dict, said: str
+):
+    this_job = job(tmp_path, **options)
+    this_job.rule = rule
+    assert fails(this_job, FULL, 1)
+    shown = capsys.readouterr().err
+    assert f"a GPU has too little memory for this: {said}" in shown
+    assert "Traceback" not in shown
+    assert not fails(this_job, FULL, 2)
+
+
+def test_other_errors_of_torch_are_faults(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="shapes"), step(job(tmp_path)):
+        raise RuntimeError("shapes do not match")
+
+
+def test_the_record_says_which_gpus_a_job_had(tmp_path: Path, monkeypatch):
+    """With a stand-in for CUDA."""
+    stand_in = SimpleNamespace(
+        is_available=lambda: True,
+        is_initialized=lambda: True,
+        device_count=lambda: 2,
+        get_device_name=lambda device: "NVIDIA A100",
+        max_memory_allocated=lambda device: (device + 1) * 2**30,
+    )
+    assert gpus.used({"gpu": 1}, 3600) == {}
+    monkeypatch.setattr(torch, "cuda", stand_in)
+    had = {"gpu": "NVIDIA A100", "gpus": 8, "gpu_hours": 16.0, "gpu_peak_mb": 2048}
+    assert gpus.used({"gres": "gpu:4", "nodes": 2}, 7200) == had
+    # On a workstation nobody asks for a GPU; those that were used count.
+    assert gpus.used({}, 1800)["gpus"] == 2
+    with step(job(tmp_path)) as this:
+        write(this)
+    record = json.loads((tmp_path / "out/a.txt.record.json").read_text())
+    assert record["gpu"] == "NVIDIA A100" and record["gpus"] == 2
+
+
+def test_light_steps_do_not_load_torch():
+    code = "import sys, tuneatlas.step; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

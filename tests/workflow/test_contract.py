@@ -20,6 +20,9 @@ CONFIGS = [
 ]
 
 
+FREE = ("threads", "localrule")
+
+
 def blocks() -> list[tuple[str, str]]:
     """Name and text of each rule."""
     found = []
@@ -38,7 +41,7 @@ def test_one_name_per_step(name: str, text: str):
     assert f'code=code("{name}")' in text
     for kind in ("logs", "benchmarks"):
         assert f'"{kind}/{name}' in text
-    order = [w for w in re.findall(r"^    (\w+):", text, re.MULTILINE) if w != "threads"]
+    order = [w for w in re.findall(r"^    (\w+):", text, re.MULTILINE) if w not in FREE]
     wanted = ["input", "output", "log", "benchmark", "resources", "params", "script"]
     assert order == [w for w in wanted if w in order]
 
@@ -96,7 +99,7 @@ def test_the_slurm_profile_knows_every_rule_with_a_gpu():
     rules = dict(blocks())
     named = set(profile["set-resources"]) | {x.split("=")[0] for x in profile["groups"]}
     assert named <= rules.keys()
-    gpu = {name for name, text in rules.items() if "gpu=" in text or "**devices(" in text}
+    gpu = {name for name, text in rules.items() if re.search(r"\*\*(asks|trains)\(", text)}
     on_gpu = {n for n, r in profile["set-resources"].items() if "slurm_partition" in r}
     assert on_gpu == gpu
     assert "slurm-array-jobs" not in profile, "job arrays lose finished results"

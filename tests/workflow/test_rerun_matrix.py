@@ -227,6 +227,7 @@ CASES = (
         config("domains.elements.limits.test", 19),
         jobs("prepare_questions elements") | CORPUS,
     ),
+    Case("models.mini.dtype", config("models.mini.dtype", "bfloat16"), PROBED),
     Case("probe_knowledge.shots", config("probe_knowledge.shots", 3), PROBED),
     Case(
         "probe_knowledge.demonstration_seed",
@@ -242,6 +243,11 @@ CASES = (
         "explain_predictions.temperature", config("explain_predictions.temperature", 0.6), EXPLAINED
     ),
     Case(
+        "explain_predictions.batch_rows",
+        config("explain_predictions.batch_rows", 4),
+        EXPLAINED,
+    ),
+    Case(
         "mix_instructions.ratios, one more",
         config("mix_instructions.ratios", [0.4, 0.6]),
         NEW_GROUP | COMPARE,
@@ -253,11 +259,6 @@ CASES = (
     ),
     Case("mix_instructions.ratios, one less", config("mix_instructions.ratios", []), COMPARE),
     Case("finetune.epochs", config("finetune.epochs", 2), TUNED),
-    Case(
-        "evaluate_knowledge.batch_tokens",
-        config("evaluate_knowledge", {"batch_tokens": 8192}),
-        EVALUATED,
-    ),
     Case("compare_groups.draws", config("compare_groups.draws", 201), COMPARE),
     Case("finetune_stages.learning_rate", config("finetune_stages.learning_rate", 0.01), FORGOTTEN),
     Case("finetune_stages.steps", config("finetune_stages.steps", [1, 2]), FORGOTTEN),
@@ -303,6 +304,26 @@ CASES = (
         config("models.mini.training", {"checkpoint_steps": 100}),
         NOTHING,
     ),
+    # What fits jobs to a machine.
+    *(
+        Case(key, config(key, value), NOTHING)
+        for key, value in (
+            ("probe_knowledge.batch_tokens", 8192),
+            ("evaluate_knowledge.batch_tokens", 8192),
+            ("evaluate_stages.batch_tokens", 8192),
+            ("models.mini.devices", 2),
+            ("models.mini.training.processes", 2),
+            ("finetune.rows_per_device", 1),
+            ("finetune.processes", 2),
+            ("finetune.deepspeed", "config/deepspeed/zero2.json"),
+            ("finetune_stages.gradient_checkpointing", True),
+        )
+    ),
+    Case(
+        "finetune.nodes",
+        config("finetune", {"epochs": 1, "processes": 2, "nodes": 2}),
+        NOTHING,
+    ),
     Case("a comment in the config", append(CONFIG, "# why\n"), NOTHING),
     Case("keys of the config in another order", reorder, NOTHING),
     Case("a number written otherwise", text(CONFIG, "draws: 200", "draws: 0xC8"), NOTHING),
@@ -326,7 +347,7 @@ CASES = (
     ),
     Case(
         "the resources of a rule",
-        text("workflow/rules/probe.smk", "mem_mb=8000", "mem_mb=9000"),
+        text("workflow/rules/probe.smk", "**asks(120)", "**asks(130)"),
         NOTHING,
     ),
     Case(

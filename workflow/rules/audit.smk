@@ -11,8 +11,7 @@ rule audit:
     benchmark:
         "benchmarks/audit.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **scaled(4000, 60),
     params:
         code=code("audit"),
     script:

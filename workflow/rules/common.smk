@@ -22,7 +22,8 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 # Rules name only what changes results; a step reads its operational keys past them.
-SCIENCE, operations = tuneatlas.split(tuneatlas.resolve(experiment))
+SETTINGS = tuneatlas.resolve(experiment)
+SCIENCE, operations = tuneatlas.split(SETTINGS)
 config = SCIENCE | {"operations": operations}
 MODELS = list(config["models"])
 PARAPHRASERS = list(config["paraphrasers"])
@@ -80,21 +81,6 @@ def task_options(stage):
     """The options of one stage: to mask a task changes nothing in the other stages."""
     others = tuple(f"{name}_" for name in ("plain", "structure", "syntax") if name != stage)
     return {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
-
-
-def each(training):
-    """Processes of a training on each node."""
-    return training["processes"] // training["nodes"]
-
-
-def devices(training):
-    """What a training asks of a cluster: a GPU for each process, on one node or on several."""
-    nodes, here = training["nodes"], each(training)
-    if nodes == 1:
-        return {"gpu": here, "cpus_per_task": here}
-    # `mpi`: the job starts its processes itself, with srun.
-    several = {"nodes": nodes, "tasks": nodes, "mpi": "srun"}
-    return {"gres": f"gpu:{here}", "cpus_per_task": here, **several}
 
 
 def request(job):

@@ -12,9 +12,7 @@ rule evaluate_knowledge:
     benchmark:
         "benchmarks/evaluate_knowledge/{model}/{domain}/{group}/{seed}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=lambda w: config["models"][w.model]["devices"],
+        **asks(120),
     params:
         code=code("evaluate_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
@@ -44,8 +42,7 @@ rule compare_groups:
     benchmark:
         "benchmarks/compare_groups/{model}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **scaled(4000, 60),
     params:
         code=code("compare_groups"),
         options=config["compare_groups"],
@@ -75,8 +72,7 @@ rule report:
     benchmark:
         "benchmarks/report/{model}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **scaled(2000, 20),
     params:
         code=code("report"),
         options=SCIENCE,
@@ -96,8 +92,7 @@ rule index:
     benchmark:
         "benchmarks/index.tsv"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **scaled(1000, 10),
     params:
         code=code("index"),
     script:

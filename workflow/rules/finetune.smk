@@ -17,8 +17,7 @@ rule mix_instructions:
     benchmark:
         "benchmarks/mix_instructions/{model}/{domain}/{group}/{seed}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **scaled(2000, 20),
     params:
         code=code("mix_instructions"),
         # Not the whole section: a further ratio changes nothing in the other mixtures.
@@ -41,11 +40,9 @@ rule finetune:
         "logs/finetune/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/finetune/{model}/{domain}/{group}/{seed}.tsv"
-    threads: each(config["finetune"])
+    threads: each("finetune")
     resources:
-        **devices(config["finetune"]),
-        mem_mb=8000,
-        runtime=240,
+        **trains("finetune", 240),
     params:
         code=code("finetune"),
         options=config["finetune"],

@@ -19,9 +19,7 @@ rule evaluate_harness:
     benchmark:
         "benchmarks/evaluate_harness/{model}/{trained}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=240,
-        gpu=lambda w: config["models"][w.model]["devices"],
+        **asks(240),
     params:
         code=code("evaluate_harness"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_harness", w.model),

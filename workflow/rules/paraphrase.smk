@@ -14,11 +14,9 @@ rule finetune_paraphrase:
         f"logs/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.log",
     benchmark:
         f"benchmarks/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.tsv"
-    threads: each(TUNING)
+    threads: each("finetune_paraphrase")
     resources:
-        **devices(TUNING),
-        mem_mb=8000,
-        runtime=240,
+        **trains("finetune_paraphrase", 240),
     params:
         code=code("finetune_paraphrase"),
         options=TUNING,
@@ -39,9 +37,7 @@ rule generate_paraphrases:
     benchmark:
         f"benchmarks/generate_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=1,
+        **asks(120),
     params:
         code=code("generate_paraphrases"),
         options=config["generate_paraphrases"] | SHOWN,
@@ -65,8 +61,7 @@ rule score_paraphrases:
     benchmark:
         f"benchmarks/score_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
     resources:
-        mem_mb=config["parse_sentences"]["memory_mb"] + 2000,
-        runtime=60,
+        **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
     params:
         code=code("score_paraphrases"),
         options=config["score_paraphrases"] | SHOWN,
@@ -95,8 +90,7 @@ rule compare_paraphrases:
     benchmark:
         "benchmarks/compare_paraphrases/{paraphraser}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **scaled(4000, 30),
     params:
         code=code("compare_paraphrases"),
         options=config["compare_paraphrases"],

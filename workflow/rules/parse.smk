@@ -29,8 +29,7 @@ rule prepare_sentences:
     benchmark:
         "benchmarks/prepare_sentences.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **scaled(2000, 20),
     params:
         code=code("prepare_sentences"),
         options=config["prepare_sentences"],
@@ -52,8 +51,7 @@ rule parse_sentences:
     benchmark:
         "benchmarks/parse_sentences/{scatteritem}.tsv"
     resources:
-        mem_mb=lambda w, attempt: ((config["parse_sentences"]["memory_mb"] + 1000) * attempt),
-        runtime=240,
+        **scaled(config["parse_sentences"]["memory_mb"] + 1000, 240),
     params:
         code=code("parse_sentences"),
         options={k: v for k, v in config["parse_sentences"].items() if k != "shards"},
@@ -73,8 +71,7 @@ rule prepare_paraphrases:
     benchmark:
         "benchmarks/prepare_paraphrases.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **scaled(4000, 60),
     params:
         code=code("prepare_paraphrases"),
         options=config["prepare_paraphrases"],

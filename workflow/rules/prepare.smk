@@ -6,9 +6,10 @@ rule fetch_source:
         "logs/fetch_source/{package}.log",
     benchmark:
         "benchmarks/fetch_source/{package}.tsv"
+    # Compute nodes often have no network.
+    localrule: True
     resources:
-        mem_mb=1000,
-        runtime=20,
+        **scaled(1000, 20),
     params:
         code=code("fetch_source"),
         options=lambda w: tuneatlas.source_spec(config, w.package),
@@ -34,8 +35,7 @@ rule prepare_questions:
     benchmark:
         "benchmarks/prepare_questions/{domain}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **scaled(2000, 20),
     params:
         code=code("prepare_questions"),
         options=lambda w: config["domains"][w.domain],
@@ -59,8 +59,7 @@ rule prepare_corpus:
     benchmark:
         "benchmarks/prepare_corpus.tsv"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **scaled(4000, 30),
     params:
         code=code("prepare_corpus"),
         options=config["prepare_corpus"],
@@ -84,13 +83,12 @@ rule prepare_base:
         "logs/prepare_base/{model}.log",
     benchmark:
         "benchmarks/prepare_base/{model}.tsv"
-    threads: lambda w: config["models"][w.model].get("training", {}).get("processes", 1)
+    threads: lambda w: SETTINGS["models"][w.model].get("training", {}).get("processes", 1)
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **brings(240),
     params:
         code=code("prepare_base"),
-        options=lambda w: config["models"][w.model],
+        options=lambda w: tuneatlas.base_options(config, w.model),
         seed=config["seed"],
     script:
         "../scripts/prepare_base.py"

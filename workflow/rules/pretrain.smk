@@ -11,8 +11,7 @@ rule build_tasks:
     benchmark:
         "benchmarks/build_tasks/{stage}/{scatteritem}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **scaled(4000, 60),
     params:
         code=code("build_tasks"),
         options=lambda w: task_options(w.stage),
@@ -33,8 +32,7 @@ rule prepare_paraphraser:
     benchmark:
         "benchmarks/prepare_paraphraser/{paraphraser}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        **brings(30),
     params:
         code=code("prepare_paraphraser"),
         options=lambda w: config["paraphrasers"][w.paraphraser],
@@ -59,11 +57,9 @@ rule pretrain_plain:
         "logs/pretrain_plain/{paraphraser}/{start}.log",
     benchmark:
         "benchmarks/pretrain_plain/{paraphraser}/{start}.tsv"
-    threads: each(config["pretrain_plain"])
+    threads: each("pretrain_plain")
     resources:
-        **devices(config["pretrain_plain"]),
-        mem_mb=8000,
-        runtime=240,
+        **trains("pretrain_plain", 240),
     params:
         code=code("pretrain_plain"),
         options=config["pretrain_plain"],
@@ -83,11 +79,9 @@ rule pretrain_structure:
         "logs/pretrain_structure/{paraphraser}.log",
     benchmark:
         "benchmarks/pretrain_structure/{paraphraser}.tsv"
-    threads: each(config["pretrain_structure"])
+    threads: each("pretrain_structure")
     resources:
-        **devices(config["pretrain_structure"]),
-        mem_mb=8000,
-        runtime=240,
+        **trains("pretrain_structure", 240),
     params:
         code=code("pretrain_structure"),
         options=config["pretrain_structure"],
@@ -108,11 +102,9 @@ rule pretrain_syntax:
         "logs/pretrain_syntax/{paraphraser}/{start}.log",
     benchmark:
         "benchmarks/pretrain_syntax/{paraphraser}/{start}.tsv"
-    threads: each(config["pretrain_syntax"])
+    threads: each("pretrain_syntax")
     resources:
-        **devices(config["pretrain_syntax"]),
-        mem_mb=8000,
-        runtime=240,
+        **trains("pretrain_syntax", 240),
     params:
         code=code("pretrain_syntax"),
         options=config["pretrain_syntax"],
@@ -136,9 +128,7 @@ rule evaluate_tasks:
     benchmark:
         "benchmarks/evaluate_tasks/{paraphraser}/{start}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=1,
+        **asks(120),
     params:
         code=code("evaluate_tasks"),
         options=config["evaluate_tasks"] | {"form": config["build_tasks"]["form"]},

@@ -12,9 +12,7 @@ rule probe_knowledge:
     benchmark:
         "benchmarks/probe_knowledge/{model}/{domain}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=lambda w: config["models"][w.model]["devices"],
+        **asks(120),
     params:
         code=code("probe_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
@@ -34,8 +32,7 @@ rule label_knowledge:
     benchmark:
         "benchmarks/label_knowledge/{model}/{domain}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **scaled(2000, 20),
     params:
         code=code("label_knowledge"),
         options=config["label_knowledge"],
@@ -58,9 +55,7 @@ rule explain_predictions:
     benchmark:
         "benchmarks/explain_predictions/{model}/{domain}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=240,
-        gpu=lambda w: config["models"][w.model]["devices"],
+        **asks(240),
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),

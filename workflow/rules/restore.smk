@@ -17,11 +17,9 @@ rule finetune_stages:
         "logs/finetune_stages/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/finetune_stages/{model}/{domain}/{group}/{seed}.tsv"
-    threads: each(config["finetune_stages"])
+    threads: each("finetune_stages")
     resources:
-        **devices(config["finetune_stages"]),
-        mem_mb=8000,
-        runtime=240,
+        **trains("finetune_stages", 240),
     params:
         code=code("finetune_stages"),
         options=config["finetune_stages"],
@@ -50,8 +48,7 @@ rule prepare_restoration:
     benchmark:
         "benchmarks/prepare_restoration/{model}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **scaled(4000, 60),
     params:
         code=code("prepare_restoration"),
         options=config["prepare_restoration"],
@@ -74,11 +71,9 @@ rule restore_stages:
         "logs/restore_stages/{model}/{domain}/{group}/{seed}.log",
     benchmark:
         "benchmarks/restore_stages/{model}/{domain}/{group}/{seed}.tsv"
-    threads: each(config["restore_stages"])
+    threads: each("restore_stages")
     resources:
-        **devices(config["restore_stages"]),
-        mem_mb=8000,
-        runtime=720,
+        **trains("restore_stages", 720),
     params:
         code=code("restore_stages"),
         options=config["restore_stages"],
@@ -99,11 +94,9 @@ rule restore_base:
         "logs/restore_base/{model}/{seed}.log",
     benchmark:
         "benchmarks/restore_base/{model}/{seed}.tsv"
-    threads: each(config["restore_stages"])
+    threads: each("restore_stages")
     resources:
-        **devices(config["restore_stages"]),
-        mem_mb=8000,
-        runtime=240,
+        **trains("restore_stages", 240),
     params:
         code=code("restore_base"),
         options=config["restore_stages"],
@@ -132,9 +125,7 @@ rule evaluate_stages:
     benchmark:
         "benchmarks/evaluate_stages/{model}/{domain}/{group}/{seed}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=240,
-        gpu=lambda w: config["models"][w.model]["devices"],
+        **asks(240),
     params:
         code=code("evaluate_stages"),
         options=lambda w: tuneatlas.stage_options(config, w.model),
@@ -162,9 +153,7 @@ rule evaluate_base:
     benchmark:
         "benchmarks/evaluate_base/{model}/{seed}.tsv"
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=lambda w: config["models"][w.model]["devices"],
+        **asks(120),
     params:
         code=code("evaluate_base"),
         options=lambda w: tuneatlas.stage_options(config, w.model),
@@ -193,8 +182,7 @@ rule stage_forgetting:
     benchmark:
         "benchmarks/stage_forgetting/{model}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **scaled(4000, 60),
     params:
         code=code("stage_forgetting"),
         options=config["stage_forgetting"],

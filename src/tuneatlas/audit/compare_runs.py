@@ -51,7 +51,10 @@ def settings(a: Results, b: Results, shared: list[str]) -> Iterator[str]:
         if one["step"] == "report":
             continue  # it holds the whole config, whose parts stand with the other steps
         section = section_of(one["step"], one["wildcards"])
-        pairs = [(one["options"], other["options"], section)]
+        pairs = [
+            (one["options"], other["options"], section),
+            (one.get("operations", {}), other.get("operations", {}), section),
+        ]
         params = (one.get("params", {}), other.get("params", {}))
         if all(params):
             seeds = [{"seed": p.get("seed")} for p in params]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneatlas.digest import Code
 from tuneatlas.errors import UserError
-from tuneatlas.sections import section_of
+from tuneatlas.sections import section_of, split
 from tuneatlas.step import derive_seed
 
 
@@ -69,7 +69,10 @@ def _job(data: dict[str, Any]) -> Job:
 
 def changed_options(job: Job, record: Mapping[str, Any]) -> list[Change]:
     """What the config says otherwise now than when an output of the job was made."""
-    found = list(differences(record["options"], job.options, section_of(job.step, job.wildcards)))
+    section = section_of(job.step, job.wildcards)
+    # Records may be from before a key was operational.
+    recorded, _ = split(record["options"], section=section)
+    found = list(differences(recorded, job.options, section))
     if "params" in record:
         # The seed has its own name everywhere; other parameters are a step's own.
         for key in sorted({*record["params"], *job.params} - UNCOUNTED.get(job.step, set())):

@@ -1,7 +1,7 @@
 """What each job of an experiment needs: which tokens it sees, and what that takes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,12 @@ class Study:
         entry = self.config["models"].get(job.wildcards.get("model"), {})
         return int(entry.get("devices", 1))
 
+    def whole(self, job: Job) -> Job:
+        """The job with its operational options too, which its rule does not name."""
+        _, operations = split(self.config)
+        more = operations_of(operations, job.step, job.wildcards)
+        return replace(job, options=joined(job.options, more))
+
     def tests(self) -> int:
         """Test questions of all domains."""
         return sum(self.questions(d, "test", "related_test") for d in self.config["domains"])
@@ -48,7 +54,7 @@ def need_of(job: Job, study: Study) -> Need | None:
     shape = study.shapes.get(job.wildcards.get("model", job.wildcards.get("paraphraser", "")))
     if shape is None:
         return None if job.gpu else Need()
-    training = _training(job, study)
+    training = _training(job)
     if training is not None:
         return _train(job, training, shape, study)
     if job.step in PASSES:
@@ -60,11 +66,9 @@ def need_of(job: Job, study: Study) -> Need | None:
     return None if job.gpu else Need()
 
 
-def _training(job: Job, study: Study) -> Mapping[str, Any] | None:
+def _training(job: Job) -> Mapping[str, Any] | None:
     """The options of a job that trains, whatever it is called."""
-    _, operations = split(study.config)
-    whole = joined(job.options, operations_of(operations, job.step, job.wildcards))
-    options: Mapping[str, Any] = whole.get("training", whole)
+    options: Mapping[str, Any] = job.options.get("training", job.options)
     return options if "learning_rate" in options else None
 
 

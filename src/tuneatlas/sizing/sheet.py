@@ -55,7 +55,7 @@ def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
     found: dict[tuple[str, str], list[Job]] = {}
     for job in read_plan(study.root, list(configs)):
         model = job.wildcards.get("model", job.wildcards.get("paraphraser", ""))
-        found.setdefault((job.step, model), []).append(job)
+        found.setdefault((job.step, model), []).append(study.whole(job))
     order = sorted(found, key=lambda key: (key[1], key[0]))
     lines = []
     for step, model in order:

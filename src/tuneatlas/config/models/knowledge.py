@@ -19,7 +19,8 @@ SCORING = (
 )
 QUESTIONS = "how a question is put: a file of config/templates/questions"
 CHAT = "how a conversation is laid out: a file of config/templates/chat"
-BATCH = "tokens per forward pass; bounds memory, changes no result"
+FITS = "fits the memory; changes results by rounding alone and remakes nothing"
+BATCH = f"tokens per forward pass; {FITS}"
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
 WEIGHT = "weight in the loss of right labels to questions of this category of knowledge"
@@ -68,7 +69,11 @@ class ExplainPredictions(Section):
     )
     max_new_tokens: Positive = option(256, "longest explanation", unit="tokens", source=EXPLAIN)
     shots: Count = option(3, "worked examples before each question", unit="questions")
-    batch_rows: Positive = option(32, "prompts generated at once", unit="prompts")
+    batch_rows: Positive = option(
+        32,
+        "prompts generated at once; another number draws other explanations",
+        unit="prompts",
+    )
 
 
 class MixInstructions(Section):
@@ -116,7 +121,7 @@ class EvaluateHarness(Section):
     )
     limit: Positive | None = option(None, "first items of each task; null: all", unit="items")
     chat: bool = option(False, "ask in the chat template of the model's tokenizer")
-    batch_rows: Positive = option(16, "prompts per forward pass", unit="prompts")
+    batch_rows: Positive = option(16, f"prompts per forward pass; {FITS}", unit="prompts")
 
 
 class CompareGroups(Section):

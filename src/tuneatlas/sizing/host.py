@@ -1,0 +1,52 @@
+"""Memory of a node that the weights of a model take on their way to its devices."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.errors import UserError
+from tuneatlas.sizing.estimates import HALF, MOMENTS, SINGLE, zero_of
+from tuneatlas.sizing.shapes import Shape, shape_of
+
+MIB = 2**20
+
+
+def shapes_of(entries: Mapping[str, Mapping[str, Any]], root: Path) -> dict[str, Shape]:
+    """The shapes of those models whose size is known before they are fetched."""
+    found = {}
+    for name, entry in entries.items():
+        try:
+            found[name] = shape_of(entry, root)
+        except UserError:
+            continue  # `tuneatlas size` says what is missing
+    return found
+
+
+def asked_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
+    """MiB for a model that is asked: once, in the number format in which it is asked."""
+    return _mb(shape, SINGLE if entry.get("dtype", "float32") == "float32" else HALF)
+
+
+def brought_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
+    """MiB to bring a model: as it is stored; a package's is put together a second time."""
+    return _mb(shape, SINGLE * (2 if entry["source"] == "package" else 1))
+
+
+def trained_mb(shape: Shape, training: Mapping[str, Any], root: Path) -> int:
+    """MiB on each node for training, in single precision.
+
+    Several processes hold the model in the one that starts them, in each that trains (with
+    ZeRO-3 in one of them), and at the end once more. What DeepSpeed offloads comes on top.
+    """
+    if training["processes"] == 1 and training["deepspeed"] is None:
+        return _mb(shape, SINGLE)
+    copies, offloaded = 2 + training["processes"] // training["nodes"], 0
+    if training["deepspeed"] is not None:
+        zero = zero_of(root / training["deepspeed"])
+        copies = 3 if zero.stage == 3 else copies
+        offloaded = (MOMENTS + SINGLE) * zero.offload_optimizer + SINGLE * zero.offload_param
+    return _mb(shape, SINGLE * copies + offloaded / training["nodes"])
+
+
+def _mb(shape: Shape, bytes_each: float) -> int:
+    return round(shape.parameters * bytes_each / MIB)
