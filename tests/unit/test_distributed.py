@@ -1,6 +1,7 @@
 """Training in several processes, with DeepSpeed and without: the same as in one."""
 
 import json
+import os
 import shutil
 import threading
 from dataclasses import replace
@@ -15,7 +16,9 @@ from transformers import AutoModelForCausalLM
 
 from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.config.trainings import deepspeed_problems
-from tuneatlas.training.launch import launch_command
+from tuneatlas.errors import PassingError
+from tuneatlas.training import processes
+from tuneatlas.training.launch import launch_command, run_shared
 from tuneatlas.training.processes import train
 from tuneatlas.training.trainer import GO_ON, newest_checkpoint
 
@@ -117,6 +120,25 @@ def test_on_several_nodes_there_is_a_launcher_on_each():
     assert any(part.endswith(":30007") for part in command)
     here = launch_command(["module", "folder"], recipe, {})
     assert "srun" not in here and "--nproc-per-node=8" in here
+
+
+def test_a_full_gpu_in_one_process_ends_as_in_this_one(tmp_path: Path, monkeypatch):
+    """The processes that train say so with a file, which the one that starts them reads."""
+    monkeypatch.setattr(processes, "_work", _full)
+    with pytest.raises(torch.OutOfMemoryError):
+        processes.work(tmp_path)
+    marks = [tmp_path / name for name in (processes.STOP, processes.STOPPED, processes.FULL)]
+    (tmp_path / "fails.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(torch.OutOfMemoryError):
+        run_shared(["fails"], TWO, *marks)
+    marks[-1].unlink()
+    with pytest.raises(PassingError, match="training in 2 processes ended with code 1"):
+        run_shared(["fails"], TWO, *marks)
+
+
+def _full(folder: Path) -> None:
+    raise torch.OutOfMemoryError
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)

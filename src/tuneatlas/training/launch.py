@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import PassingError
 from tuneatlas.training.plan import Recipe
 from tuneatlas.training.trainer import GO_ON, SIGNALS
 
@@ -44,15 +44,17 @@ def launch_command(work: Sequence[str], recipe: Recipe, environ: Mapping[str, st
     return ["srun", *step, *launcher, *meeting, "-m", *work]
 
 
-def run_shared(work: Sequence[str], recipe: Recipe, stop: Path, stopped: Path) -> None:
+def run_shared(work: Sequence[str], recipe: Recipe, stop: Path, stopped: Path, full: Path) -> None:
     """Run ``work`` in every process. On a signal they are asked to save their state and end.
 
     The file ``stop`` asks them to, wherever they are. They write ``stopped`` when they end
-    early: Slurm signals them itself, and may do so without signalling this process.
+    early: Slurm signals them itself, and may do so without signalling this process. They write
+    ``full`` when a GPU's memory is too small.
 
     Raises:
         SystemExit: with code GO_ON if they were stopped.
-        UserError: if they failed.
+        torch.OutOfMemoryError: if a GPU's memory was too small.
+        PassingError: if they failed otherwise.
     """
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     # Ignored signals stay ignored in the launchers; the processes that train set handlers.
@@ -67,8 +69,10 @@ def run_shared(work: Sequence[str], recipe: Recipe, stop: Path, stopped: Path) -
             signal.signal(number, handler)
     if code and stopped.exists():
         raise SystemExit(GO_ON)
+    if code and full.exists():
+        raise torch.OutOfMemoryError("in one of the processes")
     if code:
-        raise UserError(
+        raise PassingError(
             f"training in {recipe.processes} processes ended with code {code}; the reason is "
             "above. Its checkpoints are kept: run again to go on"
         )

@@ -33,7 +33,7 @@ from tuneatlas.training.trainer import (
     training_arguments,
 )
 
-INITIAL, TRAINED, STOP, STOPPED = "initial", "trained", "stop", "stopped"
+INITIAL, TRAINED, STOP, STOPPED, FULL = "initial", "trained", "stop", "stopped", "full"
 
 
 def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
@@ -55,7 +55,8 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
         "kept": {n: [str(p.absolute()) for p in paths] for n, paths in run.kept.items()},
     }
     write_text(folder / "job.json", json.dumps(job))
-    run_shared([__name__, str(folder)], recipe, folder / STOP, folder / STOPPED)
+    marks = (folder / name for name in (STOP, STOPPED, FULL))
+    run_shared([__name__, str(folder)], recipe, *marks)
     trained = network_of(folder / TRAINED)
     model.load_state_dict(trained.state_dict())
     history: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
@@ -110,6 +111,14 @@ def read_plan(path: Path) -> list[list[Row]]:
 
 def work(folder: Path) -> None:
     """What each process does: train its share; the first one writes the result."""
+    try:
+        _work(folder)
+    except torch.OutOfMemoryError:
+        (folder / FULL).touch()
+        raise
+
+
+def _work(folder: Path) -> None:
     run = read_run(folder)
     recipe = run.recipe
     if recipe.deepspeed is not None:
