@@ -166,4 +166,28 @@ def test_the_smallest_experiment_runs_whole(project: Path):
         assert minutes == str(expected["runtime"]), line
         assert ("gres/gpu=1" in tres) == bool(own[step].get("gpu")), line
         assert partition == asked.get("slurm_partition", "cpu") and account == "lab", line
-    assert seen == own.keys() - grouped
+    assert seen == own.keys() - grouped - {"fetch_source"}  # which runs beside the driver
+
+
+WIDE = """\
+include: smoke.yaml
+finetune: {epochs: 1, processes: 2, nodes: 2}
+"""
+
+
+def test_a_training_on_two_nodes_through_the_workflow(project: Path):
+    """The job holds a GPU on each of two nodes, and a step of it ran on both."""
+    (project / "config/wide.yaml").write_text(WIDE)
+    began = time.strftime("%Y-%m-%dT%H:%M:%S")
+    target = "results/finetune/mini/countries/incompatible/0"
+    code, said = run(project, target, config="config/wide.yaml")
+    assert code == 0, said
+    assert (project / target / "model.safetensors").is_file()
+    log = (project / "logs/finetune/mini/countries/incompatible/0.log").read_text()
+    assert "done in" in log
+    listing = ask("sacct", "-nPS", began, "-oJobID,Comment%200,NNodes,ReqTRES%100,State")
+    lines = [line.split("|") for line in listing.splitlines()]
+    (job,) = [line for line in lines if "rule_finetune_" in line[1]]
+    assert job[2] == "2" and "gres/gpu=2" in job[3]
+    steps = [x for x in lines if x[0].startswith(job[0] + ".") and x[0][-1].isdigit()]
+    assert [(x[2], x[4]) for x in steps] == [("2", "COMPLETED")]
