@@ -77,12 +77,6 @@ def fetched(package):
     return expand(rules.fetch_source.output.folder, package=package)[0]
 
 
-def task_options(stage):
-    """The options of one stage: to mask a task changes nothing in the other stages."""
-    others = tuple(f"{name}_" for name in ("plain", "structure", "syntax") if name != stage)
-    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
-
-
 def request(job):
     """What a job asks of the cluster."""
     own = tuneatlas.operations_of(operations, job.rule.name, job.wildcards)

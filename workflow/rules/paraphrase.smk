@@ -7,7 +7,7 @@ rule finetune_paraphrase:
     input:
         model=model_of_start,
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
-        parses=rules.prepare_paraphrases.input.parses,
+        labels=rules.collect_labels.output.labels,
     output:
         model=directory(f"results/finetune_paraphrase/{TUNED_TO_PARAPHRASE}"),
     log:

@@ -59,11 +59,30 @@ rule parse_sentences:
         "../scripts/parse_sentences.py"
 
 
+rule collect_labels:
+    """List the labels of all trees, which models that read trees have as tokens."""
+    input:
+        parses=gather.shards(rules.parse_sentences.output.parses),
+    output:
+        labels="results/collect_labels/labels.json",
+    log:
+        "logs/collect_labels.log",
+    benchmark:
+        "benchmarks/collect_labels.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        code=code("collect_labels"),
+    script:
+        "../scripts/collect_labels.py"
+
+
 rule prepare_paraphrases:
-    """Give every pair its trees, and the template whose syntax the paraphrase is to have."""
+    """Give every pair its trees, and the sentence whose syntax the paraphrase is to have."""
     input:
         pairs=rules.prepare_sentences.output.pairs,
-        parses=gather.shards(rules.parse_sentences.output.parses),
+        parses=rules.collect_labels.input.parses,
     output:
         paraphrases="results/prepare_paraphrases/paraphrases.parquet",
     log:

@@ -48,9 +48,10 @@ rule pretrain_plain:
             vanilla(w) if w.start == "plain" else rules.prepare_paraphraser.output.model
         ),
         tasks=examples_of("plain"),
-        # The control sees as many tokens as both stages have.
-        budget=lambda w: (examples_of("structure", "syntax") if w.start == "plain" else []),
-        parses=lambda w: (rules.prepare_paraphrases.input.parses if w.start == "plain" else []),
+        # The control sees as many tokens as both stages do.
+        structure=lambda w: (examples_of("structure") if w.start == "plain" else []),
+        syntax=lambda w: (examples_of("syntax") if w.start == "plain" else []),
+        labels=lambda w: (rules.collect_labels.output.labels if w.start == "plain" else []),
     output:
         model=directory("results/pretrain_plain/{paraphraser}/{start}"),
     log:
@@ -62,7 +63,7 @@ rule pretrain_plain:
         **trains("pretrain_plain", 240),
     params:
         code=code("pretrain_plain"),
-        options=config["pretrain_plain"],
+        options=lambda w: config["pretrain_plain"] | as_both(w.start),
         seed=config["seed"],
     script:
         "../scripts/pretrain_plain.py"
@@ -95,7 +96,7 @@ rule pretrain_syntax:
     input:
         model=lambda w: (rules.pretrain_structure.output.model if w.start == "both" else vanilla(w)),
         tasks=examples_of("syntax"),
-        parses=rules.prepare_paraphrases.input.parses,
+        labels=rules.collect_labels.output.labels,
     output:
         model=directory("results/pretrain_syntax/{paraphraser}/{start}"),
     log:

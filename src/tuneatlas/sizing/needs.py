@@ -109,8 +109,8 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     else:
         sentences = config["prepare_sentences"]
         trees = sentences["sentences"] + 2 * sentences["pairs"]["train"]
-        tasks = config["build_tasks"]
-        each, examples = 2.0 * TREE, trees * tasks["share"] * _passes(job, tasks)
+        stages = training.get("as_both") or {job.step.removeprefix("pretrain_"): training}
+        each, examples = 2.0 * TREE, trees * _seen(stages, config["build_tasks"]) / epochs
     steps = epochs * max(1, -(-int(examples) // training["batch"]))
     if "steps" in training:  # kept along the way, and ended at the last one
         last = max(training["steps"])
@@ -118,11 +118,10 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     return epochs * examples * each, steps
 
 
-def _passes(job: Job, tasks: Mapping[str, Any]) -> int:
-    """Examples made of each tree: of a stage, or, for the control, of both stages."""
-    both = job.step == "pretrain_plain" and job.wildcards["start"] == "plain"
-    stages = ("structure", "syntax") if both else (job.step.removeprefix("pretrain_"),)
-    return sum(tasks[f"{stage}_passes"] for stage in stages)
+def _seen(stages: Mapping[str, Mapping[str, Any]], tasks: Mapping[str, Any]) -> float:
+    """Examples of each tree that training on ``stages`` sees, in all epochs."""
+    shares = {stage: 1.0 if stage == "plain" else tasks["share"] for stage in stages}
+    return sum(shares[s] * tasks[f"{s}_passes"] * r["epochs"] for s, r in stages.items())
 
 
 ALL = ("dev", "train", "test", "related_dev", "related_test")

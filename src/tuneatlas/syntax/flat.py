@@ -10,9 +10,15 @@ import re
 
 from tuneatlas.syntax.tasks import JOINT, Text
 
+_LABELS = re.compile(r"\(([^() ]+)")
 _WORDS = re.compile(r" ([^() ]+)")
 # A label with its bracket, a word, a closing bracket; the spaces before them belong to them.
 _PARTS = re.compile(r" ?\([^() ]+| [^() ]+|\)")
+
+
+def labels(text: str) -> set[str]:
+    """The labels, as they are written."""
+    return set(_LABELS.findall(text))
 
 
 def sentence(text: str) -> str:

@@ -66,7 +66,9 @@ FIELDS: dict[str, Callable[[Tree, Shape], str]] = {
     "_tokens": _tokens,
     "_phrases": _tree,
 }
-SENTENCES = ("source", "template", "target")
+# The template is shown as a tree without its words, the exemplar with them: the template of a
+# training pair is the target's own tree, whose words are the answer.
+SENTENCES = ("source", "template", "exemplar", "target")
 
 
 class Format(NamedTuple):
@@ -77,10 +79,10 @@ class Format(NamedTuple):
     read: str
 
 
-EXEMPLAR = "{source} <sep> {template}"
+EXEMPLAR = "{source} <sep> {exemplar}"
 AESOP = "{source} <sep> {source_tree} <sep> {template_leafless}"
-TOKENS = "{source_tokens} <sep> {template_tokens}"
-PHRASES = "{source_phrases} <sep> {template_phrases}"
+TOKENS = "{source_tokens} <sep> {exemplar_tokens}"
+PHRASES = "{source_phrases} <sep> {exemplar_phrases}"
 
 FORMATS: dict[str, Format] = {
     "masked_template": Format(
@@ -89,13 +91,13 @@ FORMATS: dict[str, Format] = {
     "aesop": Format(AESOP, "{target}", "sentence"),
     "aesop_tree": Format(AESOP, "{template_leafless} <sep> {target}", "tree_then_sentence"),
     "exemplar": Format(EXEMPLAR, "{target}", "sentence"),
-    "tokens_source": Format("{source_tokens} <sep> {template}", "{target}", "sentence"),
-    "tokens_template": Format("{source} <sep> {template_tokens}", "{target}", "sentence"),
+    "tokens_source": Format("{source_tokens} <sep> {exemplar}", "{target}", "sentence"),
+    "tokens_template": Format("{source} <sep> {exemplar_tokens}", "{target}", "sentence"),
     "tokens_both": Format(TOKENS, "{target}", "sentence"),
     "tokens_target": Format(EXEMPLAR, "{target_tokens}", "tokens"),
     "tokens_all": Format(TOKENS, "{target_tokens}", "tokens"),
-    "phrases_source": Format("{source_phrases} <sep> {template}", "{target}", "sentence"),
-    "phrases_template": Format("{source} <sep> {template_phrases}", "{target}", "sentence"),
+    "phrases_source": Format("{source_phrases} <sep> {exemplar}", "{target}", "sentence"),
+    "phrases_template": Format("{source} <sep> {exemplar_phrases}", "{target}", "sentence"),
     "phrases_both": Format(PHRASES, "{target}", "sentence"),
     "phrases_target": Format(EXEMPLAR, "{target_phrases}", "phrases"),
     "phrases_all": Format(PHRASES, "{target_phrases}", "phrases"),
@@ -164,8 +166,13 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
+def shown(kind: Format) -> list[str]:
+    """Those of SENTENCES that a format shows."""
+    return [name for name in SENTENCES if f"{{{name}" in kind.input + kind.target]
+
+
 def fill(kind: Format, trees: Mapping[str, Tree], shape: Shape) -> Text:
-    """Input and target for the trees called source, template and target."""
+    """Input and target for the trees called as ``shown`` says."""
     return Text(_fill(kind.input, trees, shape), _fill(kind.target, trees, shape))
 
 

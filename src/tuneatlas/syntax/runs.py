@@ -1,5 +1,6 @@
 """The steps of the syntax study that run a model: prepare, pre-train, tune, write."""
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -12,14 +13,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.errors import UserError
 from tuneatlas.models import save_model, train_tokenizer
 from tuneatlas.step import Step
-from tuneatlas.syntax.formats import fill, format_named, read
+from tuneatlas.syntax.formats import fill, format_named, read, shown
 from tuneatlas.syntax.generating import generate
-from tuneatlas.syntax.linear import FORMS, read_bracket
+from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.models import load_seq2seq, new_t5
 from tuneatlas.syntax.scores import score_rows, task_score
-from tuneatlas.syntax.steps import STAGES, read_parses, shape_of, trees_of
+from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
-from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, labels_of, tidy
+from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, tidy
 from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.runs import train_and_save
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
@@ -47,17 +48,25 @@ def prepare_paraphraser(step: Step) -> dict[str, Any]:
 def pretrain(step: Step) -> dict[str, Any]:
     """Train a model on the examples of a stage; ``tasks`` are their tables.
 
-    With ``budget``, tables of other stages: for as many tokens as those have, in as many passes
-    as that takes.
+    Option ``as_both`` has epochs and row_length of both stages, by name, and their tables are
+    inputs: then for as many tokens as they see, in as many passes and whole steps as that takes.
     """
     model, tokenizer = _open(step)
-    if step.inputs.get("parses"):
+    budget = _tokens_seen(step, "structure", tokenizer)
+    # Stage 1 is trained without the labels of trees, stage 2 with them.
+    if step.inputs.get("labels"):
         _add_labels(step, model, tokenizer)
-    budget = None
-    if step.inputs.get("budget"):
-        coded = encode_pairs(tokenizer, _texts(step.paths("budget")), step.options["row_length"])
-        budget = sum(len(example.tokens) for example in coded if example)
-    return _train(step, model, tokenizer, _texts(step.paths("tasks")), budget)
+    budget += _tokens_seen(step, "syntax", tokenizer)
+    return _train(step, model, tokenizer, _texts(step.paths("tasks")), budget=budget)
+
+
+def _tokens_seen(step: Step, stage: str, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Tokens that a stage sees in all its epochs, if the step is to see as many; else 0."""
+    recipe = step.options.get("as_both", {}).get(stage)
+    if not recipe:
+        return 0
+    coded = encode_pairs(tokenizer, _texts(step.paths(stage)), recipe["row_length"])
+    return int(recipe["epochs"] * sum(len(example.tokens) for example in coded if example))
 
 
 def _texts(tables: Iterable[Path]) -> Iterator[tuple[str, str]]:
@@ -67,15 +76,24 @@ def _texts(tables: Iterable[Path]) -> Iterator[tuple[str, str]]:
 
 
 def finetune_paraphrase(step: Step) -> dict[str, Any]:
-    """Tune a model on a share of the training pairs, in one format."""
+    """Tune a model on a share of the training pairs, in one format.
+
+    Pairs without a sentence that the format shows, an exemplar, are left out and counted.
+    """
     model, tokenizer = _open(step)
     _add_labels(step, model, tokenizer)
     shape, kind = shape_of(step), format_named(step.wildcards["format"])
-    rows = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "train"]
+    rows = [r for r in PARAPHRASES.stream(step.path("paraphrases")) if r["split"] == "train"]
     # The same pairs whatever the model and the format; a smaller share is part of a larger.
     step.shared_rng().shuffle(rows)
     rows = rows[: max(1, round(len(rows) * int(step.wildcards["share"]) / 100))]
-    return _train(step, model, tokenizer, [fill(kind, trees_of(row), shape) for row in rows])
+    whole = [row for row in rows if all(row[name] for name in shown(kind))]
+    if not whole:
+        raise UserError(
+            f"{step.name}: no training pair has an exemplar; raise prepare_paraphrases.overlap"
+        )
+    texts = (fill(kind, trees_of(row, shown(kind)), shape) for row in whole)
+    return _train(step, model, tokenizer, texts, without_exemplar=len(rows) - len(whole))
 
 
 def generate_paraphrases(step: Step) -> dict[str, Any]:
@@ -124,8 +142,8 @@ def _open(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def _add_labels(step: Step, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    trees = (read_bracket(text, tree_id) for tree_id, text in read_parses(step))
-    added = add_labels(model, tokenizer, labels_of(trees), step.seed)
+    labels = json.loads(step.path("labels").read_text(encoding="utf-8"))
+    added = add_labels(model, tokenizer, labels, step.seed)
     log.info("%d labels of trees added to the vocabulary", added)
 
 
@@ -134,8 +152,11 @@ def _train(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Iterable[tuple[str, str]],
-    budget: int | None = None,
+    *,
+    budget: int = 0,
+    **counts: int,
 ) -> dict[str, Any]:
+    """Train on ``texts``: in the recipe's epochs, or for ``budget`` tokens if there is one."""
     recipe = Recipe.of(step.options)
     coded = encode_pairs(tokenizer, texts, recipe.row_length)
     too_long = Counting(lambda example: example is None)
@@ -144,14 +165,13 @@ def _train(
     if not len(tokens):
         raise UserError(f"{step.name}: no example is within {recipe.row_length} tokens")
     recipe = replace(recipe, batch=min(recipe.batch, len(tokens)))
-    own = int(tokens.offsets[-1])
-    epochs = recipe.epochs if budget is None else -(-budget // own)
+    epochs = -(-budget // int(tokens.offsets[-1])) if budget else recipe.epochs
     steps = plan_like_lengths(tokens, epochs=epochs, batch=recipe.batch, seed=step.seed)
-    if budget is not None:
+    if budget:
         steps = steps.until(budget)
     run = Run(tokens, steps, recipe, tokenizer, step.checkpoints / "states", step.seed)
-    seen = own * epochs if budget is None else budget
-    return train_and_save(step, model, run, {"too_long": too_long.count, "tokens_seen": seen})
+    counts |= {"too_long": too_long.count, "tokens_seen": int(steps.counts.sum())}
+    return train_and_save(step, model, run, counts)
 
 
 class Counting:

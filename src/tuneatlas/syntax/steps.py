@@ -1,5 +1,6 @@
 """The data steps of the syntax study: sentences, trees, paraphrases, tasks."""
 
+import json
 import logging
 import random
 from collections import Counter
@@ -8,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
+from tuneatlas.files import write_text
 from tuneatlas.sources import read_record
 from tuneatlas.step import Step
+from tuneatlas.syntax import flat, formats
 from tuneatlas.syntax import pairs as tatoeba
 from tuneatlas.syntax.denoising import PLAIN_TASKS
 from tuneatlas.syntax.formats import Shape
-from tuneatlas.syntax.linear import FORMS, read_bracket
+from tuneatlas.syntax.linear import FORMS, read_bracket, unescape
 from tuneatlas.syntax.pair_files import read_files
 from tuneatlas.syntax.parsers import PARSERS, Parser
 from tuneatlas.syntax.parsing import parse_counts, parse_rows
@@ -86,6 +89,14 @@ def read_parses(step: Step) -> Iterator[tuple[str, str]]:
                 yield row["id"], row["tree"]
 
 
+def collect_labels(step: Step) -> dict[str, Any]:
+    """Write the labels of all trees as a sorted list in JSON."""
+    found = {name for _, tree in read_parses(step) for name in flat.labels(tree)}
+    labels = sorted(map(unescape, found))
+    write_text(step.outputs["labels"], json.dumps(labels) + "\n")
+    return {"labels": len(labels)}
+
+
 def sentences_of(pairs: Sequence[Mapping[str, Any]]) -> set[str]:
     """Ids of the sentences of ``pairs``, their given templates among them."""
     sides = ("source_id", "target_id", "template_id")
@@ -93,21 +104,25 @@ def sentences_of(pairs: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def prepare_paraphrases(step: Step) -> dict[str, Any]:
-    """Give each pair its trees and a template."""
-    pairs = PAIRS.read(step.path("pairs"))
+    """Give each pair its trees, a template and an exemplar."""
+    pairs = list(PAIRS.stream(step.path("pairs")))
     wanted = sentences_of(pairs)
     parses = {i: tree for i, tree in read_parses(step) if i in wanted}
     rows = paraphrase_rows(pairs, parses, **step.options)
-    PARAPHRASES.write(step.outputs["paraphrases"], rows)
+    PARAPHRASES.write_stream(step.outputs["paraphrases"], rows)
     splits = Counter(row["split"] for row in rows)
-    return {"paraphrases": dict(splits), "left_out": len(pairs) - len(rows)}
+    return {
+        "paraphrases": dict(splits),
+        "left_out": len(pairs) - len(rows),
+        "without_exemplar": sum(row["exemplar_id"] is None for row in rows),
+    }
 
 
 def build_tasks(step: Step) -> dict[str, Any]:
     """Write the examples of a stage from one shard of the trees, and others of trees held out.
 
     No sentence of a dev or test pair is trained on. Each shard holds out its part of the trees,
-    the same ones in every stage.
+    the same ones in every stage; of the rest, option ``share`` is used.
     """
     options, stage = step.options, step.wildcards["stage"]
     tasks = select_tasks(STAGES[stage], options.get(f"{stage}_tasks") or list(STAGES[stage]))
@@ -117,7 +132,7 @@ def build_tasks(step: Step) -> dict[str, Any]:
     step.shared_rng("scatteritem").shuffle(ids)
     start, stop = shard_bounds(options["heldout"], step.wildcards["scatteritem"])
     heldout, train = ids[: stop - start], ids[stop - start :]
-    train = train[: round(options["share"] * len(train))]
+    train = train[: round(options.get("share", 1) * len(train))]
     facts = {}
     for name, chosen, passes in (
         ("heldout", heldout, 1),
@@ -139,9 +154,9 @@ def _examples(
         yield f"{ids[number]}#{number}", {"task": task, **text._asdict()}
 
 
-def trees_of(row: Mapping[str, Any]) -> dict[str, Tree]:
-    """The three trees of a row of PARAPHRASES."""
-    return {n: read_bracket(row[n], row["id"]) for n in ("source", "target", "template")}
+def trees_of(row: Mapping[str, Any], names: Sequence[str] = formats.SENTENCES) -> dict[str, Tree]:
+    """The trees of a row of PARAPHRASES."""
+    return {name: read_bracket(row[name], row["id"]) for name in names}
 
 
 def shape_of(step: Step) -> Shape:

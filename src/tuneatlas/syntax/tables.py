@@ -66,9 +66,20 @@ PARAPHRASES = Table(
         Column("split", TEXT, "dev, train or test", "", SPLITS),
         Column("source", TEXT, "tree of the sentence to rewrite, in brackets"),
         Column("target", TEXT, "tree of the paraphrase"),
-        Column("template", TEXT, "tree whose syntax the paraphrase is to have"),
-        Column("template_id", TEXT, "sentence of the template; the target's own when training"),
-        Column("template_ted", pa.int32(), "leafless, at the height: target to template", "edits"),
+        Column(
+            "template", TEXT, "tree whose syntax is wanted, shown without its words"
+        ),
+        Column("template_id", TEXT, "sentence of the template; the target itself when training"),
+        Column("exemplar", TEXT, "tree of like syntax, shown with its words", "", (), True),
+        Column("exemplar_id", TEXT, "its sentence; null: no look-alike was found", "", (), True),
+        Column(
+            "exemplar_ted",
+            pa.int32(),
+            "leafless, at the height: target to exemplar",
+            "edits",
+            (),
+            True,
+        ),
         Column("source_ted", pa.int32(), "leafless, at the height: source to template", "edits"),
         Column("hard", pa.bool_(), "source and template are far apart"),
     ),

@@ -1,7 +1,7 @@
 """Tree edit distance after Zhang and Shasha (1989): unit costs, compiled."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -146,23 +146,32 @@ def tree_distance(one: Tree, other: Tree, depth: int | None = None) -> int:
     return coded_distance(coder(one), coder(other))
 
 
-def nearest(
-    target: Coded, pool: Sequence[Coded], allowed: Sequence[bool] | None = None
-) -> tuple[int, int] | None:
-    """Index of the nearest tree of ``pool`` (the first of equals) and its distance.
+class Pool:
+    """Coded trees to search; how often each has each label, shape (labels, trees)."""
 
-    None if ``allowed`` rules out all of them.
-    """
-    best: tuple[int, int] | None = None
-    for index, other in enumerate(pool):
-        if allowed is not None and not allowed[index]:
-            continue
-        # The difference in size alone takes that many edits.
-        if best and abs(other.size - target.size) >= best[1]:
-            continue
-        distance = coded_distance(target, other)
-        if best is None or distance < best[1]:
-            best = (index, distance)
-            if distance == 0:
+    def __init__(self, trees: Sequence[Coded]) -> None:
+        self.trees = trees
+        self.sizes = np.array([tree.size for tree in trees], np.int32)
+        labels = 1 + max((int(tree.nodes[0].max()) for tree in trees), default=-1)
+        self.counts = np.zeros((labels, len(trees)), np.int32)
+        for at, tree in enumerate(trees):
+            self.counts[:, at] = np.bincount(tree.nodes[0], minlength=labels)
+
+    def nearest(self, target: Coded, allowed: Callable[[int], bool]) -> tuple[int, int] | None:
+        """Index of the nearest tree that is ``allowed`` (the first of equals), and its distance.
+
+        None if none is allowed. Of most trees the labels alone say that they are farther.
+        """
+        labels, times = np.unique(target.nodes[0], return_counts=True)
+        known = labels < len(self.counts)
+        alike = np.minimum(self.counts[labels[known]], times[known, None]).sum(0)
+        # A node of the larger tree takes an edit unless one of the other has its label.
+        least = np.maximum(self.sizes, target.size) - alike
+        best: tuple[int, int] | None = None
+        for index in map(int, np.argsort(least, kind="stable")):
+            if best and (least[index], index) > best:
                 break
-    return best
+            if allowed(index):
+                found = coded_distance(target, self.trees[index]), index
+                best = min(best or found, found)
+        return (best[1], best[0]) if best else None

@@ -18,7 +18,6 @@ from tuneatlas.syntax.denoising import SENTINELS
 from tuneatlas.syntax.linear import escape, join_symbols, split_symbols
 from tuneatlas.syntax.structure_tasks import LEVELS, NODES, SIBLINGS
 from tuneatlas.syntax.tasks import NONE, SEP
-from tuneatlas.syntax.trees import Tree, nodes
 
 NODE_TOKENS = tuple(f"<node_{i}>" for i in range(NODES))
 NUMBERED = (
@@ -71,11 +70,6 @@ def add_labels(
             noise = torch.randn(mean.shape, generator=generator).to(weights)
             weights[known[label]] = mean + deviation * noise
     return added
-
-
-def labels_of(trees: Iterable[Tree]) -> set[str]:
-    """All labels of ``trees``."""
-    return {node.label for tree in trees for _, node in nodes(tree)}
 
 
 def _add(

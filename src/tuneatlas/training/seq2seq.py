@@ -62,10 +62,15 @@ class LikeLengths(Sequence[list[Row]]):
         lengths = (ends - starts).tolist()
         return [[Piece(*piece)] for piece in zip(starts.tolist(), lengths, strict=True)]
 
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Tokens of each step."""
+        lengths = self.tokens.lengths
+        return np.array([lengths[step].sum() for step in self.steps], np.int64)
+
     def until(self, budget: int) -> "LikeLengths":
         """The first steps that together have at least ``budget`` tokens; all if they have less."""
-        counts = np.cumsum([self.tokens.lengths[step].sum() for step in self.steps])
-        return self[: int(np.searchsorted(counts, budget)) + 1]
+        return self[: int(np.searchsorted(np.cumsum(self.counts), budget)) + 1]
 
 
 def plan_like_lengths(tokens: TokenFile, *, epochs: int, batch: int, seed: int) -> LikeLengths:

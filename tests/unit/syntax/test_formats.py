@@ -13,7 +13,8 @@ from tuneatlas.syntax.trees import height, leafless, prune, words
 SHAPE = Shape(5, FORMS["bracket"])
 TREES = {
     "source": read_bracket("(ROOT (S (NP (PRP it)) (VP (VBZ matters) (NP (DT a) (NN lot)))))"),
-    "template": read_bracket("(ROOT (S (NP (DT the) (NN cat)) (VP (VBZ is) (ADJP (JJ red)))))"),
+    "template": read_bracket("(ROOT (S (NP (DT that)) (VP (VBZ is) (ADJP (JJ important)))))"),
+    "exemplar": read_bracket("(ROOT (S (NP (DT the) (NN cat)) (VP (VBZ is) (ADJP (JJ red)))))"),
     "target": read_bracket("(ROOT (S (NP (DT that)) (VP (VBZ is) (ADJP (JJ important)))))"),
 }
 
@@ -41,7 +42,7 @@ def test_every_format_reads_its_own_target_back(name):
 @given(any_tree, any_tree, st.sampled_from(sorted(FORMATS)))
 @settings(max_examples=200, deadline=None)
 def test_any_trees_can_be_shown(one, other, name):
-    trees = {"source": one, "template": other, "target": one}
+    trees = {"source": one, "template": one, "exemplar": other, "target": one}
     kind = format_named(name)
     text = fill(kind, trees, SHAPE)
     read(kind, text.target, SHAPE)
@@ -56,10 +57,11 @@ def test_of_a_template_deeper_than_the_height_the_rest_is_not_shown(name):
     for _ in range(200):
         trees = {key: random_tree(rng, 6) for key in TREES}
         shape = Shape(rng.randint(1, 4), FORMS["bracket"])
+        whole = {name: trees[name] for name in ("template", "exemplar")}
         deeper += height(trees["template"]) > shape.height
-        cut = prune(trees["template"], shape.height)
+        cut = {name: prune(tree, shape.height) for name, tree in whole.items()}
         assert fill(format_named(name), trees, shape) == fill(
-            format_named(name), trees | {"template": cut}, shape
+            format_named(name), trees | cut, shape
         )
     assert deeper > 100
 

@@ -15,7 +15,7 @@ from tuneatlas.report.paraphrases import paraphrases_part
 from tuneatlas.statistics import Interval
 from tuneatlas.step import Step
 from tuneatlas.syntax import compare, runs, steps
-from tuneatlas.syntax.linear import write_bracket
+from tuneatlas.syntax.linear import read_bracket, write_bracket
 from tuneatlas.syntax.scores import CORPUS
 from tuneatlas.syntax.tables import (
     CANDIDATES,
@@ -27,7 +27,7 @@ from tuneatlas.syntax.tables import (
     SENTENCES,
     TASKS,
 )
-from tuneatlas.syntax.trees import words
+from tuneatlas.syntax.trees import nodes, words
 from tuneatlas.training.runs import SUMMARY
 
 ORIGIN = {"source": "test", "licence": "none"}
@@ -76,6 +76,10 @@ def data(tmp_path_factory):
     return folder
 
 
+def summary(model: Path) -> dict:
+    return json.loads((model / SUMMARY).read_text())
+
+
 def trained(tmp_path, data, run, base: Path, name: str, inputs: dict, options: dict, **wildcards):
     recipe = {**vars(RECIPE), "epochs": 1, "row_length": 200, **options}
     outputs = {"model": tmp_path / name}
@@ -93,16 +97,23 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     info = steps.prepare_paraphrases(
         make_step(tmp_path, {"paraphrases": paraphrases}, given, options)
     )
-    assert info == {"paraphrases": {"train": 8, "test": 4}, "left_out": 0}
+    assert info == {"paraphrases": {"train": 8, "test": 4}, "left_out": 0, "without_exemplar": 0}
 
-    tasks = {"structure_tasks": [], "syntax_tasks": ["tree_pruning"], "share": 1.0, "heldout": 6}
+    labels = tmp_path / "labels.json"
+    steps.collect_labels(make_step(tmp_path, {"labels": labels}, {"parses": parses}, {}))
+    trees = [read_bracket(row["tree"]) for path in parses for row in PARSES.read(path)]
+    found = {node.label for tree in trees for _, node in nodes(tree)}
+    assert json.loads(labels.read_text()) == sorted(found)
+
+    tasks = {"structure_tasks": [], "syntax_tasks": ["tree_pruning"], "heldout": 6}
     tasks |= {"plain_passes": 1, "structure_passes": 2, "syntax_passes": 1, "form": "bracket"}
     built = {}
     for stage, shard in product(("plain", "structure", "syntax"), (1, 2)):
         outputs = {n: tmp_path / f"{stage}-{n}-{shard}.parquet" for n in ("train", "heldout")}
         shards = {"pairs": data / "pairs.parquet", "parses": parses[shard - 1 : shard]}
         wildcards = {"stage": stage, "scatteritem": f"{shard}-of-2"}
-        info = steps.build_tasks(make_step(tmp_path, outputs, shards, tasks, **wildcards))
+        chosen = tasks if stage == "plain" else {**tasks, "share": 1.0}
+        info = steps.build_tasks(make_step(tmp_path, outputs, shards, chosen, **wildcards))
         rows, held = (TASKS.read(outputs[n]) for n in ("train", "heldout"))
         assert sum(info["train"].values()) == len(rows) > 9
         # Neither sentences of test pairs nor trees held out.
@@ -117,16 +128,19 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     sentences = {"sentences": data / "sentences.parquet"}
     runs.prepare_paraphraser(make_step(tmp_path, {"model": base}, sentences, new))
     table = {"tasks": built["structure"]}
-    first = trained(tmp_path, data, runs.pretrain, base, "first", table, {})
-    table = {"tasks": built["syntax"], "parses": parses}
-    second = trained(tmp_path, data, runs.pretrain, first, "second", table, {})
-    # The control sees as many tokens as both stages have, in whole steps.
-    table = {"tasks": built["plain"], "parses": parses}
-    table |= {"budget": built["structure"] + built["syntax"]}
-    control = trained(tmp_path, data, runs.pretrain, base, "control", table, {})
-    seen = [json.loads((m / SUMMARY).read_text())["tokens_seen"] for m in (first, second, control)]
-    assert seen[2] == seen[0] + seen[1]
-    table = {"paraphrases": paraphrases, "parses": parses}
+    twice = {"epochs": 2, "row_length": 60}
+    first = trained(tmp_path, data, runs.pretrain, base, "first", table, twice)
+    table = {"tasks": built["syntax"], "labels": labels}
+    once = {"epochs": 1, "row_length": 200}
+    second = trained(tmp_path, data, runs.pretrain, first, "second", table, once)
+    assert summary(first)["too_long"] > 0
+    # The control sees as many tokens as both stages, each trained in its own way; in whole steps.
+    table = {**built, "tasks": built["plain"], "labels": labels}
+    both = {"as_both": {"structure": twice, "syntax": once}, "row_length": 40, "batch": 2}
+    control = trained(tmp_path, data, runs.pretrain, base, "control", table, both)
+    seen = [summary(model)["tokens_seen"] for model in (first, second, control)]
+    assert 0 <= seen[2] - (seen[0] + seen[1]) < 2 * 2 * 40
+    table = {"paraphrases": paraphrases, "labels": labels}
     wildcards = {"format": "aesop_tree", "share": "50"}
     run = runs.finetune_paraphrase
     tuned = trained(tmp_path, data, run, second, "tuned", table, SHOWN, **wildcards)
@@ -148,6 +162,21 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     with pytest.raises(UserError, match="no example is within 2 tokens"):
         trained(tmp_path, data, run, second, "none", table, SHOWN | {"row_length": 2}, **wildcards)
 
+    # Of three pairs that have no exemplar the trees are trained on, but no words are shown.
+    rows = PARAPHRASES.read(paraphrases)
+    for row in rows[:3]:
+        row |= {"exemplar": None, "exemplar_id": None, "exemplar_ted": None}
+    PARAPHRASES.write(paraphrases, rows)
+    for kind, left_out in (("aesop", 0), ("exemplar", 3)):
+        wildcards = {"format": kind, "share": "100"}
+        model = trained(tmp_path, data, run, second, kind, table, SHOWN, **wildcards)
+        assert summary(model)["without_exemplar"] == left_out
+    for row in rows:
+        row |= {"exemplar": None, "exemplar_id": None, "exemplar_ted": None}
+    PARAPHRASES.write(paraphrases, rows)
+    with pytest.raises(UserError, match="no training pair has an exemplar"):
+        trained(tmp_path, data, run, second, "words", table, SHOWN, **wildcards)
+
 
 def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
     """Inputs of the comparison: 30 test pairs, scored at a level per start."""
@@ -156,7 +185,8 @@ def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
     rows = [
         dict(zip(("source", "target", "template"), texts, strict=True))
         | {"id": i, "split": "test", "template_id": "t/2"}
-        | {"template_ted": 0, "source_ted": 0, "hard": n < 10}
+        | {"exemplar": texts[2], "exemplar_id": "t/2", "exemplar_ted": 0}
+        | {"source_ted": 0, "hard": n < 10}
         for n, i in enumerate(ids)
     ]
     PARAPHRASES.write(tmp_path / "paraphrases.parquet", rows)

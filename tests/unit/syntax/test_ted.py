@@ -9,7 +9,7 @@ from random_trees import random_tree
 
 from tuneatlas.syntax.linear import read_bracket
 from tuneatlas.syntax.parsers import Stanford
-from tuneatlas.syntax.ted import Coder, coded_distance, nearest, tree_distance
+from tuneatlas.syntax.ted import Coder, Pool, coded_distance, tree_distance
 from tuneatlas.syntax.trees import Tree, leafless, words
 
 
@@ -118,15 +118,18 @@ def test_depth_cuts_both_trees():
 def test_nearest_is_what_a_full_search_finds():
     rng = random.Random(6)
     coder = Coder()
-    pool = [coder(random_tree(rng, rng.randint(1, 4))) for _ in range(150)]
+    trees = [coder(random_tree(rng, rng.randint(1, 4))) for _ in range(150)]
+    pool = Pool(trees)
     for _ in range(20):
-        target = coder(random_tree(rng, 3))
-        distances = [coded_distance(target, other) for other in pool]
-        index, distance = nearest(target, pool)
-        assert (index, distance) == (distances.index(min(distances)), min(distances))
-        allowed = [d > min(distances) for d in distances]
-        assert nearest(target, pool, allowed)[1] == min(d for d in distances if d > distance)
-    assert nearest(target, pool, [False] * len(pool)) is None
+        target = coder(random_tree(rng, 3))  # some of its labels are in no tree of the pool
+        distances = [coded_distance(target, other) for other in trees]
+        least = min(distances)
+        assert pool.nearest(target, lambda _: True) == (distances.index(least), least)
+        further = min(d for d in distances if d > least)
+        found = pool.nearest(target, lambda at: distances[at] > least)  # noqa: B023
+        assert found == (distances.index(further), further)
+    assert pool.nearest(target, lambda _: False) is None
+    assert Pool([]).nearest(target, lambda _: True) is None
     assert sys.getrecursionlimit() >= 1000
 
 
@@ -135,3 +138,14 @@ def test_a_tree_too_large_to_be_coded_is_refused():
     assert coder(Tree("NP", ("word",) * 4094)).size == 4095
     with pytest.raises(ValueError, match="a tree of 4096 nodes"):
         coder(Tree("NP", ("word",) * 4095))
+
+
+def test_of_most_trees_the_labels_say_that_they_are_farther():
+    rng = random.Random(7)
+    coder = Coder()
+    pool = Pool([coder(leafless(random_tree(rng, 4), 5)) for _ in range(300)])
+    asked: list[int] = []
+    for _ in range(20):
+        target = coder(leafless(random_tree(rng, 4), 5))
+        pool.nearest(target, lambda at: not asked.append(at))
+    assert len(asked) < 0.5 * 20 * 300

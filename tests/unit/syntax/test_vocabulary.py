@@ -8,12 +8,13 @@ from transformers import PreTrainedTokenizerFast
 
 from tuneatlas.errors import UserError
 from tuneatlas.models import save_model, train_tokenizer
-from tuneatlas.syntax.linear import FORMS
+from tuneatlas.syntax import flat
+from tuneatlas.syntax.linear import FORMS, unescape, write_bracket
 from tuneatlas.syntax.models import load_seq2seq, new_t5
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tasks import prefixed
-from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, decode, labels_of, tidy
+from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, decode, tidy
 
 SHAPE = {"hidden_size": 16, "intermediate_size": 32, "layers": 1, "heads": 2, "dropout": 0.0}
 TEXTS = ["The cat sat on the mat: it ran. S NP VP INSIDE ( 0 1 2 3 4 5 6 7 8 9"] * 20
@@ -99,7 +100,8 @@ def test_all_texts_of_the_tasks_survive_the_tokenizer(pair, tmp_path):
     rng = random.Random(1)
     trees = [random_tree(rng, 4) for _ in range(40)]
     add_structure_tokens(model, tokenizer)
-    add_labels(model, tokenizer, labels_of(trees), seed=1)
+    labels = {unescape(name) for tree in trees for name in flat.labels(write_bracket(tree))}
+    add_labels(model, tokenizer, labels, seed=1)
     save_model(tmp_path, model, tokenizer)
     _, tokenizer = load_seq2seq(tmp_path)
     for tree in trees:
