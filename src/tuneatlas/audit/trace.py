@@ -44,7 +44,7 @@ TRAINED = "train.parquet"
 COMPARED = 50_000
 BATCH = 4096
 # Columns that name another item, beside `id`.
-POINTERS = ("id", "source_id", "target_id", "template_id")
+POINTERS = ("id", "source_id", "target_id", "template_id", "exemplar_id")
 
 
 class Seen(NamedTuple):

@@ -1,7 +1,8 @@
 """Span denoising of written trees, in four kinds (Liu et al. 2024; sentinels as in T5).
 
-``intra`` masks names only, never a bracket; ``inter`` masks spans of Poisson(3) symbols
-anywhere, some of them empty. ``low`` masks 15 % of the symbols, ``high`` 30 %.
+``intra`` masks names only, never a bracket or what stands for it in another form; ``inter``
+masks spans of Poisson(3) symbols anywhere, some of them empty. ``low`` masks 15 % of the
+symbols, ``high`` 30 %.
 """
 
 import math
@@ -10,24 +11,22 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from tuneatlas.syntax.linear import Form, escape, is_structure, join_symbols, split_symbols
+from tuneatlas.syntax.linear import FORMS, Form, escape, join_symbols, split_symbols
 from tuneatlas.syntax.tasks import Build, Task, Text
 from tuneatlas.syntax.trees import Tree, words
 
 SENTINELS = 100
 MEAN_SPAN = 3.0
 RATES = {"low": 0.15, "high": 0.30}
+BRACKET = FORMS["bracket"]
 Spans = list[tuple[int, int]]
 
 
-def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Spans:
+def intra_spans(
+    symbols: Sequence[str], rate: float, rng: random.Random, form: Form = BRACKET
+) -> Spans:
     """Names drawn one by one; those side by side make one span."""
-    # Most symbols are seen by their first character to be a bracket or a name.
-    names = [
-        at
-        for at, symbol in enumerate(symbols)
-        if symbol[0] not in "()" and (symbol[0] not in "/<" or not is_structure(symbol))
-    ]
+    names = [at for at, symbol in enumerate(symbols) if not form.is_structure(symbol)]
     chosen = sorted(rng.sample(names, max(1, round(rate * len(names)))))
     spans: Spans = []
     for at in chosen:
@@ -38,7 +37,9 @@ def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Span
     return spans
 
 
-def inter_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Spans:
+def inter_spans(
+    symbols: Sequence[str], rate: float, rng: random.Random, _: Form = BRACKET
+) -> Spans:
     """Spans of Poisson length until ``rate`` of the symbols is masked, then placed at random."""
     budget = max(1, round(rate * len(symbols)))
     lengths: list[int] = []
@@ -91,13 +92,15 @@ def unmask(text: Text) -> str:
 
 def denoise(kind: str, level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:
     """The written tree with masked spans, and what was masked."""
-    return denoise_written(kind, level, form.write(tree), rng)
+    return denoise_written(kind, level, form.write(tree), rng, form)
 
 
-def denoise_written(kind: str, level: str, text: str, rng: random.Random) -> Text | None:
+def denoise_written(
+    kind: str, level: str, text: str, rng: random.Random, form: Form = BRACKET
+) -> Text | None:
     """The same of a tree that is written already."""
     symbols = split_symbols(text)
-    spans = KINDS[kind](symbols, RATES[level], rng)
+    spans = KINDS[kind](symbols, RATES[level], rng, form)
     return mask(symbols, spans) if len(spans) < SENTINELS else None
 
 

@@ -9,6 +9,7 @@ character stands for that character alone (the treebank writes ``1\/2``).
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ _OPENED = {f"-{name}-": bracket for bracket, name in BRACKETS.items()}
 _TO_ESCAPE = re.compile(r"[()\[\]{}\\\s\x00-\x1f\x7f-\x9f]|-(?=[LR][RSC]B)|^/|^<(?=/)")
 _ESCAPED = re.compile(r"-[LR][RSC]B-|\\(?:u[0-9a-f]{4}|.)|\\$", re.DOTALL)
 _PLAIN = re.compile(r"[^()\[\]{}\\\s\x00-\x1f\x7f-\x9f/<-]+")
+_WAY = re.compile(r"(0|[1-9]\d*(?:\.[1-9]\d*)*)([:=])")
 _SYMBOLS = re.compile(r"[()]|[^() \t\r\n\f\v]+")
 
 
@@ -177,19 +179,14 @@ def read_sentence(text: str) -> list[str]:
 
 
 def split_symbols(text: str) -> list[str]:
-    """The brackets and names of a written tree."""
+    """The names of a written tree and, alone, what stands around them: brackets or ways."""
     return _SYMBOLS.findall(text)
 
 
 def join_symbols(symbols: Sequence[str]) -> str:
-    """Inverse of ``split_symbols`` for what ``write_bracket`` and ``write_slash`` write."""
+    """Inverse of ``split_symbols`` for what the forms write."""
     text = " ".join(symbols)
     return text.replace("( ", "(").replace(" )", ")")
-
-
-def is_structure(symbol: str) -> bool:
-    """Whether a symbol is a bracket, or what closes a node in the slash form."""
-    return symbol.startswith(("(", ")", "/", "</"))
 
 
 def write_position(position: Position) -> str:
@@ -203,33 +200,39 @@ def read_position(text: str) -> Position:
 
 
 def write_path(tree: Tree) -> str:
-    """``0:S 1:NP 1.1:PRP 1.1.1=I``: the way to each node (``:``) and word (``=``), pre-order."""
+    """``0: S 1: NP 1.1: PRP 1.1.1= I``: the way to each node (:) and word (=), pre-order."""
     parts = []
     for position, node in nodes(tree):
         way = ".".join(str(i + 1) for i in position)
-        parts.append(f"{way or 0}:{escape(node.label)}")
+        parts += [f"{way or 0}:", _no_way(node.label)]
         start = f"{way}." if way else ""
-        parts += [
-            f"{start}{index}={escape(child)}"
-            for index, child in enumerate(node.children, 1)
-            if isinstance(child, str)
-        ]
+        for index, child in enumerate(node.children, 1):
+            if isinstance(child, str):
+                parts += [f"{start}{index}=", _no_way(child)]
     return " ".join(parts)
+
+
+def _no_way(name: str) -> str:
+    written = escape(name)
+    return NOTHING + written if _WAY.fullmatch(written) else written
 
 
 def read_path(text: str, where: str = "tree") -> Tree:
     """Inverse of ``write_path``, in any order; UserError says at ``where`` what is wrong."""
     names: dict[Position, tuple[str, str]] = {}
-    for symbol in text.split():
-        found = re.match(r"(0|[1-9]\d*(?:\.[1-9]\d*)*)([:=])", symbol)
-        if not found:
-            raise UserError(f"{where}: {_short(symbol)!r} is not like 1.2:NP or 1.2=word")
+    symbols = text.split()
+    for way, name in zip_longest(symbols[::2], symbols[1::2], fillvalue=""):
+        found = _WAY.fullmatch(way)
+        if not found or not name:
+            raise UserError(
+                f"{where}: {_short(f'{way} {name}')!r} is not like 1.2: NP or 1.2= word"
+            )
         position = read_position(found[1].replace(".", " "))
         if position in names:
             raise UserError(f"{where}: {found[1]} is there twice")
-        names[position] = (found[2], unescape(symbol[found.end() :]))
+        names[position] = (found[2], unescape(name))
     if names.get((), ("", ""))[0] != ":":
-        raise UserError(f"{where}: there is no root 0:…")
+        raise UserError(f"{where}: there is no root 0: …")
     below: dict[Position, list[Position]] = {}
     for position in sorted(names):
         if position:
@@ -249,16 +252,17 @@ def read_path(text: str, where: str = "tree") -> Tree:
 
 
 class Form(NamedTuple):
-    """A way to write trees, with its inverse."""
+    """A way to write trees, its inverse, and which of the symbols are no names."""
 
     write: Callable[[Tree], str]
     read: Callable[..., Tree]
+    is_structure: Callable[[str], bool]
 
 
 FORMS = {
-    "bracket": Form(write_bracket, read_bracket),
-    "slash": Form(write_slash, read_slash),
-    "path": Form(write_path, read_path),
+    "bracket": Form(write_bracket, read_bracket, "()".__contains__),
+    "slash": Form(write_slash, read_slash, lambda symbol: symbol.startswith(("/", "</"))),
+    "path": Form(write_path, read_path, lambda symbol: bool(_WAY.fullmatch(symbol))),
 }
 
 

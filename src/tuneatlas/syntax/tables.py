@@ -66,9 +66,7 @@ PARAPHRASES = Table(
         Column("split", TEXT, "dev, train or test", "", SPLITS),
         Column("source", TEXT, "tree of the sentence to rewrite, in brackets"),
         Column("target", TEXT, "tree of the paraphrase"),
-        Column(
-            "template", TEXT, "tree whose syntax is wanted, shown without its words"
-        ),
+        Column("template", TEXT, "tree whose syntax is wanted, shown without its words"),
         Column("template_id", TEXT, "sentence of the template; the target itself when training"),
         Column("exemplar", TEXT, "tree of like syntax, shown with its words", "", (), True),
         Column("exemplar_id", TEXT, "its sentence; null: no look-alike was found", "", (), True),

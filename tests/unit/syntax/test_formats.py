@@ -24,7 +24,7 @@ def test_every_format_reads_its_own_target_back(name):
     kind = format_named(name)
     rng = random.Random(name)
     for number in range(300):
-        shape = Shape(rng.randint(1, 6), FORMS["slash" if number % 3 == 0 else "bracket"])
+        shape = Shape(rng.randint(1, 6), FORMS[("bracket", "slash", "path")[number % 3]])
         trees = {key: random_tree(rng, 4) for key in TREES}
         text = fill(kind, trees, shape)
         reading = read(kind, text.target, shape)

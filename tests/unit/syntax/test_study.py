@@ -288,8 +288,10 @@ def test_the_report_shows_claim_table_and_trees(tmp_path, data):
     metrics["examples"][1]["reason"] = "no tree found"
     part = paraphrases_part(metrics, "../compare_paraphrases/mini", {})
     assert part.verdict == "held"
-    assert (
-        part.finding == "After both stages BLEU-4 is 0.4 higher than that of T5: 0.6 against 0.3."
+    assert part.finding == (
+        "After both stages BLEU-4 is 0.4 higher than that of T5: 0.6 against 0.3. No run starts "
+        "from T5, trained longer: what the stages add cannot be told from what longer training "
+        "adds."
     )
     assert [row["headline"] for row in part.rows] == [True, False]
     assert [list(example.trees) for example in part.examples] == [
@@ -297,3 +299,14 @@ def test_the_report_shows_claim_table_and_trees(tmp_path, data):
         ["source", "template"],
         ["source", "template", "output"],
     ]
+
+
+def test_the_claim_is_about_the_control_where_there_is_one(tmp_path, data):
+    levels = {"vanilla": 0.2, "plain": 0.9, "both": 0.6}
+    metrics = compared(tmp_path, scores_of(tmp_path, data, levels))
+    part = paraphrases_part(metrics, "../compare_paraphrases/mini", {})
+    assert part.verdict == "did not hold"
+    assert part.finding.startswith(
+        "After both stages BLEU-4 is 0.3 lower than that of T5, trained longer: "
+    )
+    assert part.finding.endswith(": the opposite of the claim.")

@@ -15,7 +15,7 @@ from tuneatlas.syntax.linear import FORMS, read_bracket, split_symbols, write_br
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tasks import Text
-from tuneatlas.syntax.trees import Tree, size
+from tuneatlas.syntax.trees import Tree, nodes, size, words
 
 ALL = STRUCTURE_TASKS | SYNTAX_TASKS | denoising.PLAIN_TASKS
 BRACKET = FORMS["bracket"]
@@ -29,7 +29,7 @@ def test_10000_random_trees_pass_the_checker(name):
     built = 0
     for number in range(10_000):
         tree = random_tree(rng, 1 + number % 4)
-        form = FORMS["slash" if number % 3 == 0 else "bracket"]
+        form = FORMS[("bracket", "slash", "path")[number % 3]]
         text = task.build(tree, rng, form)
         if text:
             built += 1
@@ -140,6 +140,10 @@ def test_denoising_masks_what_it_says():
             spans += len(across)
     for (level, kind), count in masked.items():
         assert count / total[kind] == pytest.approx(denoising.RATES[level], abs=0.02)
+    for form in FORMS.values():
+        symbols = split_symbols(form.write(TREE))
+        names = [s for a, b in denoising.intra_spans(symbols, 1.0, rng, form) for s in symbols[a:b]]
+        assert sorted(names) == sorted([n.label for _, n in nodes(TREE)] + words(TREE))
     # Poisson(3) gives an empty span one time in twenty.
     assert 0.03 < empty / spans < 0.08
 

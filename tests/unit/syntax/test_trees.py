@@ -37,7 +37,10 @@ def test_forms():
     assert linear.write_slash(tree) == (
         "S NP NN \\.NN /NN /NP -LRB- \\.-LRB- /-LRB- VP see 1/2 /VP /S"
     )
-    assert linear.write_path(tree).startswith("0:S 1:NP 1.1:NN 1.1.1=NN 2:-LRB- 2.1=-LRB- 3:VP")
+    assert linear.write_path(tree).startswith(
+        "0: S 1: NP 1.1: NN 1.1.1= NN 2: -LRB- 2.1= -LRB- 3: VP"
+    )
+    assert linear.write_path(Tree("1:", ("2.1=",))) == "0: \\.1: 1= \\.2.1="
     assert linear.write_slash(Tree("<node_3>", ("<node_1>",))) == "<node_3> <node_1> </node_3>"
 
 
@@ -82,11 +85,12 @@ def test_a_treebank_file_may_break_lines(tmp_path):
         (linear.read_slash, "S NP /S /NP"),
         (linear.read_slash, "x S /S"),
         (linear.read_slash, ""),
-        (linear.read_path, "1:S"),
-        (linear.read_path, "0:S 2:NP"),
-        (linear.read_path, "0:S 1.1:NP"),
-        (linear.read_path, "0:S 1=a 1.1=b"),
-        (linear.read_path, "0:S 0:S"),
+        (linear.read_path, "1: S"),
+        (linear.read_path, "0: S 2: NP"),
+        (linear.read_path, "0: S 1.1: NP"),
+        (linear.read_path, "0: S 1= a 1.1= b"),
+        (linear.read_path, "0: S 0: S"),
+        (linear.read_path, "0: S 1:"),
         (linear.read_path, "S"),
         (linear.read_bracket, "(S a) (S b)"),
         (linear.read_bracket, ""),

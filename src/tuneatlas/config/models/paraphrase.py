@@ -21,6 +21,7 @@ from tuneatlas.config.models.training import (
     Amount,
     Decay,
     Rate,
+    Stretch,
     TrainingConfig,
 )
 
@@ -30,9 +31,9 @@ METRICS = f"{S3}, evaluation"
 LONGEST = "longest input or target; examples with a longer one are left out"
 WARMUP = "share of the steps in which the rate rises from 0"
 PER_DEVICE = "examples per device and forward pass; the rest of the batch is accumulated"
-FORM = "how trees are written: brackets, or labels with a slash where they end"
+FORM = "how trees are written: in brackets, with a slash where a node ends, or by paths to nodes"
 
-Form = Literal["bracket", "slash"]
+Form = Literal["bracket", "slash", "path"]
 Start = Literal["vanilla", "plain", "structure", "syntax", "both"]
 TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 Percent = Annotated[int, Field(ge=1, le=100)]
@@ -130,7 +131,7 @@ class ParseSentences(Section):
 
 
 class PrepareParaphrases(Section):
-    """Trees and templates of the pairs: in tests, the tree of a look-alike of the target."""
+    """Trees of the pairs, and look-alikes of the targets: other sentences of like syntax."""
 
     height: Positive = option(
         5, "depth at which trees are cut to find look-alikes", unit="levels", source=TUNING
@@ -157,7 +158,10 @@ class BuildTasks(Section):
     structure_passes: Positive = option(1, "examples of stage 1 drawn from each tree")
     syntax_passes: Positive = option(1, "examples of stage 2 drawn from each tree")
     share: Annotated[float, Field(gt=0, le=1)] = option(
-        1.0, "share of the trees used", unit="1", source=f"{PRETRAINING}: fraction of the data"
+        1.0,
+        "share of the trees used in stages 1 and 2",
+        unit="1",
+        source=f"{PRETRAINING}: fraction of the data",
     )
     heldout: Count = option(200, "trees held out to measure the tasks on", unit="trees")
     form: Form = option("bracket", FORM)
@@ -174,8 +178,12 @@ class PretrainTasks(TrainingConfig):
     schedule: Literal["cosine", "linear", "constant"] = option(
         "linear", "course of the learning rate after warm-up"
     )
-    warmup_ratio: Decay = option(
-        0.03, WARMUP, unit="1", source=f"{PRETRAINING}: 1,000 steps of warm-up"
+    warmup_ratio: Decay = option(0.03, WARMUP, unit="1")
+    warmup_steps: Positive | None = option(
+        1000,
+        "the same as a number of steps; null: by warmup_ratio",
+        unit="steps",
+        source=PRETRAINING,
     )
     weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
@@ -221,7 +229,16 @@ class FinetuneParaphrase(TrainingConfig):
     rows_per_device: Positive = option(16, PER_DEVICE, unit="pairs", source=TUNING)
     row_length: Positive = option(256, LONGEST, unit="tokens", source=TUNING)
     learning_rate: Rate = option(6e-5, "peak learning rate", source=TUNING)
-    warmup_ratio: Decay = option(0.03, WARMUP, unit="1")
+    schedule: Literal["cosine", "linear", "constant"] = option(
+        "cosine", "course of the learning rate after warm-up", source=TUNING
+    )
+    schedule_stretch: Stretch = option(
+        1.2,
+        "the schedule is laid out for this many times the steps of the run",
+        unit="1",
+        source=TUNING,
+    )
+    warmup_ratio: Decay = option(0.0, WARMUP, unit="1")
     weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
     gradient_checkpointing: bool = option(False, CHECKPOINTING)

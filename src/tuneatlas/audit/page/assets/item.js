@@ -188,8 +188,9 @@ function pairPart(rows, texts) {
   if (pair) parts.push(h("p", {}, "From ", h("a", { href: itemLink(pair.source_id) }, pair.source_id), " to ", h("a", { href: itemLink(pair.target_id) }, pair.target_id), `; both translate “${pair.pivot}”`));
   if (task) {
     parts.push(atlas.drawTree(task.source, "Sentence to rewrite"), atlas.drawTree(task.target, "Its paraphrase"),
-      task.template !== task.target ? atlas.drawTree(task.template, "Template of the syntax") : null,
-      h("p", {}, "Template from ", h("a", { href: itemLink(task.template_id) }, task.template_id), `; ${task.template_ted} edits from the paraphrase, ${task.source_ted} from the sentence${task.hard ? " (hard)" : ""}`));
+      task.exemplar ? atlas.drawTree(task.exemplar, "Exemplar of the syntax") : null,
+      task.exemplar_id ? h("p", {}, "Exemplar: ", h("a", { href: itemLink(task.exemplar_id) }, task.exemplar_id), `, ${task.exemplar_ted} edits from the paraphrase`) : h("p", {}, "No exemplar: no sentence of like syntax shares few enough of its words"),
+      h("p", {}, "Template: ", h("a", { href: itemLink(task.template_id) }, task.template_id), `, ${task.source_ted} edits from the sentence${task.hard ? " (hard)" : ""}`));
   }
   const scores = new Map();
   for (const [output, row] of rows("score_paraphrases").filter(([, row]) => row.metric)) {
