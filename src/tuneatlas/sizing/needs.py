@@ -121,7 +121,8 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
 def _seen(stages: Mapping[str, Mapping[str, Any]], tasks: Mapping[str, Any]) -> float:
     """Examples of each tree that training on ``stages`` sees, in all epochs."""
     shares = {stage: 1.0 if stage == "plain" else tasks["share"] for stage in stages}
-    return sum(shares[s] * tasks[f"{s}_passes"] * r["epochs"] for s, r in stages.items())
+    seen = (shares[s] * tasks[f"{s}_passes"] * r["epochs"] for s, r in stages.items())
+    return float(sum(seen))
 
 
 ALL = ("dev", "train", "test", "related_dev", "related_test")
