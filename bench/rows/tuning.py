@@ -85,7 +85,7 @@ def trl(model: Any, tokenizer: Any, options: dict[str, Any], examples: list[Exam
         return _losses(trainer)
 
 
-def padded(model: Any, pad: int, examples: list[Example]) -> Losses:
+def padded(model: Any, pad: int, options: dict[str, Any], examples: list[Example]) -> Losses:
     """Every conversation padded to the model's length, as FastChat's trainer does it."""
     size = 8
     ids = np.full((len(examples), WIDTH), pad)
@@ -103,7 +103,7 @@ def padded(model: Any, pad: int, examples: list[Example]) -> Losses:
             output_dir=name,
             per_device_train_batch_size=size,
             gradient_accumulation_steps=BATCH // size,
-            **COMMON,
+            **COMMON | options,
         )
         return _losses(Trainer(model=copy.deepcopy(model), args=arguments, train_dataset=rows))
 
@@ -113,6 +113,8 @@ def _losses(trainer: Trainer) -> Losses:
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
+# The other settings of the recipe (Ren et al. 2024).
+RECIPE = {"bf16": True, "gradient_checkpointing": True}
 PLAIN = {"bf16": False, "gradient_checkpointing": False}
 GROUPED = PLAIN | {"train_sampling_strategy": "group_by_length"}
 SETTINGS = {
@@ -147,7 +149,8 @@ def work(results: Path) -> Work:
         name: partial(trl, model, tokenizer, options) for name, options in SETTINGS.items()
     }
     default = partial(trl, model, tokenizer, {})
-    wide = partial(padded, model, pad_id(tokenizer))
+    wide = partial(padded, model, pad_id(tokenizer), {})
+    recipe = partial(padded, model, pad_id(tokenizer), RECIPE)
     agreement = _agree(
         examples[:BATCH], train, {"TRL": peers["length groups, batch 8"], "padded": wide}
     )
@@ -166,6 +169,7 @@ def work(results: Path) -> Work:
             Peer(f"TRL SFTTrainer, fastest: {best}", lambda i: peers[best](parts[i]), 1.8),
             Peer("TRL SFTTrainer, default", lambda i: default(parts[i]), 4),
             Peer(f"Trainer, padded to {WIDTH}", lambda i: wide(parts[i]), 10),
+            Peer(f"Trainer, {WIDTH}, bf16, checkpointing", lambda i: recipe(parts[i]), 10),
         ],
         lambda *_: agreement,
         ["torch", "transformers", "trl"],

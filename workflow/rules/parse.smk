@@ -70,8 +70,7 @@ rule collect_labels:
     benchmark:
         "benchmarks/collect_labels.tsv"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **scaled(2000, 60),
     params:
         code=code("collect_labels"),
     script:

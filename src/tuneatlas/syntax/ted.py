@@ -49,12 +49,12 @@ class Coder:
         take, wait = waiting.pop, waiting.extend
         while waiting:
             node = take()
-            if node.__class__ is str:
+            if isinstance(node, str):
                 add(numbers[node])
             else:
                 label, children = node
                 add(numbers[label] + len(children))
-                wait(children)  # type: ignore[arg-type]
+                wait(children)
         if len(codes) >= CHILDREN:
             raise ValueError(f"a tree of {len(codes)} nodes: trees have fewer than {CHILDREN}")
         return Coded(_post_order(np.array(codes, np.int64)))
