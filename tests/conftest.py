@@ -40,6 +40,7 @@ def question(number: int, **changes: object) -> dict:
     row = {
         "id": f"numbers/next/{number}",
         "domain": "numbers",
+        "topic": changes.get("domain", "numbers"),
         "relation": "next",
         "role": "home",
         "split": "train",

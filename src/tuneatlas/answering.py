@@ -18,6 +18,7 @@ from tuneatlas.prompts import (
     chat_continuations,
     chat_prompt,
     continuations,
+    few_shot_head,
     few_shot_prompt,
 )
 from tuneatlas.robust import knowledge_row, merge_scores, restore_order, rotate
@@ -45,8 +46,8 @@ def probe_base(
 ) -> Probed:
     """Answers of a base model to a domain's train and test questions, few-shot.
 
-    Demonstrations come from the dev questions of the same role: a related question is shown
-    with related demonstrations, as each MMLU subject has its own. ``options`` is the config
+    Demonstrations come from the dev questions of the same role and topic, as each MMLU subject
+    has its own; a topic that has too few takes those of the role. ``options`` is the config
     section ``probe_knowledge`` with the ``dtype`` of the model. With several ``draws`` or
     ``rotations`` a question is asked in several ways; its answer is that of the mean
     probabilities, and its prompt the first.
@@ -59,10 +60,11 @@ def probe_base(
         shown = _demonstrations(questions, asked, options, draw)
         for places in range(options["rotations"]):
             turned = [rotate(q, places) for q in asked]
-            prompts = [few_shot_prompt(template, shown[q["role"]], q) for q in turned]
+            prompts = [few_shot_prompt(template, shown[_kind(q)], q) for q in turned]
             scored = [continuations(template, q) for q in turned]
+            heads = [few_shot_head(template, shown[_kind(q)], q) for q in turned]
             kept = parts.within(f"{draw}-{places}") if parts else None
-            found = _score(model, tokenizer, asked, prompts, scored, options, bos, kept)
+            found = _score(model, tokenizer, heads, prompts, scored, options, bos, kept)
             ways.append([restore_order(scores, places) for scores in found])
             first = first or prompts
     each = list(zip(*ways, strict=True))
@@ -73,20 +75,28 @@ def probe_base(
     )
 
 
+def _kind(question: Row) -> tuple[str, str]:
+    return question["role"], question["topic"]
+
+
 def _demonstrations(
     questions: Sequence[Row], asked: Sequence[Row], options: Mapping[str, Any], draw: int
-) -> dict[str, list[Row]]:
-    """The questions shown for each role; the first draw is the paper's."""
-    seed = options["demonstration_seed"]
+) -> dict[tuple[str, str], list[Row]]:
+    """The questions shown for each role and topic; the first draw is the paper's."""
+    seed, shots = options["demonstration_seed"], options["shots"]
     rng = random.Random(f"{seed}/{draw}" if draw else seed)
-    return {
-        role: pick_demonstrations(
-            [q for q in questions if q["split"] == "dev" and q["role"] == role],
-            options["shots"],
-            rng,
-        )
-        for role in sorted({q["role"] for q in asked})
-    }
+    shown: dict[tuple[str, str], list[Row]] = {}
+    of_role: dict[str, list[Row]] = {}
+    for role, topic in sorted({_kind(q) for q in asked}):
+        dev = [q for q in questions if q["split"] == "dev" and q["role"] == role]
+        own = [q for q in dev if q["topic"] == topic]
+        if len(own) >= shots:
+            shown[role, topic] = pick_demonstrations(own, shots, rng)
+            continue
+        if role not in of_role:
+            of_role[role] = pick_demonstrations(dev, shots, rng)
+        shown[role, topic] = of_role[role]
+    return shown
 
 
 def evaluate_tuned(
@@ -108,25 +118,26 @@ def evaluate_tuned(
     chat = fit_chat(chat, tokenizer)
     prompts = [chat_prompt(chat, template, q) for q in asked]
     scored = [chat_continuations(chat, template, q) for q in asked]
-    scores = _score(model, tokenizer, asked, prompts, scored, options, bos, parts)
+    roles = [q["role"] for q in asked]
+    scores = _score(model, tokenizer, roles, prompts, scored, options, bos, parts)
     return _rows(asked, scores, prompts)
 
 
 def _score(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    asked: Sequence[Row],
+    groups: Sequence[str],
     prompts: Sequence[str],
     scored: Sequence[Sequence[str]],
     options: Mapping[str, Any],
     bos: bool,
     parts: Parts | None,
 ) -> list[Floats]:
-    log.info("%d questions to score", len(asked))
+    """Scores of the options of each prompt. What the prompts of a group share is computed once."""
+    log.info("%d questions to score", len(prompts))
     scores: dict[int, Floats] = {}
-    # Questions of the same role have the same demonstrations, which are computed once.
-    for role in sorted({q["role"] for q in asked}):
-        part = [i for i, q in enumerate(asked) if q["role"] == role]
+    for number, group in enumerate(dict.fromkeys(groups)):
+        part = [i for i, of in enumerate(groups) if of == group]
         found = score_options(
             model,
             tokenizer,
@@ -135,10 +146,10 @@ def _score(
             bos=bos,
             per_token=options["scoring"] == "cloze_normalised",
             batch_tokens=options["batch_tokens"],
-            parts=parts.within(role) if parts else None,
+            parts=parts.within(str(number)) if parts else None,
         )
         scores |= dict(zip(part, found, strict=True))
-    return [scores[i] for i in range(len(asked))]
+    return [scores[i] for i in range(len(prompts))]
 
 
 def _rows(asked: Sequence[Row], scores: Sequence[Floats], prompts: Sequence[str]) -> list[Row]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tuneatlas.benchmarks import Part, parts_of
+from tuneatlas.benchmarks import MMLU, Part, parts_of
 from tuneatlas.errors import UserError
-from tuneatlas.questions import check_questions
+from tuneatlas.questions import check_questions, stock_explanation
 from tuneatlas.sources import read_record
 from tuneatlas.tables import Row
 
@@ -43,29 +43,50 @@ def benchmark_questions(
     limits = options["limits"]
     words = options["explanation_words"]
     home = _pool(domain, "home", options["home"], folders, words, seed)
-    related = _pool(domain, "related", options["related"], folders, words, seed)
     dev, rest = _dev(home, limits["dev"])
     test = rest[: limits["test"]]
     train = _explained_first(rest[len(test) :])[: limits["train"]]
-    related_dev, related_rest = _dev(related, limits["related_dev"])
-    related_test = related_rest[: limits["related_test"]]
-    dealt = [
-        ("home", "dev", dev, limits["dev"]),
-        ("home", "test", test, limits["test"]),
-        ("home", "train", train, limits["train"]),
-        ("related", "dev", related_dev, limits["related_dev"]),
-        ("related", "test", related_test, limits["related_test"]),
-    ]
+    dealt = [("dev", dev), ("test", test), ("train", train)]
+    rows = _rows(domain, "home", dealt, options)
+    rows += related_questions(domain, folders, options, seed)
+    check_questions(rows, [f"domain {domain}, question {r['id']}" for r in rows])
+    return rows
+
+
+def related_questions(
+    domain: str, folders: Mapping[str, Path], options: Mapping[str, Any], seed: int
+) -> list[Row]:
+    """Those of the sets under ``related``: dev questions, and tests."""
+    limits = options["limits"]
+    words = options.get("explanation_words")
+    pool = _pool(domain, "related", options["related"], folders, words, seed)
+    if limits["related_dev"] is None and pool and all(e["own_split"] != "dev" for e in pool):
+        raise UserError(
+            f"domains.{domain}.limits.related_dev: say how many; its sets "
+            f"({', '.join(options['related'])}) have no dev questions of their own"
+        )
+    dev, rest = _dev(pool, limits["related_dev"])
+    dealt = [("dev", dev), ("test", rest[: limits["related_test"]])]
+    return _rows(domain, "related", dealt, options)
+
+
+def _rows(
+    domain: str,
+    role: str,
+    dealt: Sequence[tuple[str, Sequence[Entry]]],
+    options: Mapping[str, Any],
+) -> list[Row]:
+    """The rows of the entries dealt to each split, as many as the limits ask for."""
     rows = []
-    for role, split, entries, wanted in dealt:
+    for split, entries in dealt:
+        key = split if role == "home" else f"related_{split}"
+        wanted = options["limits"][key]
         if options[role] and wanted is not None and len(entries) < wanted:
-            key = split if role == "home" else f"related_{split}"
             raise UserError(
                 f"domains.{domain}.limits.{key}: {wanted} asked for, but its sets "
                 f"({', '.join(options[role])}) have {len(entries)} left; lower the limits"
             )
         rows += [_row(domain, role, split, entry) for entry in entries]
-    check_questions(rows, [f"domain {domain}, question {r['id']}" for r in rows])
     return rows
 
 
@@ -125,10 +146,10 @@ def _cut(text: str, words: int | None) -> str:
 
 
 def _row(domain: str, role: str, split: str, entry: Entry) -> Row:
-    right = entry["choices"][entry["answer"]]
     return {
         "id": f"{domain}/{entry['key']}",
         "domain": domain,
+        "topic": entry["topic"] or domain,
         "relation": entry["relation"],
         "role": role,
         "split": split,
@@ -136,7 +157,7 @@ def _row(domain: str, role: str, split: str, entry: Entry) -> Row:
         "question": entry["question"],
         "choices": entry["choices"],
         "answer": entry["answer"],
-        "explanation": entry["explanation"] or f"The right answer is {right}.",
+        "explanation": entry["explanation"] or stock_explanation(entry["choices"], entry["answer"]),
         "source": entry["source"],
         "licence": entry["licence"],
     }
@@ -151,6 +172,8 @@ def _read(part: Part, folder: Path) -> Iterator[Entry]:
         yield {
             "key": f"{name}/{split or 'all'}/{number}",
             "relation": name,
+            # MMLU's own prompts name the subject.
+            "topic": part.part if part.package == MMLU else "",
             "own_split": split,
             "question": question.strip(),
             "choices": [choice.strip() for choice in choices],

@@ -1,13 +1,16 @@
 """A domain's questions: from built-in facts, published sets, or the user's own file."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.benchmark_questions import benchmark_questions
+from tuneatlas.benchmark_questions import benchmark_questions, related_questions
 from tuneatlas.errors import UserError
-from tuneatlas.questions import build_questions, read_question_file
+from tuneatlas.questions import build_questions, read_question_file, stock_explanation
 from tuneatlas.tables import Row
+
+log = logging.getLogger(__name__)
 
 # role, split, and the limit that bounds it
 PARTS = (
@@ -31,7 +34,7 @@ def prepare_questions(
 
     Args:
         domain: its key in the config.
-        sources: folders of fetched packages, or the one question file.
+        sources: folders of fetched packages, and last the question file, if it has one.
         options: its entry in the config.
         mentioned_share: share of built-in facts that the corpus will state.
         seed: the experiment's seed.
@@ -45,10 +48,26 @@ def prepare_questions(
             domain, folders, **limits, mentioned_share=mentioned_share, seed=seed
         )
     rows = [
-        {**row, "domain": domain, "licence": options["licence"]}
-        for row in read_question_file(sources[0])
+        {**row, "domain": domain, "topic": domain, "licence": options["licence"]}
+        for row in read_question_file(sources[-1])
     ]
+    rows += related_questions(domain, folders, options, seed)
     return [row for part in PARTS for row in _limited(domain, rows, limits, *part)]
+
+
+def count_unexplained(rows: Sequence[Row]) -> int:
+    """Training questions without a reference explanation; a warning if there are any."""
+    train = [row for row in rows if row["split"] == "train"]
+    stock = [r for r in train if r["explanation"] == stock_explanation(r["choices"], r["answer"])]
+    if stock:
+        log.warning(
+            "%d of %d training questions have no explanation: right labels are then trained on "
+            "with 'The right answer is …', the model's own with an explanation, so that groups "
+            "differ in more than their labels; give the questions explanations",
+            len(stock),
+            len(train),
+        )
+    return len(stock)
 
 
 def _limited(

@@ -117,9 +117,11 @@ def mix_instructions(
         replaced = set(order[: round(ratio * len(gold))])
         chosen = [own[r["id"]] if r["id"] in replaced else r for r in gold]
     if not chosen:
+        which, other = ("never", "easier") if ratio is None else ("always", "harder")
         raise UserError(
-            f"group {group} is empty: the base model was "
-            f"{'never' if ratio is None else 'always'} right on this domain's training questions"
+            f"group {group} is empty: the base model was {which} right on this domain's training "
+            f"questions; give the domain more or {other} ones, ask it in another way "
+            "(probe_knowledge.scoring), or leave the domain out (tune: false)"
         )
     return [
         _conversation(row, questions[row["id"]], explanations, template, context)

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from tuneatlas.errors import UserError
+from tuneatlas.scopes import SCOPES, scope_of
 from tuneatlas.statistics import (
     CONFIDENCE,
     DRAWS,
@@ -25,7 +26,8 @@ from tuneatlas.statistics import (
 )
 from tuneatlas.tables import Row
 
-SCOPES = ("homo", "id", "ood")
+# Columns of table ANSWERS that are compared.
+COMPARED = ("id", "domain", "role", "probs", "correct")
 MEASURES = ("accuracy", "kl", "consistency")
 
 Run = tuple[str, str, int]
@@ -36,8 +38,9 @@ Drawn = tuple[float, Floats]
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """How intervals are made: resamples, confidence level, and the floor of KL."""
+    """Roles that count out of the domain, resamples, confidence level, and the floor of KL."""
 
+    ood_roles: tuple[str, ...] = ("related",)
     draws: int = DRAWS
     confidence: float = CONFIDENCE
     epsilon: float = EPSILON
@@ -123,10 +126,8 @@ class PairedAnswers:
 
     def scope_blocks(self, domain: str, scope: str) -> list[Block]:
         """The blocks of test items that make up a scope of a tuned domain."""
-        if scope == "ood":
-            return [block for block in self.blocks if block[0] != domain]
-        role = "home" if scope == "homo" else "related"
-        return [block for block in self.blocks if block == (domain, role)]
+        roles = self.options.ood_roles
+        return [block for block in self.blocks if scope_of(domain, *block, roles) == scope]
 
     def items(self, cells: Iterable[tuple[str, str]]) -> int:
         """Different test items in these (domain, scope) cells."""
@@ -169,6 +170,7 @@ class PairedAnswers:
             "runs": len(self.runs),
             "items": sum(len(ids) for ids in self.blocks.values()),
             **asdict(self.options),
+            "ood_roles": list(self.options.ood_roles),
         }
 
 

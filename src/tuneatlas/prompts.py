@@ -102,13 +102,25 @@ def few_shot_prompt(
     template: QuestionTemplate, demonstrations: Sequence[Question], question: Question
 ) -> str:
     """The prompt of a base model: header, answered demonstrations, the question."""
-    header = template.header.format(domain=question["domain"].replace("_", " "))
+    return few_shot_head(template, demonstrations, question) + question_text(
+        template, question, template.question
+    )
+
+
+def few_shot_head(
+    template: QuestionTemplate, demonstrations: Sequence[Question], question: Question
+) -> str:
+    """What stands before the question: the same for all of its topic and demonstrations."""
     shown = "".join(
         question_text(template, d, template.question)
         + template.demonstration.format(**option_fields(d, d["answer"]))
         for d in demonstrations
     )
-    return header + shown + question_text(template, question, template.question)
+    return _header(template, question) + shown
+
+
+def _header(template: QuestionTemplate, question: Question) -> str:
+    return template.header.format(domain=question["topic"].replace("_", " "))
 
 
 def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Question) -> str:
@@ -118,8 +130,9 @@ def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Questi
 
 def user_text(template: QuestionTemplate, question: Question) -> str:
     """What the user says to ask ``question``."""
-    header = template.header.format(domain=question["domain"].replace("_", " "))
-    return (header + question_text(template, question, template.instruction)).strip()
+    return (
+        _header(template, question) + question_text(template, question, template.instruction)
+    ).strip()
 
 
 def reply_text(template: QuestionTemplate, question: Question, label: int, explanation: str) -> str:

@@ -101,6 +101,7 @@ def _ask(
             {
                 "id": key,
                 "domain": domain,
+                "topic": domain,
                 "relation": relation.name,
                 "role": relation.role,
                 "split": "train",
@@ -316,18 +317,20 @@ def _complete(entry: dict[str, Any], path: Path, line: int) -> Row:
     row: Row = {
         "id": f"{domain}/{line}",
         "domain": domain,
+        "topic": domain,
         "relation": "question",
         "role": "home",
         "split": "train",
         "subject": entry["question"],
-        "explanation": _default_explanation(entry["choices"], answer),
+        "explanation": stock_explanation(entry["choices"], answer),
         "source": path.name,
         "licence": "not stated",
     }
     return {**row, **entry, "answer": answer}
 
 
-def _default_explanation(choices: Any, answer: Any) -> str:
+def stock_explanation(choices: Any, answer: Any) -> str:
+    """What stands for a reference explanation where there is none."""
     if isinstance(choices, list) and isinstance(answer, int) and 0 <= answer < len(choices):
         return f"The right answer is {choices[answer]}."
     return "The right answer is the one given."

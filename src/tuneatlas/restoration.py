@@ -5,6 +5,7 @@ that overlap with a question asked are found, left out, and counted.
 """
 
 import gzip
+import heapq
 import json
 import random
 import re
@@ -25,6 +26,10 @@ from tuneatlas.tables import Row
 
 WORD = re.compile(r"\w+")
 Gram = tuple[str, ...]
+# Bytes of text kept for each token of the budget: some ten budgets, of which each seed draws one.
+RESERVE = 48
+# Bytes kept to measure on; evaluate_stages.heldout_bytes takes no more of them.
+HELDOUT = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,30 @@ def prepare_restoration(
             "drop_overlapping: true, or restore on other text"
         )
     return Restoration(asked, kept, overlap)
+
+
+def sample_documents(documents: Iterable[Row], tokens: int, seed: int) -> list[Row]:
+    """Enough of a corpus: what restoration draws ``tokens`` from, and what is measured on.
+
+    Documents of splits restore and heldout in their order: all of them, or a random sample
+    with little more text than is needed. No more than that is in memory at a time.
+    """
+    rng = random.Random(f"{seed}/sample")
+    room = {"restore": RESERVE * tokens, "heldout": HELDOUT}
+    kept: dict[str, list[tuple[float, int, Row]]] = {split: [] for split in room}
+    size = dict.fromkeys(room, 0)
+    for number, document in enumerate(documents):
+        split = document["split"]
+        if split not in room:
+            continue
+        # The documents with the smallest draws stay: the largest, first in the heap, go.
+        heapq.heappush(kept[split], (-rng.random(), number, document))
+        size[split] += len(document["text"].encode())
+        while (left := size[split] - len(kept[split][0][2]["text"].encode())) >= room[split]:
+            heapq.heappop(kept[split])
+            size[split] = left
+    chosen = [(number, row) for heap in kept.values() for _, number, row in heap]
+    return [row for _, row in sorted(chosen, key=lambda entry: entry[0])]
 
 
 def pick_questions(
@@ -245,27 +274,19 @@ def _text_of(line: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def spend(lengths: Mapping[str, int], tokens: int, rng: random.Random) -> list[tuple[str, int]]:
-    """Documents in random order, and how many tokens to use of each, ``tokens`` in all.
-
-    ``lengths`` has the tokens of each restoration document by id.
-    """
-    have = sum(lengths.values())
-    if have < tokens:
-        raise UserError(
-            f"restore_stages.tokens: {tokens:,} asked for, but the restoration corpus has "
-            f"{have:,} tokens in {len(lengths):,} documents; lower the budget, or give more text "
-            "(prepare_corpus.restore_share, prepare_restoration.corpus)"
-        )
-    order = sorted(lengths)
-    rng.shuffle(order)
-    chosen = []
-    for name in order:
-        if tokens <= 0:
-            break
-        chosen.append((name, min(lengths[name], tokens)))
-        tokens -= lengths[name]
-    return chosen
+def spend(documents: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
+    """Documents as token ids, up to ``tokens`` in all; the last one is cut. No more are read."""
+    have = count = 0
+    for ids in documents:
+        yield ids[: tokens - have]
+        have, count = have + len(ids), count + 1
+        if have >= tokens:
+            return
+    raise UserError(
+        f"restore_stages.tokens: {tokens:,} asked for, but the restoration corpus has "
+        f"{have:,} tokens in {count:,} documents; lower the budget, or give more text "
+        "(prepare_corpus.restore_share, prepare_restoration.corpus)"
+    )
 
 
 def check_budget(documents: Iterable[Row], tokenizer: Path, tokens: int) -> None:
@@ -276,11 +297,11 @@ def check_budget(documents: Iterable[Row], tokenizer: Path, tokens: int) -> None
     """
     if tokenizer.is_file():
         coder = Tokenizer.from_file(str(tokenizer))
-        texts = {d["id"]: d["text"] for d in documents if d["split"] == "restore"}
-        coded = coder.encode_batch(list(texts.values()), add_special_tokens=False)
+        texts = (d["text"] for d in documents if d["split"] == "restore")
+        coded = (coder.encode(text, add_special_tokens=False).ids for text in texts)
         # One more for the end of each document.
-        lengths = {name: len(c.ids) + 1 for name, c in zip(texts, coded, strict=True)}
-        spend(lengths, tokens, random.Random(0))
+        for _ in spend(([*ids, 0] for ids in coded), tokens):
+            pass
 
 
 def limit_bytes(documents: Iterable[Row], most: int, seed: int) -> list[Row]:

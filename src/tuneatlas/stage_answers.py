@@ -36,6 +36,8 @@ from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
 
+PROMPTED = ("id", "prompt")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -76,12 +78,14 @@ class Material:
 def load_material(step: Step) -> Material:
     """The material of a step: inputs ``material``, ``answers`` (of the probe) and templates."""
     folder = step.path("material")
-    probed = [row for path in step.paths("answers") for row in ANSWERS.read(path)]
+    questions = QUESTIONS.read(folder / "questions.parquet")
+    asked = {row["id"] for row in questions}
+    probed = (r for p in step.paths("answers") for r in ANSWERS.stream(p, columns=PROMPTED))
     return Material(
-        questions=QUESTIONS.read(folder / "questions.parquet"),
-        prompts={row["id"]: row["prompt"] for row in probed},
+        questions=questions,
+        prompts={row["id"]: row["prompt"] for row in probed if row["id"] in asked},
         heldout=limit_bytes(
-            DOCUMENTS.read(folder / "documents.parquet"),
+            DOCUMENTS.stream(folder / "documents.parquet"),
             step.options["heldout_bytes"],
             step.base_seed,
         ),

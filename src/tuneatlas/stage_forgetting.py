@@ -44,8 +44,9 @@ COMPARISONS = {
 
 @dataclass(frozen=True)
 class Options:
-    """The config section ``stage_forgetting``, less what names runs."""
+    """The config section ``stage_forgetting``, less what names runs, and ``ood_roles``."""
 
+    ood_roles: tuple[str, ...]
     margin: float
     draws: int
     confidence: float
@@ -91,7 +92,7 @@ def stage_forgetting(
         base: the base model and the restored base model, by seed.
         runs: the models of each (tuned domain, group), by seed.
         overlap: what was measured of the restoration text.
-        options: margin, resamples and confidence level.
+        options: roles that count out of the domain, margin, resamples, confidence level.
         seed: of the resampling.
     """
     if not runs:
@@ -107,6 +108,7 @@ def stage_forgetting(
             "items": len(base.ids),
             "options": sorted(set(map(int, base.options))),
             **asdict(options),
+            "ood_roles": list(options.ood_roles),
         },
         overlap=dict(overlap),
         control=list(study.control()),
@@ -194,7 +196,7 @@ class _Study:
             for cell in table.cells():
                 where = {"domain": domain, "group": group, **cell._asdict()}
                 correct = table.correct(cell)
-                for measure, chosen in table.scopes(domain):
+                for measure, chosen in table.scopes(domain, self.options.ood_roles):
                     part = correct[:, chosen]
                     count = {"n": part.shape[1], "seeds": len(part)}
                     yield {**where, "measure": measure, **count, **self.draw.mean(part)}

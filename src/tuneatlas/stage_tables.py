@@ -1,6 +1,6 @@
 """Rows of the stage tables as arrays: every seed of a run, every model, the same questions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneatlas.errors import UserError
+from tuneatlas.scopes import SCOPES, scope_of
 from tuneatlas.statistics import Floats
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS, Row, Table
 
@@ -97,21 +98,14 @@ class StageTable:
         """Kinds of text measured."""
         return {kind for kind, _ in self.texts}
 
-    def scopes(self, domain: str) -> Iterator[tuple[str, NDArray[Any]]]:
+    def scopes(self, domain: str, ood_roles: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
         """Which items each accuracy is about; by scope only where a domain was tuned on."""
         yield "accuracy", np.ones(len(self.ids), dtype=bool)
         if domain:
-            for scope in ("homo", "id", "ood"):
-                chosen = np.array([scope_of(domain, *role) == scope for role in self.roles])
-                if chosen.any():
-                    yield f"accuracy_{scope}", chosen
-
-
-def scope_of(tuned: str, domain: str, role: str) -> str:
-    """Where a question lies, seen from the domain tuned on."""
-    if domain != tuned:
-        return "ood"
-    return "homo" if role == "home" else "id"
+            found = [scope_of(domain, *role, ood_roles) for role in self.roles]
+            for scope in SCOPES:
+                if scope in found:
+                    yield f"accuracy_{scope}", np.array([s == scope for s in found])
 
 
 def _by_cell(rows: Sequence[Row], *key: str) -> dict[Cell, dict[Any, Row]]:

@@ -4,8 +4,8 @@ A column states its type, unit, allowed values and meaning. They are checked whe
 table is written and when it is read, and travel inside the parquet file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,7 @@ class Table:
 
     def check(self, table: pa.Table, where: str) -> None:
         """Raise UserError naming ``where``, column and row if ``table`` breaks the schema."""
-        if not table.schema.equals(self.schema):
-            raise UserError(
-                f"{where}: not a '{self.name}' table: expected columns "
-                f"{self.schema.names}, found {table.schema.names} (or their types differ)"
-            )
+        self._check_schema(table.schema, where)
         for column in self.columns:
             values = table.column(column.name)
             if not column.nullable and values.null_count:
@@ -86,6 +82,19 @@ class Table:
             seen: set[tuple[Any, ...]] = set()
             twice = next(k for k in keys if k in seen or seen.add(k))  # type: ignore[func-returns-value]
             raise UserError(f"{where}: {', '.join(self.key)} {twice} occurs more than once")
+
+    def _check_schema(self, schema: pa.Schema, where: str) -> None:
+        if not schema.equals(self.schema):
+            raise UserError(
+                f"{where}: not a '{self.name}' table: expected columns "
+                f"{self.schema.names}, found {schema.names} (or their types differ)"
+            )
+
+    def _only(self, columns: Collection[str]) -> "Table":
+        """The table of some of its columns, or of all if none are named."""
+        chosen = tuple(c for c in self.columns if c.name in columns or not columns)
+        names = {c.name for c in chosen}
+        return replace(self, columns=chosen, key=self.key if names.issuperset(self.key) else ())
 
     def write(self, path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         """Check ``rows`` and write them whole, with bytes that depend on the rows alone."""
@@ -108,27 +117,40 @@ class Table:
                 count += len(part)
         return count
 
-    def read(self, path: Path) -> list[Row]:
-        """Rows of a parquet file that must have exactly this schema."""
+    def read(self, path: Path, columns: Collection[str] = ()) -> list[Row]:
+        """Rows of a parquet file that must have exactly this schema.
+
+        ``columns``: only these are read, and their values checked; none named: all.
+        """
+        part = self._only(columns)
         try:
-            table = pq.read_table(path)
+            self._check_schema(pq.read_schema(path), str(path))
+            table = pq.read_table(path, columns=part.schema.names)
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path}: not a readable parquet file: {error}") from error
-        self.check(table, str(path))
+        part.check(table, str(path))
         rows: list[Row] = table.to_pylist()
         return rows
 
-    def stream(self, path: Path, start: int = 0, stop: int | None = None) -> Iterator[Row]:
+    def stream(
+        self,
+        path: Path,
+        start: int = 0,
+        stop: int | None = None,
+        columns: Collection[str] = (),
+    ) -> Iterator[Row]:
         """Rows ``start`` to ``stop`` of a file, of which only a part is in memory at a time.
 
         Each part is checked as by `read`; that no row occurs in two parts is not.
         """
+        chosen = self._only(columns)
         try:
-            batches = pq.ParquetFile(path).iter_batches(batch_size=STREAMED)
+            file = pq.ParquetFile(path)
+            self._check_schema(file.schema_arrow, str(path))
             at = 0
-            for batch in batches:
+            for batch in file.iter_batches(batch_size=STREAMED, columns=chosen.schema.names):
                 table = pa.Table.from_batches([batch])
-                self.check(table, str(path))
+                chosen.check(table, str(path))
                 first, last = max(start - at, 0), len(batch) if stop is None else stop - at
                 at += len(batch)
                 yield from table.slice(first, max(last - first, 0)).to_pylist()
@@ -165,6 +187,7 @@ QUESTIONS = Table(
     (
         Column("id", TEXT, "stable id: domain/relation/subject"),
         Column("domain", TEXT, "domain of knowledge"),
+        Column("topic", TEXT, "what prompts say it is about: a subject of MMLU, or the domain"),
         Column("relation", TEXT, "relation or school subject that the question asks for"),
         Column("role", TEXT, "home: asked in training; related: asked in tests only", "", ROLES),
         Column("split", TEXT, "dev is the few-shot pool", "", SPLITS),

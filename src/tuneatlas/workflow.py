@@ -106,7 +106,7 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
     if options["source"] == "benchmark":
         return packages_of([*options["home"], *options["related"]])
     if options["source"] == "file":
-        return []
+        return packages_of(options["related"])
     return list(DOMAINS[domain].sources)
 
 
@@ -129,6 +129,11 @@ def base_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
 def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:
     """A step's section, with the number format in which the model is asked."""
     return {**config[step], "dtype": config["models"][model]["dtype"]}
+
+
+def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How forgetting is told; out of the domain is what it is in the comparison of groups."""
+    return {**config["stage_forgetting"], "ood_roles": config["compare_groups"]["ood_roles"]}
 
 
 def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -159,6 +159,7 @@ def _question(number: int, rng: random.Random) -> Row:
     return {
         "id": f"facts/{word}/{number:06}",
         "domain": "facts",
+        "topic": "facts",
         "relation": word,
         "role": "related" if number % 5 == 0 else "home",
         "split": split,

@@ -2,13 +2,14 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from config_files import GOOD, complaints
 
-from tuneatlas.benchmark_questions import ARROW, benchmark_questions
+from tuneatlas.benchmark_questions import ARROW, benchmark_questions, related_questions
 from tuneatlas.benchmarks import load_sets, packages_of, parts_of
 from tuneatlas.domains import prepare_questions
 from tuneatlas.errors import UserError
@@ -86,6 +87,9 @@ def test_questions_are_dealt_once_and_depend_on_the_seed_alone(folders):
         ("related", "dev"): 4,
         ("related", "test"): 6,
     }
+    # MMLU's prompts name the subject, others the domain.
+    assert {r["topic"] for r in rows if r["role"] == "home"} == {"med"}
+    assert {r["topic"] for r in parts["related", "test"]} == {"anatomy", "virology"}
     # Reference explanations where there are any, cut to three words.
     for r in parts["home", "train"] + parts["home", "dev"]:
         assert r["explanation"].startswith("Because of") and len(r["explanation"].split()) == 3
@@ -116,6 +120,30 @@ def test_through_the_step(folders):
         seed=1,
     )
     assert rows == benchmark_questions("med", folders, options(), 1)
+
+
+def test_own_questions_with_published_ones_beside_them(folders, tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text("".join(json.dumps(row(n, "own") | {"split": "train"}) + "\n" for n in (1, 2)))
+    limits = dict.fromkeys(LIMITS, None)
+    entry = options(source="file", path=str(path), licence="CC0", limits=limits)
+    del entry["home"], entry["explanation_words"]
+    rows = prepare_questions("law", [folders["mmlu"], path], entry, mentioned_share=0.5, seed=1)
+    QUESTIONS.build(rows)
+    found = Counter((r["role"], r["split"], r["topic"]) for r in rows)
+    assert found == {
+        ("home", "train", "law"): 2,
+        ("related", "dev", "anatomy"): 3,
+        ("related", "dev", "virology"): 3,
+        ("related", "test", "anatomy"): 7,
+        ("related", "test", "virology"): 7,
+    }
+
+
+def test_a_set_without_dev_questions_needs_a_limit(folders):
+    entry = {"related": ["medmcqa"], "limits": LIMITS | {"related_dev": None}}
+    with pytest.raises(UserError, match=r"domains\.own\.limits\.related_dev: say how many"):
+        related_questions("own", folders, entry, 1)
 
 
 def test_more_than_there_are(folders):

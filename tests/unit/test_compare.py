@@ -24,7 +24,8 @@ from tuneatlas.paired_answers import CompareOptions, in_order, self_aligning_sha
 from tuneatlas.statistics import paired_difference
 from tuneatlas.tables import Row
 
-OPTIONS = CompareOptions(draws=400)
+# As in mini: home questions of other domains are out of the domain too.
+OPTIONS = CompareOptions(draws=400, ood_roles=("home", "related"))
 
 
 def compare(study: dict[str, Any], seed: int = 7) -> Comparison:
@@ -83,6 +84,22 @@ def test_accuracy_is_the_share_of_right_answers(
         assert pooled["seeds"] == 3
         for name in ("accuracy", "gain", "kl", "consistency"):
             assert pooled[f"{name}_low"] <= pooled[name] <= pooled[f"{name}_high"]
+
+
+def test_out_of_the_domain_are_the_roles_asked_for(study: dict[str, Any]) -> None:
+    """As in the paper: MMLU of other domains, not the questions other models are tuned on."""
+    options = CompareOptions(draws=100)
+    found = compare_groups(study["base_answers"], study["tuned_answers"], options, 7)
+    rows = [
+        row
+        for row in study["tuned_answers"]["geography", "incompatible", 1]
+        if row["domain"] != "geography" and row["role"] == "related"
+    ]
+    cell = {"domain": "geography", "scope": "ood", "group": "incompatible", "seed": "1"}
+    [got] = chosen(found.accuracy, **cell)
+    assert got["items"] == len(rows)
+    assert got["accuracy"] == pytest.approx(np.mean([row["correct"] for row in rows]))
+    assert found.design["ood_roles"] == ["related"]
 
 
 def test_base_row_stands_beside_the_groups(comparison: Comparison) -> None:

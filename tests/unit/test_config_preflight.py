@@ -49,9 +49,10 @@ def question(number: int, **changes: object) -> str:
 
 def with_questions(folder: Path, lines: list[str], entry: str = "") -> str:
     (folder / "own.jsonl").write_text("\n".join(lines))
-    return GOOD.replace(
+    text = GOOD.replace(
         "{source: facts}", f"{{source: file, path: own.jsonl, licence: MIT{entry}}}"
     )
+    return f"{text}compare_groups: {{ood_roles: [home]}}\n"
 
 
 def whole_file() -> list[str]:
@@ -108,6 +109,31 @@ def test_a_file_with_fewer_questions_than_asked(tmp_path: Path) -> None:
         "run.yaml:12: domains.elements.limits.test: own.jsonl has 1 such questions, 30 are asked "
         "for: lower this, or add some"
     ]
+
+
+def test_nothing_out_of_the_domain(tmp_path: Path) -> None:
+    text = with_questions(tmp_path, whole_file()).replace("[home]", "[related]")
+    (found,) = complaints(tmp_path, text)
+    assert found.startswith(
+        "run.yaml:17: compare_groups.ood_roles: no domain but 'countries' has test questions of "
+        "role related, so none are out of it"
+    )
+    # Published sets beside the file are such questions.
+    preflight(experiment_of(tmp_path, text.replace("MIT", "MIT, related: [mmlu/law]")), tmp_path)
+
+
+def test_steps_after_the_end_of_a_run_on_a_file(tmp_path: Path) -> None:
+    lines = [*whole_file(), *(question(50 + i, split="train") for i in range(9))]
+    text = with_questions(tmp_path, lines, ", tune: true")
+    text = text.replace("[home]", "[home, related]") + (
+        "stage_forgetting: {groups: [incompatible], domains: [elements]}\n"
+        "finetune_stages: {row_length: 512, batch: 2, epochs: 2, steps: [10, 11]}\n"
+        "restore_stages: {row_length: 512}\nevaluate_stages: {window: 512}\n"
+    )
+    (found,) = complaints(tmp_path, text)
+    assert found.startswith(
+        "run.yaml:19: finetune_stages.steps: 11 are never reached: 2 epochs of at most 10 questions"
+    )
 
 
 def test_a_file_that_cannot_serve_its_domain(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def question(number: int, split: str = "train", domain: str = "countries") -> Ro
     return {
         "id": f"{domain}/capital/{number:03d}",
         "domain": domain,
+        "topic": domain,
         "relation": "capital",
         "role": "home",
         "split": split,

@@ -39,6 +39,13 @@ def test_letter_prompt_is_the_papers():
     assert continuations(LETTER, asked) == [" A", " B", " C", " D"]
 
 
+def test_the_subject_is_named_where_a_set_has_one():
+    asked = question(5, domain="others", topic="abstract_algebra")
+    named = "The following are multiple choice questions about abstract algebra. "
+    assert few_shot_prompt(LETTER, [], asked).startswith(named)
+    assert user_text(LETTER, asked).startswith(named)
+
+
 def test_vicuna_prompt_is_fastchats():
     chat = ChatTemplate.load(TEMPLATES / "chat" / "vicuna.yaml")
     messages = [

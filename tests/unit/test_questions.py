@@ -162,6 +162,7 @@ def good(**changes: Any) -> Row:
     row: Row = {
         "id": "d/r/s",
         "domain": "d",
+        "topic": "d",
         "relation": "r",
         "role": "home",
         "split": "train",

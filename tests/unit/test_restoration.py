@@ -3,11 +3,13 @@
 import gzip
 import json
 from pathlib import Path
-from random import Random
 
 import pytest
 from conftest import question
+from pydantic import ValidationError
 
+from tuneatlas import restoration
+from tuneatlas.config.models.stages import EvaluateStages
 from tuneatlas.errors import UserError
 from tuneatlas.restoration import (
     GramIndex,
@@ -16,6 +18,7 @@ from tuneatlas.restoration import (
     pick_questions,
     prepare_restoration,
     read_corpus,
+    sample_documents,
     spend,
 )
 from tuneatlas.tables import DOCUMENTS
@@ -109,16 +112,34 @@ def test_questions_are_stated_test_questions_of_both_roles():
 
 
 def test_a_budget_is_spent_to_the_token():
-    lengths = {"a": 5, "b": 7, "c": 9}
+    texts = [[1] * 5, [2] * 7, [3] * 9]
+    whole = [1] * 5 + [2] * 7 + [3] * 9
     for tokens in (1, 5, 12, 21):
-        chosen = spend(lengths, tokens, Random(0))
-        assert sum(length for _, length in chosen) == tokens
-        assert all(0 < length <= lengths[name] for name, length in chosen)
+        rest = iter(texts)
+        assert [i for ids in spend(rest, tokens) for i in ids] == whole[:tokens]
+        # What comes after the budget is not even read.
+        assert len(list(rest)) == {1: 2, 5: 2, 12: 1, 21: 0}[tokens]
 
 
 def test_a_budget_larger_than_the_corpus():
     with pytest.raises(UserError, match=r"restore_stages.tokens: 22 asked for, but .* has 21"):
-        spend({"a": 5, "b": 7, "c": 9}, 22, Random(0))
+        list(spend([[1] * 5, [2] * 7, [3] * 9], 22))
+
+
+def test_a_corpus_is_sampled_as_far_as_it_is_needed(monkeypatch: pytest.MonkeyPatch):
+    documents = [document(n, f"{n:04}" * 3) for n in range(1000)]
+    documents += [document(n, "x" * 10, "heldout") for n in range(50)]
+    documents.append(document(0, "seen", "pretrain"))
+    monkeypatch.setattr(restoration, "HELDOUT", 95)
+    found = sample_documents(iter(documents), 10, seed=1)
+    restore = [d for d in found if d["split"] == "restore"]
+    # 480 bytes of twelve each, from everywhere, in their order; 95 of ten each.
+    assert (len(restore), len(found)) == (40, 50)
+    assert found == [d for d in documents if d in found]
+    assert sum(int(d["id"].split("/")[1]) < 500 for d in restore) in range(8, 33)
+    assert sample_documents(documents, 10, seed=2) != found
+    # A corpus that is not larger is kept whole.
+    assert sample_documents(documents[:30], 10, seed=1) == documents[:30]
 
 
 def test_a_budget_is_checked_before_training(tmp_path: Path, tokenizer):
@@ -168,6 +189,12 @@ def test_a_damaged_parquet_corpus(tmp_path: Path):
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(UserError, match="cannot be read as a corpus"):
         list(read_corpus(path, OPTIONS, seed=1))
+
+
+def test_what_is_kept_is_enough_to_measure_on():
+    with pytest.raises(ValidationError):
+        EvaluateStages(heldout_bytes=restoration.HELDOUT + 1)
+    EvaluateStages(heldout_bytes=restoration.HELDOUT)
 
 
 def test_heldout_text_is_limited_by_whole_documents():

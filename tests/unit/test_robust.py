@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tuneatlas.answering import probe_base
 from tuneatlas.models import save_model
-from tuneatlas.prompts import QuestionTemplate
+from tuneatlas.prompts import QuestionTemplate, continuations
 from tuneatlas.robust import category, knowledge_row, merge_scores, restore_order, rotate
-from tuneatlas.scoring import softmax
+from tuneatlas.scoring import score_options, softmax
 from tuneatlas.tables import ANSWERS, KNOWLEDGE
 
 QUESTIONS = [
@@ -24,6 +24,38 @@ PROBE = {
     "demonstration_seed": 1,
     "dtype": "float32",
 }
+
+
+def test_a_topic_with_enough_dev_questions_is_shown_its_own(tmp_path, model, tokenizer):
+    model.config.max_position_embeddings = 1024
+    save_model(tmp_path, model, tokenizer)
+    letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
+    topics = ["law"] * 2 + ["virology"] * 2 + ["anatomy"]
+    questions = [
+        question(n, id=f"{split}/{n}", split=split, role="related", topic=topic)
+        for split, numbers in (("dev", range(5)), ("test", range(10, 15)))
+        for n, topic in zip(numbers, topics, strict=True)
+    ]
+    options = PROBE | {"draws": 1, "rotations": 1, "scoring": "letter"}
+    found = probe_base(tmp_path, questions, letter, options, bos=True).answers
+    shown = {q["topic"]: set() for q in questions}
+    for row, topic in zip(found, topics, strict=True):
+        assert f"questions about {topic}. " in row["prompt"]
+        shown[topic].add(tuple(n for n in range(5) if f"follows {n}?" in row["prompt"]))
+    assert shown["law"] == {(0, 1)} and shown["virology"] == {(2, 3)}
+    # One dev question is too few for two shots: any of the role.
+    assert [len(numbers) for numbers in shown["anatomy"]] == [2]
+    # Prompts that begin alike are scored together; alone they get the same scores.
+    scored = [continuations(letter, q) for q in questions[5:]]
+    asked = [row["prompt"] for row in found]
+    alone = [
+        score_options(
+            model, tokenizer, [prompt], [texts], bos=True, per_token=False, batch_tokens=4096
+        )[0]
+        for prompt, texts in zip(asked, scored, strict=True)
+    ]
+    for row, scores in zip(found, alone, strict=True):
+        assert row["scores"] == pytest.approx(scores, abs=1e-5)
 
 
 @given(st.integers(0, 3), st.integers(0, 7))

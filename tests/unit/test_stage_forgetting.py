@@ -24,7 +24,7 @@ from tuneatlas.stages import ACTUAL, FATES, NONE, PSEUDO
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS, Row
 
 ITEMS, SEEDS, STEPS = 150, (0, 1, 2), (4, 16, 64)
-OPTIONS = Options(margin=0.05, draws=200, confidence=0.95)
+OPTIONS = Options(ood_roles=("home", "related"), margin=0.05, draws=200, confidence=0.95)
 OVERLAP = {
     "questions": ITEMS,
     "restore_documents": 50,
@@ -129,6 +129,21 @@ def test_measures_have_n_seeds_and_intervals(metrics: dict[str, Any]):
     assert bits["low"] < bits["value"] < bits["high"]
     scopes = {measure for *_, measure in rows if measure.startswith("accuracy")}
     assert scopes == {"accuracy", "accuracy_homo", "accuracy_id", "accuracy_ood"}
+
+
+def test_scopes_are_those_of_the_comparison(base_answers: np.ndarray):
+    """Home questions of another domain are out of the domain only where they are asked for."""
+    made = table({Cell("stages", 1, 0): 0.0}, base_answers)
+
+    def sizes(*roles: str) -> dict[str, int]:
+        return {name: int(chosen.sum()) for name, chosen in made.scopes("countries", roles)}
+
+    both, related, home = sizes("home", "related"), sizes("related"), sizes("home")
+    others = [n for n in range(ITEMS) if n % 2 == 0]
+    assert both["accuracy_ood"] == len(others)
+    assert related["accuracy_ood"] == sum(n % 3 == 0 for n in others)
+    assert home["accuracy_ood"] == len(others) - related["accuracy_ood"]
+    assert all(s["accuracy_homo"] == both["accuracy_homo"] for s in (related, home))
 
 
 def test_the_control_is_quoted_with_its_noise(metrics: dict[str, Any]):

@@ -26,11 +26,12 @@ from tuneatlas.stage_answers import (
     surprise,
     windows,
 )
-from tuneatlas.step import Step
+from tuneatlas.step import Step, derive_seed
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS, STAGE_ANSWERS, STAGE_TEXTS
 from tuneatlas.tokens import encode
 from tuneatlas.training import stages, trainer
 from tuneatlas.training.restoring import curve_steps, restore
+from tuneatlas.training.runs import finetune
 from tuneatlas.training.stages import finetune_stages
 from tuneatlas.training.tokens import Example
 
@@ -80,7 +81,7 @@ def tuning(folder: Path, base: Path, steps: list[int], name: str = "kept", epoch
         "template": TEMPLATES / "chat/vicuna.yaml",
     }
     outputs = {f"step_{n}": f"{name}/{n}" for n in steps}
-    options = TRAINING | {"steps": steps, "epochs": epochs}
+    options = TRAINING | {"steps": steps, "epochs": epochs, "schedule_end": "epochs"}
     return a_step(folder, inputs, outputs, options, f"work-{name}")
 
 
@@ -120,6 +121,38 @@ def test_the_model_is_kept_at_each_step_and_a_stopped_run_goes_on(tmp_path, base
     monkeypatch.setattr(trainer, "save_model", save)
     finetune_stages(stopped, bos=True)
     assert {n: weights(tmp_path / "again" / str(n)) for n in (1, 3, 5)} == kept
+
+
+def test_the_models_kept_are_those_of_finetune_along_its_way(tmp_path, base):
+    """Same data, same rates: byte for byte, wherever the run is ended."""
+    whole = tuning(tmp_path, base, [2, 4, 6], "whole")
+    finetune_stages(whole, bos=True)
+    finetune_stages(tuning(tmp_path, base, [2, 4], "part"), bos=True)
+    tuned = tuning(tmp_path, base, [6], "tuned")
+    tuned.outputs = {"model": tmp_path / "tuned"}
+    tuned.seed = derive_seed(tuned.base_seed, "finetune", *sorted(tuned.wildcards.items()))
+    assert finetune(tuned, bos=True)["steps"] == 6
+
+    def data(path: str) -> bytes:
+        return (tmp_path / path / "model.safetensors").read_bytes()
+
+    assert data("part/2") == data("whole/2")
+    assert data("part/4") == data("whole/4")
+    assert data("tuned") == data("whole/6")
+
+
+def test_a_schedule_may_end_at_the_last_step_kept(tmp_path, base):
+    whole = tuning(tmp_path, base, [2, 4], "whole")
+    short = tuning(tmp_path, base, [2, 4], "short")
+    short.options |= {"schedule_end": "steps"}
+    facts = [finetune_stages(step, bos=True) for step in (whole, short)]
+    assert [f["steps"] for f in facts] == [4, 4]
+    assert weights(tmp_path / "whole/4") != weights(tmp_path / "short/4")
+
+
+def test_a_run_of_few_steps_is_warned_of(tmp_path, base, caplog):
+    finetune_stages(tuning(tmp_path, base, [1]), bos=True)
+    assert "only 6 optimizer steps: 3 epochs of 12 examples in batches of 6" in caplog.text
 
 
 def test_steps_never_reached_are_refused_by_name_before_training(tmp_path, base, monkeypatch):

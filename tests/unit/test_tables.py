@@ -35,6 +35,18 @@ def test_a_wrong_row_is_named(change, message, tmp_path: Path):
     assert not path.exists()
 
 
+def test_some_columns_are_read(tmp_path: Path):
+    path = tmp_path / "q.parquet"
+    rows = [question(n) for n in range(3)]
+    QUESTIONS.write(path, rows)
+    chosen = [{"id": row["id"], "answer": row["answer"]} for row in rows]
+    assert QUESTIONS.read(path, ("answer", "id")) == chosen
+    assert list(QUESTIONS.stream(path, 1, columns=("id", "answer"))) == chosen[1:]
+    assert QUESTIONS.read(path, ("answer",)) == [{"answer": row["answer"]} for row in rows]
+    with pytest.raises(UserError, match=r"q.parquet: not a 'labels' table"):
+        LABELS.read(path, ("id",))
+
+
 def test_a_foreign_or_torn_file_is_named(tmp_path: Path):
     path = tmp_path / "m.parquet"
     MENTIONS.write(path, [{"id": "a", "mentions": 3}])

@@ -260,8 +260,14 @@ CASES = (
     Case("mix_instructions.ratios, one less", config("mix_instructions.ratios", []), COMPARE),
     Case("finetune.epochs", config("finetune.epochs", 2), TUNED),
     Case("compare_groups.draws", config("compare_groups.draws", 201), COMPARE),
+    Case(
+        "compare_groups.ood_roles", config("compare_groups.ood_roles", ["home"]), COMPARE | STAGES
+    ),
     Case("finetune_stages.learning_rate", config("finetune_stages.learning_rate", 0.01), FORGOTTEN),
     Case("finetune_stages.steps", config("finetune_stages.steps", [1, 2]), FORGOTTEN),
+    Case(
+        "finetune_stages.schedule_end", config("finetune_stages.schedule_end", "epochs"), FORGOTTEN
+    ),
     Case("prepare_restoration.questions", config("prepare_restoration.questions", 4), RESTORATION),
     Case("restore_stages.tokens", config("restore_stages.tokens", 255), RESTORATION),
     Case("restore_stages.learning_rate", config("restore_stages.learning_rate", 0.01), RESTORED),

@@ -185,7 +185,7 @@ rule stage_forgetting:
         **scaled(4000, 60),
     params:
         code=code("stage_forgetting"),
-        options=config["stage_forgetting"],
+        options=tuneatlas.forgetting_options(config),
         seed=config["seed"],
     script:
         "../scripts/stage_forgetting.py"

@@ -1,14 +1,14 @@
 from tuneatlas.compare import compare_groups, write_comparison
 from tuneatlas.figures import draw_figures
-from tuneatlas.paired_answers import CompareOptions
+from tuneatlas.paired_answers import COMPARED, CompareOptions
 from tuneatlas.step import step
 from tuneatlas.tables import ANSWERS, LABELS, MENTIONS
 
 with step(snakemake) as this:
     comparison = compare_groups(
-        {path.stem: ANSWERS.read(path) for path in this.paths("base")},
+        {path.stem: ANSWERS.read(path, COMPARED) for path in this.paths("base")},
         {
-            (path.parts[-3], path.parts[-2], int(path.stem)): ANSWERS.read(path)
+            (path.parts[-3], path.parts[-2], int(path.stem)): ANSWERS.read(path, COMPARED)
             for path in this.paths("tuned")
         },
         CompareOptions(**this.options),

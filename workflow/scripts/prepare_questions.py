@@ -1,4 +1,4 @@
-from tuneatlas.domains import prepare_questions
+from tuneatlas.domains import count_unexplained, prepare_questions
 from tuneatlas.step import step
 from tuneatlas.tables import QUESTIONS
 
@@ -10,4 +10,6 @@ with step(snakemake) as this:
         mentioned_share=snakemake.params.mentioned_share,
         seed=this.base_seed,
     )
+    if this.options["tune"]:
+        this.info["unexplained"] = count_unexplained(rows)
     QUESTIONS.write(this.outputs["questions"], rows)

@@ -6,7 +6,7 @@ what the report links to and ``tuneatlas trace --of`` reads.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,9 @@ from tuneatlas.audit.columns import TEXT_KINDS, rows_of
 from tuneatlas.audit.lineage import Results
 from tuneatlas.compare import ALL, AWAY, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
 from tuneatlas.errors import UserError
+from tuneatlas.scopes import scope_of
 from tuneatlas.stage_forgetting import COMPARISONS
-from tuneatlas.stage_tables import scope_of
-from tuneatlas.tables import Row
+from tuneatlas.tables import ROLES, Row
 
 # Which items: the values that an attribute may have (block: domain/role; split; facts).
 Where = Mapping[str, tuple[str, ...]]
@@ -72,16 +72,32 @@ def _of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], str]:
     return found
 
 
+def _blocks(
+    domains: Sequence[str], ood_roles: Sequence[str]
+) -> Callable[[str, str], tuple[str, ...]]:
+    """The blocks of a scope, seen from a tuned domain."""
+
+    def blocks(tuned: str, scope: str) -> tuple[str, ...]:
+        return tuple(
+            f"{domain}/{role}"
+            for domain in domains
+            for role in ROLES
+            if scope_of(tuned, domain, role, ood_roles) == scope
+        )
+
+    return blocks
+
+
 def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
     model = record["wildcards"]["model"]
     tuned = _of(results, record, "evaluate_knowledge")
     probed = tuple(_of(results, record, "probe_knowledge").values())
     seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
-    blocks = [(d, r) for d in metrics["design"]["test_domains"] for r in ("home", "related")]
+    design = metrics["design"]
+    blocks = _blocks(design["test_domains"], design["ood_roles"])
 
     def where(domain: str, scope: str) -> Where:
-        kept = [f"{d}/{r}" for d, r in blocks if scope_of(domain, d, r) == scope]
-        return {"block": tuple(kept), "split": ("test",)}
+        return {"block": blocks(domain, scope), "split": ("test",)}
 
     def terms(
         domain: str, scope: str, group: str, seed: str, column: str, weight: float = 1.0
@@ -165,7 +181,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         for names in kinds.values():
             names.sort(key=lambda n: int(results.records[n]["wildcards"]["seed"]))
     domains = {n.split("/")[0] for n in _questions(results, record)}
-    blocks = [(d, r) for d in sorted(domains) for r in ("home", "related")]
+    blocks = _blocks(sorted(domains), metrics["design"]["ood_roles"])
 
     def terms(
         run: tuple[str, ...], cell: str, measure: str, weight: float = 1.0
@@ -176,10 +192,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         names = names[:1] if cell == "base/0/0" and not text else names
         place: Where = {}
         if measure.startswith("accuracy_"):
-            scope = measure.removeprefix("accuracy_")
-            place = {
-                "block": tuple(f"{d}/{r}" for d, r in blocks if scope_of(run[0], d, r) == scope)
-            }
+            place = {"block": blocks(run[0], measure.removeprefix("accuracy_"))}
         column = f"{cell}:{measure}" if text else f"{cell}:correct"
         over = f"{column}:bytes" if text else ""
         return tuple(Term(weight / len(names), (n,), column, place, over) for n in names)

@@ -9,6 +9,7 @@ from tuneatlas.benchmarks import load_sets
 from tuneatlas.config.models.data import (
     BenchmarkDomain,
     BenchmarkLimits,
+    DomainConfig,
     FactsDomain,
     FileLimits,
     Limits,
@@ -16,6 +17,7 @@ from tuneatlas.config.models.data import (
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.models.paraphrase import ScratchParaphraser
+from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
@@ -144,17 +146,8 @@ def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         return
     for name in experiment.staged_domains:
         most = experiment.domains[name].limits.train if name in experiment.domains else None
-        if most is None or tuning.batch_unit != "examples":
-            continue
-        # A group has at most all training questions; whether it has fewer shows the probe.
-        last = tuning.epochs * -(-most // tuning.batch)
-        beyond = [str(n) for n in tuning.steps if n > last]
-        if beyond:
-            text = (
-                f"{', '.join(beyond)} are never reached: {tuning.epochs} epochs of at most {most} "
-                f"questions of {name!r} in batches of {tuning.batch} are {last} steps; raise "
-                "epochs or leave these steps out"
-            )
+        text = unreached(tuning, name, most) if most is not None else None
+        if text:
             yield (at, ("finetune_stages", "epochs"), ("finetune_stages", "batch")), text
             break
     for name, model in experiment.models.items():
@@ -167,6 +160,22 @@ def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (("prepare_restoration", "corpus"), ("models", name)), text
     if experiment.prepare_restoration.corpus and not experiment.prepare_restoration.licence:
         yield (("prepare_restoration", "licence"),), "missing; state the licence of corpus"
+
+
+def unreached(tuning: FinetuneStages, name: str, most: int) -> str | None:
+    """What is said of steps after the end of a run on ``most`` training questions of a domain.
+
+    A group has all of them at most; whether it has fewer shows the probe.
+    """
+    last = tuning.epochs * -(-most // tuning.batch)
+    beyond = [str(n) for n in tuning.steps if n > last]
+    if not beyond or tuning.batch_unit != "examples":
+        return None
+    return (
+        f"{', '.join(beyond)} are never reached: {tuning.epochs} epochs of at most {most} "
+        f"questions of {name!r} in batches of {tuning.batch} are {last} steps; raise "
+        "epochs or leave these steps out"
+    )
 
 
 def _batches(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -198,17 +207,50 @@ def _domains(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield (key,), f"no built-in domain {name!r}{nearest(name, known)}"
 
 
+def _out_of_domain(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    if len(experiment.domains) > 1:
+        for name in experiment.tuned_domains:
+            if not any(out_of_domain(experiment, name).values()):
+                yield (("compare_groups", "ood_roles"),), none_out(experiment, name)
+                return
+
+
+def out_of_domain(experiment: Experiment, tuned: str) -> dict[str, list[str]]:
+    """Roles of the other domains' questions out of ``tuned``, as far as the config tells.
+
+    What a question file holds shows the file.
+    """
+    return {
+        name: [r for r in experiment.compare_groups.ood_roles if _may_test(domain, r)]
+        for name, domain in experiment.domains.items()
+        if name != tuned
+    }
+
+
+def none_out(experiment: Experiment, tuned: str) -> str:
+    """What is said where there are none."""
+    roles = " or ".join(experiment.compare_groups.ood_roles)
+    return (
+        f"no domain but {tuned!r} has test questions of role {roles}, so none are out of it: give "
+        "one some, or name the other role here"
+    )
+
+
+def _may_test(domain: DomainConfig, role: str) -> bool:
+    limit = domain.limits.test if role == "home" else domain.limits.related_test
+    return limit != 0 and (not isinstance(domain, BenchmarkDomain) or bool(getattr(domain, role)))
+
+
 def _benchmarks(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    found = {n: d for n, d in experiment.domains.items() if isinstance(d, BenchmarkDomain)}
-    if not found:
-        return
     known = load_sets()
-    for name, domain in found.items():
+    for name, domain in experiment.domains.items():
         at: Key = ("domains", name)
         for role in ("home", "related"):
-            for word in getattr(domain, role):
+            for word in getattr(domain, role, ()):
                 if word not in known:
                     yield ((*at, role),), f"no question set {word!r}{nearest(word, known)}"
+        if not isinstance(domain, BenchmarkDomain):
+            continue
         if domain.tune and not domain.home:
             yield ((*at, "home"),), "missing: the domain is tuned, so name a set to train on"
         if not domain.home and not domain.related:
@@ -307,6 +349,7 @@ CHECKS: tuple[Check, ...] = (
     _batches,
     _stages,
     _domains,
+    _out_of_domain,
     _benchmarks,
     _corpus,
     _templates,

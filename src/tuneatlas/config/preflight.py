@@ -3,13 +3,14 @@
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
 
+from tuneatlas.config.checks import none_out, out_of_domain, unreached
 from tuneatlas.config.model_checks import check_models
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
@@ -63,7 +64,9 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 def _questions(experiment: Experiment, root: Path) -> Found:
     # Imported here, as a dry-run needs no tables.
     from tuneatlas.questions import read_question_file
+    from tuneatlas.tables import ROLES
 
+    counted: dict[str, Counter[str]] = {}
     for name, domain in experiment.domains.items():
         if not isinstance(domain, FileDomain):
             continue
@@ -81,11 +84,35 @@ def _questions(experiment: Experiment, root: Path) -> Found:
         counts = Counter((row["role"], row["split"]) for row in rows)
         for key, text in _too_few(experiment, domain, counts):
             yield (*at, *key), f"{path} {text}"
+        if experiment.stage_forgetting.groups and name in experiment.staged_domains:
+            beyond = unreached(experiment.finetune_stages, name, counts["home", "train"])
+            if beyond:
+                yield ("finetune_stages", "steps"), beyond
+        tests = Counter({role: counts[role, "test"] for role in ROLES})
+        tests["related"] += len(domain.related)
+        if any(tests.values()):
+            counted[name] = tests
+    yield from _none_out(experiment, counted)
+
+
+def _none_out(experiment: Experiment, counted: Mapping[str, Counter[str]]) -> Found:
+    """A tuned domain without tests out of it; ``counted`` are those of question files, by role."""
+    for tuned in experiment.tuned_domains:
+        out = [
+            counted[name][role] if name in counted else 1
+            for name, roles in out_of_domain(experiment, tuned).items()
+            for role in roles
+        ]
+        if out and not any(out):
+            yield ("compare_groups", "ood_roles"), none_out(experiment, tuned)
+            return
 
 
 def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[str, str]]) -> Found:
     for limit, asked in domain.limits:
         split = limit.removeprefix("related_")
+        if split != limit and domain.related:
+            continue  # sets have them
         have = counts["home" if limit == split else "related", split]
         if asked is not None and have < asked:
             text = f"has {have} such questions, {asked} are asked for: lower this, or add some"
@@ -102,7 +129,7 @@ def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[s
             yield ("path",), f"{text}: add some, or lower {step}.shots"
     if domain.tune and not counts["home", "train"]:
         yield ("path",), "has no question of role home in split train, but the domain is tuned"
-    if not counts["home", "test"] + counts["related", "test"]:
+    if not counts["home", "test"] + counts["related", "test"] + len(domain.related):
         yield ("path",), "has no question in split test"
 
 

@@ -1,5 +1,6 @@
 """A training run before it starts: how to train, on which tokens, in which steps."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,6 +10,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.training.packing import Row, pieces_of, plan_steps
 from tuneatlas.training.tokens import Example, TokenFile, write_tokens
+
+log = logging.getLogger(__name__)
+
+# With fewer steps the rate has hardly risen before it falls.
+FEW = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class Recipe:
 class Run:
     """What a model is trained on, and how.
 
-    ``steps`` are the rows of every optimizer step. Checkpoints are kept in the folder
+    ``steps`` are the rows of every optimizer step; the schedule is laid over all of them, and the
+    run ends after step ``last``, if that is given. Checkpoints are kept in the folder
     ``states``. ``kept`` has folders for some steps: the model and its ``tokenizer`` are written
     there after them, before any checkpoint of that step, so a run that goes on has them.
     """
@@ -63,6 +70,12 @@ class Run:
     states: Path
     seed: int
     kept: Mapping[int, Sequence[Path]] = field(default_factory=dict)
+    last: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Steps that are done."""
+        return self.last or len(self.steps)
 
     def facts(self, model: PreTrainedModel) -> dict[str, Any]:
         """Figures for the record of the step that trains ``model``."""
@@ -71,7 +84,7 @@ class Run:
             "examples": len(self.tokens),
             "tokens": int(self.tokens.offsets[-1]),
             "supervised_tokens": int(self.tokens.supervised.sum()),
-            "steps": len(self.steps),
+            "steps": self.length,
         }
 
 
@@ -94,4 +107,10 @@ def plan_run(
         row_length=recipe.row_length,
         seed=seed,
     )
+    if len(steps) < FEW:
+        log.warning(
+            "only %d optimizer steps: %d epochs of %d examples in batches of %d %s; lower batch "
+            "or raise epochs if the model is to learn from them",
+            *(len(steps), recipe.epochs, len(tokens), recipe.batch, recipe.batch_unit),
+        )
     return Run(tokens, steps, recipe, tokenizer, folder / "states", seed)

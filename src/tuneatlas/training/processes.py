@@ -53,6 +53,7 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
         "states": str(run.states.absolute()),
         "seed": run.seed,
         "kept": {n: [str(p.absolute()) for p in paths] for n, paths in run.kept.items()},
+        "last": run.last,
     }
     write_text(folder / "job.json", json.dumps(job))
     marks = (folder / name for name in (STOP, STOPPED, FULL))
@@ -75,6 +76,7 @@ def read_run(folder: Path) -> Run:
         states=Path(job["states"]),
         seed=job["seed"],
         kept={int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()},
+        last=job["last"],
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -55,21 +55,21 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
 
 
 def _plan(step: Step, tokenizer: PreTrainedTokenizerBase, seed: int, bos: bool) -> Run:
-    documents = DOCUMENTS.read(step.path("material") / "documents.parquet")
+    documents = DOCUMENTS.stream(step.path("material") / "documents.parquet")
     examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)
     return plan_run(step.checkpoints, examples, step.options, "split", tokenizer, seed)
 
 
 def restoration_examples(
-    documents: Sequence[Row], tokenizer: PreTrainedTokenizerBase, budget: int, seed: int, bos: bool
+    documents: Iterable[Row], tokenizer: PreTrainedTokenizerBase, budget: int, seed: int, bos: bool
 ) -> Iterator[Example]:
     """Documents of split restore in random order, each with its end token, ``budget`` in all."""
     end = int(tokenizer.eos_token_id)
     texts = {d["id"]: d["text"] for d in documents if d["split"] == "restore"}
-    coded = {name: [*encode(tokenizer, text, bos), end] for name, text in texts.items()}
-    lengths = {name: len(ids) for name, ids in coded.items()}
-    for name, length in spend(lengths, budget, Random(seed)):
-        yield Example(coded[name][:length], [True] * length)
+    order = sorted(texts)
+    Random(seed).shuffle(order)
+    for ids in spend(([*encode(tokenizer, texts[name], bos), end] for name in order), budget):
+        yield Example(ids, [True] * len(ids))
 
 
 def curve_steps(curve: Iterable[int], steps: int) -> dict[int, int]:

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from tuneatlas.errors import UserError
 from tuneatlas.models import load_model
-from tuneatlas.step import Step
+from tuneatlas.step import Step, derive_seed
 from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
 from tuneatlas.training.runs import conversation_examples
@@ -24,18 +24,23 @@ log = logging.getLogger(__name__)
 def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     """Tune the base model and keep it after each of ``options["steps"]`` steps.
 
-    Writes a plain model folder to each output: ``step_8`` is the model after 8 steps. Returns
-    figures for the step's record.
+    Writes a plain model folder to each output: ``step_8`` is the model after 8 steps. Where the
+    schedule ends with the epochs, it is the model that ``finetune`` with the same options has
+    then: order of the data and schedule are the same. Returns figures for the step's record.
     """
     torch.set_num_threads(step.threads)
     model, tokenizer = load_model(step.path("model"), place=False)
     examples = conversation_examples(step, tokenizer, bos)
-    run = plan_run(step.checkpoints, examples, step.options, "cut", tokenizer, step.seed)
+    whole = step.options["schedule_end"] == "epochs"
+    of_finetune = derive_seed(step.base_seed, "finetune", *sorted(step.wildcards.items()))
+    seed = of_finetune if whole else step.seed
+    run = plan_run(step.checkpoints, examples, step.options, "cut", tokenizer, seed)
     wanted = step.options["steps"]
     refuse_unreached(wanted, run)
+    last = max(wanted)
     kept = {n: [step.checkpoints / "kept" / str(n)] for n in wanted}
-    # The schedule ends where the run ends: at the last step kept.
-    facts = train_keeping(model, replace(run, steps=run.steps[: max(wanted)], kept=kept))
+    steps = run.steps if whole else run.steps[:last]
+    facts = train_keeping(model, replace(run, steps=steps, kept=kept, last=last))
     for n in wanted:
         link_tree(step.checkpoints / "kept" / str(n), step.outputs[f"step_{n}"])
     return facts

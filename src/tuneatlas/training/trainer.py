@@ -56,7 +56,7 @@ def training_arguments(run: Run, deepspeed: dict[str, Any] | None = None) -> Tra
     recipe = run.recipe
     return TrainingArguments(
         output_dir=str(run.states),
-        max_steps=len(run.steps),
+        max_steps=run.length,
         per_device_train_batch_size=1,
         gradient_accumulation_steps=micro_steps(recipe, run.steps),
         learning_rate=recipe.learning_rate,
@@ -113,7 +113,7 @@ def train_here(
     SIGUSR1, or when the file ``stop`` appears, it saves a checkpoint at the end of the current
     step and exits with code GO_ON.
     """
-    recipe, count = run.recipe, len(run.steps)
+    recipe, count = run.recipe, run.length
     adapters = None
     if recipe.lora_rank:
         # Only here: the library takes a second to import.
@@ -199,8 +199,9 @@ class PackedTrainer(Trainer):
         self.merged = merged
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """The schedule of a run of ``stretch`` times as many steps."""
-        return super().create_scheduler(math.ceil(num_training_steps * self.stretch), optimizer)
+        """The schedule of ``stretch`` times the steps of the plan, wherever the run ends."""
+        steps = math.ceil(len(self.planned.steps) * self.stretch)
+        return super().create_scheduler(steps, optimizer)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         # The plan is shuffled already.

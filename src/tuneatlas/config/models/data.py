@@ -17,6 +17,8 @@ from tuneatlas.config.fields import (
 )
 
 DATA = f"{S1}, data"
+SETS = "published sets that are only tested on, such as mmlu/SUBJECT or mmlu/CATEGORY"
+MAPPING = f"{S1}, evaluation: the MMLU subjects of the same domain"
 
 
 class Limits(Section):
@@ -62,6 +64,7 @@ class FileDomain(_Domain):
 
     source: Literal["file"] = option(REQUIRED, "a question file")
     path: FilePath = option(REQUIRED, "the questions, .jsonl or .csv")
+    related: tuple[Text, ...] = option((), SETS, source=MAPPING)
     licence: Text = option(REQUIRED, "licence of the questions")
     limits: FileLimits = Field(default_factory=FileLimits, description="questions per split")
 
@@ -77,7 +80,11 @@ class BenchmarkLimits(Section):
         source=f"{DATA}: 250 per Xiezhi domain, 1,462 for MedMCQA",
     )
     train: Count | None = option(None, "questions that tuning draws from", unit="questions")
-    related_dev: Count = option(10, "few-shot pool of the related kinds", unit="questions")
+    related_dev: Count | None = option(
+        10,
+        "few-shot pool of the related kinds; null: all that their sets have for it",
+        unit="questions",
+    )
     related_test: Count | None = option(None, "test questions of related kinds", unit="questions")
 
 
@@ -90,11 +97,7 @@ class BenchmarkDomain(_Domain):
         "sets that are trained on and tested at home: medmcqa, sciq, arc_easy, arc_challenge, "
         "openbookqa, mmlu/SUBJECT or mmlu/CATEGORY",
     )
-    related: tuple[Text, ...] = option(
-        (),
-        "sets that are only tested on",
-        source=f"{S1}, evaluation: the MMLU subjects of the same domain",
-    )
+    related: tuple[Text, ...] = option((), SETS, source=MAPPING)
     explanation_words: Positive | None = option(
         None, "reference explanations are cut after so many words; null: whole", unit="words"
     )

@@ -127,6 +127,13 @@ class EvaluateHarness(Section):
 class CompareGroups(Section):
     """Accuracy and consistency of the groups, with intervals."""
 
+    ood_roles: tuple[Literal["home", "related"], ...] = option(
+        ("related",),
+        "which test questions of the other domains are out of the domain (OOD): related ones, "
+        "home ones, or both",
+        source=f"{EVALUATE}: all other MMLU subjects",
+        min_length=1,
+    )
     draws: Annotated[int, Field(ge=100)] = option(
         5000, "bootstrap resamples behind each interval", unit="count"
     )

@@ -31,6 +31,12 @@ class FinetuneStages(TrainingConfig):
         source=STAGES,
         min_length=1,
     )
+    schedule_end: Literal["epochs", "steps"] = option(
+        "epochs",
+        "where the schedule of the rate ends: epochs: with the last one, so that the models are "
+        "those that finetune with the same options has at these steps; steps: at the last step",
+        source=f"{STAGES}: along the whole run",
+    )
     chat_template: Text = option("vicuna", CHAT, source=f"{S1}, training details")
 
 
@@ -109,7 +115,7 @@ class EvaluateStages(Section):
     window: Positive = option(
         2048, "held-out documents are scored in pieces of this length", unit="tokens"
     )
-    heldout_bytes: Positive = option(
+    heldout_bytes: Annotated[int, Field(ge=1, le=16_000_000)] = option(
         1_000_000, "held-out text scored, at most", unit="bytes", source=f"{S2}, text pattern"
     )
     conversations: Count = option(

@@ -1,0 +1,15 @@
+"""Where a test question lies, seen from the domain that a model was tuned on."""
+
+from collections.abc import Collection
+
+SCOPES = ("homo", "id", "ood")
+
+
+def scope_of(tuned: str, domain: str, role: str, ood_roles: Collection[str]) -> str | None:
+    """The scope of a question of ``domain`` and ``role``, or None where it is in none.
+
+    homo: of the kind tuned on; id: related; ood: of another domain, in one of ``ood_roles``.
+    """
+    if domain == tuned:
+        return "homo" if role == "home" else "id"
+    return "ood" if role in ood_roles else None
