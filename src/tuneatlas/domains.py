@@ -48,8 +48,7 @@ def prepare_questions(
             domain, folders, **limits, mentioned_share=mentioned_share, seed=seed
         )
     rows = [
-        {**row, "domain": domain, "topic": domain, "licence": options["licence"]}
-        for row in read_question_file(sources[-1])
+        {**row, "licence": options["licence"]} for row in read_question_file(sources[-1], domain)
     ]
     rows += related_questions(domain, folders, options, seed)
     return [row for part in PARTS for row in _limited(domain, rows, limits, *part)]

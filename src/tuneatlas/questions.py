@@ -204,7 +204,10 @@ def check_questions(rows: Sequence[Row], where: Sequence[str]) -> None:
     seen: dict[str, str] = {}
     for row, place in zip(rows, where, strict=True):
         for column in TEXT_COLUMNS_ALL:
-            if not isinstance(row[column], str) or not row[column].strip():
+            if not isinstance(row[column], str):
+                found = json.dumps(row[column])
+                raise UserError(f"{place}: '{column}' is {found}, but must be a text, in quotes")
+            if not row[column].strip():
                 raise UserError(f"{place}: '{column}' is empty; give it a text")
         choices = row["choices"]
         if not isinstance(choices, list) or len(choices) != OPTIONS:
@@ -227,16 +230,23 @@ def check_questions(rows: Sequence[Row], where: Sequence[str]) -> None:
                     f"{place}: '{column}' is {row[column]!r}, but must be one of "
                     f"{', '.join(allowed)}"
                 )
+        if (row["role"], row["split"]) == ("related", "train"):
+            text = "a question of role related is never trained on: say split dev or test"
+            raise UserError(f"{place}: {text}")
         if row["id"] in seen:
             raise UserError(f"{place}: id {row['id']!r} is already used by {seen[row['id']]}")
         seen[row["id"]] = place
 
 
-def read_question_file(path: Path) -> list[Row]:
+def read_question_file(path: Path, domain: str) -> list[Row]:
     """The user's own questions from a .jsonl or .csv file, checked line by line.
 
     Needed: question, choices (CSV: choice_a … choice_d), answer (0 to 3 or A to D). The rest has
-    defaults: domain is the file's name, id is ``domain/line``, role is home, split is train.
+    defaults (docs/extending.md): id is ``domain/line``, role is home, split is train.
+
+    Args:
+        path: the file.
+        domain: its key in the config, which is the domain of all rows.
     """
     text = _decode(path)
     if path.suffix == ".jsonl":
@@ -248,7 +258,7 @@ def read_question_file(path: Path) -> list[Row]:
     rows, places = [], []
     for line, entry in entries:
         places.append(f"{path}, line {line}")
-        rows.append(_complete(entry, path, line))
+        rows.append(_complete(entry, path, line, domain))
     if not rows:
         raise UserError(f"{path}: holds no questions")
     check_questions(rows, places)
@@ -297,7 +307,7 @@ def _csv(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield reader.line_num, {**{k: v for k, v in entry.items() if v}, "choices": choices}
 
 
-def _complete(entry: dict[str, Any], path: Path, line: int) -> Row:
+def _complete(entry: dict[str, Any], path: Path, line: int, domain: str) -> Row:
     known = {*TEXT_COLUMNS_ALL, "role", "split", "choices", "answer"}
     unknown = sorted(str(key) for key in set(entry) - known)
     if unknown:
@@ -313,10 +323,8 @@ def _complete(entry: dict[str, Any], path: Path, line: int) -> Row:
         letter = answer.strip().upper()
         answer = "ABCD".index(letter) if letter in set("ABCD") else answer
         answer = int(letter) if letter.isdecimal() else answer
-    domain = entry.get("domain", path.stem)
     row: Row = {
         "id": f"{domain}/{line}",
-        "domain": domain,
         "topic": domain,
         "relation": "question",
         "role": "home",
@@ -326,7 +334,7 @@ def _complete(entry: dict[str, Any], path: Path, line: int) -> Row:
         "source": path.name,
         "licence": "not stated",
     }
-    return {**row, **entry, "answer": answer}
+    return {**row, **entry, "domain": domain, "answer": answer}
 
 
 def stock_explanation(choices: Any, answer: Any) -> str:

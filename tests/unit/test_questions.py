@@ -186,6 +186,8 @@ def good(**changes: Any) -> Row:
         ({"answer": 4}, "'answer' is 4"),
         ({"answer": True}, "'answer' is True"),
         ({"question": "  "}, "'question' is empty"),
+        ({"id": 7}, "'id' is 7, but must be a text, in quotes"),
+        ({"role": "related"}, "role related is never trained on"),
         ({"split": "trian"}, "'split' is 'trian'.*dev, train, test"),
     ],
 )
@@ -203,18 +205,18 @@ def test_user_questions_from_jsonl(tmp_path: Path) -> None:
     path = tmp_path / "law.jsonl"
     entry = {"question": "q?", "choices": ["w", "x", "y", "z"], "answer": "C", "split": "test"}
     path.write_text("\n" + json.dumps(entry) + "\n")
-    (row,) = read_question_file(path)
+    (row,) = read_question_file(path, "torts")
     QUESTIONS.build([row])
-    assert (row["id"], row["answer"], row["split"]) == ("law/2", 2, "test")
+    assert (row["id"], row["answer"], row["split"]) == ("torts/2", 2, "test")
     assert row["explanation"] == "The right answer is y."
 
 
 def test_user_questions_from_csv(tmp_path: Path) -> None:
     path = tmp_path / "law.csv"
     path.write_text("question,choice_a,choice_b,choice_c,choice_d,answer,role\nq?,w,x,y,z,0,\n")
-    (row,) = read_question_file(path)
+    (row,) = read_question_file(path, "torts")
     QUESTIONS.build([row])
-    assert (row["domain"], row["answer"], row["role"]) == ("law", 0, "home")
+    assert (row["domain"], row["answer"], row["role"]) == ("torts", 0, "home")
 
 
 @pytest.mark.parametrize(
@@ -251,9 +253,9 @@ def test_bad_files_are_told_with_their_line(
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(UserError, match=message):
-        read_question_file(path)
+        read_question_file(path, "torts")
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
-        read_question_file(tmp_path / "none.csv")
+        read_question_file(tmp_path / "none.csv", "torts")

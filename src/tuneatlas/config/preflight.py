@@ -67,6 +67,7 @@ def _questions(experiment: Experiment, root: Path) -> Found:
     from tuneatlas.tables import ROLES
 
     counted: dict[str, Counter[str]] = {}
+    owners: dict[str, tuple[str, Path]] = {}
     for name, domain in experiment.domains.items():
         if not isinstance(domain, FileDomain):
             continue
@@ -77,13 +78,20 @@ def _questions(experiment: Experiment, root: Path) -> Found:
             yield (*at, "path"), text
             continue
         try:
-            rows = read_question_file(path)
+            rows = read_question_file(path, name)
         except UserError as error:
             yield (*at, "path"), str(error)
             continue
         counts = Counter((row["role"], row["split"]) for row in rows)
         for key, text in _too_few(experiment, domain, counts):
             yield (*at, *key), f"{path} {text}"
+        repeated = [row["id"] for row in rows if row["id"] in owners]
+        if repeated:
+            other, file = owners[repeated[0]]
+            text = f"{path} has {len(repeated)} ids that other domains have, such as "
+            text += f"{repeated[0]!r} of {file} (domains.{other})"
+            yield (*at, "path"), f"{text}: an id names one question, so change or leave out one"
+        owners |= {row["id"]: (name, path) for row in rows}
         if experiment.stage_forgetting.groups and name in experiment.staged_domains:
             beyond = unreached(experiment.finetune_stages, name, counts["home", "train"])
             if beyond:
@@ -109,6 +117,10 @@ def _none_out(experiment: Experiment, counted: Mapping[str, Counter[str]]) -> Fo
 
 
 def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[str, str]]) -> Found:
+    if {split for _, split in counts} == {"train"}:
+        text = "has questions of split train only, as one has that states none: say in the column "
+        yield ("path",), f"{text}'split' which are dev (the few-shot pool) and which are test"
+        return
     for limit, asked in domain.limits:
         split = limit.removeprefix("related_")
         if split != limit and domain.related:
