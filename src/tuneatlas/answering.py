@@ -145,6 +145,7 @@ def _score(
             [scored[i] for i in part],
             bos=bos,
             per_token=options["scoring"] == "cloze_normalised",
+            one_token=options["scoring"] == "letter",
             batch_tokens=options["batch_tokens"],
             parts=parts.within(str(number)) if parts else None,
         )

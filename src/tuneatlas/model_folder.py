@@ -3,9 +3,12 @@
 import json
 import math
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+# Number formats of weights that each number format in which a model is asked holds without loss.
+LOSSLESS = {"float32": {"F32", "F16", "BF16"}, "float16": {"F16"}, "bfloat16": {"BF16"}}
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 INDEX = "model.safetensors.index.json"
 
@@ -62,11 +65,26 @@ def stored_formats(folder: Path) -> set[str]:
     return {e["dtype"] for h in headers for name, e in h.items() if name != "__metadata__"}
 
 
+def format_problems(folder: Path, dtype: str) -> Iterator[tuple[str, str]]:
+    """Why the weights do not fit the number format they are to be asked in.
+
+    With each the option of the model to change: ``dtype``, or none if the model itself is at fault.
+    """
+    # Masks and positions in old checkpoints are integers.
+    stored = {name for name in stored_formats(folder) if name.startswith(("F", "BF"))}
+    if is_quantised(folder) or (stored - LOSSLESS["float32"]):
+        text = f"{folder} holds quantised weights ({', '.join(sorted(stored))}), which cannot be "
+        yield "", text + "tuned: save the model as float32 or bfloat16"
+    elif lost := sorted(stored - LOSSLESS[dtype]):
+        text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}"
+        yield "dtype", f"{text}: say dtype: float32, or save the model in {dtype}"
+
+
 def is_quantised(folder: Path) -> bool:
     """Whether the folder's config says that its weights are quantised."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, FileNotFoundError):
         return False
     return isinstance(config, dict) and "quantization_config" in config
 

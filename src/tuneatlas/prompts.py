@@ -14,8 +14,6 @@ import yaml
 
 from tuneatlas.errors import UserError
 
-# The template file that stands for the one of the model's tokenizer.
-OWN_CHAT = "own"
 Question = Mapping[str, Any]
 T = TypeVar("T", bound="Template")
 

@@ -35,6 +35,7 @@ def score_options(
     bos: bool,
     per_token: bool,
     batch_tokens: int,
+    one_token: bool = False,
     parts: Parts | None = None,
 ) -> list[Floats]:
     """Score each option of each prompt.
@@ -47,6 +48,7 @@ def score_options(
         bos: whether the context begins with the beginning-of-sequence token.
         per_token: divide each log-likelihood by its number of tokens.
         batch_tokens: most tokens in one forward pass, padding included.
+        one_token: refuse options of more than one token, as letters must not be.
         parts: keeps the scores of finished batches.
 
     Returns:
@@ -59,11 +61,24 @@ def score_options(
         for option in several
     ]
     requests = [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
+    if one_token:
+        _refuse_long(pairs, requests)
     scores = log_likelihoods(model, requests, batch_tokens, parts)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])
     ends = np.cumsum([len(several) for several in options])[:-1]
     return [np.asarray(part) for part in np.split(scores, ends)]
+
+
+def _refuse_long(pairs: Sequence[tuple[str, str]], requests: Sequence[Request]) -> None:
+    """Raise UserError for the first option of more than one token."""
+    for (prompt, option), (_, continuation) in zip(pairs, requests, strict=True):
+        if len(continuation) != 1:
+            raise UserError(
+                f"scoring: letter cannot be used: option {option!r} after {prompt[-12:]!r} is "
+                f"{len(continuation)} tokens; set scoring and question_template of "
+                "probe_knowledge and evaluate_knowledge to cloze"
+            )
 
 
 def log_likelihoods(

@@ -22,7 +22,9 @@ PLACEMENT = frozenset(
 )
 # … and starts anew under other values of these, as its parts are of another size or kind.
 BATCHES = frozenset({"batch_tokens", "batch_rows", "deepspeed"})
-OPERATIONAL = SAVING | PLACEMENT | BATCHES
+# What a plan counts with until a file is there.
+PLANNED = frozenset({"expected"})
+OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED
 # Explanations are drawn batch by batch: other batches write other texts.
 DRAWN = frozenset({("explain_predictions", "batch_rows")})
 
@@ -70,3 +72,11 @@ def operations_of(
     for name in section_of(step, wildcards).split("."):
         found = found.get(name, {})
     return dict(found)
+
+
+def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """How models are asked and tuned: the templates and the scoring of each section."""
+    names = ["probe_knowledge", "evaluate_knowledge", "finetune"]
+    names += ["finetune_stages"] if config["stage_forgetting"]["groups"] else []
+    keys = ("scoring", "question_template", "chat_template")
+    return {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}

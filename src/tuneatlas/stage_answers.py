@@ -186,6 +186,7 @@ def answer(
         [continuations(material.probe_template, q) for q in material.questions],
         bos=bos,
         per_token=options["scoring"] == "cloze_normalised",
+        one_token=options["scoring"] == "letter",
         batch_tokens=options["batch_tokens"],
     )
     columns = {column.name for column in STAGE_ANSWERS.columns}

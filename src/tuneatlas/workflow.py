@@ -16,13 +16,14 @@ from tuneatlas.config.preflight import preflight
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
-from tuneatlas.sections import joined, operations_of, split
+from tuneatlas.sections import asking, joined, operations_of, split
 from tuneatlas.sizing.host import asked_mb, brought_mb, shapes_of, trained_mb
 from tuneatlas.sources import load_specs
 
 __all__ = [
     "Request",
     "asked_mb",
+    "asking",
     "brought_mb",
     "check_cluster",
     "joined",

@@ -144,6 +144,11 @@ def good(old: str, new: str) -> str:
             f"{GOOD}name: again",
             "bad.yaml:17: name: stated twice (first in line 1); keep one of the two",
         ),
+        (
+            f"{GOOD}paraphrasers: {{t5: {{source: hub, id: a/b, revision: main}}}}",
+            "bad.yaml:17: paraphrasers.t5.revision: 'main' is no commit hash, which has 40 "
+            "hexadecimal digits: it is on the model's page under 'Files and versions', 'History'",
+        ),
         (good("name: good", "name: Good!"), "bad.yaml:1: name: a name has lower-case letters, "),
         (good("  small:", "  Small:"), "bad.yaml:3: models.Small: a name has lower-case letters, "),
         ("domains: {a: {source: facts}}", "bad.yaml:1: models: missing; it has no default"),

@@ -22,6 +22,7 @@ from tuneatlas.model_folder import folder_problems
 from tuneatlas.models import train_tokenizer
 
 MIB = 2**20
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 
 
 def experiment_of(folder: Path, text: str) -> Experiment:
@@ -68,6 +69,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture
 def model(tmp_path: Path, tokenizer) -> Path:
+    shutil.copytree(ROOT / "config/templates", tmp_path / "config/templates")
     folder = tmp_path / "model"
     folder.mkdir()
     tokenizer.save_pretrained(folder)
@@ -80,7 +82,12 @@ def test_a_sound_experiment_passes_and_leaves_nothing_behind(tmp_path: Path, mod
     text = with_questions(tmp_path, whole_file())
     preflight(experiment_of(tmp_path, text), tmp_path)
     preflight(experiment_of(tmp_path, with_model("{source: path, path: model}")), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "own.jsonl", "run.yaml"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "config",
+        "model",
+        "own.jsonl",
+        "run.yaml",
+    ]
 
 
 def test_missing_paths_name_the_line_that_states_them(tmp_path: Path) -> None:
@@ -146,6 +153,32 @@ def test_a_file_that_cannot_serve_its_domain(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_that_states_no_splits(tmp_path: Path) -> None:
+    lines = [question(i) for i in range(9)]
+    assert complaints(tmp_path, with_questions(tmp_path, lines)) == [
+        "run.yaml:12: domains.elements.path: own.jsonl has questions of split train only, as one "
+        "has that states none: say in the column 'split' which are dev (the few-shot pool) and "
+        "which are test"
+    ]
+
+
+def test_ids_of_one_domain_that_another_has(tmp_path: Path) -> None:
+    """Each domain has default ids of its own, though both files bear the same name."""
+    text = with_questions(tmp_path, whole_file())
+    law = "domains:\n  law: {source: file, path: law/own.jsonl, licence: a}"
+    text = text.replace("domains:", law)
+    (tmp_path / "law").mkdir()
+    shutil.copy(tmp_path / "own.jsonl", tmp_path / "law")
+    preflight(experiment_of(tmp_path, text), tmp_path)
+    lines = [*whole_file(), question(7, id="q1", split="test"), question(8, id="q2", split="test")]
+    for name in ("own.jsonl", "law/own.jsonl"):
+        (tmp_path / name).write_text("\n".join(lines))
+    assert complaints(tmp_path, text) == [
+        "run.yaml:13: domains.elements.path: own.jsonl has 2 ids that other domains have, such as "
+        "'q1' of law/own.jsonl (domains.law): an id names one question, so change or leave out one"
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -181,7 +214,9 @@ def test_weights_that_their_index_names_but_are_not_there(model: Path) -> None:
 
 def test_a_hub_model_without_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    found = complaints(tmp_path, with_model("{source: hub, id: no-one/nothing, revision: abc}"))
+    found = complaints(
+        tmp_path, with_model(f"{{source: hub, id: no-one/nothing, revision: {COMMIT}}}")
+    )
     assert found == [
         "run.yaml:3: models.small.id: no-one/nothing is not in the hub's cache and HF_HUB_OFFLINE "
         "is set: fetch it first, or use source: path with a local folder"
@@ -230,7 +265,8 @@ def test_a_tokenizer_whose_letters_are_not_single_tokens(tmp_path: Path, model: 
     assert len(found) == 3
     assert found[1] == (
         "run.yaml:1: probe_knowledge.scoring: letter: the tokenizer of models.small writes option "
-        "'A' as 2 tokens, so its probability is not that of the answer; use scoring: cloze"
+        "' A' after 'four\\nAnswer:' as 2 tokens, so its probability is not that of the answer; "
+        "use scoring: cloze and question_template: cloze"
     )
     cloze = "probe_knowledge: {scoring: cloze, question_template: cloze}\n"
     cloze += cloze.replace("probe", "evaluate")
@@ -245,7 +281,7 @@ def test_a_begin_token_that_the_tokenizer_does_not_have(
     copy.save_pretrained(model)
     (found,) = complaints(tmp_path, with_model(PATH))
     assert found == (
-        "run.yaml:3: models.small.bos: the tokenizer in model has no begin token: say bos: false"
+        "run.yaml:3: models.small.bos: its tokenizer has no begin token: say bos: false"
     )
 
 
@@ -265,8 +301,6 @@ def test_a_chat_template_that_is_missing_or_drops_the_end_token(
     copy = deepcopy(tokenizer)
     copy.chat_template = template
     copy.save_pretrained(model)
-    (tmp_path / "config/templates").mkdir(parents=True)
-    shutil.copytree(ROOT / "config/templates/chat", tmp_path / "config/templates/chat")
     text = with_model(PATH).replace("row_length: 512", "row_length: 512\n  chat_template: own")
     (found,) = complaints(tmp_path, text)
     line = text.splitlines().index("  chat_template: own") + 1
@@ -280,7 +314,9 @@ def test_a_gated_model_without_access(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", refuse)
-    found = complaints(tmp_path, with_model("{source: hub, id: meta/closed, revision: abc}"))
+    found = complaints(
+        tmp_path, with_model(f"{{source: hub, id: meta/closed, revision: {COMMIT}}}")
+    )
     assert found == [
         "run.yaml:3: models.small.id: meta/closed is gated: ask for access on its page, then "
         "'hf auth login'"

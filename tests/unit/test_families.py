@@ -63,6 +63,8 @@ QUESTIONS = [
 TEXTS = [
     (ROOT / "Makefile").read_text(encoding="utf-8"),
     "Which number follows 12? A. 1 B. 2 C. 3 D. 4 Answer: A. USER: ASSISTANT:",
+    # Letters after a space are one token.
+    "Answer: A B C D " * 30,
 ]
 
 
@@ -123,9 +125,17 @@ def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
     tokenizer = tokenizers[kind]
     save_model(tmp_path / "given", make(family, tokenizer), tokenizer)
     bringing = a_step(
-        tmp_path, {}, {"model": "base"}, {"source": "path", "path": str(tmp_path / "given")}
+        tmp_path,
+        {},
+        {"model": "base"},
+        {"source": "path", "path": str(tmp_path / "given"), "bos": bos},
     )
-    assert prepare_base(bringing)["parameters"] > 0
+    letters = {"scoring": "letter", "question_template": "letter"}
+    asking = {
+        "probe_knowledge": letters,
+        "evaluate_knowledge": letters | {"chat_template": "vicuna"},
+    }
+    assert prepare_base(bringing, asking, "float32")["parameters"] > 0
     letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
     probe = {"scoring": "letter", "batch_tokens": 512, "shots": 2, "demonstration_seed": 1}
     probe |= {"dtype": "float32", "draws": 2, "rotations": 2}
@@ -140,6 +150,40 @@ def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
     before, after = (load_model(p)[0].state_dict() for p in (tmp_path / "base", restored))
     assert set(before) == set(after)
     assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "dtype", "message"),
+    [
+        (
+            "o",
+            {},
+            "float32",
+            r"evaluate_knowledge\.scoring: letter: .* ' A' after 'r ASSISTANT:' as 2 tokens",
+        ),
+        (
+            " A B C D",
+            {"bos": True},
+            "float32",
+            r"models\.mini\.bos: its tokenizer has no begin token",
+        ),
+        (" A B C D", {}, "float16", r"models\.mini\.dtype: float16 would round .* as F32"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_refused_when_it_is_brought(
+    tmp_path: Path, text: str, changes: dict, dtype: str, message: str
+):
+    """What the preflight says of models at hand, said of one that was not."""
+    tokenizer = train_tokenizer([text] * 9, 300)
+    model = make("llama", tokenizer)
+    tokenizer.bos_token = None
+    save_model(tmp_path / "given", model, tokenizer)
+    options = {"source": "path", "path": str(tmp_path / "given"), "bos": False, **changes}
+    bringing = a_step(tmp_path, {}, {"model": "base"}, options)
+    letters = {"scoring": "letter", "question_template": "letter", "chat_template": "vicuna"}
+    with pytest.raises(UserError, match=message):
+        prepare_base(bringing, {"evaluate_knowledge": letters}, dtype)
+    assert not (tmp_path / "base").exists()
 
 
 def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):

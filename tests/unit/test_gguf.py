@@ -90,8 +90,10 @@ def test_weights_and_tokens_come_back(written, tokenizer):
 
 def test_brought_once_into_a_plain_folder(written, tmp_path):
     model, path = written
-    options = {"source": "package", "file": "tiny.gguf"}
-    prepare_base(a_step(tmp_path, {"package": path.parent}, {"model": "base"}, options))
+    options = {"source": "package", "file": "tiny.gguf", "bos": True}
+    prepare_base(
+        a_step(tmp_path, {"package": path.parent}, {"model": "base"}, options), {}, "float32"
+    )
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "base").state_dict()
     assert all(torch.equal(plain[n], t) for n, t in model.state_dict().items())
     assert "quantization_config" not in json.loads((tmp_path / "base/config.json").read_text())
@@ -104,4 +106,6 @@ def test_other_files_are_named(written, tmp_path):
     path.write_bytes(path.read_bytes()[:50])
     options = {"source": "package", "file": "tiny.gguf"}
     with pytest.raises(UserError, match=r"models\.mini: .*tiny\.gguf: cannot be opened as"):
-        prepare_base(a_step(tmp_path, {"package": path.parent}, {"model": "base"}, options))
+        prepare_base(
+            a_step(tmp_path, {"package": path.parent}, {"model": "base"}, options), {}, "float32"
+        )

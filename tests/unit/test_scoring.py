@@ -46,6 +46,24 @@ def test_equals_one_by_one_scoring(name, batch_tokens, bos, model, tokenizer):
         assert found == pytest.approx([one_by_one(model, r) for r in requests], abs=1e-4)
 
 
+def test_a_letter_of_more_than_one_token_is_refused(model, tokenizer):
+    def score(options):
+        return score_options(
+            model,
+            tokenizer,
+            ["1+"] * 2,
+            [["2", "3"], options],
+            bos=True,
+            per_token=False,
+            batch_tokens=64,
+            one_token=True,
+        )
+
+    assert len(score(["2", "3"])) == 2
+    with pytest.raises(UserError, match=r"scoring: letter .* option '23' after '1\+' is 2 t"):
+        score(["2", "23"])
+
+
 def test_per_token_divides_by_length(model, tokenizer):
     model.config.max_position_embeddings = 1024
     asked, options = prompts("cloze")

@@ -89,6 +89,10 @@ rule prepare_base:
     params:
         code=code("prepare_base"),
         options=lambda w: tuneatlas.base_options(config, w.model),
+        # Taking `output` keeps them out of what makes a job run again: they say what a model must
+        # allow, and change none.
+        asking=lambda w, output: tuneatlas.asking(config),
+        dtype=lambda w, output: config["models"][w.model]["dtype"],
         seed=config["seed"],
     script:
         "../scripts/prepare_base.py"

@@ -2,4 +2,4 @@ from tuneatlas.step import step
 from tuneatlas.training.runs import prepare_base
 
 with step(snakemake) as this:
-    this.info = prepare_base(this)
+    this.info = prepare_base(this, snakemake.params.asking, snakemake.params.dtype)

@@ -86,8 +86,8 @@ def changed_options(job: Job, record: Mapping[str, Any]) -> list[Change]:
     return found
 
 
-# Parameters that say where something is, not what it is.
-UNCOUNTED = {"fetch_source": {"mirror"}}
+# Parameters that change no result: where something is, and what is checked.
+UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 
 
 def differences(old: Any, new: Any, key: str) -> Iterator[Change]:

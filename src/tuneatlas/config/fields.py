@@ -14,6 +14,9 @@ NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 FilePath = Annotated[str, StringConstraints(min_length=1)]
+# A commit of the hub: the name of a branch may stand for other weights tomorrow.
+COMMIT_PATTERN = "^[0-9a-f]{40}$"
+Commit = Annotated[str, StringConstraints(pattern=COMMIT_PATTERN)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]

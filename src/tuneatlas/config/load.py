@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tuneatlas.config.checks import find_conflicts
-from tuneatlas.config.fields import NAME_PATTERN
+from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
@@ -80,6 +80,11 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
         text = "a name has lower-case letters, digits, '_' and '-' only"
+    elif context.get("pattern") == COMMIT_PATTERN:
+        text = (
+            f"{found!r} is no commit hash, which has 40 hexadecimal digits: it is on the model's "
+            "page under 'Files and versions', 'History'"
+        )
     elif kind == "extra_forbidden" and isinstance(parent, type):
         known = [*parent.model_fields, *(["include"] if parent is Experiment else [])]
         text = "unknown key" + nearest(key[-1], known)

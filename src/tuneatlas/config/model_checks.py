@@ -2,24 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
 from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
 from tuneatlas.config.source import Key
-from tuneatlas.errors import UserError
-from tuneatlas.model_folder import folder_problems, is_quantised, stored_formats
-from tuneatlas.prompts import OWN_CHAT, ChatTemplate
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+from tuneatlas.model_folder import folder_problems, format_problems
+from tuneatlas.sections import asking
 
 Found = Iterator[tuple[Key, str]]
-
-CHATS = Path("config/templates/chat")
-# Number formats of weights that the option dtype holds without loss.
-LOSSLESS = {"float32": {"F32", "F16", "BF16"}, "float16": {"F16"}, "bfloat16": {"BF16"}}
 
 
 def check_models(experiment: Experiment, root: Path) -> Found:
@@ -40,7 +31,6 @@ def check_models(experiment: Experiment, root: Path) -> Found:
             yield from (((*at, "path"), text) for text in problems)
             if problems:
                 continue
-            yield from ((at + key, text) for key, text in _formats(folder, model.dtype))
         elif isinstance(model, HubModel):
             problems_of_hub = list(_hub_problems(model))
             yield from (((*at, option), text) for option, text in problems_of_hub)
@@ -48,19 +38,10 @@ def check_models(experiment: Experiment, root: Path) -> Found:
             if problems_of_hub:
                 continue
         if folder is not None:
+            given = "path" if isinstance(model, PathModel) else "id"
+            for option, text in format_problems(folder, model.dtype):
+                yield (*at, option or given), text
             yield from _tokenizer(experiment, root, name, folder)
-
-
-def _formats(folder: Path, dtype: str) -> Iterator[tuple[Key, str]]:
-    """Whether the weights fit the number format they are asked in."""
-    # Masks and positions in old checkpoints are integers.
-    stored = {name for name in stored_formats(folder) if name.startswith(("F", "BF"))}
-    if is_quantised(folder) or (stored - LOSSLESS["float32"]):
-        text = f"{folder} holds quantised weights ({', '.join(sorted(stored))}), which cannot be "
-        yield ("path",), text + "tuned: save the model as float32 or bfloat16"
-    elif lost := sorted(stored - LOSSLESS[dtype]):
-        text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}"
-        yield ("dtype",), f"{text}: say dtype: float32, or save the model in {dtype}"
 
 
 def _cached(model: HubModel) -> Path | None:
@@ -76,56 +57,19 @@ def _cached(model: HubModel) -> Path | None:
 
 def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
     """What the tokenizer must have: begin and end tokens, letters of one token, a chat template."""
-    # Imported here, as few experiments need it and it takes its time.
+    # Imported here, as few experiments need them and they take their time.
     from transformers import AutoTokenizer
 
-    at: Key = ("models", name)
+    from tuneatlas.tokenizer_checks import tokenizer_problems
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        yield at, f"the tokenizer in {folder} cannot be opened: {error}"
+        yield ("models", name), f"the tokenizer in {folder} cannot be opened: {error}"
         return
-    if tokenizer.eos_token_id is None:
-        yield at, f"the tokenizer in {folder} has no end token, so replies would never end"
-    if experiment.models[name].bos and tokenizer.bos_token_id is None:
-        text = f"the tokenizer in {folder} has no begin token: say bos: false"
-        yield (*at, "bos"), text
-    yield from _letters(experiment, name, tokenizer)
-    yield from _chats(experiment, root, name, tokenizer)
-
-
-def _letters(experiment: Experiment, name: str, tokenizer: "PreTrainedTokenizerBase") -> Found:
-    from tuneatlas.tokens import encode_pairs
-
-    for section in ("probe_knowledge", "evaluate_knowledge"):
-        if getattr(experiment, section).scoring != "letter":
-            continue
-        coded = encode_pairs(tokenizer, [("Answer:", f" {x}") for x in "ABCD"], False)
-        long = {x: len(ids) for x, (_, ids) in zip("ABCD", coded, strict=True) if len(ids) != 1}
-        if long:
-            letter, count = next(iter(long.items()))
-            text = (
-                f"letter: the tokenizer of models.{name} writes option {letter!r} as {count} "
-                "tokens, so its probability is not that of the answer; use scoring: cloze"
-            )
-            yield (section, "scoring"), text
-
-
-def _chats(
-    experiment: Experiment, root: Path, name: str, tokenizer: "PreTrainedTokenizerBase"
-) -> Found:
-    from tuneatlas.chat_templates import fit_chat
-
-    sections = ["finetune", "evaluate_knowledge"]
-    sections += ["finetune_stages"] if experiment.staged_domains else []
-    for section in sections:
-        chosen = getattr(experiment, section).chat_template
-        if chosen != OWN_CHAT:
-            continue
-        try:
-            fit_chat(ChatTemplate.load(root / CHATS / f"{chosen}.yaml"), tokenizer)
-        except UserError as error:
-            yield (section, "chat_template"), f"models.{name}: {error}"
+    asked = asking(experiment.model_dump(mode="json"))
+    bos = experiment.models[name].bos
+    yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=root)
 
 
 def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:

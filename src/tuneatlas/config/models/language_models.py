@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneatlas.config.fields import REQUIRED, FilePath, Positive, Section, Sha256, Text, option
+from tuneatlas.config.fields import (
+    REQUIRED,
+    Commit,
+    FilePath,
+    Positive,
+    Section,
+    Sha256,
+    Text,
+    option,
+)
 from tuneatlas.config.models.training import PretrainingConfig
 
 
@@ -58,7 +67,7 @@ class HubModel(_Model):
 
     source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
     id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = option(REQUIRED, "owner/name")
-    revision: Text = option(
+    revision: Commit = option(
         REQUIRED, "commit hash, so that the weights never change beneath a result"
     )
 

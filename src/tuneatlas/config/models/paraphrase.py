@@ -7,6 +7,7 @@ from pydantic import Field
 from tuneatlas.config.fields import (
     REQUIRED,
     S3,
+    Commit,
     Count,
     FilePath,
     Name,
@@ -58,7 +59,7 @@ class HubParaphraser(Section):
 
     source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
     id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = option(REQUIRED, "owner/name")
-    revision: Text = option(
+    revision: Commit = option(
         REQUIRED, "commit hash, so that the weights never change beneath a result"
     )
 

@@ -1,0 +1,87 @@
+"""Can a model be asked and tuned as the config says? Told from its tokenizer.
+
+Asked before the first job of models that are at hand, and of all others once they are.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from tuneatlas.chat_templates import fit_chat
+from tuneatlas.errors import UserError
+from tuneatlas.prompts import (
+    ChatTemplate,
+    QuestionTemplate,
+    chat_continuations,
+    chat_prompt,
+    continuations,
+    few_shot_prompt,
+)
+from tuneatlas.tokens import encode_pairs
+
+TEMPLATES = Path("config/templates")
+# Any question: what stands before its letters is the template's.
+QUESTION = {"question": "Which one?", "choices": ["one", "two", "three", "four"], "domain": "any"}
+
+Found = Iterator[tuple[tuple[str, ...], str]]
+
+
+def tokenizer_problems(
+    model: str,
+    tokenizer: PreTrainedTokenizerBase,
+    asking: Mapping[str, Mapping[str, Any]],
+    *,
+    bos: bool,
+    root: Path = Path(),
+) -> Found:
+    """What keeps a model from being asked and tuned, each with the key of the config to change.
+
+    Args:
+        model: its name in the config.
+        tokenizer: its tokenizer.
+        asking: ``sections.asking`` of the config.
+        bos: whether prompts begin with the begin token.
+        root: the project's folder, under which templates lie.
+    """
+    if tokenizer.eos_token_id is None:
+        yield ("models", model), "its tokenizer has no end token, so replies would never end"
+    if bos and tokenizer.bos_token_id is None:
+        yield ("models", model, "bos"), "its tokenizer has no begin token: say bos: false"
+    for section, options in asking.items():
+        chat = None
+        if "chat_template" in options:
+            file = root / TEMPLATES / "chat" / f"{options['chat_template']}.yaml"
+            try:
+                chat = fit_chat(ChatTemplate.load(file), tokenizer)
+            except UserError as error:
+                yield (section, "chat_template"), f"models.{model}: {error}"
+                continue
+        if options.get("scoring") == "letter":
+            file = root / TEMPLATES / "questions" / f"{options['question_template']}.yaml"
+            for text in _letters(model, tokenizer, QuestionTemplate.load(file), chat):
+                yield (section, "scoring"), text
+
+
+def _letters(
+    model: str,
+    tokenizer: PreTrainedTokenizerBase,
+    template: QuestionTemplate,
+    chat: ChatTemplate | None,
+) -> Iterator[str]:
+    """Why letters cannot be scored: one of them, as it stands in the prompt, is several tokens."""
+    if chat is None:
+        prompt, options = few_shot_prompt(template, [], QUESTION), continuations(template, QUESTION)
+    else:
+        prompt = chat_prompt(chat, template, QUESTION)
+        options = chat_continuations(chat, template, QUESTION)
+    coded = encode_pairs(tokenizer, [(prompt, option) for option in options], False)
+    for option, (_, ids) in zip(options, coded, strict=True):
+        if len(ids) != 1:
+            yield (
+                f"letter: the tokenizer of models.{model} writes option {option!r} after "
+                f"{prompt[-12:]!r} as {len(ids)} tokens, so its probability is not that of the "
+                "answer; use scoring: cloze and question_template: cloze"
+            )
+            return
