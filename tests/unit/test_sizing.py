@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from conftest import ROOT, TINY, question
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneatlas.benchmarks import load_sets
 from tuneatlas.cli import main
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.errors import UserError
+from tuneatlas.sections import split
+from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import (
     DEVICES,
     Zero,
@@ -20,9 +23,10 @@ from tuneatlas.sizing.estimates import (
     forward_memory,
     training_memory,
 )
-from tuneatlas.sizing.plans import outdated, paper_configs
+from tuneatlas.sizing.plans import full_configs, outdated
 from tuneatlas.sizing.shapes import Shape, shape_of
 
+COMMIT = "0123456789abcdef" * 2 + "01234567"
 LLAMA = Shape(6_738_415_616, 32, 4096, 32000)
 TRAINING = {
     "processes": 1,
@@ -118,14 +122,48 @@ def test_a_model_of_unknown_size_is_named(tmp_path: Path, capsys):
     path = tmp_path / "new.yaml"
     base = ROOT / "config/paper/base/s1.yaml"
     path.write_text(
-        f"include: {base}\nmodels:\n  new:\n    source: hub\n    id: nobody/new\n    revision: a\n"
+        f"include: {base}\nmodels:\n  new:\n    source: hub\n    id: nobody/new\n"
+        f"    revision: {COMMIT}\n"
     )
     assert main(["size", "--root", str(ROOT), str(path)]) == 2
     assert "new.yaml:3: models.new: its size is not known" in capsys.readouterr().err
 
 
-def test_the_papers_plans_are_in_step():
+def test_the_plans_are_in_step():
     assert not outdated(ROOT), "run: make plans"
+
+
+FILE = {"source": "file", "path": "law.jsonl"}
+NONE = dict.fromkeys(("dev", "train", "test", "related_dev", "related_test"))
+
+
+def test_questions_of_a_file_are_counted_up_to_the_limits(tmp_path: Path):
+    entry = FILE | {"limits": NONE | {"test": 2}, "expected": {"train": 7, "test": 9}}
+    told = count_questions("law", entry, tmp_path)
+    assert str(told) == "7 train, 2 test, 250 related_test (assumed)"
+    parts = [{"split": s} for s in ("dev", "train", "train", "train", "test", "test", "test")]
+    parts.append({"split": "test", "role": "related"})
+    rows = [question(n, **part) for n, part in enumerate(parts)]
+    (tmp_path / "law.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert str(count_questions("law", entry, tmp_path)) == "3 train, 2 test, 1 related_test"
+    assert count_questions("law", entry, tmp_path).numbers["dev"] == 1
+    assert count_questions("law", entry, None) == told
+
+
+def test_questions_of_published_sets_are_those_that_are_left():
+    limits = {"dev": 10, "test": 250, "train": None, "related_dev": 10, "related_test": None}
+    entry = {"source": "benchmark", "home": ["medmcqa"], "related": ["mmlu/health"]}
+    told = count_questions("medicine", entry | {"limits": limits}, ROOT)
+    assert str(told) == "3,923 train, 250 test, 1,640 related_test"
+    every = entry | {"home": [], "related": list(load_sets()), "limits": limits}
+    assert count_questions("all", every, ROOT).numbers["related_test"] == 14042 + 6552
+
+
+def test_what_a_file_is_expected_to_hold_changes_no_result():
+    config = resolve(load_config(ROOT / "config/own.yaml", root=ROOT))
+    science, operations = split(config)
+    assert "expected" not in science["domains"]["law"]
+    assert operations["domains"]["law"]["expected"]["train"] == 2000
 
 
 def test_sizing_needs_no_torch():
@@ -136,9 +174,9 @@ def test_sizing_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_paper_config_says_which_devices_hold_it():
-    assert paper_configs(ROOT)
-    for path in paper_configs(ROOT):
+def test_every_full_config_says_which_devices_hold_it():
+    assert full_configs(ROOT)
+    for path in full_configs(ROOT):
         config = resolve(load_config(path, root=ROOT))
         assert config["models"] or config["paraphrasers"]
     assert DEVICES["a100-80"].memory == 80

@@ -12,6 +12,7 @@ from tuneatlas.sizing.sheet import (
     device_named,
     lines_of,
     number,
+    questions_told,
     refuse_misfits,
     study_of,
     table,
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.check:
         if outdated(options.root):
-            raise UserError("docs/plans.md is out of step with config/paper; run 'make plans'")
+            raise UserError("docs/plans.md is out of step with the configs; run 'make plans'")
         return 0
     if not options.files:
         raise UserError("tuneatlas size: name a config file, or say --write or --check")
@@ -53,8 +54,9 @@ def run(options: argparse.Namespace) -> int:
         "\n".join(aligned(list(compared(lines, options.root)) if options.compare else table(lines)))
     )
     need = totals(lines)
+    print(f"\n{questions_told(study)}")
     print(
-        f"\n{experiment.name} on {device.name}, at {device.share:.0%} of its peak: "
+        f"{experiment.name} on {device.name}, at {device.share:.0%} of its peak: "
         f"{number(need.hours)} GPU-hours; {number(need.kept)} GiB stay, and up to "
         f"{number(need.passing)} GiB of checkpoints per training job while it runs."
     )

@@ -8,14 +8,13 @@ from typing import Any
 from tuneatlas.audit.plan import Job
 from tuneatlas.sections import joined, operations_of, split
 from tuneatlas.sizing import estimates as cost
+from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
 from tuneatlas.sizing.shapes import Shape
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
 # its tree: near the means of the data that comes along.
 QUESTION, CONVERSATION, STATEMENT, TREE = 100, 150, 20, 60
-# Questions of a file that is not there yet.
-ASSUMED = {"train": 1000, "test": 250, "related_test": 250}
 BYTES_PER_TOKEN = 4
 
 
@@ -27,11 +26,11 @@ class Study:
     shapes: Mapping[str, Shape]
     device: Device
     root: Path
+    counts: Mapping[str, Counts]
 
     def questions(self, domain: str, *splits: str) -> int:
         """Questions of a domain in these splits."""
-        limits = self.config["domains"][domain]["limits"]
-        return sum(limits[s] if limits.get(s) is not None else ASSUMED.get(s, 0) for s in splits)
+        return sum(self.counts[domain].numbers.get(split, 0) for split in splits)
 
     def devices(self, job: Job) -> int:
         """GPUs that share the weights of the job's model when it is asked."""

@@ -1,33 +1,43 @@
-"""``docs/plans.md``: what the experiments of ``config/paper`` take, kept in step with them."""
+"""``docs/plans.md``: what the experiments at full size take, kept in step with them."""
 
 from pathlib import Path
 
 from tuneatlas.config.load import load_config
 from tuneatlas.sizing.estimates import DEVICES
-from tuneatlas.sizing.sheet import lines_of, number, refuse_misfits, study_of, table, totals
+from tuneatlas.sizing.sheet import (
+    lines_of,
+    number,
+    questions_told,
+    refuse_misfits,
+    study_of,
+    table,
+    totals,
+)
 
 PAGE = Path("docs/plans.md")
 DEVICE = DEVICES["a100-80"]
 HEAD = f"""\
-# What the papers' experiments take
+# What experiments at full size take
 
-Written by `make plans` from `config/paper/*.yaml` alone: no data, network or GPU is needed, and a
-test keeps it in step. These are estimates, made before anything ran: `tuneatlas size FILE` says
-them for any config and device, `tuneatlas size FILE --compare` puts them beside what jobs took.
-What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the peak of an
-{DEVICE.name}, groups as large as all training questions (they are found by the probe, and smaller),
-1,000 training and 250 test questions for each file that is not there.
+Written by `make plans` from `config/own.yaml` and `config/paper/*.yaml` alone: no data, network or
+GPU is needed, and a test keeps it in step. These are estimates, made before anything ran:
+`tuneatlas size FILE` says them for any config and device, `tuneatlas size FILE --compare` puts them
+beside what jobs took. What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the
+peak of an {DEVICE.name}, groups as large as all training questions (they are found by the probe,
+and smaller), and the questions that each plan names. `tuneatlas size` counts a file that is at
+hand; of one that is not, `expected` in its domain says the number. What neither it nor a limit says
+is marked as assumed.
 """
 
 
-def paper_configs(root: Path) -> list[Path]:
+def full_configs(root: Path) -> list[Path]:
     """The experiments at full size; what they share lies in the folder ``base``."""
-    return sorted((root / "config/paper").glob("*.yaml"))
+    return [root / "config/own.yaml", *sorted((root / "config/paper").glob("*.yaml"))]
 
 
 def page(root: Path) -> str:
     """The page as it should be."""
-    return HEAD + "".join(_section(root, path) for path in paper_configs(root))
+    return HEAD + "".join(_section(root, path) for path in full_configs(root))
 
 
 def write_plans(root: Path) -> Path:
@@ -44,7 +54,7 @@ def outdated(root: Path) -> bool:
 
 def _section(root: Path, path: Path) -> str:
     experiment = load_config(path, root=root)
-    study = study_of(experiment, root, DEVICE)
+    study = study_of(experiment, root, DEVICE, look=False)
     lines = lines_of(study, [path])
     refuse_misfits(experiment, study, lines)
     need = totals(lines)
@@ -56,5 +66,5 @@ def _section(root: Path, path: Path) -> str:
         f"\n## {path.relative_to(root)}\n\n{experiment.description}\n\n"
         f"{sum(len(line.jobs) for line in lines)} jobs, {number(need.hours)} GPU-hours, "
         f"{number(need.kept)} GiB that stay, {number(need.passing)} GiB of checkpoints per "
-        f"training job while it runs.\n\n{text}\n"
+        f"training job while it runs. {questions_told(study)}\n\n{text}\n"
     )

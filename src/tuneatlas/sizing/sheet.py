@@ -13,6 +13,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import where
 from tuneatlas.config.source import Key, Problem, refuse
 from tuneatlas.errors import UserError
+from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import DEVICES, Device, Need, training_memory, zero_of
 from tuneatlas.sizing.needs import Study, need_of, shared
 from tuneatlas.sizing.shapes import shape_of
@@ -35,8 +36,11 @@ class Line:
     need: Need | None
 
 
-def study_of(experiment: Experiment, root: Path, device: Device) -> Study:
-    """The experiment with the shapes of its models; UserError names one of unknown size."""
+def study_of(experiment: Experiment, root: Path, device: Device, *, look: bool = True) -> Study:
+    """The experiment with the shapes of its models; UserError names one of unknown size.
+
+    ``look``: count the questions of files that are there.
+    """
     config = resolve(experiment)
     shapes, problems = {}, []
     for part in ("models", "paraphrasers"):
@@ -47,7 +51,11 @@ def study_of(experiment: Experiment, root: Path, device: Device) -> Study:
                 key: Key = (part, name)
                 problems.append(Problem(key, str(error), where(experiment, key)))
     refuse(problems, f"{experiment.name}: {len(problems)} models of unknown size:")
-    return Study(config, shapes, device, root)
+    counts = {
+        name: count_questions(name, entry, root if look else None)
+        for name, entry in config["domains"].items()
+    }
+    return Study(config, shapes, device, root, counts)
 
 
 def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
@@ -112,6 +120,13 @@ def totals(lines: Sequence[Line]) -> Need:
     """What the whole experiment needs: the sum, and the checkpoints of one job at a time."""
     known = [line.need for line in lines if line.need is not None]
     return replace(shared(known), devices=0)
+
+
+def questions_told(study: Study) -> str:
+    """How many questions of each domain the sheet counts with; empty if there are none."""
+    if not study.config["models"]:
+        return ""
+    return "Questions: " + "; ".join(f"{name} {n}" for name, n in study.counts.items()) + "."
 
 
 HEADINGS = ("step", "model", "jobs", "GPUs each", "GiB per GPU", "steps", "GPU-hours", "kept GiB")

@@ -59,6 +59,10 @@ class FactsDomain(_Domain):
     limits: Limits = Field(default_factory=Limits, description="questions per split")
 
 
+class Expected(FileLimits):
+    """Questions that the file will have: for `tuneatlas size`, until the file is there."""
+
+
 class FileDomain(_Domain):
     """Four-choice questions of your own; the file says which split each belongs to."""
 
@@ -67,6 +71,9 @@ class FileDomain(_Domain):
     related: tuple[Text, ...] = option((), SETS, source=MAPPING)
     licence: Text = option(REQUIRED, "licence of the questions")
     limits: FileLimits = Field(default_factory=FileLimits, description="questions per split")
+    expected: Expected = Field(
+        default_factory=Expected, description="questions per split that the file will have"
+    )
 
 
 class BenchmarkLimits(Section):

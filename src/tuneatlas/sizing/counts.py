@@ -1,0 +1,76 @@
+"""How many questions a domain has: counted, as the config says, or assumed."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tuneatlas.benchmarks import parts_of
+
+# Where nothing says it. Splits have the names of their limits.
+ASSUMED = {"train": 1000, "test": 250, "related_test": 250}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Questions of a domain by split, and the splits of which the number is assumed."""
+
+    numbers: Mapping[str, int]
+    assumed: frozenset[str]
+
+    def __str__(self) -> str:
+        """``182,822 train, 250 test (assumed)``; splits that are asked of a model."""
+        said = {s: " (assumed)" if s in self.assumed else "" for s in ASSUMED}
+        return ", ".join(
+            f"{self.numbers[s]:,} {s}{more}" for s, more in said.items() if self.numbers[s]
+        )
+
+
+def count_questions(domain: str, entry: Mapping[str, Any], root: Path | None) -> Counts:
+    """Questions of a domain, given its entry in the config; UserError if its file is unsound.
+
+    A limit is what is taken at most of those that a question file under ``root``, the set sizes
+    or the key ``expected`` say there are. None for ``root`` looks at no file.
+    """
+    known = _known(domain, entry, root)
+    numbers: dict[str, int] = {}
+    assumed = set()
+    for split, limit in entry["limits"].items():
+        said = [n for n in (limit, known.get(split)) if n is not None]
+        numbers[split] = min(said) if said else ASSUMED.get(split, 0)
+        if not said:
+            assumed.add(split)
+    return Counts(numbers, frozenset(assumed))
+
+
+def _known(domain: str, entry: Mapping[str, Any], root: Path | None) -> Mapping[str, int | None]:
+    if entry["source"] == "benchmark":
+        return _published(entry)
+    if entry["source"] != "file":
+        return {}
+    if root is None or not (root / entry["path"]).is_file():
+        return dict(entry["expected"])
+    # Imported here, as few plans have their files at hand.
+    from tuneatlas.questions import read_question_file
+
+    rows = read_question_file(root / entry["path"], domain)
+    prefixes = {"home": "", "related": "related_"}
+    found = Counter(prefixes[row["role"]] + row["split"] for row in rows)
+    return {split: found[split] for split in entry["limits"]}
+
+
+def _published(entry: Mapping[str, Any]) -> dict[str, int | None]:
+    """Those left for training once dev and test have theirs, and those of related sets."""
+    text = (files("tuneatlas") / "data" / "set_sizes.yaml").read_text(encoding="utf-8")
+    sizes = yaml.safe_load(text)
+    home, related = (
+        sum(sizes[package][part] for package, part in parts_of(entry[role]))
+        for role in ("home", "related")
+    )
+    limits = entry["limits"]
+    test = min(limits["test"], home)
+    return {"test": test, "train": max(0, home - test - limits["dev"]), "related_test": related}
