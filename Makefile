@@ -4,6 +4,8 @@
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can
 # make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
+# make plan   what is missing or wrong before the first job, then the jobs that would run
+# make why    which jobs would run, and because of what
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
@@ -24,7 +26,7 @@ LOOK_s3 = Tables and figures are in results/compare_paraphrases; make run adds t
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run size plans test test-slow slurm-test slurm-faults check audit bench format \
+.PHONY: run plan why size plans test test-slow slurm-test slurm-faults check audit bench format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -43,6 +45,13 @@ slurm-test: .venv/ready
 
 slurm-faults: .venv/ready
 	@.venv/bin/python tests/slurm/faults.py --faults 30
+
+plan: .venv/ready
+	@.venv/bin/tuneatlas config preflight $(CONFIG)
+	@$(SNAKEMAKE) --dry-run --quiet rules -- $(TARGET)
+
+why: .venv/ready
+	@.venv/bin/tuneatlas why --config $(CONFIG)
 
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)

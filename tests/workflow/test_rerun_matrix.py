@@ -259,6 +259,11 @@ CASES = (
     ),
     Case("mix_instructions.ratios, one less", config("mix_instructions.ratios", []), COMPARE),
     Case("finetune.epochs", config("finetune.epochs", 2), TUNED),
+    Case(
+        "evaluate_knowledge.scoring",
+        config("evaluate_knowledge", {"scoring": "cloze_normalised"}),
+        EVALUATED,
+    ),
     Case("compare_groups.draws", config("compare_groups.draws", 201), COMPARE),
     Case(
         "compare_groups.ood_roles", config("compare_groups.ood_roles", ["home"]), COMPARE | STAGES
