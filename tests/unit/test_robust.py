@@ -29,15 +29,15 @@ PROBE = {
 def test_a_topic_with_enough_dev_questions_is_shown_its_own(tmp_path, model, tokenizer):
     model.config.max_position_embeddings = 1024
     save_model(tmp_path, model, tokenizer)
-    letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
+    template = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
     topics = ["law"] * 2 + ["virology"] * 2 + ["anatomy"]
     questions = [
         question(n, id=f"{split}/{n}", split=split, role="related", topic=topic)
         for split, numbers in (("dev", range(5)), ("test", range(10, 15)))
         for n, topic in zip(numbers, topics, strict=True)
     ]
-    options = PROBE | {"draws": 1, "rotations": 1, "scoring": "letter"}
-    found = probe_base(tmp_path, questions, letter, options, bos=True).answers
+    options = PROBE | {"draws": 1, "rotations": 1, "scoring": "cloze"}
+    found = probe_base(tmp_path, questions, template, options, bos=True).answers
     shown = {q["topic"]: set() for q in questions}
     for row, topic in zip(found, topics, strict=True):
         assert f"questions about {topic}. " in row["prompt"]
@@ -46,7 +46,7 @@ def test_a_topic_with_enough_dev_questions_is_shown_its_own(tmp_path, model, tok
     # One dev question is too few for two shots: any of the role.
     assert [len(numbers) for numbers in shown["anatomy"]] == [2]
     # Prompts that begin alike are scored together; alone they get the same scores.
-    scored = [continuations(letter, q) for q in questions[5:]]
+    scored = [continuations(template, q) for q in questions[5:]]
     asked = [row["prompt"] for row in found]
     alone = [
         score_options(
