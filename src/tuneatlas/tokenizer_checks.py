@@ -23,7 +23,7 @@ from tuneatlas.tokens import encode_pairs
 
 TEMPLATES = Path("config/templates")
 # Any question: what stands before its letters is the template's.
-QUESTION = {"question": "Which one?", "choices": ["one", "two", "three", "four"], "domain": "any"}
+QUESTION = {"question": "Which one?", "choices": ["one", "two", "three", "four"], "topic": "any"}
 
 Found = Iterator[tuple[tuple[str, ...], str]]
 

@@ -133,7 +133,7 @@ def test_the_plans_are_in_step():
     assert not outdated(ROOT), "run: make plans"
 
 
-FILE = {"source": "file", "path": "law.jsonl"}
+FILE = {"source": "file", "path": "law.jsonl", "related": []}
 NONE = dict.fromkeys(("dev", "train", "test", "related_dev", "related_test"))
 
 
@@ -144,10 +144,14 @@ def test_questions_of_a_file_are_counted_up_to_the_limits(tmp_path: Path):
     parts = [{"split": s} for s in ("dev", "train", "train", "train", "test", "test", "test")]
     parts.append({"split": "test", "role": "related"})
     rows = [question(n, **part) for n, part in enumerate(parts)]
+    for row in rows:
+        del row["topic"]  # a table's, not a file's
     (tmp_path / "law.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert str(count_questions("law", entry, tmp_path)) == "3 train, 2 test, 1 related_test"
     assert count_questions("law", entry, tmp_path).numbers["dev"] == 1
     assert count_questions("law", entry, None) == told
+    more = count_questions("law", entry | {"related": ["mmlu/law"]}, tmp_path)
+    assert more.numbers["related_test"] == 1 + 1763
 
 
 def test_questions_of_published_sets_are_those_that_are_left():

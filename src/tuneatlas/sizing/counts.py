@@ -1,7 +1,7 @@
 """How many questions a domain has: counted, as the config says, or assumed."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -47,30 +47,34 @@ def count_questions(domain: str, entry: Mapping[str, Any], root: Path | None) ->
     return Counts(numbers, frozenset(assumed))
 
 
-def _known(domain: str, entry: Mapping[str, Any], root: Path | None) -> Mapping[str, int | None]:
-    if entry["source"] == "benchmark":
-        return _published(entry)
-    if entry["source"] != "file":
+def _known(domain: str, entry: Mapping[str, Any], root: Path | None) -> dict[str, int | None]:
+    if entry["source"] == "facts":
         return {}
-    if root is None or not (root / entry["path"]).is_file():
-        return dict(entry["expected"])
+    limits, related = entry["limits"], _size(entry["related"])
+    if entry["source"] == "benchmark":
+        # Training has what dev and test leave.
+        home = _size(entry["home"])
+        test = min(limits["test"], home)
+        return {"test": test, "train": max(0, home - test - limits["dev"]), "related_test": related}
+    path = root and root / entry["path"]
+    known = _counted(domain, path, limits) if path and path.is_file() else dict(entry["expected"])
+    if related:
+        known["related_test"] = (known.get("related_test") or 0) + related
+    return known
+
+
+def _counted(domain: str, path: Path, splits: Iterable[str]) -> dict[str, int | None]:
+    """Questions of a file in each of ``splits``."""
     # Imported here, as few plans have their files at hand.
     from tuneatlas.questions import read_question_file
 
-    rows = read_question_file(root / entry["path"], domain)
     prefixes = {"home": "", "related": "related_"}
-    found = Counter(prefixes[row["role"]] + row["split"] for row in rows)
-    return {split: found[split] for split in entry["limits"]}
+    found = Counter(prefixes[r["role"]] + r["split"] for r in read_question_file(path, domain))
+    return {split: found[split] for split in splits}
 
 
-def _published(entry: Mapping[str, Any]) -> dict[str, int | None]:
-    """Those left for training once dev and test have theirs, and those of related sets."""
+def _size(sets: Sequence[str]) -> int:
+    """Questions of published sets."""
     text = (files("tuneatlas") / "data" / "set_sizes.yaml").read_text(encoding="utf-8")
     sizes = yaml.safe_load(text)
-    home, related = (
-        sum(sizes[package][part] for package, part in parts_of(entry[role]))
-        for role in ("home", "related")
-    )
-    limits = entry["limits"]
-    test = min(limits["test"], home)
-    return {"test": test, "train": max(0, home - test - limits["dev"]), "related_test": related}
+    return sum(sizes[package][part] for package, part in parts_of(sets))
