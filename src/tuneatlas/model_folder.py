@@ -11,6 +11,8 @@ from typing import Any
 LOSSLESS = {"float32": {"F32", "F16", "BF16"}, "float16": {"F16"}, "bfloat16": {"BF16"}}
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 INDEX = "model.safetensors.index.json"
+# How a model was trained here, beside its weights.
+SUMMARY = "training_summary.json"
 
 
 def folder_problems(folder: Path) -> list[str]:

@@ -12,15 +12,15 @@ import numpy.typing as npt
 
 from tuneatlas.compare import FAILED, HELD, UNDECIDED, table_csv
 from tuneatlas.files import write_text
+from tuneatlas.model_folder import SUMMARY
 from tuneatlas.statistics import Interval, mean_interval, paired_difference
 from tuneatlas.step import Step
 from tuneatlas.syntax.figures import draw_paraphrase_figures
 from tuneatlas.syntax.parsing import parse_counts
-from tuneatlas.syntax.scores import CORPUS
 from tuneatlas.syntax.starts import CONTROL, METRIC, VANILLA
 from tuneatlas.syntax.tables import CANDIDATES, PARAPHRASES, PARSES, SCORES
+from tuneatlas.syntax.task_scores import CORPUS
 from tuneatlas.tables import Row
-from tuneatlas.training.runs import SUMMARY
 
 # What a start adds to T5: step and start of the models trained for it.
 ADDED = {

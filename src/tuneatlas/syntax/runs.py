@@ -17,9 +17,9 @@ from tuneatlas.syntax.formats import fill, format_named, read, shown
 from tuneatlas.syntax.generating import generate
 from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.models import load_seq2seq, new_t5
-from tuneatlas.syntax.scores import score_rows, task_score
 from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
+from tuneatlas.syntax.task_scores import score_rows, task_score
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, tidy
 from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.runs import train_and_save

@@ -9,16 +9,10 @@ from tuneatlas.syntax.formats import fill, format_named, read
 from tuneatlas.syntax.linear import read_bracket, read_sentence, write_sentence
 from tuneatlas.syntax.meteor import meteor
 from tuneatlas.syntax.parsing import parse_all
-from tuneatlas.syntax.scores import (
-    CORPUS,
-    bracket_f1,
-    corpus_bleu,
-    score_rows,
-    text_scores,
-    tree_scores,
-)
+from tuneatlas.syntax.scores import corpus_bleu, text_scores, tree_scores
 from tuneatlas.syntax.steps import open_parser, shape_of, trees_of
 from tuneatlas.syntax.tables import CANDIDATES, GENERATIONS, PARAPHRASES, SCORES
+from tuneatlas.syntax.task_scores import CORPUS, bracket_f1, score_rows
 
 
 def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:

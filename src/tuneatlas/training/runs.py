@@ -15,7 +15,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.files import write_text
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
-from tuneatlas.model_folder import format_problems
+from tuneatlas.model_folder import SUMMARY, format_problems
 from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.step import Step
@@ -28,7 +28,7 @@ from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
 
-SUMMARY, LOG = "training_summary.json", "training_log.jsonl"
+LOG = "training_log.jsonl"
 
 
 def log_lines(history: Iterable[Mapping[str, float]]) -> str:

@@ -8,7 +8,7 @@ from nltk.stem.porter import PorterStemmer
 from nltk.translate.bleu_score import corpus_bleu as nltk_bleu
 from random_trees import WORDS, random_tree
 
-from tuneatlas.syntax import scores
+from tuneatlas.syntax import scores, task_scores
 from tuneatlas.syntax.linear import FORMS, read_bracket, write_bracket
 from tuneatlas.syntax.meteor import meteor
 from tuneatlas.syntax.tables import SCORES
@@ -70,7 +70,7 @@ def test_rouge_equals_the_definition():
         found = scores.text_scores(candidate, reference, "")
         for n in (1, 2):
             grams = [Counter(tuple(x[i : i + n]) for i in range(len(x) - n + 1)) for x in (c, r)]
-            assert found[f"rouge{n}"] == pytest.approx(scores.f1(*grams))
+            assert found[f"rouge{n}"] == pytest.approx(task_scores.f1(*grams))
         common = longest_common(c, r)
         assert found["rougeL"] == pytest.approx(2 * common / (len(c) + len(r)))
 
@@ -93,32 +93,32 @@ def test_tree_scores():
         assert found["ted_r@3"] == tree_distance(leafless(a, 3), leafless(b, 3))
         assert found["ted_e@3"] == tree_distance(leafless(a, 3), leafless(c, 3))
         assert scores.tree_scores(None, b, c, 3)["ted_r@3"] == size(leafless(b, 3))
-        assert scores.bracket_f1(a, a) == 1
-        assert scores.bracket_f1(a, b) == scores.bracket_f1(b, a)
-    assert scores.bracket_f1(None, a) == 0
+        assert task_scores.bracket_f1(a, a) == 1
+        assert task_scores.bracket_f1(a, b) == task_scores.bracket_f1(b, a)
+    assert task_scores.bracket_f1(None, a) == 0
 
 
 def test_bracket_f1_by_hand():
     gold = read_bracket("(S (NP the cat) (VP sat (PP on it)))")
     test = read_bracket("(S (NP the cat) (VP sat on (NP it)))")
-    assert scores.bracket_f1(test, gold) == pytest.approx(2 * 3 / 8)
+    assert task_scores.bracket_f1(test, gold) == pytest.approx(2 * 3 / 8)
     bare = read_bracket("(S (NP) (VP (V) (PP)))")
-    assert scores.brackets(bare) == Counter(
+    assert task_scores.brackets(bare) == Counter(
         [("S", 0, 3), ("NP", 0, 1), ("VP", 1, 3), ("V", 1, 2), ("PP", 2, 3)]
     )
 
 
 def test_task_scores():
     form = FORMS["bracket"]
-    assert scores.task_score("exact_match", " a  b", "a b", form) == 1
-    assert scores.task_score("span_f1", "a <sep> b", "b <sep> c", form) == 0.5
-    assert scores.task_score("bracket_f1", "(S (NP a", "(S (NP a))", form) == 0
+    assert task_scores.task_score("exact_match", " a  b", "a b", form) == 1
+    assert task_scores.task_score("span_f1", "a <sep> b", "b <sep> c", form) == 0.5
+    assert task_scores.task_score("bracket_f1", "(S (NP a", "(S (NP a))", form) == 0
     tree = write_bracket(random_tree(random.Random(1), 3))
-    assert scores.task_score("bracket_f1", tree, tree, form) == 1
+    assert task_scores.task_score("bracket_f1", tree, tree, form) == 1
 
 
 def test_rows():
-    rows = scores.score_rows([{"id": "a"}], [{"bleu4": 1.0, "meteor": None}])
+    rows = task_scores.score_rows([{"id": "a"}], [{"bleu4": 1.0, "meteor": None}])
     SCORES.build(rows)
     assert [r["metric"] for r in rows] == ["bleu4", "meteor"]
 

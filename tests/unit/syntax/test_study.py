@@ -11,12 +11,12 @@ from random_trees import random_tree
 from recipes import RECIPE
 
 from tuneatlas.errors import UserError
+from tuneatlas.model_folder import SUMMARY
 from tuneatlas.report.paraphrases import paraphrases_part
 from tuneatlas.statistics import Interval
 from tuneatlas.step import Step
 from tuneatlas.syntax import compare, runs, steps
 from tuneatlas.syntax.linear import read_bracket, write_bracket
-from tuneatlas.syntax.scores import CORPUS
 from tuneatlas.syntax.tables import (
     CANDIDATES,
     GENERATIONS,
@@ -27,8 +27,8 @@ from tuneatlas.syntax.tables import (
     SENTENCES,
     TASKS,
 )
+from tuneatlas.syntax.task_scores import CORPUS
 from tuneatlas.syntax.trees import nodes, words
-from tuneatlas.training.runs import SUMMARY
 
 ORIGIN = {"source": "test", "licence": "none"}
 SHOWN = {"height": 5, "form": "bracket"}
