@@ -11,12 +11,10 @@ from tuneatlas.sizing.sheet import (
     compared,
     device_named,
     lines_of,
-    number,
-    questions_told,
     refuse_misfits,
     study_of,
+    summary,
     table,
-    totals,
 )
 
 
@@ -53,12 +51,9 @@ def run(options: argparse.Namespace) -> int:
     print(
         "\n".join(aligned(list(compared(lines, options.root)) if options.compare else table(lines)))
     )
-    need = totals(lines)
-    print(f"\n{questions_told(study)}")
     print(
-        f"{experiment.name} on {device.name}, at {device.share:.0%} of its peak: "
-        f"{number(need.hours)} GPU-hours; {number(need.kept)} GiB stay, and up to "
-        f"{number(need.passing)} GiB of checkpoints per training job while it runs."
+        f"\n{experiment.name} on {device.name}, at {device.share:.0%} of its peak: "
+        f"{summary(study, lines)}"
     )
     if not options.compare:
         refuse_misfits(experiment, study, lines)

@@ -6,12 +6,10 @@ from tuneatlas.config.load import load_config
 from tuneatlas.sizing.estimates import DEVICES
 from tuneatlas.sizing.sheet import (
     lines_of,
-    number,
-    questions_told,
     refuse_misfits,
     study_of,
+    summary,
     table,
-    totals,
 )
 
 PAGE = Path("docs/plans.md")
@@ -57,14 +55,11 @@ def _section(root: Path, path: Path) -> str:
     study = study_of(experiment, root, DEVICE, look=False)
     lines = lines_of(study, [path])
     refuse_misfits(experiment, study, lines)
-    need = totals(lines)
     rows = table(lines)
     cells = ["| " + " | ".join(row) + " |" for row in rows]
     cells.insert(1, "|---" * 2 + "|--:" * (len(rows[0]) - 2) + "|")
     text = "\n".join(cells)
     return (
         f"\n## {path.relative_to(root)}\n\n{experiment.description}\n\n"
-        f"{sum(len(line.jobs) for line in lines)} jobs, {number(need.hours)} GPU-hours, "
-        f"{number(need.kept)} GiB that stay, {number(need.passing)} GiB of checkpoints per "
-        f"training job while it runs. {questions_told(study)}\n\n{text}\n"
+        f"{summary(study, lines)}\n\n{text}\n"
     )

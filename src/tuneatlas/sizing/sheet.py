@@ -122,11 +122,18 @@ def totals(lines: Sequence[Line]) -> Need:
     return replace(shared(known), devices=0)
 
 
-def questions_told(study: Study) -> str:
-    """How many questions of each domain the sheet counts with; empty if there are none."""
+def summary(study: Study, lines: Sequence[Line]) -> str:
+    """What the sheet comes to, and how many questions of each domain it counts with."""
+    need = totals(lines)
+    text = (
+        f"{sum(len(line.jobs) for line in lines)} jobs, {number(need.hours)} GPU-hours, "
+        f"{number(need.kept)} GiB that stay, {number(need.passing)} GiB of checkpoints per "
+        "training job while it runs."
+    )
     if not study.config["models"]:
-        return ""
-    return "Questions: " + "; ".join(f"{name} {n}" for name, n in study.counts.items()) + "."
+        return text
+    counts = "; ".join(f"{name} {n}" for name, n in study.counts.items())
+    return f"{text} Questions: {counts}."
 
 
 HEADINGS = ("step", "model", "jobs", "GPUs each", "GiB per GPU", "steps", "GPU-hours", "kept GiB")
