@@ -1,9 +1,10 @@
-"""Does this workflow read a model as the model's own code does? Asked once, when it is brought.
+"""Does this workflow read a model as the model's own code does?
 
 Probing and training go round the model's own forward pass: logits are made only where they are
 needed, documents share rows, prompts share a prefix. That holds for the families tested
 (docs/extending.md); a model that does something of its own with its logits, its mask or its
-positions must be refused before it gives wrong numbers.
+positions must be refused before it gives wrong numbers: what training rests on when the model is
+brought, what scoring rests on before questions are scored.
 """
 
 import torch
@@ -11,7 +12,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
-from tuneatlas.scoring import Request, log_likelihoods
 
 # Logits differ by rounding; a wrong mask or head differs by much more.
 TOLERANCE = {torch.float32: 2e-2}
@@ -19,7 +19,7 @@ ROUGH = 0.5
 
 
 def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise UserError if packed rows, shared prefixes or logits differ from the plain ones."""
+    """Raise UserError if logits, or those of packed rows, differ from the model's own."""
     if model.get_output_embeddings() is None or tokenizer.eos_token_id is None:
         raise UserError(
             f"a {model.config.model_type} model without an output layer, or a tokenizer without "
@@ -28,7 +28,7 @@ def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
     ids = tokenizer("One, two, three and four; five and six.", add_special_tokens=False).input_ids
     first, second = ids[: len(ids) // 2 + 1], ids[len(ids) // 2 :]
     with torch.inference_mode():
-        plain = [_plain(model, part) for part in (first, second)]
+        plain = [plain_logits(model, part) for part in (first, second)]
         alone = model.base_model(torch.tensor([first], device=model.device), use_cache=False)
         made = token_logits(model, alone.last_hidden_state[0])
         row = torch.tensor([first + second], device=model.device)
@@ -41,28 +41,20 @@ def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
                 use_cache=False,
             ).last_hidden_state[0],
         )
-    _compare(model, "its logits are more than its output layer makes", plain[0], made)
-    _compare(model, "documents that share a row see each other", torch.cat(plain), packed)
-    requests = [Request(first, second[:3]), Request([*first, *second[:2]], second[1:3])]
-    scores = log_likelihoods(model, requests, 64)
-    singly = []
-    with torch.inference_mode():
-        for context, continuation in requests:
-            chances = torch.log_softmax(_plain(model, context + continuation), dim=-1)
-            at = len(context) - 1
-            singly.append(sum(float(chances[at + i, t]) for i, t in enumerate(continuation)))
-    _compare(
-        model, "options are not scored as alone", torch.tensor(singly), torch.from_numpy(scores)
-    )
+    refuse_difference(model, "its logits are more than its output layer makes", plain[0], made)
+    refuse_difference(model, "documents that share a row see each other", torch.cat(plain), packed)
 
 
-def _plain(model: PreTrainedModel, ids: list[int]) -> torch.Tensor:
+def plain_logits(model: PreTrainedModel, ids: list[int]) -> torch.Tensor:
     """Logits by the model's own forward pass, shape (tokens, vocabulary)."""
     out: torch.Tensor = model(torch.tensor([ids], device=model.device), use_cache=False).logits[0]
     return out.float()
 
 
-def _compare(model: PreTrainedModel, what: str, plain: torch.Tensor, ours: torch.Tensor) -> None:
+def refuse_difference(
+    model: PreTrainedModel, what: str, plain: torch.Tensor, ours: torch.Tensor
+) -> None:
+    """Raise UserError if two tensors of one shape, nats or logits, differ by more than rounding."""
     largest = float((plain.cpu().double() - ours.cpu().double()).abs().max())
     if not largest < TOLERANCE.get(model.dtype, ROUGH):
         raise UserError(

@@ -10,6 +10,7 @@ from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import DynamicLayer
 
 from tuneatlas.errors import UserError
+from tuneatlas.fitness import plain_logits, refuse_difference
 from tuneatlas.heads import token_logits
 from tuneatlas.parts import Parts
 from tuneatlas.tokens import encode_pairs
@@ -63,6 +64,7 @@ def score_options(
     requests = [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
     if one_token:
         _refuse_long(pairs, requests)
+    _refuse_misread(model, requests, batch_tokens)
     scores = log_likelihoods(model, requests, batch_tokens, parts)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])
@@ -79,6 +81,23 @@ def _refuse_long(pairs: Sequence[tuple[str, str]], requests: Sequence[Request]) 
                 f"{len(continuation)} tokens; set scoring and question_template of "
                 "probe_knowledge and evaluate_knowledge to cloze"
             )
+
+
+def _refuse_misread(model: PreTrainedModel, requests: Sequence[Request], batch_tokens: int) -> None:
+    """Raise UserError if an option is scored otherwise than by the model's own forward pass."""
+    two = list(dict.fromkeys(tuple(r.context) for r in requests))[:2]
+    sample = [r for r in requests if tuple(r.context) in two]
+    if not sample:
+        return
+    scores = log_likelihoods(model, sample, batch_tokens)
+    # Few tokens, so that rounding does not add up; two, so that one is read behind another.
+    at = min(range(len(sample)), key=lambda i: abs(len(sample[i].continuation) - 2))
+    context, continuation = sample[at]
+    with torch.inference_mode():
+        logits = plain_logits(model, [*context, *continuation[:-1]])[-len(continuation) :]
+    chances = torch.log_softmax(logits, dim=-1).cpu()
+    plain = chances[range(len(continuation)), continuation].sum()
+    refuse_difference(model, "options are not scored as alone", plain, torch.tensor(scores[at]))
 
 
 def log_likelihoods(

@@ -20,9 +20,9 @@ from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, QuestionTemplate
-from tuneatlas.scoring import Request, log_likelihoods
+from tuneatlas.scoring import Request, log_likelihoods, score_options
+from tuneatlas.training.bases import prepare_base
 from tuneatlas.training.restoring import restore
-from tuneatlas.training.runs import prepare_base
 from tuneatlas.training.stages import finetune_stages
 
 COMMON = {
@@ -192,3 +192,13 @@ def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):
     model = AutoModelForCausalLM.from_config(transformers.GraniteConfig(**values)).eval()
     with pytest.raises(UserError, match=r"'granite' cannot be used: its logits"):
         refuse_unfit(model, tokenizers["bytes"])
+    with pytest.raises(UserError, match=r"'granite' cannot be used: options are not scored"):
+        score_options(
+            model,
+            tokenizers["bytes"],
+            ["One"],
+            [["two"]],
+            bos=False,
+            per_token=False,
+            batch_tokens=64,
+        )

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from tuneatlas.errors import UserError
 from tuneatlas.gguf_files import load_gguf
 from tuneatlas.models import new_llama
-from tuneatlas.training.runs import prepare_base
+from tuneatlas.training.bases import prepare_base
 
 gguf = pytest.importorskip("gguf")
 

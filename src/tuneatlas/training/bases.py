@@ -1,0 +1,82 @@
+"""Base models: trained from scratch, or brought from elsewhere and refused if they are unfit."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import try_to_load_from_cache
+from transformers import PreTrainedTokenizerBase
+
+from tuneatlas.errors import UserError
+from tuneatlas.fitness import refuse_unfit
+from tuneatlas.gguf_files import load_gguf
+from tuneatlas.model_folder import format_problems
+from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
+from tuneatlas.step import Step
+from tuneatlas.tables import DOCUMENTS
+from tuneatlas.tokenizer_checks import tokenizer_problems
+from tuneatlas.tokens import encode
+from tuneatlas.training.runs import train_examples
+from tuneatlas.training.tokens import Example
+
+
+def prepare_base(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    """Write a base model's plain folder: trained from scratch, or brought from elsewhere.
+
+    Options are the model's entry in the config; ``asking`` (``sections.asking``) and ``dtype`` say
+    how it will be asked and tuned, and a model that cannot be is refused. Returns figures for the
+    step's record.
+    """
+    options = step.options
+    if options["source"] != "scratch":
+        return _bring(step, asking, dtype)
+    documents = DOCUMENTS.read(step.paths("documents")[0])
+    texts = [d["text"] for d in documents if d["split"] == "pretrain"]
+    tokenizer = train_tokenizer(texts, options["vocab_size"])
+    _refuse_tokenizer(step, tokenizer, asking)
+    torch.set_num_threads(1)  # a small model is trained faster by processes than by threads
+    model = new_llama(tokenizer, options, step.seed)
+    end = int(tokenizer.eos_token_id)
+    coded = ([*encode(tokenizer, text, options["bos"]), end] for text in texts)
+    examples = (Example(ids, [True] * len(ids)) for ids in coded)
+    return train_examples(step, model, tokenizer, examples, options["training"], "split")
+
+
+def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
+    """Fetch a model, see that it can be used, and write it as a plain folder."""
+    options, name = step.options, step.wildcards["model"]
+    try:
+        if options["source"] == "package":
+            model, tokenizer = load_gguf(step.paths("package")[0] / options["file"])
+        else:
+            where = Path(options["path"]) if "path" in options else options["id"]
+            model, tokenizer = load_model(where, options.get("revision"), dtype="auto")
+        refuse_unfit(model, tokenizer)
+    except UserError as error:
+        raise UserError(f"models.{name}: {error}") from error
+    _refuse_tokenizer(step, tokenizer, asking)
+    for option, text in _formats(options, dtype):
+        raise UserError(f"models.{name}{option and f'.{option}'}: {text}")
+    save_model(step.outputs["model"], model, tokenizer)
+    return {"parameters": model.num_parameters()}
+
+
+def _formats(options: Mapping[str, Any], dtype: str) -> Iterator[tuple[str, str]]:
+    """``format_problems`` of the folder that a model was read from; packages have none."""
+    if options["source"] == "path":
+        yield from format_problems(Path(options["path"]), dtype)
+    elif options["source"] == "hub":
+        found = try_to_load_from_cache(options["id"], "config.json", revision=options["revision"])
+        if isinstance(found, str):
+            yield from format_problems(Path(found).parent, dtype)
+
+
+def _refuse_tokenizer(
+    step: Step, tokenizer: PreTrainedTokenizerBase, asking: Mapping[str, Any]
+) -> None:
+    """Raise one UserError that says all that keeps the model from being asked and tuned."""
+    name = step.wildcards["model"]
+    found = tokenizer_problems(name, tokenizer, asking, bos=step.options["bos"])
+    if problems := [f"{'.'.join(key)}: {text}" for key, text in found]:
+        raise UserError("\n".join(problems))
