@@ -22,7 +22,7 @@ from tuneatlas.prompts import (
     few_shot_prompt,
 )
 from tuneatlas.robust import knowledge_row, merge_scores, restore_order, rotate
-from tuneatlas.scoring import Floats, answer_row, score_options
+from tuneatlas.scoring import Floats, answer_row, refuse_misread, score_options
 from tuneatlas.tables import Row
 
 log = logging.getLogger(__name__)
@@ -135,6 +135,7 @@ def _score(
 ) -> list[Floats]:
     """Scores of the options of each prompt. What the prompts of a group share is computed once."""
     log.info("%d questions to score", len(prompts))
+    refuse_misread(model, tokenizer, prompts, scored, bos=bos)
     scores: dict[int, Floats] = {}
     for number, group in enumerate(dict.fromkeys(groups)):
         part = [i for i, of in enumerate(groups) if of == group]

@@ -56,20 +56,55 @@ def score_options(
         One array of shape (options,) per prompt, in nats: the summed log-likelihood of the
         option's tokens given the prompt.
     """
-    pairs = [
-        (prompt, option)
-        for prompt, several in zip(prompts, options, strict=True)
-        for option in several
-    ]
-    requests = [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
+    pairs, requests = _coded(tokenizer, prompts, options, bos)
     if one_token:
         _refuse_long(pairs, requests)
-    _refuse_misread(model, requests, batch_tokens)
     scores = log_likelihoods(model, requests, batch_tokens, parts)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])
     ends = np.cumsum([len(several) for several in options])[:-1]
     return [np.asarray(part) for part in np.split(scores, ends)]
+
+
+def refuse_misread(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    options: Sequence[Sequence[str]],
+    *,
+    bos: bool,
+) -> None:
+    """Raise UserError if this module reads the model otherwise than its own forward pass does.
+
+    Looked at: one option of the first two prompts, which are scored as ``score_options`` does.
+    """
+    _, requests = _coded(tokenizer, prompts[:2], options[:2], bos)
+    if not requests:
+        return
+    scores = log_likelihoods(model, requests, sum(len(r.context) for r in requests))
+    # Few tokens, so that rounding does not add up; two, so that one is read behind another.
+    at = min(range(len(requests)), key=lambda i: abs(len(requests[i].continuation) - 2))
+    context, continuation = requests[at]
+    with torch.inference_mode():
+        logits = plain_logits(model, [*context, *continuation[:-1]])[-len(continuation) :]
+    chances = torch.log_softmax(logits, dim=-1).cpu()
+    plain = chances[range(len(continuation)), continuation].sum()
+    refuse_difference(model, "options are not scored as alone", plain, torch.tensor(scores[at]))
+
+
+def _coded(
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    options: Sequence[Sequence[str]],
+    bos: bool,
+) -> tuple[list[tuple[str, str]], list[Request]]:
+    """Each prompt with each of its options: as text and as tokens."""
+    pairs = [
+        (prompt, option)
+        for prompt, several in zip(prompts, options, strict=True)
+        for option in several
+    ]
+    return pairs, [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
 
 
 def _refuse_long(pairs: Sequence[tuple[str, str]], requests: Sequence[Request]) -> None:
@@ -81,23 +116,6 @@ def _refuse_long(pairs: Sequence[tuple[str, str]], requests: Sequence[Request]) 
                 f"{len(continuation)} tokens; set scoring and question_template of "
                 "probe_knowledge and evaluate_knowledge to cloze"
             )
-
-
-def _refuse_misread(model: PreTrainedModel, requests: Sequence[Request], batch_tokens: int) -> None:
-    """Raise UserError if an option is scored otherwise than by the model's own forward pass."""
-    two = list(dict.fromkeys(tuple(r.context) for r in requests))[:2]
-    sample = [r for r in requests if tuple(r.context) in two]
-    if not sample:
-        return
-    scores = log_likelihoods(model, sample, batch_tokens)
-    # Few tokens, so that rounding does not add up; two, so that one is read behind another.
-    at = min(range(len(sample)), key=lambda i: abs(len(sample[i].continuation) - 2))
-    context, continuation = sample[at]
-    with torch.inference_mode():
-        logits = plain_logits(model, [*context, *continuation[:-1]])[-len(continuation) :]
-    chances = torch.log_softmax(logits, dim=-1).cpu()
-    plain = chances[range(len(continuation)), continuation].sum()
-    refuse_difference(model, "options are not scored as alone", plain, torch.tensor(scores[at]))
 
 
 def log_likelihoods(

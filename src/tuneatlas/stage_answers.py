@@ -28,7 +28,7 @@ from tuneatlas.prompts import (
     user_text,
 )
 from tuneatlas.restoration import limit_bytes
-from tuneatlas.scoring import Floats, answer_row, score_options
+from tuneatlas.scoring import Floats, answer_row, refuse_misread, score_options
 from tuneatlas.step import Step, progress
 from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, Row
 from tuneatlas.tokens import encode, encode_segments
@@ -179,11 +179,13 @@ def answer(
 ) -> Iterator[Row]:
     """Answers of one model to every question, less the columns that identify the model."""
     prompts = [material.prompts[q["id"]] for q in material.questions]
+    scored = [continuations(material.probe_template, q) for q in material.questions]
+    refuse_misread(model, tokenizer, prompts, scored, bos=bos)
     scores = score_options(
         model,
         tokenizer,
         prompts,
-        [continuations(material.probe_template, q) for q in material.questions],
+        scored,
         bos=bos,
         per_token=options["scoring"] == "cloze_normalised",
         one_token=options["scoring"] == "letter",

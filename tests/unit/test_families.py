@@ -20,7 +20,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, QuestionTemplate
-from tuneatlas.scoring import Request, log_likelihoods, score_options
+from tuneatlas.scoring import Request, log_likelihoods, refuse_misread
 from tuneatlas.training.bases import prepare_base
 from tuneatlas.training.restoring import restore
 from tuneatlas.training.stages import finetune_stages
@@ -193,12 +193,4 @@ def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):
     with pytest.raises(UserError, match=r"'granite' cannot be used: its logits"):
         refuse_unfit(model, tokenizers["bytes"])
     with pytest.raises(UserError, match=r"'granite' cannot be used: options are not scored"):
-        score_options(
-            model,
-            tokenizers["bytes"],
-            ["One"],
-            [["two"]],
-            bos=False,
-            per_token=False,
-            batch_tokens=64,
-        )
+        refuse_misread(model, tokenizers["bytes"], ["One"], [["two"]], bos=False)
