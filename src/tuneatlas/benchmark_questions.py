@@ -60,11 +60,6 @@ def related_questions(
     limits = options["limits"]
     words = options.get("explanation_words")
     pool = _pool(domain, "related", options["related"], folders, words, seed)
-    if limits["related_dev"] is None and pool and all(e["own_split"] != "dev" for e in pool):
-        raise UserError(
-            f"domains.{domain}.limits.related_dev: say how many; its sets "
-            f"({', '.join(options['related'])}) have no dev questions of their own"
-        )
     dev, rest = _dev(pool, limits["related_dev"])
     dealt = [("dev", dev), ("test", rest[: limits["related_test"]])]
     return _rows(domain, "related", dealt, options)
@@ -83,8 +78,8 @@ def _rows(
         wanted = options["limits"][key]
         if options[role] and wanted is not None and len(entries) < wanted:
             raise UserError(
-                f"domains.{domain}.limits.{key}: {wanted} asked for, but its sets "
-                f"({', '.join(options[role])}) have {len(entries)} left; lower the limits"
+                f"domains.{domain}.limits.{key}: {wanted} asked of its sets "
+                f"({', '.join(options[role])}), which have {len(entries)} left; lower the limits"
             )
         rows += [_row(domain, role, split, entry) for entry in entries]
     return rows
@@ -113,10 +108,11 @@ def _pool(
     return [e | {"explanation": _cut(e["explanation"], words)} for e in pool]
 
 
-def _dev(pool: Sequence[Entry], wanted: int) -> tuple[list[Entry], list[Entry]]:
-    """The dev questions and the others."""
+def _dev(pool: Sequence[Entry], wanted: int | None) -> tuple[list[Entry], list[Entry]]:
+    """The dev questions, those that are so by themselves if any are, and the others."""
     own = [e for e in pool if e["own_split"] == "dev"]
-    dev = (own or _explained_first(pool))[:wanted]
+    dev = own if own or wanted is None else _explained_first(pool)
+    dev = dev[:wanted]
     taken = {e["key"] for e in dev}
     return dev, [e for e in pool if e["own_split"] != "dev" and e["key"] not in taken]
 

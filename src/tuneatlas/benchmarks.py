@@ -38,6 +38,11 @@ def load_sets() -> dict[str, tuple[Part, ...]]:
     return sets
 
 
+def have_dev(names: Sequence[str]) -> bool:
+    """Whether a set among these has few-shot questions of its own, as MMLU's subjects do."""
+    return any(part.package == MMLU for part in parts_of(names))
+
+
 def parts_of(names: Sequence[str]) -> list[Part]:
     """The parts of several sets, each once, in order."""
     sets = load_sets()

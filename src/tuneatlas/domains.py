@@ -1,6 +1,7 @@
 """A domain's questions: from built-in facts, published sets, or the user's own file."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,14 @@ def prepare_questions(
     rows = [
         {**row, "licence": options["licence"]} for row in read_question_file(sources[-1], domain)
     ]
-    rows += related_questions(domain, folders, options, seed)
+    # The limits are of file and sets together.
+    own = Counter(row["split"] for row in rows if row["role"] == "related")
+    lacking = {
+        f"related_{split}": limit and max(0, limit - own[split])
+        for split in ("dev", "test")
+        for limit in (limits[f"related_{split}"],)
+    }
+    rows += related_questions(domain, folders, {**options, "limits": lacking}, seed)
     return [row for part in PARTS for row in _limited(domain, rows, limits, *part)]
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,11 @@ def folder_problems(folder: Path) -> list[str]:
     if not weights:
         problems.append(f"{folder} has no *.safetensors: save the model with safe serialization")
     problems += _missing_shards(folder)
-    problems += [text for path in weights if (text := safetensors_problem(path))]
-    return problems
+    return problems + _damaged(weights)
+
+
+def _damaged(weights: Iterable[Path]) -> list[str]:
+    return [text for path in weights if (text := safetensors_problem(path))]
 
 
 def _missing_shards(folder: Path) -> list[str]:
@@ -72,6 +75,9 @@ def format_problems(folder: Path, dtype: str) -> Iterator[tuple[str, str]]:
 
     With each the option of the model to change: ``dtype``, or none if the model itself is at fault.
     """
+    if damaged := _damaged(sorted(folder.glob("*.safetensors"))):
+        yield "", damaged[0]
+        return
     # Masks and positions in old checkpoints are integers.
     stored = {name for name in stored_formats(folder) if name.startswith(("F", "BF"))}
     if is_quantised(folder) or (stored - LOSSLESS["float32"]):

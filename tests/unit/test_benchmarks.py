@@ -140,15 +140,31 @@ def test_own_questions_with_published_ones_beside_them(folders, tmp_path):
     }
 
 
-def test_a_set_without_dev_questions_needs_a_limit(folders):
-    entry = {"related": ["medmcqa"], "limits": LIMITS | {"related_dev": None}}
-    with pytest.raises(UserError, match=r"domains\.own\.limits\.related_dev: say how many"):
-        related_questions("own", folders, entry, 1)
+def test_limits_are_of_a_file_and_its_sets_together(folders, tmp_path):
+    """They were asked of the sets alone, and once more of both."""
+    path = tmp_path / "own.jsonl"
+    own = [row(n, "own") | {"split": s, "role": "related"} for n, s in enumerate(["dev", "test"])]
+    path.write_text("".join(json.dumps(r) + "\n" for r in own))
+    limits = dict.fromkeys(LIMITS, None) | {"related_dev": 1, "related_test": 15}
+    entry = options(source="file", path=str(path), licence="CC0", limits=limits)
+    del entry["home"], entry["explanation_words"]
+    sources = [folders["mmlu"], path]
+    rows = prepare_questions("law", sources, entry, mentioned_share=0.5, seed=1)
+    found = Counter((r["split"], r["source"] == "own.jsonl") for r in rows)
+    assert found == {("dev", True): 1, ("test", True): 1, ("test", False): 14}
+    entry["limits"] = limits | {"related_test": 16}
+    with pytest.raises(UserError, match=r"law\.limits\.related_test: 15 asked of .* have 14"):
+        prepare_questions("law", sources, entry, mentioned_share=0.5, seed=1)
+
+
+def test_a_set_without_dev_questions_gives_none_unasked(folders):
+    entry = {"related": ["medmcqa"], "limits": dict.fromkeys(LIMITS, None)}
+    assert {r["split"] for r in related_questions("own", folders, entry, 1)} == {"test"}
 
 
 def test_more_than_there_are(folders):
     limits = LIMITS | {"related_test": 60}
-    with pytest.raises(UserError, match=r"domains\.med\.limits\.related_test: 60 asked for"):
+    with pytest.raises(UserError, match=r"domains\.med\.limits\.related_test: 60 asked of"):
         benchmark_questions("med", folders, options(limits=limits), 1)
 
 

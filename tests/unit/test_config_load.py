@@ -132,6 +132,23 @@ def good(old: str, new: str) -> str:
             "probe_knowledge",
         ),
         (
+            good(
+                "source: facts\n    tune: true",
+                "source: file\n    path: a.csv\n    licence: MIT\n    tune: true\n"
+                "    related: [mmlu/law]\n    limits: {related_dev: 2}",
+            ),
+            "bad.yaml:15: domains.countries.limits.related_dev: 2 questions cannot give the 5 "
+            "shots of probe_knowledge",
+        ),
+        (
+            good(
+                "source: facts\n    tune: true",
+                "source: benchmark\n    home: [sciq]\n    tune: true\n    related: [medmcqa]",
+            ),
+            "bad.yaml:9: domains.countries.limits.related_dev: missing: its sets have no few-shot "
+            "questions of their own, so say how many",
+        ),
+        (
             f"{GOOD}evaluate_knowledge: {{question_template: cloze}}",
             "bad.yaml:17: evaluate_knowledge.scoring: scoring by letter needs {letter} in what is "
             "scored, but template 'cloze' scores ' {text}'",

@@ -18,7 +18,7 @@ from tuneatlas.config.load import load_config
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import disk_bytes, preflight
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import folder_problems
+from tuneatlas.model_folder import folder_problems, format_problems
 from tuneatlas.models import train_tokenizer
 
 MIB = 2**20
@@ -127,6 +127,29 @@ def test_nothing_out_of_the_domain(tmp_path: Path) -> None:
     )
     # Published sets beside the file are such questions.
     preflight(experiment_of(tmp_path, text.replace("MIT", "MIT, related: [mmlu/law]")), tmp_path)
+    (found,) = complaints(tmp_path, text.replace("MIT", "MIT, related: [medmcqa]"))
+    assert found == (
+        "run.yaml:12: domains.elements.limits.related_dev: own.jsonl has 0 questions of role "
+        "related in split dev, too few for 5 shots, and its sets have none of their own: say how "
+        "many"
+    )
+
+
+def test_a_file_of_training_questions_with_published_tests_beside_them(tmp_path: Path) -> None:
+    """It was refused for having one split."""
+    lines = [question(i, split="train") for i in range(3)]
+    text = with_questions(tmp_path, lines).replace("MIT", "MIT, related: [mmlu/law]")
+    text = text.replace("[home]", "[related]")
+    (found,) = complaints(tmp_path, text)
+    assert "has 0 questions of role home in split dev, too few for 5 shots" in found
+
+
+def test_a_cut_file_of_a_model_in_the_cache(model: Path) -> None:
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    ((option, text),) = format_problems(model, "float32")
+    assert option == ""
+    assert "truncated" in text
 
 
 def test_steps_after_the_end_of_a_run_on_a_file(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.benchmarks import load_sets
+from tuneatlas.benchmarks import have_dev, load_sets
 from tuneatlas.config.models.data import (
     BenchmarkDomain,
     BenchmarkLimits,
     DomainConfig,
     FactsDomain,
+    FileDomain,
     FileLimits,
     Limits,
 )
@@ -241,6 +242,12 @@ def _may_test(domain: DomainConfig, role: str) -> bool:
     return limit != 0 and (not isinstance(domain, BenchmarkDomain) or bool(getattr(domain, role)))
 
 
+def lacks_dev(domain: BenchmarkDomain | FileDomain) -> bool:
+    """Whether all its related sets, if there are any, leave open which questions to show."""
+    known = [word for word in domain.related if word in load_sets()]
+    return bool(known) and not have_dev(known)
+
+
 def _benchmarks(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     known = load_sets()
     for name, domain in experiment.domains.items():
@@ -255,6 +262,9 @@ def _benchmarks(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield ((*at, "home"),), "missing: the domain is tuned, so name a set to train on"
         if not domain.home and not domain.related:
             yield (at,), "has no question sets: name some under home or related"
+        elif domain.limits.related_dev is None and lacks_dev(domain):
+            text = "missing: its sets have no few-shot questions of their own, so say how many"
+            yield ((*at, "limits", "related_dev"),), text
 
 
 def _shots(
@@ -265,6 +275,8 @@ def _shots(
     home, related = True, bool(limits.related_test)
     if isinstance(domain, BenchmarkDomain):
         home, related = bool(domain.home), bool(domain.related)
+    elif isinstance(domain, FileDomain) and domain.related:
+        related = True
     wanted = [("dev", limits.dev, "probe_knowledge", probe)] if home else []
     if domain.tune:
         wanted.append(("dev", limits.dev, "explain_predictions", explain))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from tuneatlas.config.checks import none_out, out_of_domain, unreached
+from tuneatlas.config.checks import lacks_dev, none_out, out_of_domain, unreached
 from tuneatlas.config.model_checks import check_models
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
@@ -117,7 +117,7 @@ def _none_out(experiment: Experiment, counted: Mapping[str, Counter[str]]) -> Fo
 
 
 def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[str, str]]) -> Found:
-    if {split for _, split in counts} == {"train"}:
+    if {split for _, split in counts} == {"train"} and not domain.related:
         text = "has questions of split train only, as one has that states none: say in the column "
         yield ("path",), f"{text}'split' which are dev (the few-shot pool) and which are test"
         return
@@ -130,9 +130,15 @@ def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[s
             text = f"has {have} such questions, {asked} are asked for: lower this, or add some"
             yield ("limits", limit), text
     steps = {"probe_knowledge": experiment.probe_knowledge.shots}
+    own, shots = counts["related", "dev"], experiment.probe_knowledge.shots
+    if domain.limits.related_dev is None and lacks_dev(domain) and own < shots:
+        text = f"has {own} questions of role related in split dev, too few for {shots} shots, and "
+        yield ("limits", "related_dev"), f"{text}its sets have none of their own: say how many"
     if domain.tune:
         steps["explain_predictions"] = experiment.explain_predictions.shots
     for role, step in product(("home", "related"), steps):
+        if role == "related" and domain.related:
+            continue  # sets have them
         have, shots = counts[role, "dev"], steps[step]
         # Predictions are explained for the questions trained on, of role home.
         asked = counts[role, "train"] + (counts[role, "test"] if step == "probe_knowledge" else 0)

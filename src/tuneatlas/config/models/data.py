@@ -88,8 +88,9 @@ class BenchmarkLimits(Section):
     )
     train: Count | None = option(None, "questions that tuning draws from", unit="questions")
     related_dev: Count | None = option(
-        10,
-        "few-shot pool of the related kinds; null: all that their sets have for it",
+        None,
+        "few-shot pool of the related kinds; null: what their sets have for it, as MMLU has five "
+        "a subject",
         unit="questions",
     )
     related_test: Count | None = option(None, "test questions of related kinds", unit="questions")
