@@ -154,7 +154,7 @@ def step(job: Job) -> Iterator[Step]:
         message = _explain(error, this)
         if message is None:
             raise
-        if not isinstance(error, PassingError | OSError):
+        if not _may_pass(error):
             write_text(failure, json.dumps({"situation": situation, "message": message}))
         log.error("%s", message)
         sys.exit(1)
@@ -249,6 +249,13 @@ def _further_params(job: Job) -> dict[str, Any]:
 
 def _code(job: Job) -> Code:
     return code_of(Path(str(job.params.get("script") or f"workflow/scripts/{job.rule}.py")))
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether a network, node, process or disk may be behind an error, whatever it was told as."""
+    while error is not None and not isinstance(error, PassingError | OSError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _explain(error: Exception, this: Step) -> str | None:

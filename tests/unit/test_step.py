@@ -218,6 +218,21 @@ def test_what_may_pass_is_tried_again(tmp_path: Path, error: Exception):
     assert fails(this_job, error, 2)
 
 
+@pytest.mark.parametrize("cause", [ConnectionError("no route"), PassingError("no network")])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_what_may_pass_is_tried_again_whatever_it_is_told_as(
+    tmp_path: Path, cause: Exception, hidden: bool
+):
+    """As a hub that is away for a minute, told as a model that cannot be opened."""
+    told = UserError("cannot be opened")
+    told.__context__, told.__cause__ = cause, None if hidden else cause
+    outer = UserError("models.mini: cannot be opened")
+    outer.__cause__ = told
+    this_job = job(tmp_path)
+    assert fails(this_job, outer, 1)
+    assert fails(this_job, outer, 2)
+
+
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
 
