@@ -25,6 +25,8 @@ BATCHES = frozenset({"batch_tokens", "batch_rows", "deepspeed"})
 # What a plan counts with until a file is there.
 PLANNED = frozenset({"expected"})
 OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED
+# Parameters that change no result, by step: where something is, and what is checked.
+UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 # Explanations are drawn batch by batch: other batches write other texts.
 DRAWN = frozenset({("explain_predictions", "batch_rows")})
 

@@ -36,7 +36,15 @@ from tuneatlas.files import (
 )
 from tuneatlas.parts import Parts
 from tuneatlas.records import dump, record_path
-from tuneatlas.sections import PLACEMENT, SAVING, joined, operations_of, section_of, split
+from tuneatlas.sections import (
+    PLACEMENT,
+    SAVING,
+    UNCOUNTED,
+    joined,
+    operations_of,
+    section_of,
+    split,
+)
 
 T = TypeVar("T")
 log = logging.getLogger("tuneatlas")
@@ -167,7 +175,9 @@ def _identity(job: Job, operations: Mapping[str, Any], inputs: Mapping[str, str]
     """A digest of all that saved progress depends on: new settings never go on from old ones."""
     options = joined(job.params.get("options") or {}, operations)
     lasting, _ = split(options, SAVING | PLACEMENT)
-    return _digest(list(inputs.values()), lasting, _further_params(job), _code(job).digest)
+    uncounted = UNCOUNTED.get(job.rule, set())
+    params = {k: v for k, v in _further_params(job).items() if k not in uncounted}
+    return _digest(list(inputs.values()), lasting, params, _code(job).digest)
 
 
 def _situation(job: Job, operations: Mapping[str, Any]) -> str:

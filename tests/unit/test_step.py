@@ -178,6 +178,20 @@ def test_saved_progress_goes_on_only_where_its_parts_are_the_same(tmp_path: Path
     assert (len(found) == 1) == kept
 
 
+@pytest.mark.parametrize(("name", "kept"), [("asking", True), ("dtype", True), ("seed", False)])
+def test_saved_progress_goes_on_whatever_a_model_is_checked_for(tmp_path: Path, name, kept):
+    """An interrupted pre-training, as a question template is edited."""
+    found = set()
+    for value in (1, 2):
+        this_job = job(tmp_path)
+        this_job.rule = "prepare_base"
+        this_job.params = Params(fromdict=dict(this_job.params.items()) | {name: value})
+        with step(this_job) as this:
+            write(this)
+            found.add(this.checkpoints)
+    assert (len(found) == 1) == kept
+
+
 def fails(this_job: SimpleNamespace, error: Exception, attempt: int) -> bool:
     """Whether an attempt got to work before it failed."""
     this_job.resources = ResourceList(fromdict={"attempt": attempt})

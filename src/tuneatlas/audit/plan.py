@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneatlas.digest import Code
 from tuneatlas.errors import UserError
-from tuneatlas.sections import section_of, split
+from tuneatlas.sections import UNCOUNTED, section_of, split
 from tuneatlas.step import derive_seed
 
 
@@ -84,10 +84,6 @@ def changed_options(job: Job, record: Mapping[str, Any]) -> list[Change]:
         if seed != record["seed"]:
             found.append(Change("seed", "another", job.params["seed"]))
     return found
-
-
-# Parameters that change no result: where something is, and what is checked.
-UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 
 
 def differences(old: Any, new: Any, key: str) -> Iterator[Change]:
