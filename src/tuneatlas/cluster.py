@@ -1,7 +1,6 @@
 """What keeps a Slurm cluster from running an experiment, told before the first submission."""
 
 import logging
-import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
+from tuneatlas.gpus import gpus_in
 
 log = logging.getLogger(__name__)
 
@@ -102,16 +102,15 @@ def _refused(requests: Iterable[Request]) -> Iterator[str]:
 def _configured(flags: Iterable[str]) -> bool:
     """Whether some node has what one node is to give, be it up or down."""
     asked = dict(flag.removeprefix("--").split("=", 1) for flag in flags)
-    gpus = int(asked.get("gpus") or asked.get("gres", "gpu:0").rsplit(":", 1)[1])
+    gpus = int(asked.get("gpus", 0)) or gpus_in(asked.get("gres", ""))
     here = [f"--partition={asked['partition']}"] if "partition" in asked else []
     listing = ["sinfo", "--noheader", "--Node", "--format=%c %m %G", *here]
     done = subprocess.run(listing, capture_output=True, text=True, check=False)
     for line in done.stdout.splitlines():
         cpus, memory, gres = line.split(maxsplit=2)
-        has = sum(int(n) for n in re.findall(r"gpu:(?:[^:,()]+:)?(\d+)", gres))
         room = int(memory.rstrip("+")) >= int(asked.get("mem", 0))
         threads = int(cpus.rstrip("+")) >= int(asked.get("cpus-per-task", 1))
-        if room and threads and has >= gpus and "constraint" not in asked:
+        if room and threads and gpus_in(gres) >= gpus and "constraint" not in asked:
             return True
     return False
 

@@ -1,5 +1,6 @@
 """What a job did with GPUs. Torch is asked where a step has loaded it, and loaded for no step."""
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +16,16 @@ def is_full(error: BaseException) -> bool:
 
 def asked(resources: Mapping[str, Any]) -> int:
     """GPUs that a job asks for, on all its nodes together."""
-    if gres := resources.get("gres"):
-        return int(str(gres).rsplit(":", 1)[1]) * int(resources.get("nodes", 1))
+    if on_each := gpus_in(str(resources.get("gres", ""))):
+        return on_each * int(resources.get("nodes", 1))
     return int(resources.get("gpu", 0))
+
+
+def gpus_in(gres: str) -> int:
+    """GPUs among Slurm's generic resources, such as ``gpu:a100:2(S:0-1),nvme:500``."""
+    entries = [entry.split(":") for entry in re.sub(r"\(.*?\)", "", gres).split(",")]
+    # Without a number it is one.
+    return sum(int(e[-1]) if e[-1].isdigit() else 1 for e in entries if e[0] == "gpu")
 
 
 def used(resources: Mapping[str, Any], wall_s: float) -> dict[str, Any]:

@@ -68,7 +68,14 @@ def test_the_same_refusal_is_said_once_for_all_steps(tools: Path):
 
 
 @pytest.mark.parametrize(
-    "more", [{"gpu": 3}, {"gres": "gpu:3"}, {"gpu": 1, "mem_mb": 20000}, {"cpus_per_task": 65}]
+    "more",
+    [
+        {"gpu": 3},
+        {"gres": "gpu:3"},
+        {"gres": "gpu:a100:3"},
+        {"gpu": 1, "mem_mb": 20000},
+        {"cpus_per_task": 65},
+    ],
 )
 def test_what_no_node_has_is_refused(tools: Path, more: dict[str, object]):
     stand_in(tools, "sbatch", 'echo "Requested node configuration is not available" >&2; exit 1')
@@ -78,6 +85,7 @@ def test_what_no_node_has_is_refused(tools: Path, more: dict[str, object]):
 def test_nodes_that_are_away_just_now_refuse_nothing(tools: Path):
     stand_in(tools, "sbatch", 'echo "Requested node configuration is not available" >&2; exit 1')
     check_cluster([asked(gpu=2, mem_mb=16000), asked(mem_mb=400000)], ROOT)
+    check_cluster([asked(gres="gpu:a100"), asked(gres="nvme:500")], ROOT)
 
 
 def test_a_limit_shorter_than_a_checkpoint_interval(tools: Path):

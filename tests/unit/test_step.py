@@ -301,12 +301,34 @@ def test_the_record_says_which_gpus_a_job_had(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(torch, "cuda", stand_in)
     had = {"gpu": "NVIDIA A100", "gpus": 8, "gpu_hours": 16.0, "gpu_peak_mb": 2048}
     assert gpus.used({"gres": "gpu:4", "nodes": 2}, 7200) == had
+    had_one = gpus.used({"gres": "nvme:500", "gpu": 1}, 3600)
+    assert had_one["gpus"] == 1
     # On a workstation nobody asks for a GPU; those that were used count.
     assert gpus.used({}, 1800)["gpus"] == 2
     with step(job(tmp_path)) as this:
         write(this)
     record = json.loads((tmp_path / "out/a.txt.record.json").read_text())
     assert record["gpu"] == "NVIDIA A100" and record["gpus"] == 2
+
+
+@pytest.mark.parametrize(
+    ("gres", "count"),
+    [
+        ("", 0),
+        ("(null)", 0),
+        ("gpu", 1),
+        ("gpu:4", 4),
+        ("gpu:a100", 1),
+        ("gpu:a100:2", 2),
+        ("gpu:1g.10gb:3", 3),
+        ("nvme:500", 0),
+        ("gpu:a100:2(S:0-1),nvme:500", 2),
+        ("gpu:a100:2(S:0,1),gpu:v100:1(IDX:0)", 3),
+        ("gpu_mem:80", 0),
+    ],
+)
+def test_a_site_may_say_its_generic_resources_in_any_form(gres: str, count: int):
+    assert gpus.gpus_in(gres) == count
 
 
 def test_light_steps_do_not_load_torch():
