@@ -104,6 +104,15 @@ def test_two_runs_are_compared_down_to_the_item(results: Path, tmp_path: Path, c
     assert main(["diff", str(results), str(results)]) == 0
 
 
+def test_a_key_that_became_operational_is_the_same_key(results: Path, tmp_path: Path):
+    other = tmp_path / "other" / "results"
+    shutil.copytree(results, other)
+    rewrite(results, PROBED, options={"shots": 5, "batch_tokens": 8192, "batch_rows": 2})
+    rewrite(other, PROBED, options={"shots": 5}, operations={"batch_tokens": 8192, "batch_rows": 4})
+    found = dict(compare_runs(read_results(results), read_results(other)))["config"]
+    assert found == ["probe_knowledge.batch_rows: was 2, is 4"]
+
+
 def test_other_code_is_said_alike_everywhere(results: Path, tmp_path: Path):
     other = tmp_path / "other" / "results"
     shutil.copytree(results, other)

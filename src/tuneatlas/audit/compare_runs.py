@@ -10,7 +10,7 @@ import pyarrow as pa
 from tuneatlas.audit.compare_tables import Aligned, align
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.plan import code_changes, code_in, differences
-from tuneatlas.sections import section_of
+from tuneatlas.sections import joined, section_of
 
 SHOWN = 8
 # Steps whose tables say of each item whether a model was right.
@@ -51,10 +51,9 @@ def settings(a: Results, b: Results, shared: list[str]) -> Iterator[str]:
         if one["step"] == "report":
             continue  # it holds the whole config, whose parts stand with the other steps
         section = section_of(one["step"], one["wildcards"])
-        pairs = [
-            (one["options"], other["options"], section),
-            (one.get("operations", {}), other.get("operations", {}), section),
-        ]
+        # Older records have operational keys among the options.
+        whole = [joined(r["options"], r.get("operations", {})) for r in (one, other)]
+        pairs = [(whole[0], whole[1], section)]
         params = (one.get("params", {}), other.get("params", {}))
         if all(params):
             seeds = [{"seed": p.get("seed")} for p in params]
