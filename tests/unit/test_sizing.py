@@ -10,6 +10,7 @@ from conftest import ROOT, TINY, question
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneatlas.audit.plan import Job
 from tuneatlas.benchmarks import load_sets
 from tuneatlas.cli import main
 from tuneatlas.config.load import load_config, resolve
@@ -18,13 +19,16 @@ from tuneatlas.sections import split
 from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import (
     DEVICES,
+    Need,
     Zero,
     checkpoint_size,
     forward_memory,
     training_memory,
 )
+from tuneatlas.sizing.needs import Study
 from tuneatlas.sizing.plans import full_configs, outdated
 from tuneatlas.sizing.shapes import Shape, shape_of
+from tuneatlas.sizing.sheet import Line, refuse_misfits
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 LLAMA = Shape(6_738_415_616, 32, 4096, 32000)
@@ -116,6 +120,24 @@ def test_what_cannot_fit_is_refused_by_line_and_told_what_would(tmp_path: Path, 
     assert "big.yaml:2: finetune.rows_per_device: finetune of llama2-7b needs about" in said.err
     assert "with processes: 2 and deepspeed: config/deepspeed/zero2.json" in said.err
     assert "evaluate_knowledge" in said.out
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "key"),
+    [
+        ("evaluate_base", {"batch_tokens": 8192}, "evaluate_stages.batch_tokens"),
+        ("restore_base", {"rows_per_device": 8}, "restore_stages.rows_per_device"),
+        ("explain_predictions", {"batch_rows": 8}, "explain_predictions.batch_rows"),
+        ("prepare_base", {"training": {"rows_per_device": 8}}, "models.m.training.rows_per_device"),
+    ],
+)
+def test_a_misfit_is_told_under_a_key_that_there_is(step: str, options: dict, key: str):
+    device = DEVICES["a100-40"]
+    job = Job(step, {"model": "m"}, (), (), options, {}, due=True)
+    line = Line(step, "m", (job,), Need(memory=41))
+    study = Study({}, {}, device, ROOT, {})
+    with pytest.raises(UserError, match=rf"{key}: {step} of m needs about 41 GiB"):
+        refuse_misfits(load_config(ROOT / "config/config.yaml", root=ROOT), study, [line])
 
 
 def test_a_model_of_unknown_size_is_named(tmp_path: Path, capsys):

@@ -13,6 +13,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import where
 from tuneatlas.config.source import Key, Problem, refuse
 from tuneatlas.errors import UserError
+from tuneatlas.sections import section_of
 from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import DEVICES, Device, Need, training_memory, zero_of
 from tuneatlas.sizing.needs import Study, need_of, shared
@@ -91,12 +92,13 @@ def refuse_misfits(experiment: Experiment, study: Study, lines: Sequence[Line]) 
 
 def _key(line: Line) -> Key:
     """The config key to change."""
-    options = line.jobs[0].options
-    section: Key = ("restore_stages",) if line.step == "restore_base" else (line.step,)
+    job = line.jobs[0]
+    key: Key = tuple(section_of(job.step, job.wildcards).split("."))
+    options = job.options
     if "training" in options:
-        section = ("models", line.model, "training")
+        key, options = (*key, "training"), options["training"]
     size = next((k for k in ("rows_per_device", "batch_tokens", "batch_rows") if k in options), "")
-    return (*section, size) if size else section
+    return (*key, size) if size else key
 
 
 def _remedy(line: Line, study: Study) -> str:
