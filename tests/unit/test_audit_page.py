@@ -15,7 +15,7 @@ from tuneatlas.audit.checks import INTEGRITY, run_checks
 from tuneatlas.audit.columns import Columns, rows_of
 from tuneatlas.audit.counts import COUNTS, shard_ids
 from tuneatlas.audit.lineage import Results, read_results
-from tuneatlas.audit.numbers import numbers
+from tuneatlas.audit.numbers import blocks_of, numbers
 from tuneatlas.audit.page.build import build_page
 from tuneatlas.audit.page.graph import restricted
 from tuneatlas.audit.telling import tell
@@ -152,6 +152,11 @@ def test_an_older_record_is_read(whole: Results, tmp_path: Path):
     old = read_results(moved)
     assert run_checks(old, INTEGRITY) == run_checks(whole, INTEGRITY)
     assert build_page(old, tmp_path / "page")["items"] == COUNT + 4
+
+
+def test_results_that_name_no_roles_had_all_of_other_domains_out_of_the_domain():
+    assert blocks_of(["a", "b"], {})("a", "ood") == ("b/home", "b/related")
+    assert blocks_of(["a", "b"], {"ood_roles": ["related"]})("a", "ood") == ("b/related",)
 
 
 def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):

@@ -72,10 +72,12 @@ def _of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], str]:
     return found
 
 
-def _blocks(
-    domains: Sequence[str], ood_roles: Sequence[str]
+def blocks_of(
+    domains: Sequence[str], design: Mapping[str, Any]
 ) -> Callable[[str, str], tuple[str, ...]]:
     """The blocks of a scope, seen from a tuned domain."""
+    # Older results name no roles: all of other domains were out of the domain.
+    ood_roles = design.get("ood_roles", ROLES)
 
     def blocks(tuned: str, scope: str) -> tuple[str, ...]:
         return tuple(
@@ -94,7 +96,7 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
     probed = tuple(_of(results, record, "probe_knowledge").values())
     seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
     design = metrics["design"]
-    blocks = _blocks(design["test_domains"], design["ood_roles"])
+    blocks = blocks_of(design["test_domains"], design)
 
     def where(domain: str, scope: str) -> Where:
         return {"block": blocks(domain, scope), "split": ("test",)}
@@ -181,7 +183,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         for names in kinds.values():
             names.sort(key=lambda n: int(results.records[n]["wildcards"]["seed"]))
     domains = {n.split("/")[0] for n in _questions(results, record)}
-    blocks = _blocks(sorted(domains), metrics["design"]["ood_roles"])
+    blocks = blocks_of(sorted(domains), metrics["design"])
 
     def terms(
         run: tuple[str, ...], cell: str, measure: str, weight: float = 1.0
