@@ -17,7 +17,8 @@ from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
 from tuneatlas.facts import DOMAINS
 from tuneatlas.sections import asking, joined, operations_of, split
-from tuneatlas.sizing.host import asked_mb, brought_mb, shapes_of, trained_mb
+from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
+from tuneatlas.sizing.shapes import known_shape
 from tuneatlas.sources import load_specs
 
 __all__ = [
@@ -27,12 +28,12 @@ __all__ = [
     "brought_mb",
     "check_cluster",
     "joined",
+    "known_shape",
     "load",
     "operations_of",
     "preflight",
     "resolve",
     "settle",
-    "shapes_of",
     "split",
     "trained_mb",
 ]

@@ -146,8 +146,7 @@ def test_memory_follows_from_the_size_of_the_model(tmp_path: Path):
 def test_each_attempt_gets_more(tmp_path: Path):
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     assert not any({"mem_mb", "runtime"} & r.keys() for r in profile["set-resources"].values())
-    namespace: dict = {"tuneatlas": SimpleNamespace(shapes_of=lambda *_: {}), "Path": Path}
-    namespace["SETTINGS"] = {"models": {}, "paraphrasers": {}}
+    namespace: dict = {}
     exec((ROOT / "workflow/rules/resources.smk").read_text(), namespace)
     given = namespace["scaled"](4000, 300, lambda w: 100)
     third = {name: ask(None, 3) for name, ask in given.items()}

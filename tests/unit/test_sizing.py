@@ -27,7 +27,7 @@ from tuneatlas.sizing.estimates import (
 )
 from tuneatlas.sizing.needs import Study
 from tuneatlas.sizing.plans import full_configs, outdated
-from tuneatlas.sizing.shapes import Shape, shape_of
+from tuneatlas.sizing.shapes import Shape, known_shape, shape_of
 from tuneatlas.sizing.sheet import Line, refuse_misfits
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
@@ -95,6 +95,14 @@ def test_a_config_without_a_width_is_named(tmp_path: Path):
     (tmp_path / "config.json").write_text(json.dumps({"n_embd": 768}))
     with pytest.raises(UserError, match=r"config.json: no d_model"):
         shape_of({"source": "path", "path": str(tmp_path)}, ROOT)
+
+
+def test_a_damaged_config_is_named_and_stops_no_plan(tmp_path: Path):
+    (tmp_path / "config.json").write_text('{"hidden_size": 4096, ')
+    entry = {"source": "path", "path": str(tmp_path)}
+    with pytest.raises(UserError, match=r"config.json: not JSON: .*fetch the model again"):
+        shape_of(entry, ROOT)
+    assert known_shape(entry, ROOT) is None
 
 
 @given(st.integers(1, 64), st.integers(0, 3))

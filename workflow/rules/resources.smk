@@ -1,5 +1,4 @@
 # What jobs ask for. Profiles say where they run, and may ask for more or less.
-SHAPES = {part: tuneatlas.shapes_of(SETTINGS[part], Path()) for part in ("models", "paraphrasers")}
 # Sites let no job run for longer than a day or two; one that is cut off goes on.
 LONGEST_MIN = 1440
 
@@ -14,22 +13,27 @@ def scaled(mem_mb, runtime, weights=lambda w: 0):
     }
 
 
-def model_of(wildcards):
-    """The shape and the config entry of a job's model; no shape where its size is not known."""
+def entry_of(wildcards):
+    """The config entry of a job's model."""
     part = "models" if "model" in wildcards.keys() else "paraphrasers"
-    name = wildcards[part.removesuffix("s")]
-    return SHAPES[part].get(name), SETTINGS[part][name]
+    return SETTINGS[part][wildcards[part.removesuffix("s")]]
+
+
+def weighed(measure):
+    """MiB of a job's model by its shape and config entry; 0 where its size is not known."""
+
+    def weights(wildcards):
+        entry = entry_of(wildcards)
+        shape = tuneatlas.known_shape(entry, Path())
+        return measure(shape, entry) if shape else 0
+
+    return weights
 
 
 def asks(runtime):
     """A model is loaded and asked, on one node."""
-
-    def weights(wildcards):
-        shape, entry = model_of(wildcards)
-        return tuneatlas.asked_mb(shape, entry) if shape else 0
-
-    gpus = lambda w: model_of(w)[1].get("devices", 1)
-    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1}
+    gpus = lambda w: entry_of(w).get("devices", 1)
+    return {**scaled(8000, runtime, weighed(tuneatlas.asked_mb)), "gpu": gpus, "nodes": 1}
 
 
 def each(section):
@@ -40,11 +44,7 @@ def each(section):
 def trains(section, runtime):
     """A model is trained: a GPU for each process, on one node or on several."""
     training, here = SETTINGS[section], each(section)
-
-    def weights(wildcards):
-        shape, _ = model_of(wildcards)
-        return tuneatlas.trained_mb(shape, training, Path()) if shape else 0
-
+    weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, Path()))
     needs = {**scaled(8000, runtime, weights), "nodes": training["nodes"], "cpus_per_task": here}
     if training["nodes"] == 1:
         return needs | {"gpu": here}
@@ -61,12 +61,9 @@ def trains(section, runtime):
 def brings(runtime):
     """A base model is fetched, or a small one trained, on processors."""
 
-    def weights(wildcards):
-        shape, entry = model_of(wildcards)
-        if shape is None:
-            return 0
+    def measure(shape, entry):
         if "training" in entry:
             return tuneatlas.trained_mb(shape, entry["training"], Path())
         return tuneatlas.brought_mb(shape, entry)
 
-    return scaled(8000, runtime, weights)
+    return scaled(8000, runtime, weighed(measure))

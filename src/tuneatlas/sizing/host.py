@@ -4,22 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.errors import UserError
 from tuneatlas.sizing.estimates import HALF, MOMENTS, SINGLE, zero_of
-from tuneatlas.sizing.shapes import Shape, shape_of
+from tuneatlas.sizing.shapes import Shape
 
 MIB = 2**20
-
-
-def shapes_of(entries: Mapping[str, Mapping[str, Any]], root: Path) -> dict[str, Shape]:
-    """The shapes of those models whose size is known before they are fetched."""
-    found = {}
-    for name, entry in entries.items():
-        try:
-            found[name] = shape_of(entry, root)
-        except UserError:
-            continue  # `tuneatlas size` says what is missing
-    return found
 
 
 def asked_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
@@ -28,7 +16,7 @@ def asked_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
 
 
 def brought_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
-    """MiB to bring a model: as it is stored; a package's is put together a second time."""
+    """MiB to bring a model, at most: in single precision; a package's is put together twice."""
     return _mb(shape, SINGLE * (2 if entry["source"] == "package" else 1))
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,9 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
     """
     if entry["source"] == "scratch":
         return _scratch(entry)
-    known = YAML(typ="safe").load((files("tuneatlas") / "data/shapes.yaml").read_text("utf-8"))
-    name = entry.get("id") or entry.get("package")
-    if name in known:
-        return Shape(**known[name])
+    name: str = entry.get("id") or entry.get("package", "")
+    if known := _table().get(name):
+        return known
     path = _config_file(entry, root)
     if path is None or not path.is_file():
         raise UserError(
@@ -50,6 +50,23 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
             f"{path}: no {error.args[0]}, so its size is not known; add {name or 'it'} to "
             "src/tuneatlas/data/shapes.yaml"
         ) from error
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}; fetch {name or 'the model'} again") from error
+
+
+def known_shape(entry: Mapping[str, Any], root: Path) -> Shape | None:
+    """`shape_of`, or None where nothing at hand says how large the model is."""
+    try:
+        return shape_of(entry, root)
+    except UserError:
+        return None  # `tuneatlas size` says what is missing
+
+
+@cache
+def _table() -> Mapping[str, Shape]:
+    """Models whose size is known, by their name on the hub or their package."""
+    text = (files("tuneatlas") / "data/shapes.yaml").read_text("utf-8")
+    return {name: Shape(**figures) for name, figures in YAML(typ="safe").load(text).items()}
 
 
 def _config_file(entry: Mapping[str, Any], root: Path) -> Path | None:
