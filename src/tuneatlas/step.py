@@ -273,7 +273,8 @@ def _explain(error: Exception, this: Step) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if gpus.is_full(error):
-        return f"a GPU has too little memory for this: {'; or '.join(_remedies(this))}"
+        remedies = [*_remedies(this), "choose a larger GPU"]
+        return f"a GPU has too little memory for this: {'; or '.join(remedies)}"
     if not isinstance(error, OSError):
         return None
     where = error.filename or next(iter(this.outputs.values())).parent

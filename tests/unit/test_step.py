@@ -264,6 +264,17 @@ FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."
             "choose another of config/deepspeed as finetune.deepspeed (now null)",
         ),
         (
+            "finetune",
+            {
+                "rows_per_device": 1,
+                "processes": 1,
+                "deepspeed": None,
+                "lora_rank": 8,
+                "gradient_checkpointing": True,
+            },
+            "choose a larger GPU",
+        ),
+        (
             "prepare_base",
             {"training": {"rows_per_device": 8, "processes": 2, "deepspeed": "zero2.json"}},
             "lower models.mini.training.rows_per_device (now 8); or raise "
