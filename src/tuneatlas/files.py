@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,9 +31,9 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FOLDER_MARK)
 
 
-def sha256_files(folder: Path, digest: Callable[[Path], str] = sha256_file) -> dict[str, str]:
+def sha256_files(folder: Path) -> dict[str, str]:
     """Hex SHA-256 of each of the files of a folder, by relative path."""
-    return {path.relative_to(folder).as_posix(): digest(path) for path in files_in(folder)}
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files_in(folder)}
 
 
 def digest_files(files: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ stands now; other inputs are relative to the project's folder.
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, digest_files, files_in, sha256_file, sha256_files
+from tuneatlas.files import FOLDER_MARK, digest_files, files_in, sha256_file
 from tuneatlas.records import SUFFIX, is_sealed
 
 RESULTS = "results/"
@@ -68,7 +68,8 @@ class Results:
         """What the file or folder holds now, read once; None if it is not there."""
         if name not in self._contents:
             path = self.place(name)
-            self._contents[name] = content_of(path) if path.exists() else None
+            digests = {file: sha256_file(file) for file in _files(path)}
+            self._contents[name] = content_of(path, digests) if path.exists() else None
         return self._contents[name]
 
     @cached_property
@@ -127,12 +128,11 @@ def is_categories(output: str) -> bool:
     return output.startswith("results/probe_knowledge/") and "/categories/" in output
 
 
-def content_of(path: Path, digest: Callable[[Path], str] = sha256_file) -> Content:
-    """Digest a file or folder; ``digest`` gives that of a file."""
-    if path.is_file():
-        sha256 = digest(path)
-        return Content(sha256, {}, sha256)
-    files = sha256_files(path, digest)
+def content_of(path: Path, digests: Mapping[Path, str]) -> Content:
+    """What a file or folder holds, by the digests of its files."""
+    if path in digests:
+        return Content(digests[path], {}, digests[path])
+    files = {file.relative_to(path).as_posix(): sha for file, sha in digests.items()}
     marked = sorted((Path(name), sha) for name, sha in [*files.items(), (FOLDER_MARK, EMPTY)])
     also = digest_files({path.as_posix(): sha for path, sha in marked})
     return Content(digest_files(files), files, also)
@@ -141,8 +141,9 @@ def content_of(path: Path, digest: Callable[[Path], str] = sha256_file) -> Conte
 def read_contents(results: Results, jobs: int, every_s: float = 10.0) -> None:
     """Read every output and input, ``jobs`` files at a time; what is long says how far it is."""
     names = dict.fromkeys([*results.records, *results.users])
-    places = [path for name in names if (path := results.place(name)).exists()]
-    files = {p: p.stat().st_size for place in places for p in _files(place)}
+    places = {name: path for name in names if (path := results.place(name)).exists()}
+    listed = {name: _files(path) for name, path in places.items()}
+    files = {p: p.stat().st_size for paths in listed.values() for p in paths}
     pool = ThreadPoolExecutor(jobs)
     try:
         # The largest first, so that none of them is waited for alone at the end.
@@ -157,13 +158,9 @@ def read_contents(results: Results, jobs: int, every_s: float = 10.0) -> None:
         digests = {path: future.result() for future, path in futures.items()}
     finally:
         pool.shutdown(cancel_futures=True)
-
-    def read(path: Path) -> str:
-        return digests.get(path) or sha256_file(path)
-
-    for name in names:
-        path = results.place(name)
-        results._contents[name] = content_of(path, read) if path.exists() else None
+    results._contents |= dict.fromkeys(names)
+    for name, path in places.items():
+        results._contents[name] = content_of(path, {p: digests[p] for p in listed[name]})
 
 
 def _files(path: Path) -> list[Path]:
