@@ -39,8 +39,8 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     refuse_unreached(wanted, run)
     last = max(wanted)
     kept = {n: [step.checkpoints / "kept" / str(n)] for n in wanted}
-    steps = run.steps if whole else run.steps[:last]
-    facts = train_keeping(model, replace(run, steps=steps, kept=kept, last=last))
+    run = replace(run, last=last) if whole else replace(run, steps=run.steps[:last])
+    facts = train_keeping(model, replace(run, kept=kept))
     for n in wanted:
         link_tree(step.checkpoints / "kept" / str(n), step.outputs[f"step_{n}"])
     return facts
