@@ -6,12 +6,12 @@ one call with JSON, and are loaded when they are looked at: ``data/{name}.js``.
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.columns import Columns
+from tuneatlas.audit.columns import Column, Columns
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.numbers import Number, numbers
 from tuneatlas.audit.page.cards import cards
@@ -44,11 +44,15 @@ def build_page(results: Results, folder: Path) -> dict[str, int]:
     for number, shard in enumerate(catalogue.index_shards()):
         write(data, f"index-{number}", shard)
     item_shards = write_items(results, catalogue, data, write)
-    columns = Columns(results)
-    for number, output in enumerate(outputs):
-        write(data, f"columns-{number}", _columns(columns, output, catalogue))
+    columns, place = Columns(results), {output: n for n, output in enumerate(outputs)}
+    paths: list[dict[str, Any]] = []
+    for output in sorted({*outputs, *results.of_step("evaluate_stages")}):
+        own = columns.of(output)
+        paths += catalogue.paths(results.records[output]["wildcards"], own)
+        if output in place:
+            write(data, f"columns-{place[output]}", _columns(own, output, catalogue))
     write(data, "numbers", _numbers(found, outputs))
-    write(data, "paths", list(catalogue.paths(columns)))
+    write(data, "paths", paths)
     overview = {
         "graph": layered(results, steps),
         "attributes": catalogue.attribute_values(),
@@ -70,11 +74,11 @@ def write(data: Path, name: str, value: Any) -> None:
     (data / f"{name}.js").write_text(f"tuneatlas({json.dumps(name)},{text});\n", encoding="utf-8")
 
 
-def _columns(columns: Columns, output: str, catalogue: "Catalogue") -> dict[str, Any]:
+def _columns(own: Mapping[str, Column], output: str, catalogue: Catalogue) -> dict[str, Any]:
     """The columns of an output; those over the same items share the list of these."""
     lists: dict[tuple[int, ...], int] = {}
     found = {}
-    for name, column in columns.of(output).items():
+    for name, column in own.items():
         known = [(catalogue.number[i], v) for i, v in column.items() if i in catalogue.number]
         place = lists.setdefault(tuple(n for n, _ in known), len(lists))
         found[name] = [place, [_short(v) for _, v in known]]

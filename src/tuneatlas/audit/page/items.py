@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tuneatlas.audit.behind import read_items
-from tuneatlas.audit.columns import Columns, rows_of
+from tuneatlas.audit.columns import Column, rows_of
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import (
     BATCH,
@@ -138,24 +138,22 @@ class Catalogue:
                 **{n: [at[a.get(n, "")] for a in self.attributes[part]] for n, at in place.items()},
             }
 
-    def paths(self, columns: Columns) -> Iterator[dict[str, Any]]:
+    def paths(
+        self, run: Mapping[str, str], columns: Mapping[str, Column]
+    ) -> Iterator[dict[str, Any]]:
         """Of each model followed: what became of each question, as a place in the list of fates."""
         names = list(FATES)
-        for output, record in columns.results.of_step("evaluate_stages").items():
-            if output.endswith(".texts.parquet"):
-                continue
-            of_run = columns.of(output)
-            for stage in dict.fromkeys(c.rpartition(":")[0] for c in of_run if c.endswith(":kept")):
-                own: dict[str, int] = {}
-                for fate in names:
-                    own |= {i: names.index(fate) for i, v in of_run[f"{stage}:{fate}"].items() if v}
-                chosen = [i for i in own if i in self]
-                yield {
-                    "run": record["wildcards"],
-                    "stage": stage,
-                    "items": [self.number[i] for i in chosen],
-                    "fates": "".join(str(own[i]) for i in chosen),
-                }
+        for stage in dict.fromkeys(c.rpartition(":")[0] for c in columns if c.endswith(":kept")):
+            own: dict[str, int] = {}
+            for fate in names:
+                own |= {i: names.index(fate) for i, v in columns[f"{stage}:{fate}"].items() if v}
+            chosen = [i for i in own if i in self]
+            yield {
+                "run": run,
+                "stage": stage,
+                "items": [self.number[i] for i in chosen],
+                "fates": "".join(str(own[i]) for i in chosen),
+            }
 
 
 def _probed(results: Results) -> dict[str, str]:
