@@ -5,7 +5,7 @@
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can
 # make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
 # make plan   what is missing or wrong before the first job, then the jobs that would run
-# make why    which jobs would run, and because of what
+# make why    which jobs would run, and because of what; TARGET as above, or a step or file
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
@@ -19,10 +19,15 @@ DEVICE ?= a100-80
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
+# The step that a study ends with.
+LAST_s1 = compare_groups
+LAST_s2 = stage_forgetting
+LAST_s3 = compare_paraphrases
+LAST = $(LAST_$(TARGET))
+# The same experiment in the same place, whole.
+WHOLE = $(strip make run $(foreach x,CONFIG PROFILE,$(if $(filter file,$(origin $x)),,$x=$($x))))
 LOOK_all = Open results/report/index.html in a browser; its numbers lead to results/audit.
-LOOK_s1 = Tables and figures are in results/compare_groups; make run adds the report.
-LOOK_s2 = Tables and figures are in results/stage_forgetting; make run adds the report.
-LOOK_s3 = Tables and figures are in results/compare_paraphrases; make run adds the report.
+LOOK = $(if $(LAST),Tables and figures are in results/$(LAST); $(WHOLE) adds the report.,$(LOOK_$(TARGET)))
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
@@ -31,7 +36,7 @@ SOURCES = src tests bench workflow/scripts workflow/plan.py
 
 run: .venv/ready
 	@$(SNAKEMAKE) -- $(TARGET)
-	@echo "Done. $(or $(LOOK_$(TARGET)),What was made is in results.)"
+	@echo "Done. $(or $(LOOK),What was made is in results.)"
 
 test: check
 	@.venv/bin/pytest
@@ -51,7 +56,7 @@ plan: .venv/ready
 	@$(SNAKEMAKE) --dry-run --quiet rules -- $(TARGET)
 
 why: .venv/ready
-	@.venv/bin/tuneatlas why --config $(CONFIG)
+	@.venv/bin/tuneatlas why --config $(CONFIG) $(or $(LAST),$(filter-out all,$(TARGET)))
 
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)

@@ -78,6 +78,12 @@ def test_lint_finds_nothing():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_study_alone_says_how_the_report_is_made_of_the_same_experiment():
+    command = ["make", "-n", "run", "TARGET=s1", "CONFIG=config/smoke.yaml", "PROFILE=slurm"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "make run CONFIG=config/smoke.yaml PROFILE=slurm adds the report" in done.stdout
+
+
 def pins(text: str) -> dict[str, str]:
     found = re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)$", text, re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
