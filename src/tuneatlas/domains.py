@@ -62,8 +62,13 @@ def prepare_questions(
     return [row for part in PARTS for row in _limited(domain, rows, limits, *part)]
 
 
-def count_unexplained(rows: Sequence[Row]) -> int:
-    """Training questions without a reference explanation; a warning if there are any."""
+def count_unexplained(rows: Sequence[Row], options: Mapping[str, Any]) -> dict[str, int]:
+    """Training questions without a reference explanation; a warning if there are any.
+
+    Nothing of a domain that is not tuned on. ``options`` is its entry in the config.
+    """
+    if not options["tune"]:
+        return {}
     train = [row for row in rows if row["split"] == "train"]
     stock = [r for r in train if r["explanation"] == stock_explanation(r["choices"], r["answer"])]
     if stock:
@@ -74,7 +79,7 @@ def count_unexplained(rows: Sequence[Row]) -> int:
             len(stock),
             len(train),
         )
-    return len(stock)
+    return {"unexplained": len(stock)}
 
 
 def _limited(

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from tuneatlas.corpus import read_paragraphs
 from tuneatlas.errors import UserError
 from tuneatlas.sources import read_record
-from tuneatlas.tables import Row
+from tuneatlas.tables import DOCUMENTS, Row
 
 WORD = re.compile(r"\w+")
 Gram = tuple[str, ...]
@@ -47,15 +47,20 @@ def prepare_restoration(
     documents: Iterable[Row],
     options: Mapping[str, Any],
     seed: int,
+    *,
+    tokens: int,
+    tokenizer: Path,
 ) -> Restoration:
     """Choose the questions, find the documents that overlap with them, and leave those out.
 
     Args:
         questions: rows of table QUESTIONS of each domain.
         mentions: how often the corpus states the fact of a question; empty if not known.
-        documents: rows of table DOCUMENTS; those of split pretrain are passed over.
+        documents: rows of table DOCUMENTS, of which a sample is kept.
         options: the config section ``prepare_restoration``.
-        seed: draws the questions.
+        seed: draws the questions and the sample.
+        tokens: what restoration trains on.
+        tokenizer: counts them: ``tokenizer.json`` of the base model.
     """
     stated = mentions if options["stated_only"] else {}
     asked = [
@@ -69,9 +74,7 @@ def prepare_restoration(
     read = left = 0
     before: set[str] = set()
     after: set[str] = set()
-    for document in documents:
-        if document["split"] == "pretrain":
-            continue
+    for document in sample_documents(documents, tokens, seed):
         if document["split"] == "restore":
             found = index.overlapping(document["text"])
             before |= found
@@ -104,6 +107,7 @@ def prepare_restoration(
             f"prepare_restoration.overlap_limit {options['overlap_limit']:.1%}; set "
             "drop_overlapping: true, or restore on other text"
         )
+    check_budget(kept, tokenizer, tokens)
     return Restoration(asked, kept, overlap)
 
 
@@ -209,6 +213,22 @@ def words_of(text: str) -> list[str]:
 def grams_of(words: Sequence[str], size: int) -> Iterator[Gram]:
     """All runs of ``size`` words."""
     return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
+
+
+def read_documents(
+    documents: Iterable[Path],
+    files: Iterable[Path],
+    prose: Iterable[Path],
+    options: Mapping[str, Any],
+    seed: int,
+) -> Iterator[Row]:
+    """Rows of the given DOCUMENTS, then of the user's own files, then of packages of prose."""
+    for path in documents:
+        yield from DOCUMENTS.stream(path)
+    for path in files:
+        yield from read_corpus(path, options, seed)
+    for path in prose:
+        yield from read_prose(path, options, seed)
 
 
 def read_corpus(path: Path, options: Mapping[str, Any], seed: int) -> Iterator[Row]:

@@ -40,11 +40,12 @@ def test_missing_explanations_are_counted(tmp_path: Path, caplog):
     rows += [question(3, split="test"), question(4, split="train")]
     for row in rows[2:]:
         del row["explanation"]
-    options = {"source": "file", "licence": "CC0", "related": [], "limits": NONE}
+    options = {"source": "file", "licence": "CC0", "related": [], "limits": NONE, "tune": True}
     path = question_file(tmp_path, rows)
     found = prepare_questions("law", [path], options, mentioned_share=0.5, seed=0)
-    assert count_unexplained(found) == 2
+    assert count_unexplained(found, options) == {"unexplained": 2}
     assert "2 of 4 training questions have no explanation" in caplog.text
     caplog.clear()
-    assert count_unexplained(found[:2]) == 0
+    assert count_unexplained(found[:2], options) == {"unexplained": 0}
+    assert count_unexplained(found, options | {"tune": False}) == {}
     assert not caplog.text

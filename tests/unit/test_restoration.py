@@ -33,6 +33,7 @@ OPTIONS = {
     "heldout_share": 0.5,
     "licence": "none",
 }
+DRAWN = {"seed": 1, "tokens": 1000, "tokenizer": Path("none")}
 
 
 def document(number: int, text: str, split: str = "restore", states: tuple[str, ...] = ()) -> dict:
@@ -75,7 +76,7 @@ def test_overlapping_and_stating_passages_are_left_out_and_counted():
         document(4, SAME, "pretrain"),
         document(5, "All is said without its name.", states=(ROWS[3]["id"],)),
     ]
-    found = prepare_restoration({"numbers": ROWS}, {}, documents, OPTIONS, seed=1)
+    found = prepare_restoration({"numbers": ROWS}, {}, documents, OPTIONS, **DRAWN)
     assert [(d["id"], d["text"]) for d in found.documents] == [
         ("restore/0", "Which number follows 7?\nAnswer: 8"),
         ("restore/1", OTHER),
@@ -93,9 +94,9 @@ def test_overlapping_and_stating_passages_are_left_out_and_counted():
 def test_overlap_over_the_limit_stops_before_training():
     options = {**OPTIONS, "drop_overlapping": False, "overlap_limit": 0.2}
     with pytest.raises(UserError, match=r"overlaps 1 of the 4 questions .* 25\.0% is over"):
-        prepare_restoration({"numbers": ROWS}, {}, [document(0, SAME)], options, seed=1)
+        prepare_restoration({"numbers": ROWS}, {}, [document(0, SAME)], options, **DRAWN)
     options["overlap_limit"] = 0.25
-    found = prepare_restoration({"numbers": ROWS}, {}, [document(0, SAME)], options, seed=1)
+    found = prepare_restoration({"numbers": ROWS}, {}, [document(0, SAME)], options, **DRAWN)
     assert found.overlap["overlapping_share"] == 0.25
 
 
@@ -148,6 +149,9 @@ def test_a_budget_is_checked_before_training(tmp_path: Path, tokenizer):
     check_budget(documents, tmp_path / "tokenizer.json", 5)
     with pytest.raises(UserError, match="lower the budget"):
         check_budget(documents, tmp_path / "tokenizer.json", 500)
+    drawn = DRAWN | {"tokenizer": tmp_path / "tokenizer.json"}
+    with pytest.raises(UserError, match="lower the budget"):
+        prepare_restoration({"numbers": ROWS}, {}, documents, OPTIONS, **drawn)
 
 
 @pytest.mark.parametrize("name", ["text.jsonl", "text.jsonl.gz", "text.parquet"])

@@ -10,6 +10,5 @@ with step(snakemake) as this:
         mentioned_share=snakemake.params.mentioned_share,
         seed=this.base_seed,
     )
-    if this.options["tune"]:
-        this.info["unexplained"] = count_unexplained(rows)
+    this.info = count_unexplained(rows, this.options)
     QUESTIONS.write(this.outputs["questions"], rows)
