@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import ROUNDS, Peer, Work, timed
-from tuneatlas.syntax.formats import Shape, fill, format_named
+from tuneatlas.syntax.formats import Shape, fill, format_named, shown
 from tuneatlas.syntax.generating import by_transformers, generate
 from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.models import load_seq2seq
@@ -42,7 +42,7 @@ def work(results: Path) -> Work:
         r for r in rows if r["split"] == "dev"
     ]
     kind = format_named("exemplar")
-    inputs = [fill(kind, trees_of(row), shape).input for row in rows[:SENTENCES]]
+    inputs = [fill(kind, trees_of(row, shown(kind)), shape).input for row in rows[:SENTENCES]]
     inputs = [text for text in inputs if len(encode_end(tokenizer, text)) <= LONGEST]
     part = len(inputs) // ROUNDS
     parts = [inputs[i * part : (i + 1) * part] for i in range(ROUNDS)]

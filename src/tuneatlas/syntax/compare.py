@@ -18,8 +18,7 @@ from tuneatlas.step import Step
 from tuneatlas.syntax.figures import draw_paraphrase_figures
 from tuneatlas.syntax.parsing import parse_counts
 from tuneatlas.syntax.starts import CONTROL, METRIC, VANILLA
-from tuneatlas.syntax.tables import CANDIDATES, PARAPHRASES, PARSES, SCORES
-from tuneatlas.syntax.task_scores import CORPUS
+from tuneatlas.syntax.tables import CANDIDATES, CORPUS, PARSES, SCORES, paraphrases
 from tuneatlas.tables import Row
 
 # What a start adds to T5: step and start of the models trained for it.
@@ -46,7 +45,7 @@ Values = dict[Run, dict[str, list[dict[str, float]]]]
 
 def compare_paraphrases(step: Step) -> dict[str, Any]:
     """Write ``metrics.json``, tables and figures: means, differences, the claim, examples."""
-    pairs = {r["id"]: r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "test"}
+    pairs = {row["id"]: row for row in paraphrases(step.path("paraphrases"), "test")}
     values, together = read_scores(step.paths("scores"))
     chosen = {"all": sorted(pairs), "hard": sorted(i for i, r in pairs.items() if r["hard"])}
     rng = np.random.default_rng(step.seed)
@@ -66,7 +65,11 @@ def compare_paraphrases(step: Step) -> dict[str, Any]:
         "scores": scores,
         "differences": differences,
         "corpus_bleu4": [{**run._asdict(), "seeds": found} for run, found in together.items()],
-        "parses": parse_counts(row for p in step.paths("parses") for row in PARSES.stream(p)),
+        "parses": parse_counts(
+            row
+            for path in step.paths("parses")
+            for row in PARSES.stream(path, columns=("status", "reason"))
+        ),
         "tokens": training_tokens(step.paths("models")),
         "tasks": {p.stem: task_means(SCORES.read(p)) for p in step.paths("tasks")},
         "examples": choose_examples(step, values, pairs, step.options["examples"]),
@@ -102,7 +105,9 @@ def read_scores(paths: Iterable[Path]) -> tuple[Values, dict[Run, list[float]]]:
 
 def count_outputs(paths: Iterable[Path]) -> dict[str, int]:
     """Paraphrases written by all models, and how many of them have no tree."""
-    found = [row["tree"] is None for path in paths for row in CANDIDATES.stream(path)]
+    found = [
+        row["tree"] is None for path in paths for row in CANDIDATES.stream(path, columns=("tree",))
+    ]
     return {"outputs": len(found), "without_tree": sum(found)}
 
 

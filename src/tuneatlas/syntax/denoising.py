@@ -8,7 +8,7 @@ symbols, ``high`` 30 %.
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from tuneatlas.syntax.linear import FORMS, Form, escape, join_symbols, split_symbols
@@ -18,13 +18,10 @@ from tuneatlas.syntax.trees import Tree, words
 SENTINELS = 100
 MEAN_SPAN = 3.0
 RATES = {"low": 0.15, "high": 0.30}
-BRACKET = FORMS["bracket"]
 Spans = list[tuple[int, int]]
 
 
-def intra_spans(
-    symbols: Sequence[str], rate: float, rng: random.Random, form: Form = BRACKET
-) -> Spans:
+def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random, form: Form) -> Spans:
     """Names drawn one by one; those side by side make one span."""
     names = [at for at, symbol in enumerate(symbols) if not form.is_structure(symbol)]
     chosen = sorted(rng.sample(names, max(1, round(rate * len(names)))))
@@ -37,9 +34,7 @@ def intra_spans(
     return spans
 
 
-def inter_spans(
-    symbols: Sequence[str], rate: float, rng: random.Random, _: Form = BRACKET
-) -> Spans:
+def inter_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Spans:
     """Spans of Poisson length until ``rate`` of the symbols is masked, then placed at random."""
     budget = max(1, round(rate * len(symbols)))
     lengths: list[int] = []
@@ -65,7 +60,10 @@ def poisson(mean: float, rng: random.Random) -> int:
     return number
 
 
-KINDS = {"intra": intra_spans, "inter": inter_spans}
+KINDS: dict[str, Callable[[Sequence[str], float, random.Random, Form], Spans]] = {
+    "intra": intra_spans,
+    "inter": lambda symbols, rate, rng, _: inter_spans(symbols, rate, rng),
+}
 
 
 def mask(symbols: Sequence[str], spans: Spans) -> Text:
@@ -96,7 +94,7 @@ def denoise(kind: str, level: str, tree: Tree, rng: random.Random, form: Form) -
 
 
 def denoise_written(
-    kind: str, level: str, text: str, rng: random.Random, form: Form = BRACKET
+    kind: str, level: str, text: str, rng: random.Random, form: Form
 ) -> Text | None:
     """The same of a tree that is written already."""
     symbols = split_symbols(text)
@@ -111,7 +109,7 @@ def check_denoising(tree: Tree, text: Text, form: Form) -> bool:
 
 def _task(kind: str, level: str, weight: int) -> Task:
     build: Build = partial(denoise, kind, level)
-    written = partial(denoise_written, kind, level)
+    written = partial(denoise_written, kind, level, form=FORMS["bracket"])
     return Task(weight, build, check_denoising, "exact_match", written)
 
 

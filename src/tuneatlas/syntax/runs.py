@@ -18,8 +18,8 @@ from tuneatlas.syntax.generating import generate
 from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.models import load_seq2seq, new_t5
 from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
-from tuneatlas.syntax.tables import GENERATIONS, PARAPHRASES, SCORES, SENTENCES, TASKS
-from tuneatlas.syntax.task_scores import score_rows, task_score
+from tuneatlas.syntax.tables import GENERATIONS, SCORES, SENTENCES, TASKS, paraphrases, score_rows
+from tuneatlas.syntax.task_scores import task_score
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, tidy
 from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.runs import train_and_save
@@ -83,8 +83,9 @@ def finetune_paraphrase(step: Step) -> dict[str, Any]:
     model, tokenizer = _open(step)
     _add_labels(step, model, tokenizer)
     shape, kind = shape_of(step), format_named(step.wildcards["format"])
-    rows = [r for r in PARAPHRASES.stream(step.path("paraphrases")) if r["split"] == "train"]
-    # The same pairs whatever the model and the format; a smaller share is part of a larger.
+    rows = list(paraphrases(step.path("paraphrases"), "train"))
+    # The same pairs are drawn whatever the model and the format, and a smaller share is part of a
+    # larger; a format that shows exemplars leaves out those without one.
     step.shared_rng().shuffle(rows)
     rows = rows[: max(1, round(len(rows) * int(step.wildcards["share"]) / 100))]
     whole = [row for row in rows if all(row[name] for name in shown(kind))]
@@ -100,8 +101,8 @@ def generate_paraphrases(step: Step) -> dict[str, Any]:
     """Write the paraphrase of every test pair."""
     model, tokenizer = _open(step)
     shape, kind = shape_of(step), format_named(step.wildcards["format"])
-    pairs = [r for r in PARAPHRASES.read(step.path("paraphrases")) if r["split"] == "test"]
-    inputs = [fill(kind, trees_of(row), shape).input for row in pairs]
+    pairs = list(paraphrases(step.path("paraphrases"), "test"))
+    inputs = [fill(kind, trees_of(row, shown(kind)), shape).input for row in pairs]
     outputs = generate(model, tokenizer, inputs, step.options, step.parts())
     readings = [read(kind, output, shape) for output in outputs]
     GENERATIONS.write(

@@ -5,41 +5,49 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneatlas.step import Step
-from tuneatlas.syntax.formats import fill, format_named, read
+from tuneatlas.syntax.formats import fill, format_named, read, shown
 from tuneatlas.syntax.linear import read_bracket, read_sentence, write_sentence
 from tuneatlas.syntax.meteor import meteor
 from tuneatlas.syntax.parsing import parse_all
 from tuneatlas.syntax.scores import corpus_bleu, text_scores, tree_scores
 from tuneatlas.syntax.steps import open_parser, shape_of, trees_of
-from tuneatlas.syntax.tables import CANDIDATES, GENERATIONS, PARAPHRASES, SCORES
-from tuneatlas.syntax.task_scores import CORPUS, bracket_f1, score_rows
+from tuneatlas.syntax.tables import (
+    CANDIDATES,
+    CORPUS,
+    GENERATIONS,
+    SCORES,
+    paraphrases,
+    score_rows,
+)
+from tuneatlas.syntax.task_scores import bracket_f1
 
 
 def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
     """Score each generated paraphrase against reference, source and template."""
     options, shape = step.options, shape_of(step)
     kind = format_named(step.wildcards["format"])
-    pairs = {row["id"]: row for row in PARAPHRASES.read(step.path("paraphrases"))}
+    pairs = {row["id"]: row for row in paraphrases(step.path("paraphrases"), "test")}
     rows = GENERATIONS.read(step.path("generations"))
-    trees = [trees_of(pairs[row["id"]]) for row in rows]
-    shown = {
+    names = {"source", "target", "template", *shown(kind)}
+    trees = [trees_of(pairs[row["id"]], names) for row in rows]
+    texts = {
         "candidate": [_plain(row["sentence"]) for row in rows],
         **{n: [_plain(write_sentence(t[n])) for t in trees] for n in ("target", "source")},
     }
     java = step.path("java")
     folders = {"parser": step.path("parser"), "java": java}
     parser = open_parser(parsing, folders)
-    parsed = parse_all(parser, shown["candidate"], parsing["max_words"])
+    parsed = parse_all(parser, texts["candidate"], parsing["max_words"])
     CANDIDATES.write(
         step.outputs["candidates"],
         (
             {"id": row["id"], "sentence": text, "tree": found.tree, "reason": found.reason}
-            for row, text, found in zip(rows, shown["candidate"], parsed, strict=True)
+            for row, text, found in zip(rows, texts["candidate"], parsed, strict=True)
         ),
     )
     meteors = meteor(
-        shown["candidate"],
-        shown["target"],
+        texts["candidate"],
+        texts["target"],
         step.path("meteor"),
         java,
         paraphrases=options["meteor_paraphrases"],
@@ -49,7 +57,7 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
         text = parsed[at].tree
         candidate = read_bracket(text, row["id"]) if text else None
         scores: dict[str, float | None] = {
-            **text_scores(shown["candidate"][at], shown["target"][at], shown["source"][at]),
+            **text_scores(texts["candidate"][at], texts["target"][at], texts["source"][at]),
             "meteor": meteors[at],
             "parsed": float(candidate is not None),
         }
@@ -60,7 +68,7 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
             made = read(kind, row["output"], shape).tree
             scores["parse_f1"] = bracket_f1(made, wanted) if wanted else None
         found.append(scores)
-    together = corpus_bleu(shown["candidate"], shown["target"])
+    together = corpus_bleu(texts["candidate"], texts["target"])
     SCORES.write(
         step.outputs["scores"],
         [

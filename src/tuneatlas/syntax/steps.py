@@ -4,7 +4,7 @@ import json
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.files import write_text
 from tuneatlas.sources import read_record
 from tuneatlas.step import Step
-from tuneatlas.syntax import flat, formats
+from tuneatlas.syntax import flat
 from tuneatlas.syntax import pairs as tatoeba
 from tuneatlas.syntax.denoising import PLAIN_TASKS
 from tuneatlas.syntax.formats import Shape
@@ -24,7 +24,7 @@ from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tables import PAIRS, PARAPHRASES, PARSES, SENTENCES, TASKS
 from tuneatlas.syntax.tasks import draw_examples, select_tasks
-from tuneatlas.syntax.templates import paraphrase_rows
+from tuneatlas.syntax.templates import paraphrase_rows, sentences_of
 from tuneatlas.syntax.trees import Tree
 from tuneatlas.tables import shard_bounds
 
@@ -84,7 +84,7 @@ def parse_sentences(step: Step) -> dict[str, Any]:
 def read_parses(step: Step) -> Iterator[tuple[str, str]]:
     """Id and tree of every parsed sentence, from all shards; a part of them in memory at a time."""
     for path in step.paths("parses"):
-        for row in PARSES.stream(path):
+        for row in PARSES.stream(path, columns=("id", "tree", "status")):
             if row["status"] == "parsed":
                 yield row["id"], row["tree"]
 
@@ -95,12 +95,6 @@ def collect_labels(step: Step) -> dict[str, Any]:
     labels = sorted(map(unescape, found))
     write_text(step.outputs["labels"], json.dumps(labels) + "\n")
     return {"labels": len(labels)}
-
-
-def sentences_of(pairs: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Ids of the sentences of ``pairs``, their given templates among them."""
-    sides = ("source_id", "target_id", "template_id")
-    return {pair[side] for pair in pairs for side in sides if pair[side]}
 
 
 def prepare_paraphrases(step: Step) -> dict[str, Any]:
@@ -126,7 +120,7 @@ def build_tasks(step: Step) -> dict[str, Any]:
     """
     options, stage = step.options, step.wildcards["stage"]
     tasks = select_tasks(STAGES[stage], options.get(f"{stage}_tasks") or list(STAGES[stage]))
-    asked = sentences_of([p for p in PAIRS.stream(step.path("pairs")) if p["split"] != "train"])
+    asked = sentences_of(p for p in PAIRS.stream(step.path("pairs")) if p["split"] != "train")
     parses = {i: tree for i, tree in sorted(read_parses(step)) if i not in asked}
     ids = list(parses)
     step.shared_rng("scatteritem").shuffle(ids)
@@ -154,8 +148,8 @@ def _examples(
         yield f"{ids[number]}#{number}", {"task": task, **text._asdict()}
 
 
-def trees_of(row: Mapping[str, Any], names: Sequence[str] = formats.SENTENCES) -> dict[str, Tree]:
-    """The trees of a row of PARAPHRASES."""
+def trees_of(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Tree]:
+    """The trees called ``names`` of a row of PARAPHRASES."""
     return {name: read_bracket(row[name], row["id"]) for name in names}
 
 

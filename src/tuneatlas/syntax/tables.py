@@ -1,8 +1,11 @@
 """The tables of the syntax study."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
 import pyarrow as pa
 
-from tuneatlas.tables import SPLITS, TEXT, Column, Table
+from tuneatlas.tables import SPLITS, TEXT, Column, Row, Table
 
 ORIGIN = (
     Column("source", TEXT, "package, version and file that the text comes from"),
@@ -123,3 +126,21 @@ SCORES = Table(
     ),
     key=("id", "metric"),
 )
+# The id of a score of all sentences together.
+CORPUS = "corpus"
+
+
+def paraphrases(path: Path, split: str) -> Iterator[Row]:
+    """Rows of PARAPHRASES of a split; only a part of the table is in memory at a time."""
+    return (row for row in PARAPHRASES.stream(path) if row["split"] == split)
+
+
+def score_rows(
+    generations: Sequence[Row], scores: Sequence[Mapping[str, float | None]]
+) -> list[Row]:
+    """Rows of SCORES."""
+    return [
+        {"id": row["id"], "metric": metric, "value": value}
+        for row, found in zip(generations, scores, strict=True)
+        for metric, value in found.items()
+    ]

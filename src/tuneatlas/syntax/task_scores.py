@@ -4,16 +4,12 @@ Importing those takes two seconds, and every step that runs a model imports this
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuneatlas.errors import UserError
 from tuneatlas.syntax.linear import Form
 from tuneatlas.syntax.tasks import JOINT, Score
 from tuneatlas.syntax.trees import Tree
-
-# The id of a score of all sentences together.
-CORPUS = "corpus"
 
 
 def brackets(tree: Tree) -> Counter[tuple[str, int, int]]:
@@ -55,14 +51,3 @@ def task_score(kind: Score, output: str, target: str, form: Form) -> float:
     except UserError:
         return 0.0
     return bracket_f1(tree, form.read(target))
-
-
-def score_rows(
-    generations: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, float | None]]
-) -> list[dict[str, Any]]:
-    """Rows of the table SCORES."""
-    return [
-        {"id": row["id"], "metric": metric, "value": value}
-        for row, found in zip(generations, scores, strict=True)
-        for metric, value in found.items()
-    ]

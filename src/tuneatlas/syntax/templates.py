@@ -1,14 +1,26 @@
 """Which syntax a paraphrase is to have: shown without words (template) or with them (exemplar)."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tuneatlas.syntax.linear import read_bracket
 from tuneatlas.syntax.ted import Coded, Coder, Pool, coded_distance
 from tuneatlas.syntax.trees import Tree, leafless, words
 
-SIDES = ("source_id", "target_id", "template_id")
+
+class Exemplar(NamedTuple):
+    """A sentence of the wanted syntax: its id, its coded tree, and edits to it from the target."""
+
+    id: str
+    shape: Coded
+    edits: int
+
+
+def sentences_of(pairs: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Ids of the sentences of ``pairs``, their given templates among them."""
+    sides = ("source_id", "target_id", "template_id")
+    return {pair[side] for pair in pairs for side in sides if pair[side]}
 
 
 def paraphrase_rows(
@@ -30,7 +42,7 @@ def paraphrase_rows(
     target's own tree, and a pair without a look-alike has no exemplar. ``hard`` is the share of
     a split, farthest from source to template, that counts as hard.
     """
-    usable = [p for p in pairs if all(p[side] in parses for side in SIDES if p[side])]
+    usable = [pair for pair in pairs if sentences_of([pair]) <= parses.keys()]
     coder = Coder()
 
     def read(sentence: str) -> Tree:
@@ -45,25 +57,26 @@ def paraphrase_rows(
     vocabularies = [_vocabulary(tree) for tree in candidates]
     search = Pool([code(tree) for tree in candidates])
 
-    def look_alike(pair: Mapping[str, Any], target: Tree) -> tuple[str | None, int | None]:
+    def given(sentence: str, shape: Coded) -> Exemplar:
+        found = code(read(sentence))
+        return Exemplar(sentence, found, coded_distance(shape, found))
+
+    def look_alike(pair: Mapping[str, Any], target: Tree, shape: Coded) -> Exemplar | None:
         own, known = _vocabulary(target), {pair["source_id"], pair["target_id"]}
         most = overlap * len(own)
         found = search.nearest(
-            code(target),
+            shape,
             lambda at: look_alikes[at] not in known and len(vocabularies[at] & own) <= most,
         )
-        return (look_alikes[found[0]], found[1]) if found else (None, None)
+        return Exemplar(look_alikes[found[0]], search.trees[found[0]], found[1]) if found else None
 
     rows = []
     for pair in usable:
         source, target = read(pair["source_id"]), read(pair["target_id"])
-        exemplar, edits = pair["template_id"], None
-        if exemplar:
-            edits = coded_distance(code(target), code(read(exemplar)))
-        else:
-            exemplar, edits = look_alike(pair, target)
-        own = pair["split"] == "train" and not pair["template_id"]
-        template = pair["target_id"] if own else exemplar
+        shape, named = code(target), pair["template_id"]
+        exemplar = given(named, shape) if named else look_alike(pair, target, shape)
+        own = pair["split"] == "train" and not named
+        template = Exemplar(pair["target_id"], shape, 0) if own else exemplar
         if template is None:
             continue
         rows.append(
@@ -72,12 +85,12 @@ def paraphrase_rows(
                 "split": pair["split"],
                 "source": parses[pair["source_id"]],
                 "target": parses[pair["target_id"]],
-                "template": parses[template],
-                "template_id": template,
-                "exemplar": exemplar and parses[exemplar],
-                "exemplar_id": exemplar,
-                "exemplar_ted": edits,
-                "source_ted": coded_distance(code(source), code(read(template))),
+                "template": parses[template.id],
+                "template_id": template.id,
+                "exemplar": exemplar and parses[exemplar.id],
+                "exemplar_id": exemplar and exemplar.id,
+                "exemplar_ted": exemplar and exemplar.edits,
+                "source_ted": coded_distance(code(source), template.shape),
             }
         )
     return _mark_hard(rows, hard)

@@ -11,7 +11,7 @@ from random_trees import WORDS, random_tree
 from tuneatlas.syntax import scores, task_scores
 from tuneatlas.syntax.linear import FORMS, read_bracket, write_bracket
 from tuneatlas.syntax.meteor import meteor
-from tuneatlas.syntax.tables import SCORES
+from tuneatlas.syntax.tables import SCORES, score_rows
 from tuneatlas.syntax.ted import tree_distance
 from tuneatlas.syntax.trees import leafless, size
 
@@ -118,7 +118,7 @@ def test_task_scores():
 
 
 def test_rows():
-    rows = task_scores.score_rows([{"id": "a"}], [{"bleu4": 1.0, "meteor": None}])
+    rows = score_rows([{"id": "a"}], [{"bleu4": 1.0, "meteor": None}])
     SCORES.build(rows)
     assert [r["metric"] for r in rows] == ["bleu4", "meteor"]
 

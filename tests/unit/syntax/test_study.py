@@ -19,6 +19,7 @@ from tuneatlas.syntax import compare, runs, steps
 from tuneatlas.syntax.linear import read_bracket, write_bracket
 from tuneatlas.syntax.tables import (
     CANDIDATES,
+    CORPUS,
     GENERATIONS,
     PAIRS,
     PARAPHRASES,
@@ -27,7 +28,6 @@ from tuneatlas.syntax.tables import (
     SENTENCES,
     TASKS,
 )
-from tuneatlas.syntax.task_scores import CORPUS
 from tuneatlas.syntax.trees import nodes, words
 
 ORIGIN = {"source": "test", "licence": "none"}

@@ -127,7 +127,7 @@ def test_denoising_masks_what_it_says():
     for _ in range(600):
         symbols = split_symbols(write_bracket(random_tree(rng, 6)))
         for level, rate in denoising.RATES.items():
-            inside = denoising.intra_spans(symbols, rate, rng)
+            inside = denoising.intra_spans(symbols, rate, rng, BRACKET)
             assert not any(s in "()" for a, b in inside for s in symbols[a:b])
             across = denoising.inter_spans(symbols, rate, rng)
             assert all(0 <= a <= b <= len(symbols) for a, b in across)
