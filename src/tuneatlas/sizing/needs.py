@@ -11,6 +11,7 @@ from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
 from tuneatlas.sizing.shapes import Shape
+from tuneatlas.workflow import task_options
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
 # its tree: near the means of the data that comes along.
@@ -109,7 +110,7 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         sentences = config["prepare_sentences"]
         trees = sentences["sentences"] + 2 * sentences["pairs"]["train"]
         stages = training.get("as_both") or {job.step.removeprefix("pretrain_"): training}
-        each, examples = 2.0 * TREE, trees * _seen(stages, config["build_tasks"]) / epochs
+        each, examples = 2.0 * TREE, trees * _seen(stages, config) / epochs
     steps = epochs * max(1, -(-int(examples) // training["batch"]))
     if "steps" in training:  # kept along the way, and ended at the last one
         last = max(training["steps"])
@@ -117,10 +118,10 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     return epochs * examples * each, steps
 
 
-def _seen(stages: Mapping[str, Mapping[str, Any]], tasks: Mapping[str, Any]) -> float:
+def _seen(stages: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> float:
     """Examples of each tree that training on ``stages`` sees, in all epochs."""
-    shares = {stage: 1.0 if stage == "plain" else tasks["share"] for stage in stages}
-    seen = (shares[s] * tasks[f"{s}_passes"] * r["epochs"] for s, r in stages.items())
+    built = {stage: task_options(config, stage) for stage in stages}
+    seen = (built[s]["share"] * built[s][f"{s}_passes"] * r["epochs"] for s, r in stages.items())
     return float(sum(seen))
 
 

@@ -126,7 +126,7 @@ def build_tasks(step: Step) -> dict[str, Any]:
     step.shared_rng("scatteritem").shuffle(ids)
     start, stop = shard_bounds(options["heldout"], step.wildcards["scatteritem"])
     heldout, train = ids[: stop - start], ids[stop - start :]
-    train = train[: round(options.get("share", 1) * len(train))]
+    train = train[: round(options["share"] * len(train))]
     facts = {}
     for name, chosen, passes in (
         ("heldout", heldout, 1),

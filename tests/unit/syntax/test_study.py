@@ -29,6 +29,7 @@ from tuneatlas.syntax.tables import (
     TASKS,
 )
 from tuneatlas.syntax.trees import nodes, words
+from tuneatlas.workflow import task_options
 
 ORIGIN = {"source": "test", "licence": "none"}
 SHOWN = {"height": 5, "form": "bracket"}
@@ -107,12 +108,13 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
 
     tasks = {"structure_tasks": [], "syntax_tasks": ["tree_pruning"], "heldout": 6}
     tasks |= {"plain_passes": 1, "structure_passes": 2, "syntax_passes": 1, "form": "bracket"}
+    tasks |= {"share": 1.0}
     built = {}
     for stage, shard in product(("plain", "structure", "syntax"), (1, 2)):
         outputs = {n: tmp_path / f"{stage}-{n}-{shard}.parquet" for n in ("train", "heldout")}
         shards = {"pairs": data / "pairs.parquet", "parses": parses[shard - 1 : shard]}
         wildcards = {"stage": stage, "scatteritem": f"{shard}-of-2"}
-        chosen = tasks if stage == "plain" else {**tasks, "share": 1.0}
+        chosen = task_options({"build_tasks": tasks}, stage)
         info = steps.build_tasks(make_step(tmp_path, outputs, shards, chosen, **wildcards))
         rows, held = (TASKS.read(outputs[n]) for n in ("train", "heldout"))
         assert sum(info["train"].values()) == len(rows) > 9
@@ -176,6 +178,13 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     PARAPHRASES.write(paraphrases, rows)
     with pytest.raises(UserError, match="no training pair has an exemplar"):
         trained(tmp_path, data, run, second, "words", table, SHOWN, **wildcards)
+
+
+def test_a_stage_is_built_by_its_own_options():
+    options = {"form": "bracket", "share": 0.5, "plain_passes": 1, "syntax_passes": 2}
+    found = {stage: task_options({"build_tasks": options}, stage) for stage in ("plain", "syntax")}
+    assert found["plain"] == {"form": "bracket", "share": 1.0, "plain_passes": 1}
+    assert found["syntax"] == {"form": "bracket", "share": 0.5, "syntax_passes": 2}
 
 
 def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
