@@ -65,8 +65,12 @@ def _tokens_seen(step: Step, stage: str, tokenizer: PreTrainedTokenizerBase) -> 
     recipe = step.options.get("as_both", {}).get(stage)
     if not recipe:
         return 0
-    coded = encode_pairs(tokenizer, _texts(step.paths(stage)), recipe["row_length"])
-    return int(recipe["epochs"] * sum(len(example.tokens) for example in coded if example))
+
+    def count() -> int:
+        coded = encode_pairs(tokenizer, _texts(step.paths(stage)), recipe["row_length"])
+        return int(recipe["epochs"] * sum(len(example.tokens) for example in coded if example))
+
+    return step.parts().within(stage).of(0, count)
 
 
 def _texts(tables: Iterable[Path]) -> Iterator[tuple[str, str]]:
@@ -89,7 +93,7 @@ def finetune_paraphrase(step: Step) -> dict[str, Any]:
     step.shared_rng().shuffle(rows)
     rows = rows[: max(1, round(len(rows) * int(step.wildcards["share"]) / 100))]
     whole = [row for row in rows if all(row[name] for name in shown(kind))]
-    if not whole:
+    if rows and not whole:
         raise UserError(
             f"{step.name}: no training pair has an exemplar; raise prepare_paraphrases.overlap"
         )

@@ -2,14 +2,16 @@
 
 import json
 import random
-from itertools import product
+from itertools import count, product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from random_trees import random_tree
 from recipes import RECIPE
 
+from tuneatlas import parts
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import SUMMARY
 from tuneatlas.report.paraphrases import paraphrases_part
@@ -90,7 +92,7 @@ def trained(tmp_path, data, run, base: Path, name: str, inputs: dict, options: d
     return tmp_path / name
 
 
-def test_from_sentences_to_paraphrases(tmp_path, data):
+def test_from_sentences_to_paraphrases(tmp_path, data, monkeypatch):
     parses = [data / "0.parquet", data / "1.parquet"]
     paraphrases = tmp_path / "paraphrases.parquet"
     options = {"height": 5, "pool": 9, "overlap": 1.0, "hard": 0.5}
@@ -139,9 +141,16 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     # The control sees as many tokens as both stages, each trained in its own way; in whole steps.
     table = {**built, "tasks": built["plain"], "labels": labels}
     both = {"as_both": {"structure": twice, "syntax": once}, "row_length": 40, "batch": 2}
+    # A clock by which counting takes long enough to be kept.
+    monkeypatch.setattr(parts, "time", SimpleNamespace(monotonic=count(0, 100).__next__))
     control = trained(tmp_path, data, runs.pretrain, base, "control", table, both)
     seen = [summary(model)["tokens_seen"] for model in (first, second, control)]
     assert 0 <= seen[2] - (seen[0] + seen[1]) < 2 * 2 * 40
+    # Cut off and started again, it does not count them anew.
+    again = table | {"structure": [], "syntax": []}
+    trained(tmp_path, data, runs.pretrain, base, "control", again, both)
+    assert summary(control)["tokens_seen"] == seen[2]
+    monkeypatch.undo()
     table = {"paraphrases": paraphrases, "labels": labels}
     wildcards = {"format": "aesop_tree", "share": "50"}
     run = runs.finetune_paraphrase
@@ -178,6 +187,10 @@ def test_from_sentences_to_paraphrases(tmp_path, data):
     PARAPHRASES.write(paraphrases, rows)
     with pytest.raises(UserError, match="no training pair has an exemplar"):
         trained(tmp_path, data, run, second, "words", table, SHOWN, **wildcards)
+    # Exemplars are not at fault where there are no training pairs.
+    PARAPHRASES.write(paraphrases, [row for row in rows if row["split"] == "test"])
+    with pytest.raises(UserError, match="no example is within"):
+        trained(tmp_path, data, run, second, "empty", table, SHOWN, **wildcards)
 
 
 def test_a_stage_is_built_by_its_own_options():
