@@ -37,6 +37,18 @@ def _damaged(weights: Iterable[Path]) -> list[str]:
     return [text for path in weights if (text := safetensors_problem(path))]
 
 
+def cached_folder(model: str, revision: str, *names: str) -> Path | None:
+    """The folder of a hub model in the local cache, if one of the named files is there."""
+    # Imported here, as few experiments need it and it takes its time.
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in names or ("config.json",):
+        found = try_to_load_from_cache(model, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
 def _missing_shards(folder: Path) -> list[str]:
     index = folder / INDEX
     if not index.is_file():

@@ -7,7 +7,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
 from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
 from tuneatlas.config.source import Key
-from tuneatlas.model_folder import folder_problems, format_problems
+from tuneatlas.model_folder import cached_folder, folder_problems, format_problems
 from tuneatlas.sections import asking
 
 Found = Iterator[tuple[Key, str]]
@@ -34,7 +34,7 @@ def check_models(experiment: Experiment, root: Path) -> Found:
         elif isinstance(model, HubModel):
             problems_of_hub = list(_hub_problems(model))
             yield from (((*at, option), text) for option, text in problems_of_hub)
-            folder = _cached(model)
+            folder = cached_folder(model.id, model.revision, "tokenizer.json", "tokenizer.model")
             if problems_of_hub:
                 continue
         if folder is not None:
@@ -42,17 +42,6 @@ def check_models(experiment: Experiment, root: Path) -> Found:
             for option, text in format_problems(folder, model.dtype):
                 yield (*at, option or given), text
             yield from _tokenizer(experiment, root, name, folder)
-
-
-def _cached(model: HubModel) -> Path | None:
-    """The folder of a hub model in the local cache, if its tokenizer is there."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for name in ("tokenizer.json", "tokenizer.model"):
-        found = try_to_load_from_cache(model.id, name, revision=model.revision)
-        if isinstance(found, str):
-            return Path(found).parent
-    return None
 
 
 def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
@@ -79,7 +68,6 @@ def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]
         constants,
         get_hf_file_metadata,
         hf_hub_url,
-        try_to_load_from_cache,
     )
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -88,10 +76,10 @@ def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]
     )
 
     offline = constants.is_offline_mode()
-    cached = try_to_load_from_cache(model.id, "config.json", revision=model.revision)
-    if isinstance(cached, str):
+    cached = cached_folder(model.id, model.revision)
+    if cached is not None:
         if offline:
-            for text in folder_problems(Path(cached).parent):
+            for text in folder_problems(cached):
                 yield "id", f"{text} (HF_HUB_OFFLINE is set)"
         return
     absent = f"{model.id} is not in the hub's cache and"

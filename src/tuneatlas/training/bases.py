@@ -1,17 +1,17 @@
 """Base models: trained from scratch, or brought from elsewhere and refused if they are unfit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
-from tuneatlas.model_folder import format_problems
+from tuneatlas.model_folder import cached_folder, format_problems
 from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.tables import DOCUMENTS
@@ -19,6 +19,8 @@ from tuneatlas.tokenizer_checks import tokenizer_problems
 from tuneatlas.tokens import encode
 from tuneatlas.training.runs import train_examples
 from tuneatlas.training.tokens import Example
+
+Found = tuple[tuple[str, ...], str]  # the key of the config that is at fault, and how
 
 
 def prepare_base(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def prepare_base(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str,
     documents = DOCUMENTS.read(step.paths("documents")[0])
     texts = [d["text"] for d in documents if d["split"] == "pretrain"]
     tokenizer = train_tokenizer(texts, options["vocab_size"])
-    _refuse_tokenizer(step, tokenizer, asking)
+    _refuse(_tokenizer(step, tokenizer, asking))
     torch.set_num_threads(1)  # a small model is trained faster by processes than by threads
     model = new_llama(tokenizer, options, step.seed)
     end = int(tokenizer.eos_token_id)
@@ -55,28 +57,30 @@ def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
         refuse_unfit(model, tokenizer)
     except UserError as error:
         raise UserError(f"models.{name}: {error}") from error
-    _refuse_tokenizer(step, tokenizer, asking)
-    for option, text in _formats(options, dtype):
-        raise UserError(f"models.{name}{option and f'.{option}'}: {text}")
+    _refuse(chain(_tokenizer(step, tokenizer, asking), _formats(name, options, dtype)))
     save_model(step.outputs["model"], model, tokenizer)
     return {"parameters": model.num_parameters()}
 
 
-def _formats(options: Mapping[str, Any], dtype: str) -> Iterator[tuple[str, str]]:
+def _formats(name: str, options: Mapping[str, Any], dtype: str) -> Iterator[Found]:
     """``format_problems`` of the folder that a model was read from; packages have none."""
+    folder = None
     if options["source"] == "path":
-        yield from format_problems(Path(options["path"]), dtype)
+        folder = Path(options["path"])
     elif options["source"] == "hub":
-        found = try_to_load_from_cache(options["id"], "config.json", revision=options["revision"])
-        if isinstance(found, str):
-            yield from format_problems(Path(found).parent, dtype)
+        folder = cached_folder(options["id"], options["revision"])
+    for option, text in format_problems(folder, dtype) if folder else ():
+        yield ("models", name, option) if option else ("models", name), text
 
 
-def _refuse_tokenizer(
+def _tokenizer(
     step: Step, tokenizer: PreTrainedTokenizerBase, asking: Mapping[str, Any]
-) -> None:
-    """Raise one UserError that says all that keeps the model from being asked and tuned."""
+) -> Iterator[Found]:
     name = step.wildcards["model"]
-    found = tokenizer_problems(name, tokenizer, asking, bos=step.options["bos"])
+    return tokenizer_problems(name, tokenizer, asking, bos=step.options["bos"])
+
+
+def _refuse(found: Iterable[Found]) -> None:
+    """Raise one UserError that says all that keeps the model from being asked and tuned."""
     if problems := [f"{'.'.join(key)}: {text}" for key, text in found]:
         raise UserError("\n".join(problems))
