@@ -13,8 +13,7 @@ from typing import Any
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]
 
-from tuneatlas.syntax.ted import tree_distance
-from tuneatlas.syntax.trees import Tree, leafless, size
+from tuneatlas.syntax.ted import code, tree_distance
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
@@ -57,13 +56,13 @@ def corpus_bleu(candidates: Sequence[str], references: Sequence[str]) -> float:
 
 
 def tree_scores(
-    candidate: Tree | None, reference: Tree, template: Tree, height: int
+    candidate: str | None, reference: str, template: str, height: int
 ) -> dict[str, float]:
-    """``ted_r@height`` and ``ted_e@height``.
+    """``ted_r@height`` and ``ted_e@height`` of written trees.
 
     Without a candidate's tree every node of the other has to be made.
     """
     others = {f"ted_r@{height}": reference, f"ted_e@{height}": template}
     if candidate is None:
-        return {name: float(size(leafless(tree, height))) for name, tree in others.items()}
+        return {name: float(code(tree, height).size) for name, tree in others.items()}
     return {name: float(tree_distance(candidate, t, height)) for name, t in others.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read, shown
-from tuneatlas.syntax.linear import read_bracket, read_sentence, write_sentence
+from tuneatlas.syntax.linear import read_sentence, write_sentence
 from tuneatlas.syntax.meteor import meteor
 from tuneatlas.syntax.parsing import parse_all
 from tuneatlas.syntax.scores import corpus_bleu, text_scores, tree_scores
@@ -28,7 +28,7 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
     kind = format_named(step.wildcards["format"])
     pairs = {row["id"]: row for row in paraphrases(step.path("paraphrases"), "test")}
     rows = GENERATIONS.read(step.path("generations"))
-    names = {"source", "target", "template", *shown(kind)}
+    names = {"source", "target", *shown(kind)}
     trees = [trees_of(pairs[row["id"]], names) for row in rows]
     texts = {
         "candidate": [_plain(row["sentence"]) for row in rows],
@@ -54,15 +54,14 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
     )
     found: list[dict[str, float | None]] = []
     for at, (row, tree) in enumerate(zip(rows, trees, strict=True)):
-        text = parsed[at].tree
-        candidate = read_bracket(text, row["id"]) if text else None
+        candidate, pair = parsed[at].tree, pairs[row["id"]]
         scores: dict[str, float | None] = {
             **text_scores(texts["candidate"][at], texts["target"][at], texts["source"][at]),
             "meteor": meteors[at],
             "parsed": float(candidate is not None),
         }
         for height in options["heights"]:
-            scores |= tree_scores(candidate, tree["target"], tree["template"], height)
+            scores |= tree_scores(candidate, pair["target"], pair["template"], height)
         if kind.read != "sentence":
             wanted = read(kind, fill(kind, tree, shape).target, shape).tree
             made = read(kind, row["output"], shape).tree

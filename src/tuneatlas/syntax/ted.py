@@ -1,86 +1,101 @@
-"""Tree edit distance after Zhang and Shasha (1989): unit costs, compiled."""
+"""Tree edit distance after Zhang and Shasha (1989): unit costs, compiled.
 
-from collections import defaultdict
+Trees are compared as they are written (``linear.write_bracket``), without being read.
+"""
+
 from collections.abc import Callable, Sequence
-from itertools import count
 from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from tuneatlas.syntax.trees import Tree, leafless
-
 Ints = npt.NDArray[np.int32]
-# A node's code is the number of its label times this, plus how many children it has.
-CHILDREN = 1 << 12
+Names = npt.NDArray[np.uint64]
+SPACE, OPEN, CLOSE = b" ()"
+DEEPEST = 2**31 - 1
+_NONE = np.empty(0, np.uint64)
+# FNV-1a of 64 bits: two names of a million would be taken for one with a chance of 3e-8.
+OFFSET, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
 class Coded(NamedTuple):
-    """A tree in post-order: each node's label and its leftmost leaf; shape (2, nodes)."""
+    """A tree in post-order: of each node a hash of its name and its leftmost leaf."""
 
-    nodes: Ints
+    names: Names
+    leftmost: Ints
 
     @property
     def size(self) -> int:
         """Number of nodes."""
-        return int(self.nodes.shape[1])
+        return len(self.names)
 
 
-class Coder:
-    """Codes trees; only trees of the same coder can be compared."""
+def code(text: str, depth: int | None = None) -> Coded:
+    """A written tree to compare: labels and words alike are nodes.
 
-    def __init__(self) -> None:
-        self.numbers: defaultdict[str, int] = defaultdict(count(0, CHILDREN).__next__)
+    With ``depth``, words are left out, and what lies deeper (the root has depth 1).
 
-    def __call__(self, tree: Tree) -> Coded:
-        """Labels and words alike become nodes.
-
-        Children are taken from the right: distances of mirrored trees are the same, and a tree
-        that branches to the right, as an English one does, has smaller parts to compare then.
-
-        Raises:
-            ValueError: the tree has 4,096 nodes or more.
-        """
-        numbers = self.numbers
-        codes: list[int] = []
-        add = codes.append
-        waiting: list[Tree | str] = [tree]
-        take, wait = waiting.pop, waiting.extend
-        while waiting:
-            node = take()
-            if isinstance(node, str):
-                add(numbers[node])
-            else:
-                label, children = node
-                add(numbers[label] + len(children))
-                wait(children)
-        if len(codes) >= CHILDREN:
-            raise ValueError(f"a tree of {len(codes)} nodes: trees have fewer than {CHILDREN}")
-        return Coded(_post_order(np.array(codes, np.int64)))
+    Raises:
+        ValueError: the text is not one tree.
+    """
+    written = np.frombuffer(text.encode(), np.uint8)
+    names, leftmost = _code(written, depth or DEEPEST, depth is None)
+    if not len(names):
+        raise ValueError(f"not a tree: {text[:80]}")
+    return Coded(names, leftmost)
 
 
 @numba.njit(cache=True)
-def _post_order(nodes: npt.NDArray[np.int64]) -> Ints:  # pragma: no cover (compiled)
-    """Codes in pre-order as labels and leftmost leaves in post-order, shape (2, nodes)."""
-    size = len(nodes)
-    found = np.empty((2, size), np.int32)
-    # Nodes that wait for children: label, how many are to come, leftmost leaf.
-    waiting = np.empty((3, size), np.int32)
-    label, missing, first = waiting[0], waiting[1], waiting[2]
-    depth = done = 0
-    for node in nodes:
-        label[depth] = node // CHILDREN
-        missing[depth] = node % CHILDREN
-        first[depth] = done  # what comes next in post-order is the leftmost leaf
-        depth += 1
-        while depth and missing[depth - 1] == 0:
-            depth -= 1
-            found[0, done], found[1, done] = label[depth], first[depth]
-            done += 1
-            if depth:
-                missing[depth - 1] -= 1
-    return found
+def _code(
+    text: npt.NDArray[np.uint8], depth: int, words: bool
+) -> tuple[Names, Ints]:  # pragma: no cover (compiled)
+    """Names and leftmost leaves, shape (nodes,) each; of no nodes if the text is not a tree.
+
+    The text is read from its end. That gives the mirrored tree in post-order: distances of
+    mirrored trees are the same, and a tree that branches to the right, as an English one does,
+    has smaller parts to compare then.
+    """
+    most = len(text) // 2 + 1
+    names, leftmost = np.empty(most, np.uint64), np.empty(most, np.int32)
+    first = np.empty(len(text) + 1, np.int32)  # of each open node, what came next in post-order
+    done = above = 0
+    end = len(text)
+    sound = True
+    while end > 0:
+        char = text[end - 1]
+        if char == CLOSE:
+            sound &= above > 0 or end == len(text)  # one root
+            first[above] = done
+            above += 1
+            end -= 1
+            continue
+        if char == SPACE:
+            end -= 1
+            continue
+        name, start = OFFSET, end
+        while end > 0 and text[end - 1] != SPACE and text[end - 1] != OPEN:
+            name = (name ^ np.uint64(text[end - 1])) * PRIME
+            sound &= text[end - 1] != CLOSE
+            end -= 1
+        sound &= above > 0 and end < start
+        if not sound:
+            break
+        if end > 0 and text[end - 1] == OPEN:
+            above -= 1
+            end -= 1
+            if above >= depth:
+                continue
+            leftmost[done] = first[above]
+        elif not words:
+            continue
+        else:
+            leftmost[done] = done
+        names[done] = name
+        done += 1
+    if not sound or above:
+        done = 0
+    return names[:done], leftmost[:done]
 
 
 @numba.njit(cache=True)
@@ -99,8 +114,9 @@ def _keyroots(leftmost: Ints) -> Ints:  # pragma: no cover (compiled)
 
 
 @numba.njit(cache=True)
-def _distance(one: Ints, other: Ints) -> int:  # pragma: no cover (compiled)
-    labels1, left1, labels2, left2 = one[0], one[1], other[0], other[1]
+def _distance(
+    labels1: Names, left1: Ints, labels2: Names, left2: Ints
+) -> int:  # pragma: no cover (compiled)
     n, m = len(labels1), len(labels2)
     trees = np.zeros((n, m), np.int32)
     forest = np.zeros((n + 1, m + 1), np.int32)
@@ -132,39 +148,38 @@ def _distance(one: Ints, other: Ints) -> int:  # pragma: no cover (compiled)
 
 def coded_distance(one: Coded, other: Coded) -> int:
     """Edits from one coded tree to the other."""
-    return int(_distance(one.nodes, other.nodes))
+    return int(_distance(*one, *other))
 
 
-def tree_distance(one: Tree, other: Tree, depth: int | None = None) -> int:
+def tree_distance(one: str, other: str, depth: int | None = None) -> int:
     """Least number of nodes to insert, delete and rename to make ``other`` of ``one``.
 
-    With ``depth``, both are first stripped of their words and cut there (``TED@depth``).
+    Both are written trees. With ``depth``, both are first stripped of their words and cut there
+    (``TED@depth``).
     """
-    if depth is not None:
-        one, other = leafless(one, depth), leafless(other, depth)
-    coder = Coder()
-    return coded_distance(coder(one), coder(other))
+    return coded_distance(code(one, depth), code(other, depth))
 
 
 class Pool:
-    """Coded trees to search; how often each has each label, shape (labels, trees)."""
+    """Coded trees to search; how often each has each name, shape (names, trees)."""
 
     def __init__(self, trees: Sequence[Coded]) -> None:
         self.trees = trees
         self.sizes = np.array([tree.size for tree in trees], np.int32)
-        labels = 1 + max((int(tree.nodes[0].max()) for tree in trees), default=-1)
-        self.counts = np.zeros((labels, len(trees)), np.int32)
-        for at, tree in enumerate(trees):
-            self.counts[:, at] = np.bincount(tree.nodes[0], minlength=labels)
+        every = [tree.names for tree in trees]
+        self.names, rows = np.unique(np.concatenate([*every, _NONE]), return_inverse=True)
+        self.counts = np.zeros((len(self.names), len(trees)), np.int32)
+        np.add.at(self.counts, (rows, np.repeat(np.arange(len(trees)), self.sizes)), 1)
 
     def nearest(self, target: Coded, allowed: Callable[[int], bool]) -> tuple[int, int] | None:
         """Index of the nearest tree that is ``allowed`` (the first of equals), and its distance.
 
         None if none is allowed. Of most trees the labels alone say that they are farther.
         """
-        labels, times = np.unique(target.nodes[0], return_counts=True)
-        known = labels < len(self.counts)
-        alike = np.minimum(self.counts[labels[known]], times[known, None]).sum(0)
+        names, times = np.unique(target.names, return_counts=True)
+        known = np.isin(names, self.names)
+        rows = np.searchsorted(self.names, names[known])
+        alike = np.minimum(self.counts[rows], times[known, None]).sum(0)
         # A node of the larger tree takes an edit unless one of the other has its label.
         least = np.maximum(self.sizes, target.size) - alike
         best: tuple[int, int] | None = None

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tuneatlas.syntax.linear import read_bracket
-from tuneatlas.syntax.ted import Coded, Coder, Pool, coded_distance
-from tuneatlas.syntax.trees import Tree, leafless, words
+from tuneatlas.syntax.ted import Coded, Pool, code, coded_distance
+from tuneatlas.syntax.trees import words
 
 
 class Exemplar(NamedTuple):
@@ -43,26 +43,24 @@ def paraphrase_rows(
     a split, farthest from source to template, that counts as hard.
     """
     usable = [pair for pair in pairs if sentences_of([pair]) <= parses.keys()]
-    coder = Coder()
 
-    def read(sentence: str) -> Tree:
-        return read_bracket(parses[sentence], sentence)
+    def coded(sentence: str) -> Coded:
+        return code(parses[sentence], height)
 
-    def code(tree: Tree) -> Coded:
-        return coder(leafless(tree, height))
+    def vocabulary(sentence: str) -> frozenset[str]:
+        return frozenset(w.lower() for w in words(read_bracket(parses[sentence], sentence)))
 
     targets = dict.fromkeys(p["target_id"] for p in usable if p["split"] == "train")
     look_alikes = list(targets)[:pool]
-    candidates = [read(sentence) for sentence in look_alikes]
-    vocabularies = [_vocabulary(tree) for tree in candidates]
-    search = Pool([code(tree) for tree in candidates])
+    vocabularies = [vocabulary(sentence) for sentence in look_alikes]
+    search = Pool([coded(sentence) for sentence in look_alikes])
 
     def given(sentence: str, shape: Coded) -> Exemplar:
-        found = code(read(sentence))
+        found = coded(sentence)
         return Exemplar(sentence, found, coded_distance(shape, found))
 
-    def look_alike(pair: Mapping[str, Any], target: Tree, shape: Coded) -> Exemplar | None:
-        own, known = _vocabulary(target), {pair["source_id"], pair["target_id"]}
+    def look_alike(pair: Mapping[str, Any], shape: Coded) -> Exemplar | None:
+        own, known = vocabulary(pair["target_id"]), {pair["source_id"], pair["target_id"]}
         most = overlap * len(own)
         found = search.nearest(
             shape,
@@ -72,9 +70,8 @@ def paraphrase_rows(
 
     rows = []
     for pair in usable:
-        source, target = read(pair["source_id"]), read(pair["target_id"])
-        shape, named = code(target), pair["template_id"]
-        exemplar = given(named, shape) if named else look_alike(pair, target, shape)
+        shape, named = coded(pair["target_id"]), pair["template_id"]
+        exemplar = given(named, shape) if named else look_alike(pair, shape)
         own = pair["split"] == "train" and not named
         template = Exemplar(pair["target_id"], shape, 0) if own else exemplar
         if template is None:
@@ -90,14 +87,10 @@ def paraphrase_rows(
                 "exemplar": exemplar and parses[exemplar.id],
                 "exemplar_id": exemplar and exemplar.id,
                 "exemplar_ted": exemplar and exemplar.edits,
-                "source_ted": coded_distance(code(source), template.shape),
+                "source_ted": coded_distance(coded(pair["source_id"]), template.shape),
             }
         )
     return _mark_hard(rows, hard)
-
-
-def _vocabulary(tree: Tree) -> frozenset[str]:
-    return frozenset(word.lower() for word in words(tree))
 
 
 def _mark_hard(rows: list[dict[str, Any]], share: float) -> list[dict[str, Any]]:

@@ -89,10 +89,11 @@ def test_tree_scores():
     rng = random.Random(3)
     for _ in range(50):
         a, b, c = (random_tree(rng, 4) for _ in range(3))
-        found = scores.tree_scores(a, b, c, 3)
-        assert found["ted_r@3"] == tree_distance(leafless(a, 3), leafless(b, 3))
-        assert found["ted_e@3"] == tree_distance(leafless(a, 3), leafless(c, 3))
-        assert scores.tree_scores(None, b, c, 3)["ted_r@3"] == size(leafless(b, 3))
+        texts = [write_bracket(tree) for tree in (a, b, c)]
+        found = scores.tree_scores(*texts, 3)
+        assert found["ted_r@3"] == tree_distance(*texts[:2], 3)
+        assert found["ted_e@3"] == tree_distance(texts[0], texts[2], 3)
+        assert scores.tree_scores(None, *texts[1:], 3)["ted_r@3"] == size(leafless(b, 3))
         assert task_scores.bracket_f1(a, a) == 1
         assert task_scores.bracket_f1(a, b) == task_scores.bracket_f1(b, a)
     assert task_scores.bracket_f1(None, a) == 0

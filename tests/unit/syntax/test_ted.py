@@ -3,14 +3,20 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fetched import fetched
 from random_trees import random_tree
 
-from tuneatlas.syntax.linear import read_bracket
+from tuneatlas.syntax.linear import read_bracket, write_bracket
 from tuneatlas.syntax.parsers import Stanford
-from tuneatlas.syntax.ted import Coder, Pool, coded_distance, tree_distance
-from tuneatlas.syntax.trees import Tree, leafless, words
+from tuneatlas.syntax.ted import Pool, code, coded_distance
+from tuneatlas.syntax.ted import tree_distance as written_distance
+from tuneatlas.syntax.trees import Tree, leafless, size, words
+
+
+def tree_distance(one: Tree, other: Tree, depth: int | None = None) -> int:
+    return written_distance(write_bracket(one), write_bracket(other), depth)
 
 
 def reference(one: Tree, other: Tree) -> int:
@@ -117,11 +123,12 @@ def test_depth_cuts_both_trees():
 
 def test_nearest_is_what_a_full_search_finds():
     rng = random.Random(6)
-    coder = Coder()
-    trees = [coder(random_tree(rng, rng.randint(1, 4))) for _ in range(150)]
+    trees = [code(write_bracket(random_tree(rng, rng.randint(1, 4)))) for _ in range(150)]
     pool = Pool(trees)
     for _ in range(20):
-        target = coder(random_tree(rng, 3))  # some of its labels are in no tree of the pool
+        target = code(
+            write_bracket(random_tree(rng, 3))
+        )  # some of its labels are in no tree of the pool
         distances = [coded_distance(target, other) for other in trees]
         least = min(distances)
         assert pool.nearest(target, lambda _: True) == (distances.index(least), least)
@@ -133,19 +140,49 @@ def test_nearest_is_what_a_full_search_finds():
     assert sys.getrecursionlimit() >= 1000
 
 
-def test_a_tree_too_large_to_be_coded_is_refused():
-    coder = Coder()
-    assert coder(Tree("NP", ("word",) * 4094)).size == 4095
-    with pytest.raises(ValueError, match="a tree of 4096 nodes"):
-        coder(Tree("NP", ("word",) * 4095))
+def test_a_written_tree_is_coded_as_the_tree_that_it_is():
+    rng = random.Random(8)
+    for number in range(500):
+        tree = random_tree(rng, rng.randint(1, 5))
+        depth = rng.choice((None, 1, 2, 3, 9))
+        cut = tree if depth is None else leafless(tree, depth)
+        one, other = code(write_bracket(tree), depth), code(write_bracket(cut))
+        assert all(map(np.array_equal, one, other)), number
+        assert one.size == size(cut)
+
+
+def test_a_tree_of_any_size():
+    assert code(write_bracket(Tree("NP", ("word",) * 9000))).size == 9001
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "NP",
+        "(NP",
+        "NP)",
+        "(NP))",
+        "(NP) (VP)",
+        "(NP) a",
+        "a (NP)",
+        "((NP)",
+        "a)b",
+        "( NP)",
+        ")" * 99,
+    ],
+)
+def test_what_is_not_one_tree_is_refused(text: str):
+    with pytest.raises(ValueError, match="not a tree"):
+        code(text)
 
 
 def test_of_most_trees_the_labels_say_that_they_are_farther():
     rng = random.Random(7)
-    coder = Coder()
-    pool = Pool([coder(leafless(random_tree(rng, 4), 5)) for _ in range(300)])
+    pool = Pool([code(write_bracket(random_tree(rng, 4)), 5) for _ in range(300)])
     asked: list[int] = []
     for _ in range(20):
-        target = coder(leafless(random_tree(rng, 4), 5))
+        target = code(write_bracket(random_tree(rng, 4)), 5)
         pool.nearest(target, lambda at: not asked.append(at))
     assert len(asked) < 0.5 * 20 * 300
