@@ -8,8 +8,6 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel
-
 from tuneatlas.config.checks import lacks_dev, none_out, out_of_domain, unreached
 from tuneatlas.config.model_checks import check_models
 from tuneatlas.config.models.data import FileDomain
@@ -18,7 +16,7 @@ from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.source import Key, Place, Problem, refuse
 from tuneatlas.config.trainings import deepspeed_problems, trainings
 from tuneatlas.errors import UserError
-from tuneatlas.sizing.shapes import shape_of
+from tuneatlas.sizing.shapes import known_shape
 
 # structure: what a dry-run needs; data: what a real run needs besides.
 Level = Literal["structure", "data"]
@@ -206,7 +204,8 @@ def disk_bytes(experiment: Experiment, root: Path) -> int:
     runs += _staged_models(experiment)
     total, checkpoints = TABLES_BYTES, 0
     for model in experiment.models.values():
-        parameters = _parameters(model, root)
+        shape = known_shape(model.model_dump(mode="json"), root)
+        parameters = shape.parameters if shape else 0
         kept = model.training.keep_checkpoints if isinstance(model, ScratchModel) else 0
         kept = max(kept, experiment.finetune.keep_checkpoints) + 1
         total += parameters * TRAINED_BYTES * (runs + 1)
@@ -221,13 +220,6 @@ def _staged_models(experiment: Experiment) -> int:
     followed = len(experiment.staged_domains) * len(study.groups)
     per_seed = followed * (steps + (steps + 1) * points) + (points if followed else 0)
     return per_seed * len(experiment.seeds)
-
-
-def _parameters(model: BaseModel, root: Path) -> int:
-    try:
-        return shape_of(model.model_dump(mode="json"), root).parameters
-    except UserError:
-        return 0  # nothing at hand says how large it is
 
 
 def _existing(path: Path) -> Path:

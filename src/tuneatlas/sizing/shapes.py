@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tuneatlas.errors import UserError
+from tuneatlas.model_folder import cached_folder
 
 # Families whose decoders reuse the input embeddings unless told otherwise.
 TIED = ("gemma", "gpt2", "opt", "bloom", "falcon")
@@ -74,10 +75,8 @@ def _config_file(entry: Mapping[str, Any], root: Path) -> Path | None:
         return root / str(entry["path"]) / "config.json"
     if "id" not in entry:
         return None
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(entry["id"], "config.json", revision=entry.get("revision"))
-    return Path(found) if isinstance(found, str) else None
+    folder = cached_folder(entry["id"], entry["revision"])
+    return folder and folder / "config.json"
 
 
 def _scratch(entry: Mapping[str, Any]) -> Shape:
