@@ -16,6 +16,7 @@ from tuneatlas.syntax.tasks import Build, Task, Text
 from tuneatlas.syntax.trees import Tree, words
 
 SENTINELS = 100
+_SENTINELS = [f"<extra_id_{number}>" for number in range(SENTINELS)]
 MEAN_SPAN = 3.0
 RATES = {"low": 0.15, "high": 0.30}
 Spans = list[tuple[int, int]]
@@ -23,7 +24,7 @@ Spans = list[tuple[int, int]]
 
 def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random, form: Form) -> Spans:
     """Names drawn one by one; those side by side make one span."""
-    names = [at for at, symbol in enumerate(symbols) if not form.is_structure(symbol)]
+    names = [at for at, around in enumerate(map(form.is_structure, symbols)) if not around]
     chosen = sorted(rng.sample(names, max(1, round(rate * len(names)))))
     spans: Spans = []
     for at in chosen:
@@ -38,8 +39,10 @@ def inter_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Span
     """Spans of Poisson length until ``rate`` of the symbols is masked, then placed at random."""
     budget = max(1, round(rate * len(symbols)))
     lengths: list[int] = []
-    while (left := budget - sum(lengths)) > 0:
+    left = budget
+    while left > 0:
         lengths.append(min(left, poisson(MEAN_SPAN, rng)))
+        left -= lengths[-1]
     rng.shuffle(lengths)
     slots = sorted(rng.sample(range(len(symbols) - budget + len(lengths)), len(lengths)))
     spans: Spans = []
@@ -53,9 +56,10 @@ def inter_spans(symbols: Sequence[str], rate: float, rng: random.Random) -> Span
 
 def poisson(mean: float, rng: random.Random) -> int:
     """A Poisson number (Knuth's product of uniforms)."""
-    limit, product, number = math.exp(-mean), rng.random(), 0
+    draw = rng.random
+    limit, product, number = math.exp(-mean), draw(), 0
     while product > limit:
-        product *= rng.random()
+        product *= draw()
         number += 1
     return number
 
@@ -71,13 +75,15 @@ def mask(symbols: Sequence[str], spans: Spans) -> Text:
     source: list[str] = []
     target: list[str] = []
     at = 0
-    for number, (start, end) in enumerate(spans):
-        sentinel = f"<extra_id_{number}>"
-        source += [*symbols[at:start], sentinel]
-        target += [sentinel, *symbols[start:end]]
+    for (start, end), sentinel in zip(spans, _SENTINELS, strict=False):
+        source += symbols[at:start]
+        source.append(sentinel)
+        target.append(sentinel)
+        target += symbols[start:end]
         at = end
-    target.append(f"<extra_id_{len(spans)}>")
-    return Text(join_symbols([*source, *symbols[at:]]), join_symbols(target))
+    source += symbols[at:]
+    target.append(_SENTINELS[len(spans)])
+    return Text(join_symbols(source), join_symbols(target))
 
 
 def unmask(text: Text) -> str:

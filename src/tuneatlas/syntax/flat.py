@@ -7,13 +7,11 @@ written, so nothing is escaped or unescaped.
 
 import random
 import re
+from typing import NamedTuple
 
 from tuneatlas.syntax.tasks import JOINT, Text
 
 _LABELS = re.compile(r"\(([^() ]+)")
-_WORDS = re.compile(r" ([^() ]+)")
-# A label with its bracket, a word, a closing bracket; the spaces before them belong to them.
-_PARTS = re.compile(r" ?\([^() ]+| [^() ]+|\)")
 
 
 def labels(text: str) -> set[str]:
@@ -21,66 +19,77 @@ def labels(text: str) -> set[str]:
     return set(_LABELS.findall(text))
 
 
+def _parts(text: str) -> list[str]:
+    """Labels with their brackets, words, and closing brackets."""
+    return text.replace(")", " )").split()
+
+
 def sentence(text: str) -> str:
-    """The words: what is written after a space, as only they and brackets are."""
-    return " ".join(_WORDS.findall(text))
+    """The words."""
+    return " ".join([part for part in _parts(text) if part[0] not in "()"])
 
 
 def pruned(text: str, depth: int) -> str:
     """The tree cut at ``depth``: nodes there have their words right beneath them."""
-    kept = []
+    kept: list[str] = []
+    keep = kept.append
     level = 0
-    for part in _PARTS.findall(text):
+    for part in _parts(text):
         if part == ")":
             if level <= depth:
-                kept.append(part)
+                keep(part)
             level -= 1
-        elif part[0] == "(" or part[1] == "(":
+        elif part[0] == "(":
             level += 1
             if level <= depth:
-                kept.append(part)
+                keep(part)
         else:
-            kept.append(part)
-    return "".join(kept)
+            keep(part)
+    return " ".join(kept).replace(" )", ")")
 
 
-class Node:
-    """A node while the text is passed over: its label, what is right beneath it, its words."""
+class Phrase(NamedTuple):
+    """A node not right above words, beneath the root: its label, and its words' places."""
 
-    __slots__ = ("below", "end", "label", "lexical", "start")
-
-    def __init__(self, label: str, start: int) -> None:
-        self.label, self.start, self.end = label, start, start
-        self.below: list[str] = []
-        self.lexical = False  # whether words stand right beneath it
+    label: str
+    start: int
+    end: int
 
 
-def scan(text: str) -> tuple[list[Node], list[str], list[str]]:
-    """The nodes in pre-order, the words, and the label right above each word."""
-    nodes: list[Node] = []
+def phrases(parts: list[str]) -> tuple[list[Phrase], list[str]]:
+    """The phrases that have words, in pre-order, and the words."""
+    labels: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
     words: list[str] = []
-    tags: list[str] = []
-    stack: list[Node] = []
-    for part in _PARTS.findall(text):
+    lexical: set[int] = set()
+    stack: list[int] = []
+    for part in parts:
         if part == ")":
-            stack.pop().end = len(words)
-        elif part[0] == "(" or part[1] == "(":
-            node = Node(part.lstrip(" ("), len(words))
-            if stack:
-                stack[-1].below.append(node.label)
-            nodes.append(node)
-            stack.append(node)
+            ends[stack.pop()] = len(words)
+        elif part[0] == "(":
+            stack.append(len(labels))
+            labels.append(part[1:])
+            starts.append(len(words))
+            ends.append(0)
         else:
-            words.append(part[1:])
-            tags.append(stack[-1].label)
-            stack[-1].below.append(part[1:])
-            stack[-1].lexical = True
-    return nodes, words, tags
+            lexical.add(stack[-1])
+            words.append(part)
+    inner = [at for at in range(1, len(labels)) if at not in lexical and ends[at] > starts[at]]
+    return [Phrase(labels[at], starts[at], ends[at]) for at in inner], words
 
 
 def pos_tagging(text: str, _: random.Random) -> Text:
     """Sentence to the label right above each word."""
-    _nodes, words, tags = scan(text)
+    words, tags, stack = [], [], []
+    for part in _parts(text):
+        if part == ")":
+            stack.pop()
+        elif part[0] == "(":
+            stack.append(part[1:])
+        else:
+            words.append(part)
+            tags.append(stack[-1])
     return Text(" ".join(words), " ".join(tags))
 
 
@@ -101,47 +110,52 @@ def pruned_tree_parse(depth: int, text: str, _: random.Random) -> Text:
 
 def production_detection(text: str, _: random.Random) -> Text | None:
     """Sentence to the productions that yield no word, in pre-order."""
-    nodes, words, _tags = scan(text)
-    found = [" ".join((n.label, *n.below)) for n in nodes if n.below and not n.lexical]
+    words: list[str] = []
+    # Of each node its label and what is right beneath it; of one with a word nothing.
+    productions: list[list[str]] = []
+    stack: list[list[str]] = [[]]
+    for part in _parts(text):
+        if part == ")":
+            stack.pop()
+        elif part[0] == "(":
+            node = [part[1:]]
+            stack[-1].append(part[1:])
+            stack.append(node)
+            productions.append(node)
+        else:
+            words.append(part)
+            stack[-1][0] = ""
+    found = [" ".join(p) for p in productions if len(p) > 1 and p[0]]
     return Text(" ".join(words), JOINT.join(found)) if found else None
 
 
 def constituency_searching(text: str, rng: random.Random) -> Text | None:
     """Label and sentence to all phrases with that label, in pre-order."""
-    nodes, words, _tags = scan(text)
-    inner = _inner(nodes)
+    inner, words = phrases(_parts(text))
     if not inner:
         return None
-    label = rng.choice(sorted({n.label for n in inner}))
-    found = [" ".join(words[n.start : n.end]) for n in inner if n.label == label]
+    label = rng.choice(sorted({phrase.label for phrase in inner}))
+    found = [" ".join(words[p.start : p.end]) for p in inner if p.label == label]
     return Text(f"{label}{JOINT}{' '.join(words)}", JOINT.join(found))
-
-
-def _inner(nodes: list[Node]) -> list[Node]:
-    """The nodes that are phrases: not the root, and none right above words."""
-    return [n for n in nodes[1:] if not n.lexical and n.end > n.start]
 
 
 def constituency_discrimination(
     shifts: tuple[int, ...], text: str, rng: random.Random
 ) -> Text | None:
     """Label, phrase and sentence to True, or to False for the phrase shifted by some words."""
-    nodes, words, _tags = scan(text)
-    inner = _inner(nodes)
-    true = {(n.label, " ".join(words[n.start : n.end])) for n in inner}
+    inner, words = phrases(_parts(text))
+    true = {(p.label, " ".join(words[p.start : p.end])) for p in inner}
     options = []
-    for node in inner:
-        shifted = [
-            " ".join(words[node.start + by : node.end + by])
-            for by in shifts
-            if node.start + by >= 0 and node.end + by <= len(words)
-        ]
-        false = [phrase for phrase in shifted if (node.label, phrase) not in true]
+    for phrase in inner:
+        label, start, end = phrase
+        last = len(words) - end
+        shifted = [" ".join(words[start + by : end + by]) for by in shifts if -start <= by <= last]
+        false = [words_ for words_ in shifted if (label, words_) not in true]
         if false:
-            options.append((node, false))
+            options.append((phrase, false))
     if not options:  # also when there are true ones, so that half of the answers stay False
         return None
-    node, false = rng.choice(options)
+    phrase, false = rng.choice(options)
     answer = rng.random() < 0.5
-    shown = " ".join(words[node.start : node.end]) if answer else rng.choice(false)
-    return Text(f"{node.label}{JOINT}{shown}{JOINT}{' '.join(words)}", str(answer))
+    shown = " ".join(words[phrase.start : phrase.end]) if answer else rng.choice(false)
+    return Text(f"{phrase.label}{JOINT}{shown}{JOINT}{' '.join(words)}", str(answer))

@@ -180,7 +180,7 @@ def read_sentence(text: str) -> list[str]:
 
 def split_symbols(text: str) -> list[str]:
     """The names of a written tree and, alone, what stands around them: brackets or ways."""
-    return _SYMBOLS.findall(text)
+    return text.replace("(", " ( ").replace(")", " ) ").split()
 
 
 def join_symbols(symbols: Sequence[str]) -> str:
@@ -260,7 +260,7 @@ class Form(NamedTuple):
 
 
 FORMS = {
-    "bracket": Form(write_bracket, read_bracket, "()".__contains__),
+    "bracket": Form(write_bracket, read_bracket, {"(", ")"}.__contains__),
     "slash": Form(write_slash, read_slash, lambda symbol: symbol.startswith(("/", "</"))),
     "path": Form(write_path, read_path, lambda symbol: bool(_WAY.fullmatch(symbol))),
 }

@@ -4,7 +4,9 @@ After Liu et al. 2024 (DSMT); the tasks are in ``structure_tasks`` and ``syntax_
 """
 
 import random
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
@@ -47,6 +49,7 @@ def prefixed(name: str, text: Text) -> Text:
     return Text(f"{prefix(name)}{text.input}", text.target)
 
 
+@cache
 def prefix(name: str) -> str:
     """What stands before the input of a task, for example ``tree forming: ``."""
     return f"{name.replace('_', ' ')}: "
@@ -74,7 +77,8 @@ def draw_examples(
     in_brackets = form.write is write_bracket
     waiting: str | None = None
     for number, tree in enumerate(written):
-        name = waiting or rng.choices(names, cum_weights=weights)[0]
+        # As random.choices has it, without what that does around it.
+        name = waiting or names[bisect(weights, rng.random() * weights[-1])]
         task = tasks[name]
         if in_brackets and task.build_written:
             text = task.build_written(tree, rng)
