@@ -81,7 +81,9 @@ def phrases(parts: list[str]) -> tuple[list[Phrase], list[str]]:
 
 def pos_tagging(text: str, _: random.Random) -> Text:
     """Sentence to the label right above each word."""
-    words, tags, stack = [], [], []
+    words: list[str] = []
+    tags: list[str] = []
+    stack: list[str] = []
     for part in _parts(text):
         if part == ")":
             stack.pop()
