@@ -1,10 +1,12 @@
 """The scorer against one-by-one scoring, and against lm-evaluation-harness."""
 
+import copy
 import os
 
 import numpy as np
 import pytest
 import torch
+from accelerate import dispatch_model
 from conftest import TEMPLATES, question
 
 from tuneatlas.errors import UserError
@@ -81,6 +83,19 @@ def test_rows_without_a_common_prefix(model):
     requests = [Request([5], [6, 7]), Request([8, 9, 10], [11]), Request([8, 9, 10], [12, 13])]
     found = log_likelihoods(model, requests, 4096)
     assert found == pytest.approx([one_by_one(model, r) for r in requests], abs=1e-4)
+
+
+def test_a_model_spread_over_devices_scores_the_same(model):
+    """By the hooks that several GPUs need (``models.NAME.devices``), here all on one processor."""
+    requests = [Request([8, 9, 10], [11, 12]), Request([8, 9, 10], [12]), Request([8, 7], [6, 5])]
+    plain = log_likelihoods(model, requests, 4096)
+    layers = {f"model.layers.{at}": "cpu" for at in range(model.config.num_hidden_layers)}
+    others = ("model.embed_tokens", "model.norm", "model.rotary_emb", "lm_head")
+    spread = dispatch_model(
+        copy.deepcopy(model), layers | dict.fromkeys(others, "cpu"), force_hooks=True
+    )
+    assert all(hasattr(layer, "_hf_hook") for layer in spread.model.layers)
+    assert log_likelihoods(spread, requests, 4096) == pytest.approx(plain, abs=1e-6)
 
 
 def test_a_prompt_too_long_for_the_model_is_refused(model):
