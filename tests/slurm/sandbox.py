@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,8 @@ def start(project: Path, *arguments: str, config: str = CONFIG) -> subprocess.Po
             stdout=log,
             stderr=subprocess.STDOUT,
             text=True,
+            # A shell's background job ignores Ctrl-C, and what it starts does too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
