@@ -4,9 +4,12 @@ LONGEST_MIN = 1440
 
 
 def scaled(mem_mb, runtime, weights=lambda w: 0):
-    """Attempt n gets n times the memory beside a model's weights, and n times the minutes."""
+    """Attempt n gets n times the minutes, and twice the memory beside a model's weights.
+
+    More memory no node may have, and most further attempts are of jobs cut by a time limit.
+    """
     return {
-        "mem_mb": lambda w, attempt: weights(w) + mem_mb * attempt,
+        "mem_mb": lambda w, attempt: weights(w) + mem_mb * min(attempt, 2),
         "runtime": lambda w, attempt: min(runtime * attempt, LONGEST_MIN),
         # For the step, which does not repeat in vain what failed.
         "attempt": lambda w, attempt: attempt,
