@@ -12,7 +12,7 @@ from bench.harness import Peer, Work, timed
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
-from tuneatlas.scoring import score_options
+from tuneatlas.scoring import score_prompts
 from tuneatlas.tables import QUESTIONS
 from tuneatlas.tokens import encode_pairs
 
@@ -90,12 +90,13 @@ def probing(results: Path, layout: str) -> Work:
     harness_scores(harness_model(folder, 4), *(side[:4] for side in first))
     best = fastest(lambda n: harness_scores(harness_model(folder, n), *first), [1, 4, 16, 64])
     peer = harness_model(folder, best)
+    settings = {"scoring": layout, "batch_tokens": 1024}
 
     def ours(number: int) -> np.ndarray:
+        prompts, options = domains[number]
+        group = [number] * len(prompts)
         return np.array(
-            score_options(
-                model, tokenizer, *domains[number], bos=True, per_token=False, batch_tokens=1024
-            )
+            score_prompts(model, tokenizer, group, prompts, options, settings, bos=True)
         )
 
     def same(one: np.ndarray, other: np.ndarray) -> str:

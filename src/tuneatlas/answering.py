@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.models import load_model
@@ -22,7 +20,7 @@ from tuneatlas.prompts import (
     few_shot_prompt,
 )
 from tuneatlas.robust import knowledge_row, merge_scores, restore_order, rotate
-from tuneatlas.scoring import Floats, answer_row, refuse_misread, score_options
+from tuneatlas.scoring import Floats, answer_row, score_prompts
 from tuneatlas.tables import Row
 
 log = logging.getLogger(__name__)
@@ -64,7 +62,9 @@ def probe_base(
             scored = [continuations(template, q) for q in turned]
             heads = [few_shot_head(template, shown[_kind(q)], q) for q in turned]
             kept = parts.within(f"{draw}-{places}") if parts else None
-            found = _score(model, tokenizer, heads, prompts, scored, options, bos, kept)
+            found = score_prompts(
+                model, tokenizer, heads, prompts, scored, options, bos=bos, parts=kept
+            )
             ways.append([restore_order(scores, places) for scores in found])
             first = first or prompts
     each = list(zip(*ways, strict=True))
@@ -119,39 +119,8 @@ def evaluate_tuned(
     prompts = [chat_prompt(chat, template, q) for q in asked]
     scored = [chat_continuations(chat, template, q) for q in asked]
     roles = [q["role"] for q in asked]
-    scores = _score(model, tokenizer, roles, prompts, scored, options, bos, parts)
+    scores = score_prompts(model, tokenizer, roles, prompts, scored, options, bos=bos, parts=parts)
     return _rows(asked, scores, prompts)
-
-
-def _score(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    groups: Sequence[str],
-    prompts: Sequence[str],
-    scored: Sequence[Sequence[str]],
-    options: Mapping[str, Any],
-    bos: bool,
-    parts: Parts | None,
-) -> list[Floats]:
-    """Scores of the options of each prompt. What the prompts of a group share is computed once."""
-    log.info("%d questions to score", len(prompts))
-    refuse_misread(model, tokenizer, prompts, scored, bos=bos)
-    scores: dict[int, Floats] = {}
-    for number, group in enumerate(dict.fromkeys(groups)):
-        part = [i for i, of in enumerate(groups) if of == group]
-        found = score_options(
-            model,
-            tokenizer,
-            [prompts[i] for i in part],
-            [scored[i] for i in part],
-            bos=bos,
-            per_token=options["scoring"] == "cloze_normalised",
-            one_token=options["scoring"] == "letter",
-            batch_tokens=options["batch_tokens"],
-            parts=parts.within(str(number)) if parts else None,
-        )
-        scores |= dict(zip(part, found, strict=True))
-    return [scores[i] for i in range(len(prompts))]
 
 
 def _rows(asked: Sequence[Row], scores: Sequence[Floats], prompts: Sequence[str]) -> list[Row]:

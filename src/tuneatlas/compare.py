@@ -82,6 +82,7 @@ def compare_groups(
         group_sizes=[
             {"domain": domain, "group": group, "questions": sum(r["group"] == group for r in rows)}
             for domain, rows in sorted((labels or {}).items())
+            if rows  # none where nothing is tuned on
             for group in GROUPS
         ],
     )

@@ -1,6 +1,7 @@
 """The one scorer: log-likelihoods of answer options, for probing and for evaluation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from tuneatlas.heads import token_logits
 from tuneatlas.parts import Parts
 from tuneatlas.tokens import encode_pairs
 
+log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 LOGITS = 2**23  # numbers in one array of logits: 32 MiB
 SLIDING = "sliding_attention"
@@ -25,6 +27,42 @@ class Request(NamedTuple):
 
     context: list[int]
     continuation: list[int]
+
+
+def score_prompts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    groups: Sequence[Hashable],
+    prompts: Sequence[str],
+    options: Sequence[Sequence[str]],
+    settings: Mapping[str, Any],
+    *,
+    bos: bool,
+    parts: Parts | None = None,
+) -> list[Floats]:
+    """``score_options`` by the ``scoring`` and ``batch_tokens`` of a config section.
+
+    What the prompts of a group begin with is computed once. Raises UserError if this module
+    reads the model otherwise than the model's own code does.
+    """
+    log.info("%d questions to score", len(prompts))
+    refuse_misread(model, tokenizer, prompts, options, bos=bos)
+    scores: dict[int, Floats] = {}
+    for number, group in enumerate(dict.fromkeys(groups)):
+        part = [i for i, of in enumerate(groups) if of == group]
+        found = score_options(
+            model,
+            tokenizer,
+            [prompts[i] for i in part],
+            [options[i] for i in part],
+            bos=bos,
+            per_token=settings["scoring"] == "cloze_normalised",
+            one_token=settings["scoring"] == "letter",
+            batch_tokens=settings["batch_tokens"],
+            parts=parts.within(str(number)) if parts else None,
+        )
+        scores |= dict(zip(part, found, strict=True))
+    return [scores[i] for i in range(len(prompts))]
 
 
 def score_options(

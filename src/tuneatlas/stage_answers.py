@@ -28,7 +28,7 @@ from tuneatlas.prompts import (
     user_text,
 )
 from tuneatlas.restoration import limit_bytes
-from tuneatlas.scoring import Floats, answer_row, refuse_misread, score_options
+from tuneatlas.scoring import Floats, answer_row, score_prompts
 from tuneatlas.step import Step, progress
 from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, Row
 from tuneatlas.tokens import encode, encode_segments
@@ -180,17 +180,8 @@ def answer(
     """Answers of one model to every question, less the columns that identify the model."""
     prompts = [material.prompts[q["id"]] for q in material.questions]
     scored = [continuations(material.probe_template, q) for q in material.questions]
-    refuse_misread(model, tokenizer, prompts, scored, bos=bos)
-    scores = score_options(
-        model,
-        tokenizer,
-        prompts,
-        scored,
-        bos=bos,
-        per_token=options["scoring"] == "cloze_normalised",
-        one_token=options["scoring"] == "letter",
-        batch_tokens=options["batch_tokens"],
-    )
+    kinds = [(q["domain"], q["role"], q["topic"]) for q in material.questions]
+    scores = score_prompts(model, tokenizer, kinds, prompts, scored, options, bos=bos)
     columns = {column.name for column in STAGE_ANSWERS.columns}
     for question, score, prompt in zip(material.questions, scores, prompts, strict=True):
         row = answer_row(question, score, prompt)

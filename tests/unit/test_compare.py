@@ -229,6 +229,11 @@ def test_group_sizes_count_labels(study: dict[str, Any], comparison: Comparison)
     assert sizes["harmonious"] + wrong == 120
 
 
+def test_a_domain_that_is_not_tuned_has_no_groups(study: dict[str, Any]) -> None:
+    asked_only = study | {"labels": study["labels"] | {"words": []}}
+    assert not chosen(compare(asked_only).group_sizes, domain="words")
+
+
 def test_one_domain_and_one_seed_are_enough() -> None:
     study = make_study(items=24, tuned=("people",), seeds=(5,))
     comparison = compare(study)

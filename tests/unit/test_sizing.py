@@ -97,10 +97,11 @@ def test_a_config_without_a_width_is_named(tmp_path: Path):
         shape_of({"source": "path", "path": str(tmp_path)}, ROOT)
 
 
-def test_a_damaged_config_is_named_and_stops_no_plan(tmp_path: Path):
-    (tmp_path / "config.json").write_text('{"hidden_size": 4096, ')
+@pytest.mark.parametrize("text", ['{"hidden_size": 4096, ', "[4096]"])
+def test_a_damaged_config_is_named_and_stops_no_plan(tmp_path: Path, text: str):
+    (tmp_path / "config.json").write_text(text)
     entry = {"source": "path", "path": str(tmp_path)}
-    with pytest.raises(UserError, match=r"config.json: not JSON: .*fetch the model again"):
+    with pytest.raises(UserError, match=r"config.json: not a model's JSON: .*fetch the model"):
         shape_of(entry, ROOT)
     assert known_shape(entry, ROOT) is None
 

@@ -56,7 +56,7 @@ class Phrase(NamedTuple):
     end: int
 
 
-def phrases(parts: list[str]) -> tuple[list[Phrase], list[str]]:
+def phrases(text: str) -> tuple[list[Phrase], list[str]]:
     """The phrases that have words, in pre-order, and the words."""
     labels: list[str] = []
     starts: list[int] = []
@@ -64,7 +64,7 @@ def phrases(parts: list[str]) -> tuple[list[Phrase], list[str]]:
     words: list[str] = []
     lexical: set[int] = set()
     stack: list[int] = []
-    for part in parts:
+    for part in _parts(text):
         if part == ")":
             ends[stack.pop()] = len(words)
         elif part[0] == "(":
@@ -133,7 +133,7 @@ def production_detection(text: str, _: random.Random) -> Text | None:
 
 def constituency_searching(text: str, rng: random.Random) -> Text | None:
     """Label and sentence to all phrases with that label, in pre-order."""
-    inner, words = phrases(_parts(text))
+    inner, words = phrases(text)
     if not inner:
         return None
     label = rng.choice(sorted({phrase.label for phrase in inner}))
@@ -145,14 +145,14 @@ def constituency_discrimination(
     shifts: tuple[int, ...], text: str, rng: random.Random
 ) -> Text | None:
     """Label, phrase and sentence to True, or to False for the phrase shifted by some words."""
-    inner, words = phrases(_parts(text))
+    inner, words = phrases(text)
     true = {(p.label, " ".join(words[p.start : p.end])) for p in inner}
     options = []
     for phrase in inner:
         label, start, end = phrase
         last = len(words) - end
         shifted = [" ".join(words[start + by : end + by]) for by in shifts if -start <= by <= last]
-        false = [words_ for words_ in shifted if (label, words_) not in true]
+        false = [other for other in shifted if (label, other) not in true]
         if false:
             options.append((phrase, false))
     if not options:  # also when there are true ones, so that half of the answers stay False
