@@ -27,7 +27,7 @@ def peer_scores(
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    peer = HFLM(str(folder), device="cpu", batch_size=64, dtype="float32", add_bos_token=bos)
+    peer = HFLM(str(folder), device="cpu", batch_size=4, dtype="float32", add_bos_token=bos)
     wanted = [
         Instance("loglikelihood", {}, (row["prompt"], option), 0)
         for row, several in zip(rows, options, strict=True)

@@ -72,16 +72,13 @@ KINDS: dict[str, Callable[[Sequence[str], float, random.Random, Form], Spans]] =
 
 def mask(symbols: Sequence[str], spans: Spans) -> Text:
     """Symbols with a sentinel for each span; the target gives what each stands for."""
-    source: list[str] = []
-    target: list[str] = []
-    at = 0
+    source, target = list(symbols), []
+    gone = 0
     for (start, end), sentinel in zip(spans, _SENTINELS, strict=False):
-        source += symbols[at:start]
-        source.append(sentinel)
+        source[start - gone : end - gone] = (sentinel,)
+        gone += end - start - 1
         target.append(sentinel)
         target += symbols[start:end]
-        at = end
-    source += symbols[at:]
     target.append(_SENTINELS[len(spans)])
     return Text(join_symbols(source), join_symbols(target))
 

@@ -7,7 +7,6 @@ written, so nothing is escaped or unescaped.
 
 import random
 import re
-from typing import NamedTuple
 
 from tuneatlas.syntax.tasks import JOINT, Text
 
@@ -48,12 +47,8 @@ def pruned(text: str, depth: int) -> str:
     return " ".join(kept).replace(" )", ")")
 
 
-class Phrase(NamedTuple):
-    """A node not right above words, beneath the root: its label, and its words' places."""
-
-    label: str
-    start: int
-    end: int
+# A node not right above words, beneath the root: its label, and its words from where to where.
+Phrase = tuple[str, int, int]
 
 
 def phrases(text: str) -> tuple[list[Phrase], list[str]]:
@@ -76,7 +71,7 @@ def phrases(text: str) -> tuple[list[Phrase], list[str]]:
             lexical.add(stack[-1])
             words.append(part)
     inner = [at for at in range(1, len(labels)) if at not in lexical and ends[at] > starts[at]]
-    return [Phrase(labels[at], starts[at], ends[at]) for at in inner], words
+    return [(labels[at], starts[at], ends[at]) for at in inner], words
 
 
 def pos_tagging(text: str, _: random.Random) -> Text:
@@ -136,8 +131,8 @@ def constituency_searching(text: str, rng: random.Random) -> Text | None:
     inner, words = phrases(text)
     if not inner:
         return None
-    label = rng.choice(sorted({phrase.label for phrase in inner}))
-    found = [" ".join(words[p.start : p.end]) for p in inner if p.label == label]
+    label = rng.choice(sorted({phrase[0] for phrase in inner}))
+    found = [" ".join(words[start:end]) for other, start, end in inner if other == label]
     return Text(f"{label}{JOINT}{' '.join(words)}", JOINT.join(found))
 
 
@@ -146,18 +141,20 @@ def constituency_discrimination(
 ) -> Text | None:
     """Label, phrase and sentence to True, or to False for the phrase shifted by some words."""
     inner, words = phrases(text)
-    true = {(p.label, " ".join(words[p.start : p.end])) for p in inner}
+    alike: dict[tuple[str, int], list[list[str]]] = {}  # phrases that a shifted one may equal
+    for label, start, end in inner:
+        alike.setdefault((label, end - start), []).append(words[start:end])
     options = []
-    for phrase in inner:
-        label, start, end = phrase
+    for label, start, end in inner:
+        true = alike[label, end - start]
         last = len(words) - end
-        shifted = [" ".join(words[start + by : end + by]) for by in shifts if -start <= by <= last]
-        false = [other for other in shifted if (label, other) not in true]
+        shifted = [words[start + by : end + by] for by in shifts if -start <= by <= last]
+        false = [other for other in shifted if other not in true]
         if false:
-            options.append((phrase, false))
+            options.append((label, words[start:end], false))
     if not options:  # also when there are true ones, so that half of the answers stay False
         return None
-    phrase, false = rng.choice(options)
+    label, phrase, false = rng.choice(options)
     answer = rng.random() < 0.5
-    shown = " ".join(words[phrase.start : phrase.end]) if answer else rng.choice(false)
-    return Text(f"{phrase.label}{JOINT}{shown}{JOINT}{' '.join(words)}", str(answer))
+    shown = " ".join(phrase if answer else rng.choice(false))
+    return Text(f"{label}{JOINT}{shown}{JOINT}{' '.join(words)}", str(answer))
