@@ -7,6 +7,7 @@ written, so nothing is escaped or unescaped.
 
 import random
 import re
+from itertools import islice
 
 from tuneatlas.syntax.tasks import JOINT, Text
 
@@ -57,7 +58,6 @@ def phrases(text: str) -> tuple[list[Phrase], list[str]]:
     starts: list[int] = []
     ends: list[int] = []
     words: list[str] = []
-    lexical: set[int] = set()
     stack: list[int] = []
     for part in _parts(text):
         if part == ")":
@@ -68,10 +68,10 @@ def phrases(text: str) -> tuple[list[Phrase], list[str]]:
             starts.append(len(words))
             ends.append(0)
         else:
-            lexical.add(stack[-1])
+            labels[stack[-1]] = ""
             words.append(part)
-    inner = [at for at in range(1, len(labels)) if at not in lexical and ends[at] > starts[at]]
-    return [(labels[at], starts[at], ends[at]) for at in inner], words
+    beneath = islice(zip(labels, starts, ends, strict=True), 1, None)
+    return [phrase for phrase in beneath if phrase[0] and phrase[1] < phrase[2]], words
 
 
 def pos_tagging(text: str, _: random.Random) -> Text:
