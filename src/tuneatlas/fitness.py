@@ -4,7 +4,7 @@ Probing and training go round the model's own forward pass: logits are made only
 needed, documents share rows, prompts share a prefix. That holds for the families tested
 (docs/extending.md); a model that does something of its own with its logits, its mask or its
 positions must be refused before it gives wrong numbers: what training rests on when the model is
-brought, what scoring rests on before questions are scored.
+brought, what scoring rests on once some questions are scored.
 """
 
 import torch

@@ -42,11 +42,11 @@ def score_prompts(
 ) -> list[Floats]:
     """``score_options`` by the ``scoring`` and ``batch_tokens`` of a config section.
 
-    What the prompts of a group begin with is computed once. Raises UserError if this module
-    reads the model otherwise than the model's own code does.
+    What the prompts of a group begin with is computed once. Raises UserError after the first
+    group if this module reads the model otherwise than the model's own code does.
     """
     log.info("%d questions to score", len(prompts))
-    refuse_misread(model, tokenizer, prompts, options, bos=bos)
+    per_token = settings["scoring"] == "cloze_normalised"
     scores: dict[int, Floats] = {}
     for number, group in enumerate(dict.fromkeys(groups)):
         part = [i for i, of in enumerate(groups) if of == group]
@@ -56,11 +56,14 @@ def score_prompts(
             [prompts[i] for i in part],
             [options[i] for i in part],
             bos=bos,
-            per_token=settings["scoring"] == "cloze_normalised",
+            per_token=per_token,
             one_token=settings["scoring"] == "letter",
             batch_tokens=settings["batch_tokens"],
             parts=parts.within(str(number)) if parts else None,
         )
+        if not scores:
+            first = (prompts[part[0]], options[part[0]], found[0])
+            refuse_misread(model, tokenizer, *first, bos=bos, per_token=per_token)
         scores |= dict(zip(part, found, strict=True))
     return [scores[i] for i in range(len(prompts))]
 
@@ -107,19 +110,15 @@ def score_options(
 def refuse_misread(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    options: Sequence[Sequence[str]],
+    prompt: str,
+    options: Sequence[str],
+    scores: Floats,
     *,
     bos: bool,
+    per_token: bool,
 ) -> None:
-    """Raise UserError if this module reads the model otherwise than its own forward pass does.
-
-    Looked at: one option of the first two prompts, which are scored as ``score_options`` does.
-    """
-    _, requests = _coded(tokenizer, prompts[:2], options[:2], bos)
-    if not requests:
-        return
-    scores = log_likelihoods(model, requests, sum(len(r.context) for r in requests))
+    """Raise UserError if one of these ``scores`` is not what the model's own forward pass gives."""
+    _, requests = _coded(tokenizer, [prompt], [options], bos)
     # Few tokens, so that rounding does not add up; two, so that one is read behind another.
     at = min(range(len(requests)), key=lambda i: abs(len(requests[i].continuation) - 2))
     context, continuation = requests[at]
@@ -127,7 +126,8 @@ def refuse_misread(
         logits = plain_logits(model, [*context, *continuation[:-1]])[-len(continuation) :]
     chances = torch.log_softmax(logits, dim=-1).cpu()
     plain = chances[range(len(continuation)), continuation].sum()
-    refuse_difference(model, "options are not scored as alone", plain, torch.tensor(scores[at]))
+    ours = scores[at] * (len(continuation) if per_token else 1)
+    refuse_difference(model, "options are not scored as alone", plain, torch.tensor(ours))
 
 
 def _coded(

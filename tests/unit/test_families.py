@@ -20,7 +20,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, QuestionTemplate
-from tuneatlas.scoring import Request, log_likelihoods, refuse_misread
+from tuneatlas.scoring import Request, log_likelihoods, score_prompts
 from tuneatlas.training.bases import prepare_base
 from tuneatlas.training.restoring import restore
 from tuneatlas.training.stages import finetune_stages
@@ -192,5 +192,6 @@ def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):
     model = AutoModelForCausalLM.from_config(transformers.GraniteConfig(**values)).eval()
     with pytest.raises(UserError, match=r"'granite' cannot be used: its logits"):
         refuse_unfit(model, tokenizers["bytes"])
+    settings = {"scoring": "cloze", "batch_tokens": 64}
     with pytest.raises(UserError, match=r"'granite' cannot be used: options are not scored"):
-        refuse_misread(model, tokenizers["bytes"], ["One"], [["two"]], bos=False)
+        score_prompts(model, tokenizers["bytes"], [0], ["One"], [["two"]], settings, bos=False)
