@@ -1,9 +1,11 @@
 """What can be known before the first job: files, models, disk. All problems in one message."""
 
+import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain, product
 from pathlib import Path
 from typing import Literal
@@ -189,10 +191,24 @@ def _disk(experiment: Experiment, root: Path) -> Found:
         disk = shutil.disk_usage(_existing(root / "results"))
     except OSError:
         return  # _outputs says that the folder cannot be used
-    # Some file systems do not tell their size.
-    if disk.total and disk.free < needed:
-        text = f"{root / 'results'} has {_gib(disk.free)} free, this experiment needs about"
-        yield (), f"{text} {_gib(needed)}: free some space, or run fewer models, groups or seeds"
+    # Some file systems do not tell their size. What a run before left is kept or replaced.
+    if not disk.total or disk.free >= needed:
+        return
+    held = _held(root / "results")
+    if disk.free + held < needed:
+        text = f"{root / 'results'} has {_gib(disk.free)} free and holds {_gib(held)}, "
+        text += f"this experiment needs about {_gib(needed)}"
+        yield (), f"{text}: free some space, or run fewer models, groups or seeds"
+
+
+def _held(folder: Path) -> int:
+    """Bytes of the files in a folder; jobs of another driver may take files away meanwhile."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(parent, name).lstat().st_size
+    return total
 
 
 def disk_bytes(experiment: Experiment, root: Path) -> int:
