@@ -90,7 +90,7 @@ def probing(results: Path, layout: str) -> Work:
     harness_scores(harness_model(folder, 4), *(side[:4] for side in first))
     best = fastest(lambda n: harness_scores(harness_model(folder, n), *first), [1, 4, 16, 64])
     peer = harness_model(folder, best)
-    settings = {"scoring": layout, "batch_tokens": 1024}
+    settings = {"scoring": layout, "batch_tokens": 512}
 
     def ours(number: int) -> np.ndarray:
         prompts, options = domains[number]
