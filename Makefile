@@ -2,7 +2,8 @@
 #             TARGET=s1, s2 or s3: that study alone, to its tables and figures
 # make test   all tests
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
-# make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can
+# make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can;
+#                    QUICK=1 leaves out a training of nine time limits
 # make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
 # make plan   what is missing or wrong before the first job, then the jobs that would run
 # make why    which jobs would run, and because of what; TARGET as above, or a step or file
@@ -43,10 +44,10 @@ test: check
 	@echo "All tests passed. What a failing test left behind is named in its message."
 
 test-slow: .venv/ready
-	@.venv/bin/pytest -m slow
+	@.venv/bin/pytest -m "slow and not slurm"
 
 slurm-test: .venv/ready
-	@.venv/bin/pytest -n0 -m slurm -rs tests/slurm
+	@.venv/bin/pytest -n0 -m "slurm $(if $(QUICK),and not slow)" -rs tests/slurm
 
 slurm-faults: .venv/ready
 	@.venv/bin/python tests/slurm/faults.py --faults 30

@@ -111,6 +111,7 @@ models:
 EPOCHS = int(os.environ.get("TUNEATLAS_PIECES_EPOCHS", "1000"))
 
 
+@pytest.mark.slow
 def test_a_training_cut_into_pieces_ends_with_the_same_weights(project: Path):
     (project / "config/long.yaml").write_text(LONG.replace("EPOCHS", str(EPOCHS)))
     whole = project.parent / "whole"
