@@ -12,7 +12,7 @@ from conftest import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models import save_model
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
-from tuneatlas.scoring import Request, answer_row, log_likelihoods, score_options
+from tuneatlas.scoring import Request, answer_row, log_likelihoods, score_options, score_prompts
 from tuneatlas.tokens import encode_pairs
 
 QUESTIONS = [question(n, choices=[str(n + 1), "many more", f"{n} and {n}", "x"]) for n in range(25)]
@@ -46,6 +46,18 @@ def test_equals_one_by_one_scoring(name, batch_tokens, bos, model, tokenizer):
         coded = encode_pairs(tokenizer, [(prompt, o) for o in several], bos)
         requests = [Request(*pair) for pair in coded]
         assert found == pytest.approx([one_by_one(model, r) for r in requests], abs=1e-4)
+
+
+def test_prompts_of_any_groups_keep_their_order(model, tokenizer):
+    asked, options = prompts("cloze")
+    settings = {"scoring": "cloze_normalised", "batch_tokens": 256}
+    groups = [n % 3 for n in range(len(asked))]
+    found = score_prompts(model, tokenizer, groups, asked, options, settings, bos=True)
+    alone = score_options(
+        model, tokenizer, asked, options, bos=True, per_token=True, batch_tokens=256
+    )
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+    assert score_prompts(model, tokenizer, [], [], [], settings, bos=True) == []
 
 
 def test_a_letter_of_more_than_one_token_is_refused(model, tokenizer):

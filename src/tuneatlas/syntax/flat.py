@@ -24,17 +24,12 @@ def _parts(text: str) -> list[str]:
     return text.replace(")", " )").split()
 
 
-def sentence(text: str) -> str:
-    """The words."""
-    return " ".join([part for part in _parts(text) if part[0] not in "()"])
-
-
-def pruned(text: str, depth: int) -> str:
+def _pruned(parts: list[str], depth: int) -> str:
     """The tree cut at ``depth``: nodes there have their words right beneath them."""
     kept: list[str] = []
     keep = kept.append
     level = 0
-    for part in _parts(text):
+    for part in parts:
         if part == ")":
             if level <= depth:
                 keep(part)
@@ -92,17 +87,19 @@ def pos_tagging(text: str, _: random.Random) -> Text:
 
 def tree_pruning(depth: int, text: str, _: random.Random) -> Text:
     """Tree to the tree cut at ``depth``."""
-    return Text(text, pruned(text, depth))
+    return Text(text, _pruned(_parts(text), depth))
 
 
 def pruned_tree_completion(depth: int, text: str, _: random.Random) -> Text:
     """The inverse of ``tree_pruning``."""
-    return Text(pruned(text, depth), text)
+    return Text(_pruned(_parts(text), depth), text)
 
 
 def pruned_tree_parse(depth: int, text: str, _: random.Random) -> Text:
     """Sentence to the tree cut at ``depth``."""
-    return Text(sentence(text), pruned(text, depth))
+    parts = _parts(text)
+    words = [part for part in parts if part[0] not in "()"]
+    return Text(" ".join(words), _pruned(parts, depth))
 
 
 def production_detection(text: str, _: random.Random) -> Text | None:
