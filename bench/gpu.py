@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import train_tokenizer
-from tuneatlas.scoring import Request, log_likelihoods
 from tuneatlas.syntax.generating import by_transformers
 from tuneatlas.syntax.models import new_t5
 from tuneatlas.training.loss import supervise

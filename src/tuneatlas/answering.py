@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.knowledge import pick_demonstrations
+from tuneatlas.likelihoods import Floats
 from tuneatlas.models import load_model
 from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
@@ -20,7 +21,7 @@ from tuneatlas.prompts import (
     few_shot_prompt,
 )
 from tuneatlas.robust import knowledge_row, merge_scores, restore_order, rotate
-from tuneatlas.scoring import Floats, answer_row, score_prompts
+from tuneatlas.scoring import answer_row, score_prompts
 from tuneatlas.tables import Row
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneatlas.scoring import Floats, softmax
+from tuneatlas.likelihoods import Floats
+from tuneatlas.scoring import softmax
 from tuneatlas.tables import Row
 
 

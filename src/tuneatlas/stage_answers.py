@@ -18,6 +18,7 @@ from tuneatlas.chat_templates import fit_chat
 from tuneatlas.checkpoints import load_checkpoint
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
+from tuneatlas.likelihoods import Floats
 from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
     ChatTemplate,
@@ -28,7 +29,7 @@ from tuneatlas.prompts import (
     user_text,
 )
 from tuneatlas.restoration import limit_bytes
-from tuneatlas.scoring import Floats, answer_row, score_prompts
+from tuneatlas.scoring import answer_row, score_prompts
 from tuneatlas.step import Step, progress
 from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, Row
 from tuneatlas.tokens import encode, encode_segments

@@ -18,9 +18,10 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from tuneatlas.answering import evaluate_tuned, probe_base
 from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
+from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.prompts import ChatTemplate, QuestionTemplate
-from tuneatlas.scoring import Request, log_likelihoods, score_prompts
+from tuneatlas.scoring import score_prompts
 from tuneatlas.training.bases import prepare_base
 from tuneatlas.training.restoring import restore
 from tuneatlas.training.stages import finetune_stages

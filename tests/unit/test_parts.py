@@ -8,12 +8,12 @@ from conftest import TEMPLATES, question
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneatlas import explaining, scoring
+from tuneatlas import explaining, likelihoods
 from tuneatlas.explaining import explain_predictions
+from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import save_model
 from tuneatlas.parts import Parts
 from tuneatlas.prompts import ExplainTemplate
-from tuneatlas.scoring import Request, log_likelihoods
 
 
 class Cut(Exception):
@@ -61,7 +61,7 @@ def test_scores_of_a_run_in_pieces_are_those_of_one(tmp_path, model, monkeypatch
     requests = [Request([5, 6, n % 9 + 3], [n % 50 + 7, 8]) for n in range(40)]
     whole = log_likelihoods(model, requests, 20)
     with monkeypatch.context() as patch, pytest.raises(Cut):
-        cut_after(patch, scoring, "_score_batch", 2)
+        cut_after(patch, likelihoods, "_score_batch", 2)
         log_likelihoods(model, requests, 20, Parts(tmp_path, every_s=-1))
     assert len(list(tmp_path.iterdir())) == 2
     found = log_likelihoods(model, requests, 20, Parts(tmp_path, every_s=-1))

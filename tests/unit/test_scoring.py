@@ -10,9 +10,10 @@ from accelerate import dispatch_model
 from conftest import TEMPLATES, question
 
 from tuneatlas.errors import UserError
+from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import save_model
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
-from tuneatlas.scoring import Request, answer_row, log_likelihoods, score_options, score_prompts
+from tuneatlas.scoring import answer_row, score_options, score_prompts
 from tuneatlas.tokens import encode_pairs
 
 QUESTIONS = [question(n, choices=[str(n + 1), "many more", f"{n} and {n}", "x"]) for n in range(25)]

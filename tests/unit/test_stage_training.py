@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM
 
 from tuneatlas import checkpoints
 from tuneatlas.errors import UserError
+from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import save_model
 from tuneatlas.prompts import ChatTemplate, QuestionTemplate, few_shot_prompt
-from tuneatlas.scoring import Request, log_likelihoods
 from tuneatlas.stage_answers import (
     Material,
     Stage,

@@ -51,7 +51,7 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
             f"{path}: no {error.args[0]}, so its size is not known; add {name or 'it'} to "
             "src/tuneatlas/data/shapes.yaml"
         ) from error
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise UserError(
             f"{path}: not a model's JSON: {error}; fetch {name or 'the model'} again"
         ) from error
@@ -98,7 +98,7 @@ def _scratch(entry: Mapping[str, Any]) -> Shape:
 def _described(data: Any) -> Shape:
     """The shape that a Hugging Face config.json describes."""
     if not isinstance(data, Mapping):
-        raise TypeError(f"{data!r:.20} is not an object")
+        raise ValueError(f"{data!s:.20} is not an object")
     hidden = data.get("hidden_size") or data["d_model"]
     inside = data.get("intermediate_size") or data.get("d_ff") or data.get("encoder_ffn_dim")
     blocks = data.get("num_hidden_layers") or data.get("num_layers") or data["encoder_layers"]

@@ -24,7 +24,7 @@ Spans = list[tuple[int, int]]
 
 def intra_spans(symbols: Sequence[str], rate: float, rng: random.Random, form: Form) -> Spans:
     """Names drawn one by one; those side by side make one span."""
-    names = form.names(symbols)
+    names = [at for at, around in enumerate(map(form.is_structure, symbols)) if not around]
     chosen = sorted(rng.sample(names, max(1, round(rate * len(names)))))
     spans: Spans = []
     for at in chosen:

@@ -252,29 +252,17 @@ def read_path(text: str, where: str = "tree") -> Tree:
 
 
 class Form(NamedTuple):
-    """A way to write trees, its inverse, and where among the symbols its names are."""
+    """A way to write trees, its inverse, and which of the symbols are no names."""
 
     write: Callable[[Tree], str]
     read: Callable[..., Tree]
-    names: Callable[[Sequence[str]], list[int]]
+    is_structure: Callable[[str], bool]
 
 
 FORMS = {
-    "bracket": Form(
-        write_bracket,
-        read_bracket,
-        lambda symbols: [at for at, s in enumerate(symbols) if s != "(" and s != ")"],
-    ),
-    "slash": Form(
-        write_slash,
-        read_slash,
-        lambda symbols: [at for at, s in enumerate(symbols) if not s.startswith(("/", "</"))],
-    ),
-    "path": Form(
-        write_path,
-        read_path,
-        lambda symbols: [at for at, s in enumerate(symbols) if not _WAY.fullmatch(s)],
-    ),
+    "bracket": Form(write_bracket, read_bracket, {"(", ")"}.__contains__),
+    "slash": Form(write_slash, read_slash, lambda symbol: symbol.startswith(("/", "</"))),
+    "path": Form(write_path, read_path, lambda symbol: bool(_WAY.fullmatch(symbol))),
 }
 
 
