@@ -18,7 +18,7 @@ SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"
 # What fits a job to a machine: other values change results by rounding, and by which units a
 # training with dropout drops. Saved progress goes on under other values of these …
 PLACEMENT = frozenset(
-    {"processes", "nodes", "rows_per_device", "gradient_checkpointing", "devices"}
+    {"processes", "nodes", "rows_per_device", "gradient_checkpointing", "compile", "devices"}
 )
 # … and starts anew under other values of these, as its parts are of another size or kind.
 BATCHES = frozenset({"batch_tokens", "batch_rows", "deepspeed"})

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tuneatlas.errors import PassingError
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.training.plan import Recipe
 from tuneatlas.training.trainer import GO_ON, SIGNALS
 
@@ -32,10 +32,15 @@ def launch_command(work: Sequence[str], recipe: Recipe, environ: Mapping[str, st
     """
     launcher = [sys.executable, "-m", "torch.distributed.run"]
     job, nodes = environ.get("SLURM_JOB_ID"), recipe.nodes
+    each = recipe.processes // nodes
+    if 0 < torch.cuda.device_count() < each:
+        raise UserError(
+            f"processes: {recipe.processes} on {nodes} nodes need {each} GPUs each, and there are "
+            f"{torch.cuda.device_count()} here: lower processes, or ask for more GPUs"
+        )
     if nodes == 1 or job is None:
         alone = ["--standalone", f"--nproc-per-node={recipe.processes}"]
         return [*launcher, *alone, "-m", *work]
-    each = recipe.processes // nodes
     step = [f"--jobid={job}", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
     step += [f"--cpus-per-task={each}", "--kill-on-bad-exit=1", "--export=ALL"]
     meeting = [f"--nnodes={nodes}", f"--nproc-per-node={each}", f"--rdzv-id={job}"]

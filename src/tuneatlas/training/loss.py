@@ -6,6 +6,7 @@ import torch
 from transformers import PreTrainedModel
 
 from tuneatlas.heads import token_logits
+from tuneatlas.training.attention import spans, use_kernel
 
 
 def supervise(model: PreTrainedModel) -> None:
@@ -17,6 +18,7 @@ def supervise(model: PreTrainedModel) -> None:
     Labels that weigh less take their part of the sum, not of that number.
     """
     decoder = model.base_model
+    by_document: bool | None = None
 
     def forward(
         input_ids: torch.Tensor,
@@ -27,9 +29,15 @@ def supervise(model: PreTrainedModel) -> None:
         weights: torch.Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, torch.Tensor]:
+        nonlocal by_document
+        if by_document is None:
+            by_document = use_kernel(model, input_ids, position_ids)
         # Without a cache and a mask, position ids alone say where one document ends.
         hidden = decoder(
-            input_ids=input_ids, position_ids=position_ids, use_cache=False
+            input_ids=input_ids,
+            position_ids=position_ids,
+            use_cache=False,
+            **(spans(position_ids) if by_document else {}),
         ).last_hidden_state
         at = labels != -100
         logits = token_logits(model, hidden[at])

@@ -37,6 +37,7 @@ class Recipe:
     max_grad_norm: float
     precision: Literal["fp32", "bf16"]
     gradient_checkpointing: bool
+    compile: bool
     lora_rank: int | None
     lora_alpha: int
     lora_dropout: float

@@ -18,6 +18,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tuneatlas.files import PARTIAL, atomic, remove, sync
 from tuneatlas.models import pad_id, save_model
@@ -122,6 +123,8 @@ def train_here(
         adapters = Adapters(model, recipe.lora_rank, recipe, run.seed)
     layout = layout_of(model, recipe.isolate)
     layout.supervise(model)
+    if recipe.compile and torch.cuda.is_available():
+        compile_blocks(model)
 
     def keep(done: int) -> None:
         if done in run.kept:
@@ -158,6 +161,17 @@ def train_here(
     if adapters:
         adapters.merge()
     return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def compile_blocks(model: PreTrainedModel) -> None:
+    """Compile each block of the network in place, for rows of any length.
+
+    The blocks are the modules that transformers recomputes one by one; equal ones share what is
+    compiled.
+    """
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.compile(dynamic=True)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

@@ -53,6 +53,11 @@ class TrainingConfig(Section):
     max_grad_norm: Amount = option(1.0, "gradients are scaled to at most this L2 norm")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training", source=IFT)
     gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
+    compile: bool = option(
+        False,
+        "on a GPU, compile the blocks of the network: a minute at the start, then steps of a third "
+        "less time and memory (docs/benchmarks.md); on a processor it does nothing",
+    )
     lora_rank: Positive | None = option(
         None,
         "train low-rank adapters of this rank on every linear layer, and merge them at the end; "

@@ -1,0 +1,1 @@
+"""What the workflow does on a GPU: equality with a processor, rates, memory, peers."""
