@@ -44,7 +44,7 @@ def load_config(path: Path | str, *further: Path | str, root: Path | str = Path(
     problems.sort(key=lambda p: (str(p.place.file), p.place.line, dotted(p.key)))
     refuse(problems, heading)
     assert experiment is not None  # no problem means that validation passed
-    experiment._source = tree
+    experiment._source, experiment._project = tree, Path(root)
     return experiment
 
 
@@ -79,7 +79,7 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     context = detail.get("ctx", {})
     meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
-        text = "a name has lower-case letters, digits, '_' and '-' only"
+        text = "a name has lower-case letters, digits, '_' and '-' only, 64 at most"
     elif context.get("pattern") == COMMIT_PATTERN:
         text = (
             f"{found!r} is no commit hash, which has 40 hexadecimal digits: it is on the model's "
