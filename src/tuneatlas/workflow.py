@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneatlas.audit.settling import make_newer, settle, standing
 from tuneatlas.benchmarks import packages_of
-from tuneatlas.cluster import Request, check_cluster
+from tuneatlas.cluster import Request, check_cluster, site_options
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -36,6 +36,7 @@ __all__ = [
     "preflight",
     "resolve",
     "settle",
+    "site_options",
     "split",
     "standing",
     "trained_mb",

@@ -47,7 +47,8 @@ onstart:
         tuneatlas.preflight(experiment, Path(), "data")
         if not workflow.local_exec:
             due = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-            tuneatlas.check_cluster(map(request, due), Path())
+            site = tuneatlas.site_options(workflow.executor_settings)
+            tuneatlas.check_cluster(map(request, due), Path(), site)
     except UserError as error:
         raise WorkflowError(str(error)) from None
 

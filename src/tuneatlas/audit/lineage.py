@@ -126,8 +126,8 @@ def benchmark_of(record: Mapping[str, Any]) -> str:
 def is_categories(output: str) -> bool:
     """Whether an output of ``probe_knowledge`` is the table of categories of knowledge."""
     # Below the folder of a model, which may bear that name, too.
-    step, _, *within = output.removeprefix(RESULTS).split("/")
-    return step == "probe_knowledge" and within[:1] == ["categories"]
+    parts = output.removeprefix(RESULTS).split("/")
+    return parts[0] == "probe_knowledge" and parts[2:3] == ["categories"]
 
 
 def content_of(path: Path, digests: Mapping[Path, str]) -> Content:
