@@ -62,9 +62,13 @@ def check_interpreter(path: str) -> None:
         )
 
 
-def literal(path: str) -> str:
-    """A path as a rule states it: what is braced in it is no wildcard."""
-    return path.replace("{", "{{").replace("}", "}}")
+def check_project(path: Path) -> None:
+    """Refuse a folder whose templates cannot be inputs: the engine knows no escape for braces."""
+    if {"{", "}"} & set(str(path)):
+        raise UserError(
+            f"{path}: the workflow engine takes braces for a wildcard: run in this folder itself, "
+            "without --directory, or rename it"
+        )
 
 
 def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:

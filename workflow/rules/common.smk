@@ -22,6 +22,7 @@ CONFIG_FILES = workflow.config_settings.configfiles or [HOME / tuneatlas.DEFAULT
 try:
     if workflow.is_main_process:
         tuneatlas.check_interpreter(sys.executable)
+        tuneatlas.check_project(HOME)
     experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config, HOME)
     if workflow.is_main_process:
         tuneatlas.preflight(experiment, Path(), "structure")
@@ -68,15 +69,12 @@ def code(step):
 def template(kind, step):
     """The template file that a step is configured to use."""
     folder = "questions" if kind == "question" else kind
-    path = HOME / "config" / "templates" / folder / f"{config[step][f'{kind}_template']}.yaml"
-    return tuneatlas.literal(str(path))
+    name = f"{config[step][f'{kind}_template']}.yaml"
+    return str(HOME / "config" / "templates" / folder / name)
 
 
 def own(paths):
-    """The user's own files that are there; a run does not start if one is missing.
-
-    For a function of wildcards, as what is braced in a path is none.
-    """
+    """The user's own files that are there; a run does not start if one is missing."""
     return [path for path in paths if path and Path(path).exists()]
 
 

@@ -10,7 +10,7 @@ wildcard_constraints:
 rule evaluate_harness:
     """Ask a model the tasks of lm-evaluation-harness, by its own library, beside our scorer."""
     input:
-        tasks=lambda w: own([config["evaluate_harness"]["include_path"]]),
+        tasks=own([config["evaluate_harness"]["include_path"]]),
         model=lambda w: (rules.prepare_base.output.model if w.trained == "base" else TUNED_MODEL),
     output:
         metrics="results/evaluate_harness/{model}/{trained}.json",

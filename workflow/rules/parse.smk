@@ -20,7 +20,7 @@ rule prepare_sentences:
     """Choose sentences and pairs of them, from Tatoeba or from the user's own files."""
     input:
         tatoeba=[] if PAIR_FILES else fetched("tatoeba"),
-        files=lambda w: own(PAIR_FILES),
+        files=own(PAIR_FILES),
     output:
         sentences="results/prepare_sentences/sentences.parquet",
         pairs="results/prepare_sentences/pairs.parquet",

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tuneatlas.config.checks import find_conflicts
-from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN
+from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
@@ -80,6 +80,12 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
         text = "a name has lower-case letters, digits, '_' and '-' only, 64 at most"
+    elif context.get("pattern") == PATH_PATTERN:
+        text = (
+            f"{found!r}: the workflow engine takes braces for a wildcard; rename the file or folder"
+            if found
+            else "the path is empty"
+        )
     elif context.get("pattern") == COMMIT_PATTERN:
         text = (
             f"{found!r} is no commit hash, which has 40 hexadecimal digits: it is on the model's "
