@@ -57,8 +57,8 @@ def check_interpreter(path: str) -> None:
     if found := sorted(SHELL_SIGNS.intersection(path)):
         raise UserError(
             f"Python is at {path!r}, and jobs cannot be started by a path with "
-            f"{', '.join(map(repr, found))}: make the environment in another folder, as with "
-            "'make run VENV=/FOLDER' (the project may stay where it is)"
+            f"{', '.join(map(repr, found))}; make the environment in another folder, with "
+            "'rm -rf .venv' and 'make run VENV=/FOLDER' (the project may stay where it is)"
         )
 
 
