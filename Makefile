@@ -12,6 +12,10 @@
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
 # make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The folder of the environment, .venv, or another one that .venv is made a link to: jobs cannot be
+# started by a path with blanks, quotes and the like, which the project's own may have.
+VENV ?=
+# One file or several, of which the later override the earlier: words for a shell, quoted if need be.
 CONFIG ?= config/config.yaml
 TARGET ?= all
 PROFILE ?= default
@@ -25,19 +29,29 @@ LAST_s1 = compare_groups
 LAST_s2 = stage_forgetting
 LAST_s3 = compare_paraphrases
 LAST = $(LAST_$(TARGET))
+# A text as one word of a shell, and only so where it is not one as it is.
+quoted = '$(subst ','\'',$1)'
+word_of = $(if $(or $(word 2,$1),$(findstring ',$1),$(findstring ",$1),$(findstring \,$1)),$(quoted),$1)
 # The same experiment in the same place, whole.
-WHOLE = $(strip make run $(foreach x,CONFIG PROFILE,$(if $(filter file,$(origin $x)),,$x=$($x))))
+WHOLE = $(strip make run \
+	$(foreach x,CONFIG PROFILE,$(if $(filter file,$(origin $x)),,$x=$(call word_of,$($x)))))
 LOOK_all = Open results/report/index.html in a browser; its numbers lead to results/audit.
 LOOK = $(if $(LAST),Tables and figures are in results/$(LAST); $(WHOLE) adds the report.,$(LOOK_$(TARGET)))
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
+# Config files that are not there, or pipes, the engine would end with a traceback or wait for.
+HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
+	{ echo "$$file: there is no such config file" >&2; exit 2; }; done
+# Each config file as an option of its own.
+WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
 .PHONY: run plan why size plans test test-slow slurm-test slurm-faults check audit bench format \
 	config-docs lock clean
 
 run: .venv/ready
+	@$(HAVE_CONFIG)
 	@$(SNAKEMAKE) -- $(TARGET)
-	@echo "Done. $(or $(LOOK),What was made is in results.)"
+	@echo $(call quoted,Done. $(or $(LOOK),What was made is in results.))
 
 test: check
 	@.venv/bin/pytest
@@ -57,7 +71,7 @@ plan: .venv/ready
 	@$(SNAKEMAKE) --dry-run --quiet rules -- $(TARGET)
 
 why: .venv/ready
-	@.venv/bin/tuneatlas why --config $(CONFIG) $(or $(LAST),$(filter-out all,$(TARGET)))
+	@$(WITH_CONFIG); .venv/bin/tuneatlas why "$$@" $(or $(LAST),$(filter-out all,$(TARGET)))
 
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)
@@ -74,7 +88,7 @@ check: .venv/ready
 
 audit: .venv/ready
 	@echo "The page to look at the results in: results/audit/index.html"
-	@.venv/bin/tuneatlas audit results --config $(CONFIG)
+	@$(WITH_CONFIG); .venv/bin/tuneatlas audit results "$$@"
 
 bench: .venv-bench/ready
 	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)
@@ -94,8 +108,19 @@ config-docs: .venv/ready
 	.venv/bin/tuneatlas config --write
 
 .venv/ready: envs/lock.txt
-	@echo "Creating the environment in .venv (about two minutes) ..."
-	$(PYTHON) -m venv --clear .venv
+	@venv=$(call quoted,$(VENV)); case "$${venv:-$$PWD}" in \
+	*[[:space:]\"\'\`\$$\\\&\|\;\<\>\(\)\*\?\[\]\{\}]*) echo "$${venv:-$$PWD}: jobs cannot be started" \
+	"by a path with blanks, quotes, brackets or the like; make the environment in another folder:" \
+	"make VENV=/FOLDER $(or $(MAKECMDGOALS),run)" >&2; exit 2;; esac
+	@echo "Creating the environment in $(or $(VENV),.venv) (about two minutes) ..."
+	@venv=$(call quoted,$(VENV)); if [ -n "$$venv" ]; then \
+	if [ -e "$$venv" ] && [ ! -f "$$venv/pyvenv.cfg" ]; then \
+	echo "$$venv is there and no environment; name a new folder" >&2; exit 2; fi; \
+	rm -rf .venv && ln -s "$$venv" .venv; \
+	elif [ -L .venv ]; then \
+	echo ".venv is a link to $$(readlink .venv), which others may use; it is out of date: make it" \
+	"anew where it is, or remove the link" >&2; exit 2; fi
+	"$(PYTHON)" -m venv --clear $(if $(VENV),$(call quoted,$(VENV)),.venv)
 	.venv/bin/pip install --quiet --disable-pip-version-check --no-compile -r envs/lock.txt
 	@# Compiled here, on all cores, or every job does it again where Python may not write bytecode.
 	.venv/bin/python -m compileall -q -j 0 -x '/(tests?|testing)/' .venv/lib

@@ -4,6 +4,7 @@ import sys
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/times.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/probe.smk"
@@ -61,6 +62,6 @@ rule verify:
         "logs/verify.log",
     localrule: True
     params:
-        python=sys.executable,
+        python=lambda w: sys.executable,
     shell:
-        "{params.python} -m tuneatlas.cli audit results > {log} || (cat {log} && exit 1)"
+        "{params.python:q} -m tuneatlas.cli audit results > {log} || (cat {log} && exit 1)"

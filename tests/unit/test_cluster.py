@@ -104,6 +104,71 @@ def test_a_node_that_does_not_see_the_folder(tools: Path):
     assert f"node n2 of partition gpu does not see {ROOT}" in said and "--exclude=n2" in said
 
 
+def said_to(tools: Path, name: str, answer: str = "") -> Path:
+    """A file that gets the words a command is called with, one a line."""
+    heard = tools / f"{name}.heard"
+    stand_in(tools, name, f'printf "%s\\n" "$@" >> "{heard}"; {answer}')
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("more", "site", "words"),
+    [
+        ({"qos": "long"}, (), ["--qos=long"]),
+        ({"slurm_extra": "--signal=TERM@60 --qos long"}, (), ["--signal=TERM@60", "--qos", "long"]),
+        ({"slurm_extra": "'--comment=two words' --exclusive"}, (), ["--comment=two words"]),
+        ({}, ("--qos=long", "--reservation=mine"), ["--qos=long", "--reservation=mine"]),
+        ({"cluster": "big", "mem_mb_per_cpu": 2000}, (), ["--clusters=big", "--mem-per-cpu=2000"]),
+    ],
+)
+def test_what_a_site_wants_is_said_in_the_question_as_in_the_submission(
+    tools: Path, more: dict[str, object], site: tuple[str, ...], words: list[str]
+):
+    heard = said_to(tools, "sbatch")
+    check_cluster([asked(mem_mb=8000, **more)], ROOT, site)
+    lines = heard.read_text().splitlines()
+    assert set(words) <= set(lines)
+    assert lines.index(words[-1]) > lines.index("--partition=gpu")
+
+
+@pytest.mark.parametrize("given", ["--qos=a -q b", "--qos=a --qos b", "--qos=a -qb", "--qos=b"])
+def test_nodes_are_asked_under_the_same_account_and_qos(tools: Path, given: str):
+    heard = said_to(tools, "srun", "echo sees n1")
+    check_cluster([asked(slurm_extra=given)], ROOT, ["--reservation=mine"])
+    assert {"--account=lab", "--qos=b", "--reservation=mine"} <= set(heard.read_text().splitlines())
+
+
+@pytest.mark.parametrize("names", ["n2", "n[2-3]", "n7,n2"])
+def test_nodes_that_were_left_out_are_not_asked(tools: Path, names: str):
+    stand_in(tools, "scontrol", "echo n2; echo n3")
+    heard = said_to(tools, "srun", "echo sees n1")
+    check_cluster([asked(slurm_extra=f"--exclude={names}")], ROOT)
+    assert "--nodelist=n1" in heard.read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", ["two words", "it's", 'a"b', "a;b", "a&b", "hüte", "{a}", "a#b"])
+def test_a_node_looks_for_the_folder_whatever_it_is_called(tools: Path, tmp_path: Path, name: str):
+    stand_in(tools, "srun", 'while [ "$1" != sh ]; do shift; done; SLURMD_NODENAME=n1 exec "$@"')
+    (tmp_path / name).mkdir()
+    check_cluster([asked()], tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a$(touch here)", "a`touch here`", "$HOME", "a\\b"])
+def test_a_folder_that_a_submission_would_misread_is_refused(
+    tools: Path, tmp_path: Path, monkeypatch, name: str
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match="jobs cannot be submitted from"):
+        check_cluster([asked()], tmp_path / name)
+    assert not (tmp_path / "here").exists()
+
+
+def test_options_that_no_shell_could_read_are_one_message(tools: Path):
+    said = complaint(asked(slurm_extra="'--qos=long"))
+    assert 'finetune: slurm_extra "\'--qos=long" is no line of options: No closing' in said
+
+
 def test_nodes_that_do_not_answer_keep_nobody(tools: Path):
     stand_in(tools, "srun", "exit 1")
     check_cluster([asked()], ROOT)

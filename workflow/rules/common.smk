@@ -1,3 +1,5 @@
+import re
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -5,19 +7,25 @@ from snakemake.exceptions import WorkflowError
 from tuneatlas import workflow as tuneatlas
 from tuneatlas.errors import UserError
 
+# What comes with the workflow lies beside its Snakefile; what the user names and what is made, in
+# the folder that it works in, which `--directory` names.
+BESIDE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+HOME = Path() if BESIDE.samefile(Path()) else BESIDE
+
 
 # Used with `--software-deployment-method apptainer`; built from envs/container.def.
-container: "envs/tuneatlas.sif"
+container: str(HOME / "envs/tuneatlas.sif")
 
 
 # The experiment is validated whole before anything is planned; see docs/config.md.
-CONFIG_FILES = workflow.config_settings.configfiles or [tuneatlas.DEFAULT_CONFIG]
+CONFIG_FILES = workflow.config_settings.configfiles or [HOME / tuneatlas.DEFAULT_CONFIG]
 try:
-    experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config)
+    if workflow.is_main_process:
+        tuneatlas.check_interpreter(sys.executable)
+        tuneatlas.check_project(HOME)
+    experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config, HOME)
     if workflow.is_main_process:
         tuneatlas.preflight(experiment, Path(), "structure")
-        # Files that were touched or copied, but hold what they held, rebuild nothing.
-        tuneatlas.settle(Path("results"))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -34,18 +42,20 @@ SEEDS = config["seeds"]
 
 
 onstart:
-    # Not in a dry-run: a plan needs neither data nor access to models.
+    # Not in a dry-run: a plan needs neither data nor access to models, and writes nothing.
     try:
+        tuneatlas.settle(STANDING)
         tuneatlas.preflight(experiment, Path(), "data")
         if not workflow.local_exec:
             due = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-            tuneatlas.check_cluster(map(request, due), Path())
+            site = tuneatlas.site_options(workflow.executor_settings)
+            tuneatlas.check_cluster(map(request, due), Path(), site)
     except UserError as error:
         raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
-    package="|".join(tuneatlas.packages(config)),
+    package="|".join(map(re.escape, tuneatlas.packages(config))),
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
     group="|".join(GROUPS),
@@ -53,13 +63,14 @@ wildcard_constraints:
 
 def code(step):
     """What a step's code is: a digest of its script, the modules and the libraries it reaches."""
-    return tuneatlas.code_digest(Path(workflow.basedir) / f"workflow/scripts/{step}.py")
+    return tuneatlas.code_digest(BESIDE / f"workflow/scripts/{step}.py")
 
 
 def template(kind, step):
     """The template file that a step is configured to use."""
     folder = "questions" if kind == "question" else kind
-    return f"config/templates/{folder}/{config[step][f'{kind}_template']}.yaml"
+    name = f"{config[step][f'{kind}_template']}.yaml"
+    return str(HOME / "config" / "templates" / folder / name)
 
 
 def own(paths):

@@ -76,7 +76,7 @@ rule report:
     params:
         code=code("report"),
         options=SCIENCE,
-        command=tuneatlas.command(CONFIG_FILES),
+        command=lambda w: tuneatlas.command(CONFIG_FILES, BESIDE),
     script:
         "../scripts/report.py"
 

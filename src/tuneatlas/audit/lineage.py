@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, digest_files, files_in, sha256_file
+from tuneatlas.files import FOLDER_MARK, digest_files, files_in, regular, sha256_file, walk
 from tuneatlas.records import SUFFIX, is_sealed
 
 RESULTS = "results/"
@@ -125,7 +125,9 @@ def benchmark_of(record: Mapping[str, Any]) -> str:
 
 def is_categories(output: str) -> bool:
     """Whether an output of ``probe_knowledge`` is the table of categories of knowledge."""
-    return output.startswith("results/probe_knowledge/") and "/categories/" in output
+    # Below the folder of a model, which may bear that name, too.
+    parts = output.removeprefix(RESULTS).split("/")
+    return parts[0] == "probe_knowledge" and parts[2:3] == ["categories"]
 
 
 def content_of(path: Path, digests: Mapping[Path, str]) -> Content:
@@ -195,7 +197,7 @@ def read_results(folder: Path, root: Path | None = None) -> Results:
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; name a results folder")
     found = Results(folder, folder.absolute().parent if root is None else root)
-    for path in sorted(folder.rglob("*" + SUFFIX)):
+    for path in sorted(path for path in walk(folder) if path.name.endswith(SUFFIX)):
         name = found.name(path).removesuffix(SUFFIX)
         record, problem = _read(path)
         if not problem and record["output"] != name:
@@ -212,9 +214,9 @@ def read_results(folder: Path, root: Path | None = None) -> Results:
 def _read(path: Path) -> tuple[dict[str, Any], str]:
     """A record, and what is wrong with it if anything is."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regular(path).read_text(encoding="utf-8")
         record = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return {}, f"it cannot be read: {error}"
     if not isinstance(record, dict) or not all(
         isinstance(record.get(key), str if key in ("output", "sha256", "step") else dict)

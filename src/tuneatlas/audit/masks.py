@@ -23,7 +23,7 @@ def text_reader(results: Results, record: dict[str, Any]) -> Callable[[Row], Pie
     """
     inputs = list(record["inputs"])
     model = results.place(next(n for n in inputs if n.startswith("results/prepare_base/")))
-    chat = results.place(next(n for n in inputs if n.startswith("config/templates/chat/")))
+    chat = results.place(next(n for n in inputs if "config/templates/chat/" in n))
     tokenizer = _tokenizer(model)
     bos = bool(record.get("params", {}).get("bos", True))
     layout = fit_chat(ChatTemplate.load(chat), tokenizer)

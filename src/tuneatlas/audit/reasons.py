@@ -98,9 +98,13 @@ def is_newer(one: Path, other: Path) -> bool:
 
 
 def written(path: Path) -> int:
-    """When a file or folder was finished, in nanoseconds: of a folder, its mark says so."""
+    """When a file or folder was finished, in nanoseconds: of a folder, its mark says so.
+
+    A link is as new as it or what it leads to.
+    """
     mark = path / FOLDER_MARK
-    return (mark if mark.exists() else path).stat().st_mtime_ns
+    target = (mark if mark.exists() else path).stat().st_mtime_ns
+    return max(target, path.lstat().st_mtime_ns) if path.is_symlink() else target
 
 
 def _unique(jobs: Iterator[Job]) -> list[Job]:

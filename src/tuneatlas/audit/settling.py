@@ -1,55 +1,92 @@
 """Let content, not time, say what is new: touched or copied files must not rebuild anything.
 
 The workflow engine runs a job again when an input is newer than an output. Where a record
-shows that the newer input holds what the output was made from, the output is marked as
-written now.
+shows that the newer input holds what the output was made from, the output counts as written
+now. One that is dated ahead (of a machine whose clock was) would hide that an input was edited
+since, so that its inputs are read, too.
 """
 
 import os
+import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from tuneatlas.audit.lineage import Results, benchmark_of, read_results
 from tuneatlas.audit.reasons import written
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK
+from tuneatlas.files import FOLDER_MARK, walk
 from tuneatlas.records import SUFFIX
 
 
-def settle(folder: Path) -> list[str]:
-    """Renew the time of outputs whose newer inputs are unchanged; return their names.
+def standing(folder: Path) -> dict[Path, int]:
+    """When outputs count as written, in nanoseconds, where that is not when they were.
 
-    A file is read only if it is newer than what was made from it.
+    By what the engine compares: an output's file, folder or link, and its benchmark. Nothing is
+    written; an input is read only where times leave open whether it changed.
     """
-    if not any(folder.rglob("*" + SUFFIX)):
-        return []
-    results = read_results(folder)
-    renewed = []
+    if not any(path.name.endswith(SUFFIX) for path in walk(folder)):
+        return {}
+    results = read_results(folder, folder.parent)
+    now = time.time_ns()
+    times: dict[Path, int] = {}
+
+    def when(path: Path) -> int:
+        return times.get(path) or written(path)
+
     for name in _in_order(results):
         record = results.records[name]
-        if not results.place(name).exists():
+        output = results.place(name)
+        if not output.exists():
             continue
-        carriers = _carriers(results, record)
-        oldest = min(path.stat().st_mtime_ns for path in carriers)
+        benchmark = results.root / benchmark_of(record)
+        compared = [output, *([benchmark] if benchmark.is_file() else [])]
+        made = [_made(path) for path in compared]
         places = {i: results.place(i) for i in record["inputs"]}
-        newer = [i for i, path in places.items() if path.exists() and written(path) > oldest]
-        if newer and all(_same(results, i, record["inputs"][i]) for i in newer):
-            # Another user's results are left as they are: the engine then goes by time.
-            with suppress(PermissionError):
-                for path in carriers:
-                    os.utime(path)
-                renewed.append(name)
-    return renewed
+        inputs = {i: when(path) for i, path in places.items() if path.exists()}
+        ahead = max(made) > now
+        asked = [i for i, at in inputs.items() if ahead or at > min(made)]
+        if not asked:
+            continue
+        if changed := [i for i in asked if not _same(results, i, record["inputs"][i])]:
+            if ahead:
+                times |= dict.fromkeys(compared, min(inputs[i] for i in changed) - TICK)
+        else:
+            newest = max(inputs.values())
+            times |= dict.fromkeys(compared, newest + TICK if newest > now else now)
+    return times
 
 
-def _carriers(results: Results, record: dict[str, Any]) -> list[Path]:
-    """The files whose time the engine compares: the output or its mark, and the benchmark."""
-    output = results.place(record["output"])
-    mark = output / FOLDER_MARK
-    benchmark = results.root / benchmark_of(record)
-    return [mark if mark.exists() else output, *([benchmark] if benchmark.is_file() else [])]
+# The engine compares times as floats, which tell a millisecond.
+TICK = 10**6
+
+
+def settle(times: Mapping[Path, int]) -> None:
+    """Write the times of ``standing`` to the files, so that inputs need not be read again."""
+    for path, at in times.items():
+        # Of another user, or where nothing may be written: they are told anew each time.
+        with suppress(OSError):
+            _date(path, at)
+
+
+def make_newer(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Give new outputs a time that is not before that of any input; of some it is ahead."""
+    newest = max((written(path) for path in inputs if path.exists()), default=0)
+    for path in outputs:
+        if path.exists() and newest >= _made(path):
+            _date(path, newest + TICK)
+
+
+def _made(path: Path) -> int:
+    """When an output was made: a link to one is an output of its own."""
+    return path.lstat().st_mtime_ns if path.is_symlink() else written(path)
+
+
+def _date(path: Path, at: int) -> None:
+    mark = path / FOLDER_MARK
+    carrier = mark if mark.is_file() and not path.is_symlink() else path
+    os.utime(carrier, ns=(at, at), follow_symlinks=False)
 
 
 def _same(results: Results, name: str, sha256: str) -> bool:

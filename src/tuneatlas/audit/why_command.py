@@ -9,6 +9,7 @@ from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.plan import Job, read_plan
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
 from tuneatlas.errors import UserError
+from tuneatlas.files import walk
 from tuneatlas.records import SUFFIX
 
 
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
             raise UserError(f"{options.target}: neither a step nor a file of this experiment")
         jobs = kept
     folder = options.root / "results"
-    new = not any(folder.rglob("*" + SUFFIX))
+    new = not any(path.name.endswith(SUFFIX) for path in walk(folder))
     results = Results(folder, options.root) if new else read_results(folder, options.root)
     if options.json:
         found = {str(reason.job): list(reason.own) for reason in reasons(jobs, results)}

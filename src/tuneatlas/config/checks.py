@@ -16,7 +16,7 @@ from tuneatlas.config.models.data import (
     Limits,
 )
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import ScratchModel
+from tuneatlas.config.models.language_models import PackageModel, ScratchModel
 from tuneatlas.config.models.paraphrase import ScratchParaphraser
 from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
@@ -24,6 +24,7 @@ from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
+from tuneatlas.sources import load_specs
 
 # The keys involved, the one to change first, and what is wrong.
 Conflict = tuple[tuple[Key, ...], str]
@@ -77,6 +78,27 @@ def _syntax(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             key: Key = ("paraphrasers", name)
             text = f"{model.heads} heads do not divide hidden_size {model.hidden_size}"
             yield ((*key, "heads"), (*key, "hidden_size")), text
+
+
+def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    if "index" in experiment.models:
+        text = "results/report/index.html is the page to open: choose another name for this model"
+        yield (("models", "index"),), text
+
+
+def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    first: dict[str, tuple[str, PackageModel]] = {}
+    for name, model in experiment.models.items():
+        if not isinstance(model, PackageModel):
+            continue
+        at: Key = ("models", name, "package")
+        if model.package in load_specs():
+            yield (at,), f"{model.package!r} is the name of a data source of this workflow"
+        other, one = first.setdefault(model.package, (name, model))
+        for key in ("version", "sha256", "licence"):
+            if getattr(model, key) != getattr(one, key):
+                text = f"another {key} of this package than models.{other} has: use one of both"
+                yield ((*at[:-1], key),), text
 
 
 def _ratios(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -354,6 +376,8 @@ def built_in_domains() -> list[str]:
 
 CHECKS: tuple[Check, ...] = (
     _repeats,
+    _reserved,
+    _packages,
     _ratios,
     _ways,
     _network,

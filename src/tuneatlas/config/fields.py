@@ -9,11 +9,14 @@ S1 = "Ren et al. 2024"
 S2 = "Zhang et al. 2024"
 S3 = "Liu et al. 2024"
 
-# Names become folders and wildcards.
-NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"
+# Names become folders and wildcards; a file's name has room for 64 letters of one beside what
+# steps add to it.
+NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1)]
-FilePath = Annotated[str, StringConstraints(min_length=1)]
+# Paths become inputs of jobs, in which the workflow engine takes what is braced for a wildcard.
+PATH_PATTERN = "^[^{}]+$"
+FilePath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 # A commit of the hub: the name of a branch may stand for other weights tomorrow.
 COMMIT_PATTERN = "^[0-9a-f]{40}$"
 Commit = Annotated[str, StringConstraints(pattern=COMMIT_PATTERN)]

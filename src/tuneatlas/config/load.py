@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tuneatlas.config.checks import find_conflicts
-from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN
+from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
@@ -44,7 +44,7 @@ def load_config(path: Path | str, *further: Path | str, root: Path | str = Path(
     problems.sort(key=lambda p: (str(p.place.file), p.place.line, dotted(p.key)))
     refuse(problems, heading)
     assert experiment is not None  # no problem means that validation passed
-    experiment._source = tree
+    experiment._source, experiment._project = tree, Path(root)
     return experiment
 
 
@@ -79,7 +79,13 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     context = detail.get("ctx", {})
     meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
-        text = "a name has lower-case letters, digits, '_' and '-' only"
+        text = "a name has lower-case letters, digits, '_' and '-' only, 64 at most"
+    elif context.get("pattern") == PATH_PATTERN:
+        text = (
+            f"{found!r}: the workflow engine takes braces for a wildcard; rename the file or folder"
+            if found
+            else "the path is empty"
+        )
     elif context.get("pattern") == COMMIT_PATTERN:
         text = (
             f"{found!r} is no commit hash, which has 40 hexadecimal digits: it is on the model's "

@@ -41,10 +41,10 @@ def check_models(experiment: Experiment, root: Path) -> Found:
             given = "path" if isinstance(model, PathModel) else "id"
             for option, text in format_problems(folder, model.dtype):
                 yield (*at, option or given), text
-            yield from _tokenizer(experiment, root, name, folder)
+            yield from _tokenizer(experiment, name, folder)
 
 
-def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
+def _tokenizer(experiment: Experiment, name: str, folder: Path) -> Found:
     """What the tokenizer must have: begin and end tokens, letters of one token, a chat template."""
     # Imported here, as few experiments need them and they take their time.
     from transformers import AutoTokenizer
@@ -58,7 +58,7 @@ def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> F
         return
     asked = asking(experiment.model_dump(mode="json"))
     bos = experiment.models[name].bos
-    yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=root)
+    yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=experiment._project)
 
 
 def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:

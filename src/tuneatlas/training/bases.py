@@ -77,7 +77,7 @@ def _tokenizer(
     step: Step, tokenizer: PreTrainedTokenizerBase, asking: Mapping[str, Any]
 ) -> Iterator[Found]:
     name = step.wildcards["model"]
-    return tokenizer_problems(name, tokenizer, asking, bos=step.options["bos"])
+    return tokenizer_problems(name, tokenizer, asking, bos=step.options["bos"], root=step.project)
 
 
 def _refuse(found: Iterable[Found]) -> None:

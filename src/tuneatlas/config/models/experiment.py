@@ -1,5 +1,6 @@
 """The whole config of one experiment; sections are named after the steps they steer."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
@@ -97,6 +98,8 @@ class Experiment(Section):
 
     # Where each key was written; None for an experiment built in code.
     _source: Node | None = PrivateAttr(default=None)
+    # The project's folder, under which templates lie.
+    _project: Path = PrivateAttr(default=Path())
 
     @property
     def tuned_domains(self) -> list[str]:
