@@ -21,8 +21,8 @@ from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, SCORES, SENTENCES, TASKS, paraphrases, score_rows
 from tuneatlas.syntax.task_scores import task_score
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, tidy
-from tuneatlas.training.plan import Recipe, Run
-from tuneatlas.training.runs import train_and_save
+from tuneatlas.training.plan import Recipe, Run, tell_warmup
+from tuneatlas.training.runs import train_and_save, training_section
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 from tuneatlas.training.tokens import Example, write_tokens
 
@@ -164,17 +164,28 @@ def _train(
     """Train on ``texts``: in the recipe's epochs, or for ``budget`` tokens if there is one."""
     recipe = Recipe.of(step.options)
     coded = encode_pairs(tokenizer, texts, recipe.row_length)
+    section = training_section(step)
     too_long = Counting(lambda example: example is None)
     kept: Iterable[Example] = (e for e in map(too_long, coded) if e is not None)
     tokens = write_tokens(step.checkpoints / "tokens", kept)
     if not len(tokens):
-        raise UserError(f"{step.name}: no example is within {recipe.row_length} tokens")
+        raise UserError(
+            f"{section}: there is nothing to train on: {too_long.count} examples, none within "
+            f"{recipe.row_length} tokens; raise {section}.row_length"
+        )
+    if too_long.count:
+        log.warning(
+            "%s: %d of %d examples have more than %d tokens and are left out; raise %s.row_length",
+            *(section, too_long.count, too_long.count + len(tokens), recipe.row_length, section),
+        )
     recipe = replace(recipe, batch=min(recipe.batch, len(tokens)))
     epochs = -(-budget // int(tokens.offsets[-1])) if budget else recipe.epochs
     steps = plan_like_lengths(tokens, epochs=epochs, batch=recipe.batch, seed=step.seed)
     if budget:
         steps = steps.until(budget)
-    run = Run(tokens, steps, recipe, tokenizer, step.checkpoints / "states", step.seed)
+    states = step.checkpoints / "states"
+    run = Run(tokens, steps, recipe, tokenizer, states, step.seed, section=section)
+    tell_warmup(run)
     counts |= {"too_long": too_long.count, "tokens_seen": int(steps.counts.sum())}
     return train_and_save(step, model, run, counts)
 

@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from tuneatlas.errors import UserError
 from tuneatlas.models import load_model
 from tuneatlas.step import Step, derive_seed
-from tuneatlas.training.plan import Run, plan_run
+from tuneatlas.training.plan import Run
 from tuneatlas.training.processes import train
-from tuneatlas.training.runs import conversation_examples
+from tuneatlas.training.runs import plan_conversations
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,10 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     """
     torch.set_num_threads(step.threads)
     model, tokenizer = load_model(step.path("model"), place=False)
-    examples = conversation_examples(step, tokenizer, bos)
     whole = step.options["schedule_end"] == "epochs"
     of_finetune = derive_seed(step.base_seed, "finetune", *sorted(step.wildcards.items()))
     seed = of_finetune if whole else step.seed
-    run = plan_run(step.checkpoints, examples, step.options, "cut", tokenizer, seed)
+    run = plan_conversations(step, tokenizer, bos, seed)
     wanted = step.options["steps"]
     refuse_unreached(wanted, run)
     last = max(wanted)
@@ -42,7 +41,9 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     run = replace(run, last=last) if whole else replace(run, steps=run.steps[:last])
     facts = train_keeping(model, replace(run, kept=kept))
     for n in wanted:
-        link_tree(step.checkpoints / "kept" / str(n), step.outputs[f"step_{n}"])
+        name = f"step_{n}"
+        link_tree(step.checkpoints / "kept" / str(n), step.outputs[name])
+        step.own[name] = {"steps": n, "losses": facts["losses"][:n]}
     return facts
 
 
