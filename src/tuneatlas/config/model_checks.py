@@ -1,7 +1,8 @@
 """What can be known of the base models before the first job: access, weights, tokenizer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
@@ -42,7 +43,6 @@ def check_models(experiment: Experiment, root: Path) -> Found:
             for option, text in format_problems(folder, model.dtype):
                 yield (*at, option or given), text
             yield from _tokenizer(experiment, root, name, folder)
-            yield from _lengths(experiment, name, folder)
 
 
 def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
@@ -60,21 +60,20 @@ def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> F
     asked = asking(experiment.model_dump(mode="json"))
     bos = experiment.models[name].bos
     yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=root)
+    yield from _lengths(name, folder, asked)
 
 
-def _lengths(experiment: Experiment, name: str, folder: Path) -> Found:
+def _lengths(name: str, folder: Path, asked: Mapping[str, Mapping[str, Any]]) -> Found:
     """Rows and windows that are longer than the model's positions."""
-    # Imported here, as few experiments need them and they take their time.
     from transformers import AutoConfig
 
     from tuneatlas.positions import position_problems
 
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        yield ("models", name), f"the config.json in {folder} cannot be read: {error}"
-        return
-    yield from position_problems(name, config, asking(experiment.model_dump(mode="json")))
+    except (OSError, ValueError, KeyError):
+        return  # what is wrong with the model is said where it is opened
+    yield from position_problems(name, config, asked)
 
 
 def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:

@@ -94,42 +94,52 @@ def _weight(tokens: TokenFile, start: int) -> float:
     return float(tokens.weights[np.searchsorted(tokens.offsets, start, side="right") - 1])
 
 
-def tell_cut(
+def refuse_unlearnable(
     tokens: TokenFile, labels: Labels, section: str, row_length: int, ids: Sequence[str]
 ) -> None:
-    """Warn of the examples whose labels the length of a row cuts off.
-
-    Raises:
-        UserError: if no label is left to train on.
-    """
+    """Raise UserError if no label is left to train on; ``ids`` are the names of the examples."""
     total = len(tokens)
     if not total:
         raise UserError(f"{section}: there is nothing to train on: no example at all")
-    longest = int(np.argmax(tokens.lengths))
-    size = f"the longest, {_name(ids, longest)}, has {tokens.lengths[longest]} tokens"
-    remedy = f"raise {section}.row_length (now {row_length}), or shorten them"
-    if not labels.supervised:
-        weightless = len(labels.kept)
-        more = f", and {weightless} that have one weigh 0" if weightless else ""
-        raise UserError(
-            f"{section}: there is nothing to train on: {len(labels.left_out)} of {total} examples, "
-            f"such as {_name(ids, next(iter(labels.left_out or labels.kept)))}, have no token to "
-            f"learn within a row of {row_length} tokens{more} ({size}); {remedy}"
-        )
+    if labels.supervised:
+        return
+    weightless = f", and {len(labels.kept)} that have one weigh 0" if labels.kept else ""
+    raise UserError(
+        f"{section}: there is nothing to train on: {len(labels.left_out)} of {total} examples, "
+        f"such as {_name(ids, [*labels.left_out, *labels.kept][0])}, have no token to learn "
+        f"within a row of {row_length} tokens{weightless} ({_longest(tokens, ids)}); "
+        f"{_remedy(section, row_length)}"
+    )
+
+
+def tell_cut(
+    tokens: TokenFile, labels: Labels, section: str, row_length: int, ids: Sequence[str]
+) -> None:
+    """Warn of the examples whose labels the length of a row cuts off."""
+    where = (_longest(tokens, ids), _remedy(section, row_length))
     if labels.left_out:
         log.warning(
             "%s: %d of %d examples, such as %s, have no token to learn within a row of %d tokens "
             "and are left out (%s); %s",
-            *(section, len(labels.left_out), total, _name(ids, labels.left_out[0])),
-            *(row_length, size, remedy),
+            *(section, len(labels.left_out), len(tokens), _name(ids, labels.left_out[0])),
+            *(row_length, *where),
         )
     if labels.cut:
         log.warning(
             "%s: %d of %d examples, such as %s, are cut at %d tokens, within what is to be learnt, "
             "and do not teach its end (%s); %s",
-            *(section, len(labels.cut), total, _name(ids, labels.cut[0])),
-            *(row_length, size, remedy),
+            *(section, len(labels.cut), len(tokens), _name(ids, labels.cut[0])),
+            *(row_length, *where),
         )
+
+
+def _longest(tokens: TokenFile, ids: Sequence[str]) -> str:
+    number = int(np.argmax(tokens.lengths))
+    return f"the longest, {_name(ids, number)}, has {tokens.lengths[number]} tokens"
+
+
+def _remedy(section: str, row_length: int) -> str:
+    return f"raise {section}.row_length (now {row_length}), or shorten them"
 
 
 def _name(ids: Sequence[str], number: int) -> str:

@@ -9,7 +9,13 @@ from typing import Any, Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.training.labels import Labels, fit_labels, tell_cut, with_labels
+from tuneatlas.training.labels import (
+    Labels,
+    fit_labels,
+    refuse_unlearnable,
+    tell_cut,
+    with_labels,
+)
 from tuneatlas.training.packing import Row, pieces_of, plan_steps
 from tuneatlas.training.schedule import rate_share, warmup_updates
 from tuneatlas.training.tokens import Example, TokenFile, write_tokens
@@ -136,7 +142,9 @@ def plan_run(
     tokens = write_tokens(folder / "tokens", examples)
     pieces = pieces_of(tokens, recipe.row_length, overlong)
     labels = fit_labels(tokens, pieces)
-    tell_cut(tokens, labels, section, recipe.row_length, ids)
+    refuse_unlearnable(tokens, labels, section, recipe.row_length, ids)
+    if overlong == "cut":
+        tell_cut(tokens, labels, section, recipe.row_length, ids)
     steps = plan_steps(
         [pieces[number] for number in labels.kept],
         epochs=recipe.epochs,

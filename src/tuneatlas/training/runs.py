@@ -79,7 +79,29 @@ def conversation_examples(
                 "a weight is a number of at least 0"
             )
         example = encode_segments(tokenizer, render(chat, row["messages"], end), bos)
+        refuse_unended(tokenizer, chat, row, example)
         yield example._replace(weight=row["weight"])
+
+
+def refuse_unended(
+    tokenizer: PreTrainedTokenizerBase, chat: ChatTemplate, row: Row, example: Example
+) -> None:
+    """Raise UserError unless each reply of a conversation has its end token, once, as one token.
+
+    Else the model learns to write the end as text, and never to stop.
+    """
+    end = chat.end.replace("{eos}", str(tokenizer.eos_token)).strip()
+    if end not in {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}:
+        return  # a text of the template's own
+    number = tokenizer.convert_tokens_to_ids(end)
+    pairs = zip(example.tokens, example.supervised, strict=True)
+    found = sum(token == number for token, learnt in pairs if learnt)
+    replies = sum(message["role"] == "assistant" for message in row["messages"])
+    if found != replies:
+        raise UserError(
+            f"conversation {row['id']!r} has {replies} replies, but the end token {end!r} is "
+            f"learnt {found} times: the tokenizer splits it, or a reply's own text holds it"
+        )
 
 
 def train_examples(

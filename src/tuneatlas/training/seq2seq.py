@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.errors import UserError
 from tuneatlas.training.packing import IGNORED, Piece, Row
 from tuneatlas.training.tokens import Example, TokenFile
 
@@ -35,9 +36,12 @@ def encode_pairs(
 
 
 def encode_end(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of ``text`` and the end token, and no other special token."""
+    """Token ids of ``text`` and the end token; UserError if the text holds one itself."""
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
-    return [*ids, int(tokenizer.eos_token_id)]
+    end = int(tokenizer.eos_token_id)
+    if end in ids:
+        raise UserError(f"{text!r} holds the end token {tokenizer.eos_token!r}: take it out")
+    return [*ids, end]
 
 
 class LikeLengths(Sequence[list[Row]]):

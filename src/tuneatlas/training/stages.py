@@ -51,9 +51,10 @@ def refuse_unreached(wanted: Sequence[int], run: Run) -> None:
     """Refuse steps beyond the end of the run, by name, before it starts."""
     beyond = [n for n in wanted if n > len(run.steps)]
     if beyond:
+        kept = len(run.labels.kept) if run.labels else len(run.tokens)
         raise UserError(
             f"finetune_stages.steps: {', '.join(map(str, beyond))} are never reached: "
-            f"{run.recipe.epochs} epochs of {len(run.tokens)} conversations in batches of "
+            f"{run.recipe.epochs} epochs of {kept} conversations in batches of "
             f"{run.recipe.batch} are {len(run.steps)} steps; raise finetune_stages.epochs or "
             "leave these steps out"
         )
