@@ -156,7 +156,7 @@ def _work(folder: Path) -> None:
             network_of(folder / INITIAL),
             run,
             arguments=arguments,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *_unrounded(recipe, folder / INITIAL)],
             trained=folder / TRAINED,
             stop=folder / STOP,
         )
@@ -168,6 +168,16 @@ def _work(folder: Path) -> None:
         write_text(folder / "history.json", json.dumps(history))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+
+
+def _unrounded(recipe: Recipe, initial: Path) -> list[TrainerCallback]:
+    """What lets DeepSpeed begin at the weights in ``initial`` where it would round them."""
+    if recipe.deepspeed is None or recipe.precision == "fp32":
+        return []
+    # Only here: the library takes a second to import.
+    from tuneatlas.training.masters import Unrounded
+
+    return [Unrounded(initial)]
 
 
 def _put_together(recipe: Recipe, newest: Path | None) -> list[TrainerCallback]:

@@ -64,7 +64,8 @@ def train_keeping(model: PreTrainedModel, run: Run) -> dict[str, Any]:
     """Train as planned; return figures for the step's record, with the loss of each step."""
     facts = run.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
-    return {**facts, "losses": [round(entry["loss"], 5) for entry in train(model, run)]}
+    # Digits that count: a small loss is not 0.
+    return {**facts, "losses": [float(f"{entry['loss']:.6g}") for entry in train(model, run)]}
 
 
 def link_tree(source: Path, target: Path) -> None:

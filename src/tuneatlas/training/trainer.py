@@ -259,7 +259,10 @@ class PackedTrainer(Trainer):
         """Write the model, whole, to each folder; every process must call this."""
         weights = self.merged() if self.merged else None
         if self.is_deepspeed_enabled:
-            weights = self.accelerator.get_state_dict(self.model_wrapped)
+            # Only here: without DeepSpeed there is no need of it.
+            from tuneatlas.training.masters import whole_weights
+
+            weights = whole_weights(self.model, keep=self.args.should_save)
         if self.args.should_save:
             network: Any = self.model
             found = network.state_dict() if weights is None else weights
