@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import RECIPE, planned
 
+from tuneatlas.errors import UserError
 from tuneatlas.models import train_tokenizer
 from tuneatlas.syntax.models import new_t5
 from tuneatlas.training.packing import IGNORED
@@ -166,3 +167,30 @@ def test_what_is_too_long_is_left_out_whole(tokenizer):
     source = encode_end(tokenizer, "the cat")
     assert found[0].tokens == source + encode_end(tokenizer, "sat")
     assert found[0].supervised.count(False) == len(source)
+
+
+def test_every_step_is_an_update_and_a_run_that_diverges_is_ended(tmp_path, tokenizer):
+    """As with any other model: a run of one step, too, with a warm-up longer than itself."""
+    model, tokens, steps = setting(tmp_path, tokenizer)
+    before = [p.detach().clone() for p in model.parameters()]
+    recipe = replace(RECIPE, warmup_steps=1000, weight_decay=0.0)
+    kept = {1: [tmp_path / "kept"]}
+    model, run = planned((model, tokens, steps[:1]), tokenizer, tmp_path / "a", recipe, kept=kept)
+    (entry,) = train(model, run)
+    assert entry["loss"] > 0 and entry["learning_rate"] == recipe.learning_rate / 1001
+    assert any((p != old).any() for p, old in zip(model.parameters(), before, strict=True))
+    assert (tmp_path / "kept/config.json").is_file()
+
+    recipe = replace(RECIPE, learning_rate=1e30, warmup_ratio=0.0)
+    kept = {2: [tmp_path / "broken"]}
+    parts = setting(tmp_path, tokenizer)
+    model, run = planned(parts, tokenizer, tmp_path / "b", recipe, kept=kept, section="pretrain")
+    with pytest.raises(UserError, match=r"pretrain: the loss of step 2 of 12 .*learning_rate"):
+        train(model, run)
+    assert not (tmp_path / "broken").exists()
+
+
+def test_a_text_that_holds_the_end_token_is_refused(tokenizer):
+    assert encode_end(tokenizer, "the cat")[-1] == tokenizer.eos_token_id
+    with pytest.raises(UserError, match="'the </s> cat' holds the end token"):
+        encode_end(tokenizer, "the </s> cat")
