@@ -1,6 +1,7 @@
 """What is trained on is what is counted; what cannot be trained on is refused before the run."""
 
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from tuneatlas.training.labels import fit_labels, with_labels
 from tuneatlas.training.packing import IGNORED, batch_arrays, pieces_of, plan_steps
 from tuneatlas.training.processes import train
 from tuneatlas.training.restoring import restore
-from tuneatlas.training.runs import finetune, refuse_unended
+from tuneatlas.training.runs import conversation_examples, finetune, refuse_unended
 from tuneatlas.training.stages import finetune_stages
 from tuneatlas.training.tokens import Example, write_tokens
 
@@ -215,11 +216,25 @@ def test_each_output_has_its_own_losses(tmp_path, base):  # noqa: F811
 def test_replies_end_with_the_end_token_as_a_number(tokenizer):
     chat = fit_chat(ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml"), tokenizer)
     row = {"id": "law/1", "messages": [{"role": "assistant", "content": "A"}] * 2}
-    end = tokenizer.eos_token_id
-    refuse_unended(tokenizer, chat, row, Example([9, 8, end, 7, end], [False] + [True] * 4))
-    for ids in ([9, 8, 7, 7, end], [end, 8, end, 7, end], [end, 8, 9, 7, end]):
-        marks = [False, True, True, True, True]
-        if sum(i == end for i in ids[1:]) == 2:
-            continue
+    end, marks = tokenizer.eos_token_id, [False, True, True, True, True]
+    refuse_unended(tokenizer, chat, row, Example([9, 8, end, 7, end], marks))
+    for ids in ([9, 8, 7, 7, end], [end, 8, 9, 7, end], [9, end, end, 7, end]):
         with pytest.raises(UserError, match=r"'law/1' has 2 replies, but the end token '</s>'"):
             refuse_unended(tokenizer, chat, row, Example(ids, marks))
+
+
+def test_a_tokenizer_that_splits_special_tokens_teaches_no_text_in_their_place(
+    tmp_path,
+    base,
+    tokenizer,  # noqa: F811
+):
+    splitting = deepcopy(tokenizer)
+    splitting.split_special_tokens = True
+    step = tuning_on(tmp_path, base, conversations(tmp_path, 0))
+    rows = CONVERSATIONS.read(step.path("conversations"))
+    try:
+        examples = list(conversation_examples(step, rows, splitting, True))
+    except UserError as error:
+        assert "'law/0' has 1 replies, but the end token '</s>' is learnt 0 times" in str(error)
+    else:
+        assert all(example.tokens[-1] == tokenizer.eos_token_id for example in examples)

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, tidy
 from tuneatlas.training.plan import Recipe, Run, tell_warmup
 from tuneatlas.training.runs import train_and_save, training_section
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
-from tuneatlas.training.tokens import Example, write_tokens
+from tuneatlas.training.tokens import write_tokens
 
 log = logging.getLogger(__name__)
 
@@ -163,20 +163,21 @@ def _train(
 ) -> dict[str, Any]:
     """Train on ``texts``: in the recipe's epochs, or for ``budget`` tokens if there is one."""
     recipe = Recipe.of(step.options)
-    coded = encode_pairs(tokenizer, texts, recipe.row_length)
     section = training_section(step)
-    too_long = Counting(lambda example: example is None)
-    kept: Iterable[Example] = (e for e in map(too_long, coded) if e is not None)
-    tokens = write_tokens(step.checkpoints / "tokens", kept)
+    too_long: list[int] = []
+    coded = encode_pairs(tokenizer, texts, recipe.row_length, too_long)
+    tokens = write_tokens(step.checkpoints / "tokens", (e for e in coded if e is not None))
     if not len(tokens):
         raise UserError(
-            f"{section}: there is nothing to train on: {too_long.count} examples, none within "
+            f"{section}: there is nothing to train on: {len(too_long)} examples, none within "
             f"{recipe.row_length} tokens; raise {section}.row_length"
         )
-    if too_long.count:
+    if too_long:
         log.warning(
-            "%s: %d of %d examples have more than %d tokens and are left out; raise %s.row_length",
-            *(section, too_long.count, too_long.count + len(tokens), recipe.row_length, section),
+            "%s: %d of %d examples have more than %d tokens, the longest %d, and are left out; "
+            "raise %s.row_length to keep them",
+            *(section, len(too_long), len(too_long) + len(tokens), recipe.row_length),
+            *(max(too_long), section),
         )
     recipe = replace(recipe, batch=min(recipe.batch, len(tokens)))
     epochs = -(-budget // int(tokens.offsets[-1])) if budget else recipe.epochs
@@ -186,17 +187,5 @@ def _train(
     states = step.checkpoints / "states"
     run = Run(tokens, steps, recipe, tokenizer, states, step.seed, section=section)
     tell_warmup(run)
-    counts |= {"too_long": too_long.count, "tokens_seen": int(steps.counts.sum())}
+    counts |= {"too_long": len(too_long), "tokens_seen": int(steps.counts.sum())}
     return train_and_save(step, model, run, counts)
-
-
-class Counting:
-    """Passes items on and counts those that fit."""
-
-    def __init__(self, fits: Callable[[Any], bool]) -> None:
-        self.fits, self.count = fits, 0
-
-    def __call__(self, item: Any) -> Any:
-        """``item`` itself."""
-        self.count += self.fits(item)
-        return item

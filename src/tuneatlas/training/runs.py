@@ -90,7 +90,7 @@ def refuse_unended(
 
     Else the model learns to write the end as text, and never to stop.
     """
-    end = chat.end.replace("{eos}", str(tokenizer.eos_token)).strip()
+    end = str(tokenizer.eos_token) if "{eos}" in chat.end else chat.end.strip()
     if end not in {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}:
         return  # a text of the template's own
     number = tokenizer.convert_tokens_to_ids(end)

@@ -21,15 +21,21 @@ STEPS_PER_GROUP = 50
 
 
 def encode_pairs(
-    tokenizer: PreTrainedTokenizerBase, pairs: Iterable[tuple[str, str]], max_length: int
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Iterable[tuple[str, str]],
+    max_length: int,
+    too_long: list[int] | None = None,
 ) -> Iterator[Example | None]:
     """Input and target tokens of each pair; None if either is longer than ``max_length``.
 
-    A cut tree is no tree, so what is too long is left out whole.
+    A cut tree is no tree, so what is too long is left out whole; the tokens of the longer one of
+    its pair are added to ``too_long``.
     """
+    lengths = [] if too_long is None else too_long
     for pair in pairs:
         source, target = (encode_end(tokenizer, text) for text in pair)
         if max(len(source), len(target)) > max_length:
+            lengths.append(max(len(source), len(target)))
             yield None
         else:
             yield Example(source + target, [False] * len(source) + [True] * len(target))

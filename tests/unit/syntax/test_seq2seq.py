@@ -162,7 +162,9 @@ def test_arrays_hold_input_and_target(sizes):
 
 def test_what_is_too_long_is_left_out_whole(tokenizer):
     pairs = [("the cat", "sat"), ("the cat " * 9, "sat"), ("the", "cat " * 19)]
-    found = list(encode_pairs(tokenizer, pairs, 12))
+    too_long: list[int] = []
+    found = list(encode_pairs(tokenizer, pairs, 12, too_long))
+    assert len(too_long) == 2 and min(too_long) > 12
     assert found[1] is None and found[2] is None
     source = encode_end(tokenizer, "the cat")
     assert found[0].tokens == source + encode_end(tokenizer, "sat")
