@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes import RECIPE, planned
 from test_restoration import document
-from test_stage_training import TRAINING, a_step, base, restoring, weights  # noqa: F401
+from test_stage_training import TRAINING, a_step, restoring
 from transformers import AutoModelForCausalLM
 
 from tuneatlas.chat_templates import fit_chat
@@ -27,6 +27,13 @@ from tuneatlas.training.restoring import restore
 from tuneatlas.training.runs import conversation_examples, finetune, refuse_unended
 from tuneatlas.training.stages import finetune_stages
 from tuneatlas.training.tokens import Example, write_tokens
+
+
+@pytest.fixture
+def base(tmp_path: Path, model, tokenizer) -> Path:
+    save_model(tmp_path / "base", model, tokenizer)
+    return tmp_path / "base"
+
 
 marked = st.lists(st.booleans(), min_size=0, max_size=20)
 weighted = st.lists(st.tuples(marked, st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=12)
@@ -91,7 +98,7 @@ def tuning_on(folder: Path, model: Path, table: Path, **options: object):
     return step
 
 
-def test_replies_beyond_the_row_are_counted_told_and_not_trained_on(tmp_path, base, caplog):  # noqa: F811
+def test_replies_beyond_the_row_are_counted_told_and_not_trained_on(tmp_path, base, caplog):
     alone = tmp_path / "alone"
     alone.mkdir()
     all_short = finetune(
@@ -108,7 +115,7 @@ def test_replies_beyond_the_row_are_counted_told_and_not_trained_on(tmp_path, ba
     assert "(the longest, 'law/0', has" in said and "(now 256)" in said
 
 
-def test_a_reply_cut_in_its_middle_is_told(tmp_path, base, tokenizer, caplog):  # noqa: F811
+def test_a_reply_cut_in_its_middle_is_told(tmp_path, base, tokenizer, caplog):
     table = conversations(tmp_path, 0)
     whole = finetune(tuning_on(tmp_path, base, table), bos=True)
     each = whole["tokens"] // whole["examples"]
@@ -128,14 +135,14 @@ def test_a_reply_cut_in_its_middle_is_told(tmp_path, base, tokenizer, caplog):  
         (0, -1.0, r"conversation 'law/0' weighs -1"),
     ],
 )
-def test_nothing_to_train_on_is_refused_by_name(tmp_path, base, long, weight, message):  # noqa: F811
+def test_nothing_to_train_on_is_refused_by_name(tmp_path, base, long, weight, message):
     table = conversations(tmp_path, long, weight=weight)
     with pytest.raises(UserError, match=message):
         finetune(tuning_on(tmp_path, base, table), bos=True)
     assert not (tmp_path / "tuned").exists()
 
 
-def test_no_conversation_at_all(tmp_path, base):  # noqa: F811
+def test_no_conversation_at_all(tmp_path, base):
     with pytest.raises(UserError, match="there is nothing to train on: no example at all"):
         finetune(tuning_on(tmp_path, base, conversations(tmp_path, 0, total=0)), bos=True)
 
@@ -199,7 +206,7 @@ def test_padding_beyond_the_embedding_is_no_fault(tmp_path, model, tokenizer):
     assert history[0]["loss"] > 0
 
 
-def test_each_output_has_its_own_losses(tmp_path, base):  # noqa: F811
+def test_each_output_has_its_own_losses(tmp_path, base):
     table = conversations(tmp_path, 0)
     step = tuning_on(tmp_path, base, table, steps=[1, 3], schedule_end="epochs")
     step.outputs = {f"step_{n}": tmp_path / f"kept/{n}" for n in (1, 3)}
@@ -226,7 +233,7 @@ def test_replies_end_with_the_end_token_as_a_number(tokenizer):
 def test_a_tokenizer_that_splits_special_tokens_teaches_no_text_in_their_place(
     tmp_path,
     base,
-    tokenizer,  # noqa: F811
+    tokenizer,
 ):
     splitting = deepcopy(tokenizer)
     splitting.split_special_tokens = True
