@@ -77,8 +77,9 @@ def operations_of(
 
 
 def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """How models are asked and tuned: the templates and the scoring of each section."""
+    """How models are asked and tuned: templates, scoring and lengths of each section."""
     names = ["probe_knowledge", "evaluate_knowledge", "finetune"]
-    names += ["finetune_stages"] if config["stage_forgetting"]["groups"] else []
-    keys = ("scoring", "question_template", "chat_template")
+    if config["stage_forgetting"]["groups"]:
+        names += ["finetune_stages", "restore_stages", "evaluate_stages"]
+    keys = ("scoring", "question_template", "chat_template", "row_length", "window")
     return {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}

@@ -83,6 +83,8 @@ class Step:
     project: Path = Path()
     operations: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
+    # What the record of one output alone says, by the output's name.
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
         """The one input file called ``name``."""
@@ -156,7 +158,9 @@ def step(job: Job) -> Iterator[Step]:
         for name, path in outputs.items():
             if not this.outputs[name].exists():
                 raise UserError(f"step {this.name} ended without writing its output {path}")
-        records = {name: _record(this, job, outputs[name], inputs, started) for name in outputs}
+        records = {
+            name: _record(this, job, name, outputs[name], inputs, started) for name in outputs
+        }
         for name, path in outputs.items():
             publish(this.outputs[name], path)
             write_text(record_path(path), records[name])
@@ -227,7 +231,9 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
             last = now
 
 
-def _record(this: Step, job: Job, output: Path, inputs: Mapping[str, str], started: float) -> str:
+def _record(
+    this: Step, job: Job, name: str, output: Path, inputs: Mapping[str, str], started: float
+) -> str:
     code = _code(job)
     wall_s = time.perf_counter() - started
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -259,6 +265,7 @@ def _record(this: Step, job: Job, output: Path, inputs: Mapping[str, str], start
         "peak_mb": max(usage.ru_maxrss, children.ru_maxrss) // 1024,
         **gpus.used(job.resources, wall_s),
         **this.info,
+        **this.own.get(name, {}),
     }
     return dump(record)
 

@@ -268,6 +268,17 @@ def test_a_checkpoint_in_another_number_format(
     assert found.startswith("run.yaml:3: ") and expected in found
 
 
+def test_rows_longer_than_a_models_positions(tmp_path: Path, model: Path) -> None:
+    """Whether it has learnt them, or computes them and would go on without a word."""
+    for config in ({"model_type": "gpt2", "n_positions": 256}, {"model_type": "llama"}):
+        own = {"max_position_embeddings": 256} if config["model_type"] == "llama" else {}
+        (model / "config.json").write_text(json.dumps(config | own))
+        said = [line for line in complaints(tmp_path, with_model(PATH)) if "positions" in line]
+        (found,) = said
+        assert found.startswith("run.yaml:") and "finetune.row_length: 512 tokens" in found
+        assert "more than the 256 positions of models.small" in found
+
+
 def test_half_precision_is_asked_in_single_precision_without_loss(
     tmp_path: Path, model: Path
 ) -> None:

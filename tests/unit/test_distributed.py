@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import threading
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,8 +61,11 @@ def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, a
     kept = {7: [tmp_path / "kept"]}
     states = tmp_path / "states"
     model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe, kept=kept)
-    found = losses(train(model, run))
-    assert found == pytest.approx(alone[0], rel=1e-4)
+    history = train(model, run)
+    assert losses(history) == pytest.approx(alone[0], rel=1e-4)
+    # Its own schedule is one step on when the trainer asks for the rate.
+    rates = [entry["learning_rate"] for entry in history]
+    assert rates == [run.rate(i) for i in range(run.length)]
     for a, b in zip(alone[1].parameters(), model.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
     plain = AutoModelForCausalLM.from_pretrained(tmp_path / "kept")
@@ -75,6 +79,27 @@ def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, a
     assert resumed[7:] == pytest.approx(alone[0][7:], rel=1e-4)
     for a, b in zip(alone[1].parameters(), again.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("zero2", 1), pytest.param("zero3", 2, marks=pytest.mark.slow)]
+)
+def test_deepspeed_in_bf16_writes_the_weights_that_it_trains(tmp_path, tokenizer, name, count):
+    """Those in single precision: in bf16 most updates at a small rate are nothing."""
+    base, tokens, steps = setting(tmp_path, tokenizer)
+    recipe = replace(TWO, deepspeed=zero(name), precision="bf16", learning_rate=1e-5)
+    recipe = replace(recipe, processes=count)
+    kept = {1: [tmp_path / "kept"]}
+    parts = (deepcopy(base), tokens, steps[:2])
+    model, run = planned(parts, tokenizer, tmp_path / "c", recipe, kept=kept)
+    train(model, run)
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "kept", dtype=torch.float32)
+    for tuned in (found, model):
+        pairs = zip(base.parameters(), tuned.parameters(), strict=True)
+        moved = torch.cat([(one != other).flatten() for one, other in pairs])
+        assert moved.float().mean() > 0.9
+        pairs = zip(base.parameters(), tuned.parameters(), strict=True)
+        assert max(float((one - other).abs().max()) for one, other in pairs) < 1e-4
 
 
 def test_without_deepspeed_a_run_goes_on_in_another_number_of_processes(tmp_path, tokenizer, alone):

@@ -11,7 +11,7 @@ import torch
 import transformers
 from conftest import ROOT, TEMPLATES, question
 from test_scoring import one_by_one
-from test_stage_training import a_step, restoring, tuning
+from test_stage_training import a_step, restoring, tuning, weights
 from tokenizers import Tokenizer, decoders, models, normalizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
@@ -96,10 +96,10 @@ def make(family: str, tokenizer: PreTrainedTokenizerFast) -> transformers.PreTra
     torch.manual_seed(3)
     config = values | ids | {"vocab_size": len(tokenizer), "pad_token_id": None}
     model = AutoModelForCausalLM.from_config(getattr(transformers, kind)(**config)).eval()
-    for weights in model.parameters():
+    for parameters in model.parameters():
         # Far enough from uniform that a wrong mask shows.
-        if weights.ndim > 1:
-            weights.data.mul_(4)
+        if parameters.ndim > 1:
+            parameters.data.mul_(4)
     return model
 
 
@@ -142,8 +142,17 @@ def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
     probe |= {"dtype": "float32", "draws": 2, "rotations": 2}
     answers = probe_base(tmp_path / "base", QUESTIONS, letter, probe, bos=bos).answers
     assert len(answers) == 6
-    finetune_stages(tuning(tmp_path, tmp_path / "base", [1, 3]), bos=bos)
-    restore(restoring(tmp_path, {"step_3": tmp_path / "kept/3"}, tokens=100), bos=bos)
+    tuned = tuning(tmp_path, tmp_path / "base", [1, 3])
+    facts = finetune_stages(tuned, bos=bos)
+    # Each of the twelve replies has at least its end token within a row.
+    assert (facts["examples"], facts["examples_cut"]) == (12, 0)
+    assert facts["supervised_tokens"] > 24
+    back = restoring(tmp_path, {"step_3": tmp_path / "kept/3"}, tokens=100)
+    restore(back, bos=bos)
+    for losses in (tuned.own["step_3"]["losses"], back.own["step_3"]["losses"]):
+        assert losses and all(0 < loss < 100 for loss in losses)
+    models = ("base", "kept/1", "kept/3", "r/step_3/50", "r/step_3/100")
+    assert len({weights(tmp_path / name) for name in models}) >= 4
     restored = tmp_path / "r/step_3/100"
     chat = ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml")
     rows = evaluate_tuned(restored, QUESTIONS, letter, chat, probe, bos=bos)
@@ -185,6 +194,25 @@ def test_a_model_that_cannot_be_asked_is_refused_when_it_is_brought(
     with pytest.raises(UserError, match=message):
         prepare_base(bringing, {"evaluate_knowledge": letters}, dtype)
     assert not (tmp_path / "base").exists()
+
+
+def test_lengths_beyond_the_positions_are_refused_when_a_model_is_brought(tmp_path: Path):
+    """With every key that asks for too much, of whichever section."""
+    tokenizer = train_tokenizer(TEXTS, 400)
+    save_model(tmp_path / "given", make("llama", tokenizer), tokenizer)
+    options = {"source": "path", "path": str(tmp_path / "given"), "bos": False}
+    asking = {
+        "finetune": {"row_length": 513},
+        "restore_stages": {"row_length": 512},
+        "evaluate_stages": {"window": 2048},
+    }
+    with pytest.raises(UserError) as caught:
+        prepare_base(a_step(tmp_path, {}, {"model": "base"}, options), asking, "float32")
+    assert str(caught.value).splitlines() == [
+        f"{key}: {size} tokens are more than the 512 positions of models.mini (its "
+        "max_position_embeddings): lower this"
+        for key, size in (("finetune.row_length", 513), ("evaluate_stages.window", 2048))
+    ]
 
 
 def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):

@@ -35,8 +35,8 @@ from tuneatlas.training.runs import finetune
 from tuneatlas.training.stages import finetune_stages
 from tuneatlas.training.tokens import Example
 
-# Without warm-up: its first step has rate 0 and changes nothing.
-TRAINING = asdict(RECIPE) | {"checkpoint_steps": 1, "row_length": 128, "warmup_ratio": 0.0}
+# Long enough that the replies, which stand at the end, are within a row.
+TRAINING = asdict(RECIPE) | {"checkpoint_steps": 1, "row_length": 256}
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def restoring(folder: Path, models: dict[str, Path], tokens: int = 200, name: st
     documents.append(document(99, "After 7 comes 8, held out for measuring.", "heldout"))
     DOCUMENTS.write(folder / "material/documents.parquet", documents)
     options = TRAINING | {"tokens": tokens, "curve": [50], "batch": 1, "batch_unit": "rows"}
-    options |= {"rows_per_device": 1, "epochs": 1}
+    options |= {"rows_per_device": 1, "epochs": 1, "row_length": 128}
     inputs = {**models, "material": folder / "material"}
     return a_step(folder, inputs, {m: f"{name}/{m}" for m in models}, options, f"work-{name}")
 

@@ -146,6 +146,18 @@ def test_operational_keys_reach_the_step_and_stand_apart_in_its_record(tmp_path:
     assert record["operations"] == {"keep_checkpoints": 7}
 
 
+def test_each_output_may_have_figures_of_its_own(tmp_path: Path):
+    with step(job(tmp_path)) as this:
+        write(this)
+        this.info = {"steps": 3, "tokens": 9}
+        this.own = {"file": {"steps": 1}, "folder": {"losses": [2.0]}}
+    file, folder = (
+        json.loads((tmp_path / f"out/{n}.record.json").read_text()) for n in ("a.txt", "b")
+    )
+    assert (file["steps"], file["tokens"], "losses" in file) == (1, 9, False)
+    assert (folder["steps"], folder["losses"]) == (3, [2.0])
+
+
 def test_operational_keys_are_split_off_at_every_depth():
     config = {"models": {"m": {"size": 1, "training": {"rate": 2, "checkpoint_minutes": 3}}}}
     rest, operations = split(config)

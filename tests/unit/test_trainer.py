@@ -53,7 +53,7 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
 
     def rate(step: int) -> float:
         if step < warmup:
-            return step / warmup
+            return (step + 1) / (warmup + 1)
         return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (len(steps) - warmup)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)

@@ -1,5 +1,6 @@
 """The text that a model was tuned on, token by token, with what it learned from marked."""
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -27,12 +28,16 @@ def text_reader(results: Results, record: dict[str, Any]) -> Callable[[Row], Pie
     tokenizer = _tokenizer(model)
     bos = bool(record.get("params", {}).get("bos", True))
     layout = fit_chat(ChatTemplate.load(chat), tokenizer)
+    row_length = int(record.get("options", {}).get("row_length", sys.maxsize))
 
     def trained_text(conversation: Row) -> Pieces:
         segments = render(layout, conversation["messages"], str(tokenizer.eos_token))
         example = encode_segments(tokenizer, segments, bos)
         pieces: list[tuple[list[int], bool]] = []
-        for token, mark in zip(example.tokens, example.supervised, strict=True):
+        for number, (token, said) in enumerate(
+            zip(example.tokens, example.supervised, strict=True)
+        ):
+            mark = said and number < row_length  # what a row cuts off is not learnt
             if not pieces or pieces[-1][1] != mark:
                 pieces.append(([], mark))
             pieces[-1][0].append(token)

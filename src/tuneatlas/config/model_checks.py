@@ -1,7 +1,8 @@
 """What can be known of the base models before the first job: access, weights, tokenizer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
@@ -59,6 +60,22 @@ def _tokenizer(experiment: Experiment, name: str, folder: Path) -> Found:
     asked = asking(experiment.model_dump(mode="json"))
     bos = experiment.models[name].bos
     yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=experiment._project)
+    yield from _lengths(name, folder, asked)
+
+
+def _lengths(name: str, folder: Path, asked: Mapping[str, Mapping[str, Any]]) -> Found:
+    """Rows and windows that are longer than the model's positions."""
+    from transformers import AutoConfig
+
+    from tuneatlas.positions import position_problems
+
+    try:
+        config = AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError):
+        return  # what is wrong with the model is said where it is opened
+    yield from position_problems(name, config, asked)
 
 
 def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:

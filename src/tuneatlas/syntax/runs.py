@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, SCORES, SENTENCES, TASKS, paraphrases, score_rows
 from tuneatlas.syntax.task_scores import task_score
 from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, tidy
-from tuneatlas.training.plan import Recipe, Run
-from tuneatlas.training.runs import train_and_save
+from tuneatlas.training.plan import Recipe, Run, tell_warmup
+from tuneatlas.training.runs import train_and_save, training_section
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
-from tuneatlas.training.tokens import Example, write_tokens
+from tuneatlas.training.tokens import write_tokens
 
 log = logging.getLogger(__name__)
 
@@ -163,29 +163,29 @@ def _train(
 ) -> dict[str, Any]:
     """Train on ``texts``: in the recipe's epochs, or for ``budget`` tokens if there is one."""
     recipe = Recipe.of(step.options)
-    coded = encode_pairs(tokenizer, texts, recipe.row_length)
-    too_long = Counting(lambda example: example is None)
-    kept: Iterable[Example] = (e for e in map(too_long, coded) if e is not None)
-    tokens = write_tokens(step.checkpoints / "tokens", kept)
+    section = training_section(step)
+    too_long: list[int] = []
+    coded = encode_pairs(tokenizer, texts, recipe.row_length, too_long)
+    tokens = write_tokens(step.checkpoints / "tokens", (e for e in coded if e is not None))
     if not len(tokens):
-        raise UserError(f"{step.name}: no example is within {recipe.row_length} tokens")
+        raise UserError(
+            f"{section}: there is nothing to train on: {len(too_long)} examples, none within "
+            f"{recipe.row_length} tokens; raise {section}.row_length"
+        )
+    if too_long:
+        log.warning(
+            "%s: %d of %d examples have more than %d tokens, the longest %d, and are left out; "
+            "raise %s.row_length to keep them",
+            *(section, len(too_long), len(too_long) + len(tokens), recipe.row_length),
+            *(max(too_long), section),
+        )
     recipe = replace(recipe, batch=min(recipe.batch, len(tokens)))
     epochs = -(-budget // int(tokens.offsets[-1])) if budget else recipe.epochs
     steps = plan_like_lengths(tokens, epochs=epochs, batch=recipe.batch, seed=step.seed)
     if budget:
         steps = steps.until(budget)
-    run = Run(tokens, steps, recipe, tokenizer, step.checkpoints / "states", step.seed)
-    counts |= {"too_long": too_long.count, "tokens_seen": int(steps.counts.sum())}
+    states = step.checkpoints / "states"
+    run = Run(tokens, steps, recipe, tokenizer, states, step.seed, section=section)
+    tell_warmup(run)
+    counts |= {"too_long": len(too_long), "tokens_seen": int(steps.counts.sum())}
     return train_and_save(step, model, run, counts)
-
-
-class Counting:
-    """Passes items on and counts those that fit."""
-
-    def __init__(self, fits: Callable[[Any], bool]) -> None:
-        self.fits, self.count = fits, 0
-
-    def __call__(self, item: Any) -> Any:
-        """``item`` itself."""
-        self.count += self.fits(item)
-        return item

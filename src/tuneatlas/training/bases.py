@@ -13,6 +13,7 @@ from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
 from tuneatlas.model_folder import cached_folder, format_problems
 from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
+from tuneatlas.positions import position_problems
 from tuneatlas.step import Step
 from tuneatlas.tables import DOCUMENTS
 from tuneatlas.tokenizer_checks import tokenizer_problems
@@ -57,7 +58,8 @@ def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
         refuse_unfit(model, tokenizer)
     except UserError as error:
         raise UserError(f"models.{name}: {error}") from error
-    _refuse(chain(_tokenizer(step, tokenizer, asking), _formats(name, options, dtype)))
+    lengths = position_problems(name, model.config, asking)
+    _refuse(chain(_tokenizer(step, tokenizer, asking), _formats(name, options, dtype), lengths))
     save_model(step.outputs["model"], model, tokenizer)
     return {"parameters": model.num_parameters()}
 

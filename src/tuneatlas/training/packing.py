@@ -28,13 +28,17 @@ class Piece:
 Row = list[Piece]
 
 
-def pieces_of(tokens: TokenFile, row_length: int, overlong: Literal["split", "cut"]) -> list[Row]:
-    """The pieces of each example, none longer than a row.
+def pieces_of(
+    tokens: TokenFile, row_length: int | None, overlong: Literal["split", "cut"] = "cut"
+) -> list[Row]:
+    """The pieces of each example, none longer than a row; None: each whole.
 
     ``split`` keeps all tokens of a long example in several pieces (documents); ``cut`` keeps
     the first ``row_length`` (conversations).
     """
     examples = []
+    if row_length is None:
+        row_length = max(1, int(tokens.lengths.max(initial=1)))
     for start, length in zip(tokens.offsets[:-1].tolist(), tokens.lengths.tolist(), strict=True):
         ends = range(0, length, row_length) if overlong == "split" else range(0, 1)
         examples.append([Piece(start + o, min(row_length, length - o)) for o in ends])

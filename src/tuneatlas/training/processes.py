@@ -18,8 +18,10 @@ from transformers import (
     TrainerCallback,
 )
 
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.files import remove, write_text
 from tuneatlas.models import save_model
+from tuneatlas.training.fitting import refuse_beyond
 from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
 from tuneatlas.training.packing import Piece, Row
 from tuneatlas.training.plan import Recipe, Run
@@ -34,11 +36,13 @@ from tuneatlas.training.trainer import (
 )
 
 INITIAL, TRAINED, STOP, STOPPED, FULL = "initial", "trained", "stop", "stopped", "full"
+REFUSED = "refused"
 
 
 def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
     """Train ``model`` in place, in this process or in the recipe's; see `train_here`."""
     recipe = run.recipe
+    refuse_beyond(model, run)
     if recipe.processes == 1 and recipe.deepspeed is None:
         return train_here(model, run)
     if run.tokens.folder is None:
@@ -54,15 +58,29 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
         "seed": run.seed,
         "kept": {n: [str(p.absolute()) for p in paths] for n, paths in run.kept.items()},
         "last": run.last,
+        "section": run.section,
     }
     write_text(folder / "job.json", json.dumps(job))
     marks = (folder / name for name in (STOP, STOPPED, FULL))
-    run_shared([__name__, str(folder)], recipe, *marks)
+    try:
+        run_shared([__name__, str(folder)], recipe, *marks)
+    except PassingError:
+        if not (said := refusals(folder)):
+            raise
+    else:
+        said = []
+    if said:
+        raise UserError(said[0])
     trained = network_of(folder / TRAINED)
     model.load_state_dict(trained.state_dict())
     history: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
     remove(folder)
     return history
+
+
+def refusals(folder: Path) -> list[str]:
+    """What processes that refused to go on said: another attempt would end alike."""
+    return [path.read_text(encoding="utf-8") for path in sorted(folder.glob(f"{REFUSED}-*"))]
 
 
 def read_run(folder: Path) -> Run:
@@ -77,6 +95,7 @@ def read_run(folder: Path) -> Run:
         seed=job["seed"],
         kept={int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()},
         last=job["last"],
+        section=job["section"],
     )
 
 
@@ -118,6 +137,10 @@ def work(folder: Path) -> None:
     except torch.OutOfMemoryError:
         (folder / FULL).touch()
         raise
+    except UserError as error:
+        if not isinstance(error, PassingError):
+            write_text(folder / f"{REFUSED}-{os.environ.get('RANK', '0')}", str(error))
+        raise
 
 
 def _work(folder: Path) -> None:
@@ -133,7 +156,7 @@ def _work(folder: Path) -> None:
             network_of(folder / INITIAL),
             run,
             arguments=arguments,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *_unrounded(recipe, folder / INITIAL)],
             trained=folder / TRAINED,
             stop=folder / STOP,
         )
@@ -145,6 +168,16 @@ def _work(folder: Path) -> None:
         write_text(folder / "history.json", json.dumps(history))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+
+
+def _unrounded(recipe: Recipe, initial: Path) -> list[TrainerCallback]:
+    """What lets DeepSpeed begin at the weights in ``initial`` where it would round them."""
+    if recipe.deepspeed is None or recipe.precision == "fp32":
+        return []
+    # Only here: the library takes a second to import.
+    from tuneatlas.training.masters import Unrounded
+
+    return [Unrounded(initial)]
 
 
 def _put_together(recipe: Recipe, newest: Path | None) -> list[TrainerCallback]:

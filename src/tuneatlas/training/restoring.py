@@ -18,6 +18,7 @@ from tuneatlas.step import Step, derive_seed
 from tuneatlas.tables import DOCUMENTS, Row
 from tuneatlas.tokens import encode
 from tuneatlas.training.plan import Run, plan_run
+from tuneatlas.training.runs import training_section
 from tuneatlas.training.stages import link_tree, train_keeping
 from tuneatlas.training.tokens import Example
 
@@ -29,8 +30,9 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
 
     The outputs are named as the checkpoints are (``step_8``, ``finetune``, ``base``), and so
     are the inputs that they start from. An output holds a model folder for each percentage
-    of the budget: those of ``options["curve"]``, and 100. Text and order depend on the model
-    and the seed alone, so every checkpoint of a seed, and the base model, train alike.
+    of the budget: those of ``options["curve"]``, and 100; its record has its own losses. Text and
+    order depend on the model and the seed alone, so every checkpoint of a seed, and the base
+    model, train alike. Returns figures that all of them have in common.
     """
     torch.set_num_threads(step.threads)
     seed = derive_seed(step.base_seed, "restore", step.wildcards["model"], step.wildcards["seed"])
@@ -50,6 +52,7 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
             facts = train_keeping(model, own)
             write_text(work / "done", json.dumps(facts))
         facts = json.loads((work / "done").read_text(encoding="utf-8"))
+        step.own[name] = {"losses": facts.pop("losses")}
         link_tree(work / "kept", output)
     return facts
 
@@ -57,7 +60,10 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
 def _plan(step: Step, tokenizer: PreTrainedTokenizerBase, seed: int, bos: bool) -> Run:
     documents = DOCUMENTS.stream(step.path("material") / "documents.parquet")
     examples = restoration_examples(documents, tokenizer, step.options["tokens"], seed, bos)
-    return plan_run(step.checkpoints, examples, step.options, "split", tokenizer, seed)
+    section = training_section(step)
+    return plan_run(
+        step.checkpoints, examples, step.options, "split", tokenizer, seed, section=section
+    )
 
 
 def restoration_examples(

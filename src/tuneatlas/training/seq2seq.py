@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.errors import UserError
 from tuneatlas.training.packing import IGNORED, Piece, Row
 from tuneatlas.training.tokens import Example, TokenFile
 
@@ -20,24 +21,33 @@ STEPS_PER_GROUP = 50
 
 
 def encode_pairs(
-    tokenizer: PreTrainedTokenizerBase, pairs: Iterable[tuple[str, str]], max_length: int
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Iterable[tuple[str, str]],
+    max_length: int,
+    too_long: list[int] | None = None,
 ) -> Iterator[Example | None]:
     """Input and target tokens of each pair; None if either is longer than ``max_length``.
 
-    A cut tree is no tree, so what is too long is left out whole.
+    A cut tree is no tree, so what is too long is left out whole; the tokens of the longer one of
+    its pair are added to ``too_long``.
     """
+    lengths = [] if too_long is None else too_long
     for pair in pairs:
         source, target = (encode_end(tokenizer, text) for text in pair)
         if max(len(source), len(target)) > max_length:
+            lengths.append(max(len(source), len(target)))
             yield None
         else:
             yield Example(source + target, [False] * len(source) + [True] * len(target))
 
 
 def encode_end(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of ``text`` and the end token, and no other special token."""
+    """Token ids of ``text`` and the end token; UserError if the text holds one itself."""
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
-    return [*ids, int(tokenizer.eos_token_id)]
+    end = int(tokenizer.eos_token_id)
+    if end in ids:
+        raise UserError(f"{text!r} holds the end token {tokenizer.eos_token!r}: take it out")
+    return [*ids, end]
 
 
 class LikeLengths(Sequence[list[Row]]):

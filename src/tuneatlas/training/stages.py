@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from tuneatlas.errors import UserError
 from tuneatlas.models import load_model
 from tuneatlas.step import Step, derive_seed
-from tuneatlas.training.plan import Run, plan_run
+from tuneatlas.training.plan import Run
 from tuneatlas.training.processes import train
-from tuneatlas.training.runs import conversation_examples
+from tuneatlas.training.runs import plan_conversations
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,10 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     """
     torch.set_num_threads(step.threads)
     model, tokenizer = load_model(step.path("model"), place=False)
-    examples = conversation_examples(step, tokenizer, bos)
     whole = step.options["schedule_end"] == "epochs"
     of_finetune = derive_seed(step.base_seed, "finetune", *sorted(step.wildcards.items()))
     seed = of_finetune if whole else step.seed
-    run = plan_run(step.checkpoints, examples, step.options, "cut", tokenizer, seed)
+    run = plan_conversations(step, tokenizer, bos, seed)
     wanted = step.options["steps"]
     refuse_unreached(wanted, run)
     last = max(wanted)
@@ -42,7 +41,9 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     run = replace(run, last=last) if whole else replace(run, steps=run.steps[:last])
     facts = train_keeping(model, replace(run, kept=kept))
     for n in wanted:
-        link_tree(step.checkpoints / "kept" / str(n), step.outputs[f"step_{n}"])
+        name = f"step_{n}"
+        link_tree(step.checkpoints / "kept" / str(n), step.outputs[name])
+        step.own[name] = {"steps": n, "losses": facts["losses"][:n]}
     return facts
 
 
@@ -50,9 +51,10 @@ def refuse_unreached(wanted: Sequence[int], run: Run) -> None:
     """Refuse steps beyond the end of the run, by name, before it starts."""
     beyond = [n for n in wanted if n > len(run.steps)]
     if beyond:
+        kept = len(run.labels.kept) if run.labels else len(run.tokens)
         raise UserError(
             f"finetune_stages.steps: {', '.join(map(str, beyond))} are never reached: "
-            f"{run.recipe.epochs} epochs of {len(run.tokens)} conversations in batches of "
+            f"{run.recipe.epochs} epochs of {kept} conversations in batches of "
             f"{run.recipe.batch} are {len(run.steps)} steps; raise finetune_stages.epochs or "
             "leave these steps out"
         )
@@ -62,7 +64,8 @@ def train_keeping(model: PreTrainedModel, run: Run) -> dict[str, Any]:
     """Train as planned; return figures for the step's record, with the loss of each step."""
     facts = run.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
-    return {**facts, "losses": [round(entry["loss"], 5) for entry in train(model, run)]}
+    # Digits that count: a small loss is not 0.
+    return {**facts, "losses": [float(f"{entry['loss']:.6g}") for entry in train(model, run)]}
 
 
 def link_tree(source: Path, target: Path) -> None:

@@ -1,7 +1,6 @@
 """The one trainer: Hugging Face's, with planned packed batches, our loss and whole checkpoints."""
 
 import logging
-import math
 import os
 import shutil
 import signal
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -22,6 +22,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tuneatlas.files import PARTIAL, atomic, remove, sync
 from tuneatlas.models import pad_id, save_model
+from tuneatlas.training.finite import refuse_step, refuse_weights
+from tuneatlas.training.fitting import embedded
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
 from tuneatlas.training.plan import Recipe, Run
@@ -36,9 +38,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Item i is micro-batch ``i % count`` of step ``i // count``, read from the token file."""
 
-    def __init__(self, run: Run, count: int, layout: Layout) -> None:
+    def __init__(self, run: Run, count: int, layout: Layout, pad: int) -> None:
         self.tokens, self.steps, self.count = run.tokens, run.steps, count
-        self.pad, self.layout = pad_id(run.tokenizer), layout
+        self.pad, self.layout = pad, layout
 
     def __len__(self) -> int:
         return len(self.steps) * self.count
@@ -61,9 +63,6 @@ def training_arguments(run: Run, deepspeed: dict[str, Any] | None = None) -> Tra
         per_device_train_batch_size=1,
         gradient_accumulation_steps=micro_steps(recipe, run.steps),
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type=recipe.schedule,
-        # Hugging Face's option: below 1 a share of the schedule's steps, else their number.
-        warmup_steps=recipe.warmup_steps or recipe.warmup_ratio,
         weight_decay=recipe.weight_decay,
         adam_beta2=recipe.beta2,
         max_grad_norm=recipe.max_grad_norm,
@@ -74,6 +73,8 @@ def training_arguments(run: Run, deepspeed: dict[str, Any] | None = None) -> Tra
         save_steps=recipe.checkpoint_steps or 500,
         logging_steps=1,
         logging_strategy="steps",
+        # Else a loss that is no number is logged as the mean of others, or as 0.
+        logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
@@ -133,13 +134,18 @@ def train_here(
 
     watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop)
     trainer = PackedTrainer(
-        PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout),
+        # Padding is never seen: any token that the model has will do.
+        PlannedBatches(
+            run,
+            micro_steps(recipe, run.steps) * ranks(),
+            layout,
+            min(pad_id(run.tokenizer), embedded(model) - 1),
+        ),
         model=model,
         args=arguments or training_arguments(run),
         data_collator=_only,
         callbacks=[watch, *callbacks],
-        keep=recipe.keep_checkpoints,
-        stretch=recipe.schedule_stretch,
+        run=run,
         merged=adapters.merged if adapters else None,
     )
     trainer.pop_callback(_printer())
@@ -160,6 +166,7 @@ def train_here(
     del model.forward  # the class's own forward again
     if adapters:
         adapters.merge()
+    refuse_weights(run, count, model.named_parameters())
     return [entry for entry in trainer.state.log_history if "loss" in entry]
 
 
@@ -203,19 +210,31 @@ class PackedTrainer(Trainer):
         self,
         planned: PlannedBatches,
         *,
-        keep: int,
-        stretch: float,
+        run: Run,
         merged: Callable[[], dict[str, torch.Tensor]] | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(train_dataset=planned, **kwargs)
-        self.planned, self.keep, self.stretch = planned, keep, stretch
-        self.merged = merged
+        self.planned, self.run, self.merged = planned, run, merged
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """The schedule of ``stretch`` times the steps of the plan, wherever the run ends."""
-        steps = math.ceil(len(self.planned.steps) * self.stretch)
-        return super().create_scheduler(steps, optimizer)
+        """The schedule of the plan, wherever the run ends."""
+        if self.lr_scheduler is None:
+            chosen: Any = optimizer or self.optimizer
+            self.lr_scheduler = LambdaLR(chosen, lambda update: self.run.rate_share(update))
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def _get_learning_rate(self) -> float:
+        # That of the update just made: DeepSpeed's own schedule is one step on by now.
+        return self.run.rate(self.state.global_step)
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        # The last thing before the update.
+        norm: Any = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
+        known = None if norm is None else float(norm)
+        refuse_step(self.run, self.state.global_step + 1, float(self._tr_loss), known)
+        return norm
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         # The plan is shuffled already.
@@ -244,7 +263,9 @@ class PackedTrainer(Trainer):
             sync(partial / name)
             remove(folder / name)
             os.replace(partial / name, folder / name)
-            for old in sorted(folder.glob("checkpoint-*"), key=_step_of)[: -self.keep]:
+            for old in sorted(folder.glob("checkpoint-*"), key=_step_of)[
+                : -self.run.recipe.keep_checkpoints
+            ]:
                 shutil.rmtree(old)
             log.info("checkpoint at step %d", self.state.global_step)
 
@@ -252,9 +273,14 @@ class PackedTrainer(Trainer):
         """Write the model, whole, to each folder; every process must call this."""
         weights = self.merged() if self.merged else None
         if self.is_deepspeed_enabled:
-            weights = self.accelerator.get_state_dict(self.model_wrapped)
+            # Only here: without DeepSpeed there is no need of it.
+            from tuneatlas.training.masters import whole_weights
+
+            weights = whole_weights(self.model, keep=self.args.should_save)
         if self.args.should_save:
             network: Any = self.model
+            found = network.state_dict() if weights is None else weights
+            refuse_weights(self.run, self.state.global_step, found.items())
             if weights is not None:
                 # Tied weights are one tensor in a plain folder.
                 for name in network.all_tied_weights_keys:

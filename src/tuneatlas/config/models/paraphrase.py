@@ -30,7 +30,7 @@ PRETRAINING = f"{S3}, pre-training"
 TUNING = f"{S3}, fine-tuning"
 METRICS = f"{S3}, evaluation"
 LONGEST = "longest input or target; examples with a longer one are left out"
-WARMUP = "share of the steps in which the rate rises from 0"
+WARMUP = "share of the steps in which the rate rises to its peak, none of them at 0"
 PER_DEVICE = "examples per device and forward pass; the rest of the batch is accumulated"
 FORM = "how trees are written: in brackets, with a slash where a node ends, or by paths to nodes"
 

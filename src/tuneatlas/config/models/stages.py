@@ -103,7 +103,9 @@ class RestoreStages(PretrainingConfig):
     schedule: Literal["cosine", "linear", "constant"] = option(
         "cosine", "course of the learning rate after warm-up"
     )
-    warmup_ratio: Decay = option(0.1, "share of the steps in which the rate rises from 0", unit="1")
+    warmup_ratio: Decay = option(
+        0.1, "share of the steps in which the rate rises to its peak, none of them at 0", unit="1"
+    )
     weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
     gradient_checkpointing: bool = option(True, CHECKPOINTING)

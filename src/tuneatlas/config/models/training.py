@@ -27,7 +27,10 @@ class TrainingConfig(Section):
     batch: Positive = option(256, BATCH, source=IFT)
     batch_unit: Literal["examples", "rows"] = option("examples", UNIT, source=IFT)
     row_length: Positive = option(
-        2048, f"{ROW}; longer ones are cut", unit="tokens", source=f"{IFT}: maximum length"
+        2048,
+        f"{ROW}; longer ones are cut, and what is lost is told",
+        unit="tokens",
+        source=f"{IFT}: maximum length",
     )
     isolate: bool = option(
         True, "examples that share a row do not see each other; false: a row is one running text"
@@ -40,7 +43,10 @@ class TrainingConfig(Section):
         "cosine", "course of the learning rate after warm-up", source=IFT
     )
     warmup_ratio: Decay = option(
-        0.03, "share of the steps in which the rate rises from 0", unit="1", source=IFT
+        0.03,
+        "share of the steps in which the rate rises to its peak, none of them at 0",
+        unit="1",
+        source=IFT,
     )
     warmup_steps: Positive | None = option(
         None, "the same as a number of steps; null: by warmup_ratio", unit="steps"
@@ -50,7 +56,7 @@ class TrainingConfig(Section):
     )
     weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)", source=IFT)
     beta2: Decay = option(0.999, "decay of the mean of squared gradients (AdamW)", unit="1")
-    max_grad_norm: Amount = option(1.0, "gradients are scaled to at most this L2 norm")
+    max_grad_norm: Amount = option(1.0, "gradients are scaled to at most this L2 norm; 0: never")
     precision: Literal["fp32", "bf16"] = option("bf16", "number format of training", source=IFT)
     gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
     compile: bool = option(
@@ -103,7 +109,7 @@ class PretrainingConfig(TrainingConfig):
         "cosine", "course of the learning rate after warm-up"
     )
     warmup_ratio: Decay = option(
-        0.03, "share of the steps in which the rate rises from 0", unit="1"
+        0.03, "share of the steps in which the rate rises to its peak, none of them at 0", unit="1"
     )
     weight_decay: Amount = option(0.1, "decoupled weight decay (AdamW)")
     beta2: Decay = option(0.95, "decay of the mean of squared gradients (AdamW)", unit="1")
