@@ -169,8 +169,8 @@ def _train(
     tokens = write_tokens(step.checkpoints / "tokens", (e for e in coded if e is not None))
     if not len(tokens):
         raise UserError(
-            f"{section}: there is nothing to train on: {len(too_long)} examples, none within "
-            f"{recipe.row_length} tokens; raise {section}.row_length"
+            f"{section}: no example is within {recipe.row_length} tokens, of {len(too_long)}: "
+            f"raise {section}.row_length"
         )
     if too_long:
         log.warning(
