@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from tuneatlas.files import PARTIAL, atomic, remove, sync
+from tuneatlas.loading import embedding_rows
 from tuneatlas.models import pad_id, save_model
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
@@ -35,9 +36,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Item i is micro-batch ``i % count`` of step ``i // count``, read from the token file."""
 
-    def __init__(self, run: Run, count: int, layout: Layout) -> None:
+    def __init__(self, run: Run, count: int, layout: Layout, rows: int) -> None:
         self.tokens, self.steps, self.count = run.tokens, run.steps, count
-        self.pad, self.layout = pad_id(run.tokenizer), layout
+        self.pad, self.layout = pad_id(run.tokenizer, rows), layout
 
     def __len__(self) -> int:
         return len(self.steps) * self.count
@@ -120,7 +121,7 @@ def train_here(
         from tuneatlas.training.lora import Adapters
 
         adapters = Adapters(model, recipe.lora_rank, recipe, run.seed)
-    layout = layout_of(model, recipe.isolate)
+    layout, rows = layout_of(model, recipe.isolate), embedding_rows(model)
     layout.supervise(model)
 
     def keep(done: int) -> None:
@@ -130,7 +131,7 @@ def train_here(
 
     watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop)
     trainer = PackedTrainer(
-        PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout),
+        PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout, rows),
         model=model,
         args=arguments or training_arguments(run),
         data_collator=_only,
