@@ -18,6 +18,7 @@ from tuneatlas.tables import CONVERSATIONS
 from tuneatlas.tokens import encode_segments
 from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
+from tuneatlas.training.rounding import sample, update_kept
 from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
@@ -77,8 +78,10 @@ def train_and_save(
     """
     facts = {**run.facts(model), **(more or {})}
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
+    before = sample(model)
     history = train(model, run)
-    summary = {**facts, "final_loss": history[-1]["loss"]}
+    kept = update_kept(before, model)
+    summary = {**facts, "final_loss": history[-1]["loss"], "update_kept": kept}
     output = step.outputs["model"]
     save_model(output, model, run.tokenizer)
     write_text(output / LOG, log_lines(history))

@@ -16,6 +16,7 @@ from tuneatlas.models import load_model
 from tuneatlas.step import Step, derive_seed
 from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
+from tuneatlas.training.rounding import sample, update_kept
 from tuneatlas.training.runs import conversation_examples
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,9 @@ def train_keeping(model: PreTrainedModel, run: Run) -> dict[str, Any]:
     """Train as planned; return figures for the step's record, with the loss of each step."""
     facts = run.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
-    return {**facts, "losses": [round(entry["loss"], 5) for entry in train(model, run)]}
+    before = sample(model)
+    losses = [round(entry["loss"], 5) for entry in train(model, run)]
+    return {**facts, "losses": losses, "update_kept": update_kept(before, model)}
 
 
 def link_tree(source: Path, target: Path) -> None:
