@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.loading import refuse_not_finite, weight_problems
+from tuneatlas.model_card import CARD, brought_card, trained_card
 from tuneatlas.model_folder import brought_folder
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.step import Step
@@ -37,17 +38,17 @@ def prepare_paraphraser(step: Step) -> dict[str, Any]:
     if options["source"] == "scratch":
         texts = [row["sentence"] for row in SENTENCES.read(step.path("sentences"))]
         tokenizer: PreTrainedTokenizerBase = train_tokenizer(texts, options["vocab_size"])
-        model = new_t5(tokenizer, options, step.seed)
+        model, card = new_t5(tokenizer, options, step.seed), trained_card(step)
     else:
-        model, tokenizer = _brought(step)
+        model, tokenizer, card = _brought(step)
     torch.manual_seed(step.seed)
     added = add_structure_tokens(model, tokenizer)
-    save_model(step.outputs["model"], model, tokenizer)
+    save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})
     return {"parameters": model.num_parameters(), "added_tokens": added}
 
 
-def _brought(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model from elsewhere, its weights in single precision, if it can be used."""
+def _brought(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+    """A model from elsewhere, its weights in single precision, if it can be used, and its card."""
     try:
         folder = brought_folder(step.options)
         if problems := list(weight_problems(folder, two=True)):
@@ -57,7 +58,7 @@ def _brought(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         refuse_not_finite(model)
     except UserError as error:
         raise UserError(f"paraphrasers.{step.wildcards['paraphraser']}: {error}") from error
-    return model, tokenizer
+    return model, tokenizer, brought_card(step, folder)
 
 
 def pretrain(step: Step) -> dict[str, Any]:

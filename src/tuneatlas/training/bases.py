@@ -11,6 +11,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
 from tuneatlas.loading import embedding_rows, vocabulary_problems, weight_problems
+from tuneatlas.model_card import CARD, brought_card
 from tuneatlas.model_folder import (
     brought_folder,
     folder_problems,
@@ -56,10 +57,12 @@ def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
     try:
         if options["source"] == "package":
             model, tokenizer = load_gguf(step.paths("package")[0] / options["file"])
+            card = brought_card(step)
             _refuse(((), text) for text in vocabulary_problems(tokenizer, embedding_rows(model)))
         else:
             folder = brought_folder(options)
             _refuse(_folder(folder, dtype))
+            card = brought_card(step, folder)
             # As it is stored, whatever its config says.
             model, tokenizer = load_model(folder, dtype=stored_dtype(folder))
         refuse_unfit(model, tokenizer)
@@ -68,7 +71,7 @@ def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
         between = "." if str(error).startswith("dtype: ") else ": "
         raise UserError(f"models.{name}{between}{error}") from error
     _refuse(_tokenizer(step, tokenizer, asking))
-    save_model(step.outputs["model"], model, tokenizer)
+    save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})
     return {"parameters": model.num_parameters()}
 
 

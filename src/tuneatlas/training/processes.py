@@ -48,6 +48,7 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
         "seed": run.seed,
         "kept": {n: [str(p.absolute()) for p in paths] for n, paths in run.kept.items()},
         "last": run.last,
+        "beside": dict(run.beside),
     }
     write_text(folder / "job.json", json.dumps(job))
     marks = (folder / name for name in (STOP, STOPPED, FULL))
@@ -71,6 +72,7 @@ def read_run(folder: Path) -> Run:
         seed=job["seed"],
         kept={int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()},
         last=job["last"],
+        beside=job["beside"],
     )
 
 

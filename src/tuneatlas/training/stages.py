@@ -17,7 +17,7 @@ from tuneatlas.step import Step, derive_seed
 from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
 from tuneatlas.training.rounding import sample, update_kept
-from tuneatlas.training.runs import conversation_examples
+from tuneatlas.training.runs import chat_beside, conversation_examples
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     last = max(wanted)
     kept = {n: [step.checkpoints / "kept" / str(n)] for n in wanted}
     run = replace(run, last=last) if whole else replace(run, steps=run.steps[:last])
-    facts = train_keeping(model, replace(run, kept=kept))
+    run = replace(run, kept=kept, beside=chat_beside(step, tokenizer, bos))
+    facts = train_keeping(model, run)
     for n in wanted:
         link_tree(step.checkpoints / "kept" / str(n), step.outputs[f"step_{n}"])
     return facts

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from transformers import (
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -126,7 +125,7 @@ def train_here(
 
     def keep(done: int) -> None:
         if done in run.kept:
-            trainer.write_model(run.kept[done], run.tokenizer)
+            trainer.write_model(run.kept[done], run)
             log.info("kept the model after step %d", done)
 
     watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop)
@@ -154,7 +153,7 @@ def train_here(
         log.warning("stopped by a signal after step %d; state is saved", trainer.state.global_step)
         raise SystemExit(GO_ON)
     if trained is not None:
-        trainer.write_model([trained], run.tokenizer)
+        trainer.write_model([trained], run)
     del model.forward  # the class's own forward again
     if adapters:
         adapters.merge()
@@ -235,7 +234,7 @@ class PackedTrainer(Trainer):
                 shutil.rmtree(old)
             log.info("checkpoint at step %d", self.state.global_step)
 
-    def write_model(self, folders: Sequence[Path], tokenizer: PreTrainedTokenizerBase) -> None:
+    def write_model(self, folders: Sequence[Path], run: Run) -> None:
         """Write the model, whole, to each folder; every process must call this."""
         weights = self.merged() if self.merged else None
         if self.is_deepspeed_enabled:
@@ -248,6 +247,6 @@ class PackedTrainer(Trainer):
                     weights.pop(name, None)
             for folder in folders:
                 with atomic(folder) as partial:
-                    save_model(partial, network, tokenizer, weights)
+                    save_model(partial, network, run.tokenizer, weights, run.beside)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
