@@ -233,7 +233,8 @@ def _same(folder: Path, one: str, other: str) -> bool:
 def embedding_rows(network: PreTrainedModel) -> int:
     """How many tokens the model has embeddings for."""
     table: Any = network.get_input_embeddings()
-    return int(table.weight.shape[0])
+    # With ZeRO-3 each process holds a part, and the shape of the whole stands beside it.
+    return int(getattr(table.weight, "ds_shape", table.weight.shape)[0])
 
 
 def vocabulary_problems(tokenizer: PreTrainedTokenizerBase, rows: int) -> Iterator[str]:
