@@ -69,5 +69,5 @@ def test_a_torn_weight_file_is_named(finished: Path, tmp_path: Path):
     done = run(project, "--forcerun", "probe_knowledge", "--until", "probe_knowledge")
     shown = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "results/prepare_base/mini: cannot be opened as a model" in shown
+    assert "results/prepare_base/mini/model.safetensors is truncated or damaged" in shown
     assert "Traceback (most recent call last)" not in shown

@@ -1,11 +1,10 @@
 """Whether a model can be trained on what a run holds, told before the run starts."""
 
-from typing import Any
-
 import numpy as np
 from transformers import PreTrainedModel
 
 from tuneatlas.errors import UserError
+from tuneatlas.loading import embedding_rows
 from tuneatlas.positions import most_positions
 from tuneatlas.training.plan import Run
 from tuneatlas.training.seq2seq import LikeLengths
@@ -13,7 +12,7 @@ from tuneatlas.training.seq2seq import LikeLengths
 
 def refuse_beyond(model: PreTrainedModel, run: Run) -> None:
     """Raise UserError if ids are beyond the embedding, or rows beyond the model's positions."""
-    rows = embedded(model)
+    rows = embedding_rows(model)
     largest = int(np.max(run.tokens.tokens, initial=0))
     if largest >= rows:
         raise UserError(
@@ -27,12 +26,6 @@ def refuse_beyond(model: PreTrainedModel, run: Run) -> None:
             f"{run.section}.row_length {run.recipe.row_length}: there are rows of {longest} "
             f"tokens, more than the model's {most} positions (max_position_embeddings); lower it"
         )
-
-
-def embedded(model: PreTrainedModel) -> int:
-    """Tokens that the model has an embedding of, whole even where processes share its weights."""
-    embeddings: Any = model.get_input_embeddings()
-    return int(embeddings.num_embeddings)
 
 
 def _longest(run: Run) -> int:

@@ -73,6 +73,7 @@ class Run:
     there after them, before any checkpoint of that step, so a run that goes on has them.
     ``section`` is where the config states the recipe; ``labels``, what of the tokens is trained
     on: all of them, if it is not given.
+    ``beside`` are texts that lie beside the weights of each, by name.
     """
 
     tokens: TokenFile
@@ -85,6 +86,7 @@ class Run:
     last: int | None = None
     section: str = "training"
     labels: Labels | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def length(self) -> int:

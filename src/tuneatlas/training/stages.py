@@ -16,7 +16,8 @@ from tuneatlas.models import load_model
 from tuneatlas.step import Step, derive_seed
 from tuneatlas.training.plan import Run
 from tuneatlas.training.processes import train
-from tuneatlas.training.runs import plan_conversations
+from tuneatlas.training.rounding import sample, update_kept
+from tuneatlas.training.runs import chat_beside, plan_conversations
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     last = max(wanted)
     kept = {n: [step.checkpoints / "kept" / str(n)] for n in wanted}
     run = replace(run, last=last) if whole else replace(run, steps=run.steps[:last])
-    facts = train_keeping(model, replace(run, kept=kept))
+    run = replace(run, kept=kept, beside=chat_beside(step, tokenizer, bos))
+    facts = train_keeping(model, run)
     for n in wanted:
         name = f"step_{n}"
         link_tree(step.checkpoints / "kept" / str(n), step.outputs[name])
@@ -64,8 +66,10 @@ def train_keeping(model: PreTrainedModel, run: Run) -> dict[str, Any]:
     """Train as planned; return figures for the step's record, with the loss of each step."""
     facts = run.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
+    before = sample(model)
     # Digits that count: a small loss is not 0.
-    return {**facts, "losses": [float(f"{entry['loss']:.6g}") for entry in train(model, run)]}
+    losses = [float(f"{entry['loss']:.6g}") for entry in train(model, run)]
+    return {**facts, "losses": losses, "update_kept": update_kept(before, model)}
 
 
 def link_tree(source: Path, target: Path) -> None:
