@@ -16,7 +16,7 @@ from tuneatlas.config.models.data import (
     Limits,
 )
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import ScratchModel
+from tuneatlas.config.models.language_models import PackageModel, ScratchModel
 from tuneatlas.config.models.paraphrase import ScratchParaphraser
 from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
@@ -24,6 +24,7 @@ from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
+from tuneatlas.sources import load_specs
 
 # The keys involved, the one to change first, and what is wrong.
 Conflict = tuple[tuple[Key, ...], str]
@@ -288,6 +289,19 @@ def _shots(
             yield (("domains", name, "limits", pool), (section, "shots")), text
 
 
+def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """A package is fetched once, under its name: it cannot be two."""
+    known: dict[str, tuple[str, str]] = {n: (s.version, "") for n, s in load_specs().items()}
+    for name, model in experiment.models.items():
+        if not isinstance(model, PackageModel):
+            continue
+        key: Key = ("models", name, "package")
+        pinned = (model.version, model.sha256)
+        if known.setdefault(model.package, pinned) != pinned:
+            text = f"{model.package} is fetched in another version or for data: one is possible"
+            yield (key,), text
+
+
 def _corpus(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     corpus = experiment.prepare_corpus
     at = "prepare_corpus"
@@ -363,6 +377,7 @@ CHECKS: tuple[Check, ...] = (
     _domains,
     _out_of_domain,
     _benchmarks,
+    _packages,
     _corpus,
     _templates,
 )
