@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import ROUNDS, Peer, Work, timed
+from tuneatlas.models import load_model
 from tuneatlas.syntax.formats import Shape, fill, format_named, shown
 from tuneatlas.syntax.generating import by_transformers, generate
 from tuneatlas.syntax.linear import FORMS
-from tuneatlas.syntax.models import load_seq2seq
 from tuneatlas.syntax.steps import trees_of
 from tuneatlas.syntax.tables import PARAPHRASES
 from tuneatlas.syntax.vocabulary import decode
@@ -36,7 +36,7 @@ def work(results: Path) -> Work:
     """Each round writes another fifth of the sentences."""
     shape = Shape(5, FORMS["bracket"])
     folder = min((results / "finetune_paraphrase").glob("*/*/exemplar/100/*/config.json")).parent
-    model, tokenizer = load_seq2seq(folder)
+    model, tokenizer = load_model(folder)
     rows = PARAPHRASES.read(results / "prepare_paraphrases" / "paraphrases.parquet")
     rows = [row for row in rows if row["split"] == "test"] + [
         r for r in rows if r["split"] == "dev"

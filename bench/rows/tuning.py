@@ -21,6 +21,7 @@ from trl import SFTConfig, SFTTrainer
 from bench.conversations import conversations
 from bench.harness import ROUNDS, Peer, Work, timed
 from tuneatlas.config.models.training import TrainingConfig
+from tuneatlas.loading import embedding_rows
 from tuneatlas.models import load_model, pad_id
 from tuneatlas.training.plan import plan_run
 from tuneatlas.training.tokens import Example
@@ -149,8 +150,8 @@ def work(results: Path) -> Work:
         name: partial(trl, model, tokenizer, options) for name, options in SETTINGS.items()
     }
     default = partial(trl, model, tokenizer, {})
-    wide = partial(padded, model, pad_id(tokenizer), {})
-    recipe = partial(padded, model, pad_id(tokenizer), RECIPE)
+    wide = partial(padded, model, pad_id(tokenizer, embedding_rows(model)), {})
+    recipe = partial(padded, model, pad_id(tokenizer, embedding_rows(model)), RECIPE)
     agreement = _agree(
         examples[:BATCH], train, {"TRL": peers["length groups, batch 8"], "padded": wide}
     )

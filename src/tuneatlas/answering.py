@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.likelihoods import Floats
+from tuneatlas.model_folder import tell_rounding
 from tuneatlas.models import load_model
 from tuneatlas.parts import Parts
 from tuneatlas.prompts import (
@@ -112,9 +113,10 @@ def evaluate_tuned(
 ) -> list[Row]:
     """Answers of a tuned model to test questions, zero-shot in its chat template.
 
-    ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of the model.
+    ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of tuned models.
     """
     asked = [q for q in questions if q["split"] == "test"]
+    tell_rounding(folder, options["dtype"])
     model, tokenizer = load_model(folder, dtype=options["dtype"])
     chat = fit_chat(chat, tokenizer)
     prompts = [chat_prompt(chat, template, q) for q in asked]

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerBase, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from tuneatlas.knowledge import pick_demonstrations
+from tuneatlas.loading import embedding_rows
 from tuneatlas.models import load_model, pad_id
 from tuneatlas.parts import Parts
 from tuneatlas.prompts import ExplainTemplate
@@ -117,7 +123,7 @@ class _Fenced(StoppingCriteria):
 
 
 def _generate(
-    model: torch.nn.Module,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     coded: Sequence[list[int]],
     fence: str,
@@ -125,7 +131,7 @@ def _generate(
 ) -> Iterator[tuple[str, str]]:
     """Text up to the fence, and why it ended, for each prompt. Prompts are padded on the left."""
     width = max(map(len, coded))
-    pad = pad_id(tokenizer)
+    pad = pad_id(tokenizer, embedding_rows(model))
     ids = torch.tensor([[pad] * (width - len(c)) + c for c in coded])
     mask = torch.tensor([[0] * (width - len(c)) + [1] * len(c) for c in coded])
     device = next(model.parameters()).device

@@ -87,6 +87,22 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def readable(path: Path) -> None:
+    """Let those read a file, or a folder with all it holds, whom the umask lets.
+
+    Some libraries write files that their owner alone can read.
+    """
+    # There is no other way to ask; the mask that was is set again.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    for child in [path, *path.rglob("*")] if path.is_dir() else [path]:
+        if not child.is_symlink():
+            mode = child.stat().st_mode & 0o7777
+            wanted = mode | ((0o555 if child.is_dir() else 0o444) & ~mask)
+            if wanted != mode:
+                child.chmod(wanted)
+
+
 def partial_path(path: Path) -> Path:
     """Where this process writes an output before it is whole: beside it, hidden, same suffix.
 
@@ -105,6 +121,7 @@ def clear_partials(path: Path) -> None:
 def publish(partial: Path, path: Path) -> None:
     """Flush ``partial`` and rename it to ``path``, replacing what stands there."""
     sync(partial)
+    readable(partial)
     if path.is_dir():
         # A folder cannot be replaced in one rename; an interrupted job is re-run by the workflow.
         remove(path)

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
+from tuneatlas.loading import refuse_not_finite
 
 # Logits differ by rounding; a wrong mask or head differs by much more.
 TOLERANCE = {torch.float32: 2e-2}
@@ -19,7 +20,8 @@ ROUGH = 0.5
 
 
 def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise UserError if logits, or those of packed rows, differ from the model's own."""
+    """Raise UserError if weights are not finite, or if our logits differ from the model's own."""
+    refuse_not_finite(model)
     if model.get_output_embeddings() is None or tokenizer.eos_token_id is None:
         raise UserError(
             f"a {model.config.model_type} model without an output layer, or a tokenizer without "

@@ -12,6 +12,7 @@ from transformers import (
 )
 
 from tuneatlas.errors import UserError
+from tuneatlas.loading import DAMAGED, OPENING, opened
 
 
 def load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -21,14 +22,15 @@ def load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """
     if path.suffix != ".gguf":
         raise UserError(f"{path.name}: weights in a package are read from .gguf files only")
-    where, name = str(path.parent), path.name
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
-        loaded = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
-    except (OSError, ValueError, LookupError, NotImplementedError, struct.error) as error:
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, **OPENING)
+    except (*DAMAGED, NotImplementedError, struct.error) as error:
         raise UserError(
             f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
         ) from error
+    loaded = opened(
+        AutoModelForCausalLM, path.parent, path, gguf_file=path.name, dtype=torch.float32
+    )
     # A model that remembers it was quantised refuses to be saved: one from its config and
     # weights does not.
     config = loaded.config

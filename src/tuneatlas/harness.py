@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
+from tuneatlas.models import load_model
 
 
 def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> dict[str, Any]:
@@ -15,7 +16,6 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
     """
     # Imported here: the library takes seconds, and only this step needs it.
     import lm_eval
-    import torch
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
@@ -28,11 +28,10 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
             f"{unknown[0]!r}; list them with 'lm_eval ls tasks', or name the folder of your own as "
             "include_path"
         )
+    network, tokenizer = load_model(model, dtype=options["dtype"])
     asked = HFLM(
-        str(model),
-        device="cuda" if torch.cuda.is_available() else "cpu",
-        parallelize=torch.cuda.device_count() > 1,
-        dtype=options["dtype"],
+        network,
+        tokenizer=tokenizer,
         batch_size=options["batch_rows"],
         add_bos_token=bos,
     )

@@ -1,15 +1,12 @@
-"""Base models: built from scratch or read from a folder or the hub, saved as plain folders."""
+"""Models: built from scratch, opened from plain folders and saved as such."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
@@ -18,7 +15,8 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from tuneatlas.errors import UserError
+from tuneatlas.loading import open_network, open_tokenizer
+from tuneatlas.saving import save_model as save_model
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 
@@ -78,61 +76,27 @@ def new_llama(
 
 
 def load_model(
-    where: Path | str,
-    revision: str | None = None,
-    *,
-    dtype: str = "float32",
-    place: bool = True,
+    folder: Path, *, dtype: str = "float32", place: bool = True
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer of a folder or hub repository, in evaluation mode.
+    """Model and tokenizer of a folder, in evaluation mode.
 
     Args:
-        where: the folder, or ``owner/name`` on the hub.
-        revision: commit of the hub repository.
-        dtype: number format of the weights; ``auto``: as they are stored.
-        place: put it on the accelerator, over several if there are several. Training leaves
-            that to the trainer.
+        folder: a plain Hugging Face folder; its weights are the model's to the last, or UserError.
+        dtype: number format of the weights.
+        place: put it on the accelerator that is this process's, over several if there are
+            several. Training leaves that to the trainer.
     """
     devices = torch.cuda.device_count() if place else 0
-    spread = {"device_map": "auto"} if devices > 1 else {}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
-        model = AutoModelForCausalLM.from_pretrained(
-            where, revision=revision, dtype=dtype, **spread
-        )
-    except (OSError, ValueError, SafetensorError) as error:
-        message = f"{where}: cannot be opened as a model with its tokenizer: {error}"
-        raise UserError(message) from error
+    model = open_network(folder, dtype=dtype, device_map="auto" if devices > 1 else None)
     if devices == 1:
         torch.nn.Module.to(model, "cuda")
-    model.eval()
-    return model, tokenizer
+    return model, open_tokenizer(folder)
 
 
-def save_model(
-    folder: Path,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase | None,
-    weights: dict[str, torch.Tensor] | None = None,
-) -> None:
-    """Write a plain Hugging Face folder that ``from_pretrained`` opens.
-
-    ``weights`` are the model's, gathered, where ``model`` itself holds a part of them only.
-    """
-    # Else the config says which steps trained it, and equal weights differ in their files.
-    model.config._name_or_path = ""
-    model.save_pretrained(folder, state_dict=weights)
-    if tokenizer is not None:
-        # How it was found says nothing of what it is, and depends on the environment.
-        for name in ("local_files_only", "is_local"):
-            tokenizer.init_kwargs.pop(name, None)
-        tokenizer.save_pretrained(folder)
-
-
-def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id to fill rows with; padding is never attended to, so any token will do."""
+def pad_id(tokenizer: PreTrainedTokenizerBase, rows: int) -> int:
+    """The id to fill rows with; padding is never attended to, so any of ``rows`` tokens will do."""
     for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
-        if token is not None:
+        if token is not None and token < rows:
             return int(token)
     return 0
 

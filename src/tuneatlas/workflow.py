@@ -118,6 +118,10 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
     return list(DOMAINS[domain].sources)
 
 
+# How a model is asked, which changes none.
+FORMATS = ("dtype", "tuned_dtype")
+
+
 def pair_files(config: Mapping[str, Any]) -> list[str]:
     """The user's own files of paraphrases and sentences; none if they are Tatoeba's."""
     files = config["prepare_sentences"]["files"]
@@ -131,12 +135,16 @@ def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
 
 def base_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """What a base model is made or brought by: not the number format in which it is asked."""
-    return {k: v for k, v in config["models"][model].items() if k != "dtype"}
+    return {k: v for k, v in config["models"][model].items() if k not in FORMATS}
 
 
 def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:
-    """A step's section, with the number format in which the model is asked."""
-    return {**config[step], "dtype": config["models"][model]["dtype"]}
+    """A step's section, with the number format in which the model is asked.
+
+    What is compared with tuned models is asked as they are.
+    """
+    key = "dtype" if step in ("probe_knowledge", "explain_predictions") else "tuned_dtype"
+    return {**config[step], "dtype": config["models"][model][key]}
 
 
 def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:

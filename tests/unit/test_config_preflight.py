@@ -4,11 +4,12 @@ from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+import torch
 from config_files import GOOD, ROOT
+from conftest import TINY
 from huggingface_hub.errors import GatedRepoError
-from safetensors.numpy import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
@@ -18,8 +19,8 @@ from tuneatlas.config.load import load_config
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import disk_bytes, preflight
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import folder_problems, format_problems
-from tuneatlas.models import train_tokenizer
+from tuneatlas.model_folder import folder_problems, format_problems, tensors
+from tuneatlas.models import new_llama, save_model, train_tokenizer
 
 MIB = 2**20
 COMMIT = "0123456789abcdef" * 2 + "01234567"
@@ -72,9 +73,7 @@ def model(tmp_path: Path, tokenizer) -> Path:
     shutil.copytree(ROOT / "config/templates", tmp_path / "config/templates")
     folder = tmp_path / "model"
     folder.mkdir()
-    tokenizer.save_pretrained(folder)
-    (folder / "config.json").write_text("{}")
-    save_file({"w": np.zeros((4, 4), np.float32)}, folder / "model.safetensors")
+    save_model(folder, new_llama(tokenizer, TINY, seed=1), tokenizer)
     return folder
 
 
@@ -207,7 +206,7 @@ def test_ids_of_one_domain_that_another_has(tmp_path: Path) -> None:
     [
         ("config.json", "has no config.json"),
         ("tokenizer.json", "has no tokenizer"),
-        ("model.safetensors", "has no *.safetensors"),
+        ("model.safetensors", "has no model.safetensors"),
     ],
 )
 def test_a_model_folder_that_lacks_a_file(
@@ -229,10 +228,12 @@ def test_weights_cut_anywhere(model: Path, size: int) -> None:
 
 def test_weights_that_their_index_names_but_are_not_there(model: Path) -> None:
     index = model / "model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": {"w": "model.safetensors", "v": "b.safetensors"}}))
+    names = dict.fromkeys(tensors(model), "model.safetensors")
+    index.write_text(json.dumps({"weight_map": {**names, "v": "b.safetensors"}}))
     assert folder_problems(model) == [f"{model} lacks b.safetensors, named in {index.name}"]
     index.write_text("{")
-    assert folder_problems(model) == [f"{index} is damaged: fetch the model again"]
+    (found,) = folder_problems(model)
+    assert found.startswith(f"{index} is damaged (")
 
 
 def test_a_hub_model_without_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,21 +261,24 @@ PATH = "{source: path, path: model}"
 def test_a_checkpoint_in_another_number_format(
     tmp_path: Path, model: Path, dtype: str, asked: str, config: dict, expected: str
 ) -> None:
-    kind = {"F32": np.float32, "F16": np.float16}[dtype]
-    save_file({"w": np.zeros((4, 4), kind)}, model / "model.safetensors")
-    (model / "config.json").write_text(json.dumps(config))
+    stored_as(model, {"F32": torch.float32, "F16": torch.float16}[dtype])
+    said = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(said | config))
     entry = f"{{source: path, path: model, dtype: {asked}}}"
     (found,) = complaints(tmp_path, with_model(entry))
     assert found.startswith("run.yaml:3: ") and expected in found
 
 
+def stored_as(folder: Path, dtype: torch.dtype) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights = {name: value.to(dtype) for name, value in weights.items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
 def test_half_precision_is_asked_in_single_precision_without_loss(
     tmp_path: Path, model: Path
 ) -> None:
-    save_file(
-        {"w": np.zeros((4, 4), np.float16), "mask": np.zeros(3, np.uint8)},
-        model / "model.safetensors",
-    )
+    stored_as(model, torch.float16)
     preflight(experiment_of(tmp_path, with_model(PATH)), tmp_path)
 
 

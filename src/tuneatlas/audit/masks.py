@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import Pieces
 from tuneatlas.chat_templates import fit_chat
-from tuneatlas.errors import UserError
+from tuneatlas.loading import open_tokenizer
 from tuneatlas.prompts import ChatTemplate, render
 from tuneatlas.tables import Row
 from tuneatlas.tokens import encode_segments
@@ -43,8 +43,4 @@ def text_reader(results: Results, record: dict[str, Any]) -> Callable[[Row], Pie
 
 @cache
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    try:
-        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: its tokenizer cannot be opened: {error}") from None
-    return found
+    return open_tokenizer(folder)

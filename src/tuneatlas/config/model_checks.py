@@ -11,51 +11,69 @@ from tuneatlas.model_folder import cached_folder, folder_problems, format_proble
 from tuneatlas.sections import asking
 
 Found = Iterator[tuple[Key, str]]
+# Base models are asked as they are; a paraphraser is in single precision throughout.
+Given = PathModel | HubModel | PathParaphraser | HubParaphraser
 
 
 def check_models(experiment: Experiment, root: Path) -> Found:
     """Problems with models that are folders or lie on the hub, each with its key."""
     for name, paraphraser in experiment.paraphrasers.items():
-        if isinstance(paraphraser, PathParaphraser):
-            for text in folder_problems(root / paraphraser.path):
-                yield ("paraphrasers", name, "path"), text
-        elif isinstance(paraphraser, HubParaphraser):
-            for option, text in _hub_problems(paraphraser):
-                yield ("paraphrasers", name, option), text
+        if isinstance(paraphraser, PathParaphraser | HubParaphraser):
+            yield from _given(("paraphrasers", name), paraphraser, root, two=True)
     for name, model in experiment.models.items():
-        at: Key = ("models", name)
-        folder: Path | None = None
-        if isinstance(model, PathModel):
-            folder = root / model.path
-            problems = folder_problems(folder)
-            yield from (((*at, "path"), text) for text in problems)
-            if problems:
-                continue
-        elif isinstance(model, HubModel):
-            problems_of_hub = list(_hub_problems(model))
-            yield from (((*at, option), text) for option, text in problems_of_hub)
-            folder = cached_folder(model.id, model.revision, "tokenizer.json", "tokenizer.model")
-            if problems_of_hub:
-                continue
-        if folder is not None:
-            given = "path" if isinstance(model, PathModel) else "id"
-            for option, text in format_problems(folder, model.dtype):
-                yield (*at, option or given), text
+        if not isinstance(model, PathModel | HubModel):
+            continue
+        problems = list(_given(("models", name), model, root, two=False))
+        yield from problems
+        if all(key[-1] == "dtype" for key, _ in problems) and (folder := _at_hand(model, root)):
             yield from _tokenizer(experiment, root, name, folder)
+
+
+def _given(at: Key, model: Given, root: Path, *, two: bool) -> Found:
+    """What is wrong with a model that is at hand, or how it cannot be had."""
+    given = "path" if isinstance(model, PathModel | PathParaphraser) else "id"
+    if isinstance(model, HubModel | HubParaphraser):
+        absent = list(_hub_problems(model))
+        yield from (((*at, option), text) for option, text in absent)
+        if absent:
+            return
+    folder = _at_hand(model, root)
+    if folder is None:
+        return
+    problems = folder_problems(folder)
+    if not problems and not two:
+        formats = list(format_problems(folder, getattr(model, "dtype", "float32")))
+        yield from (((*at, option or given), text) for option, text in formats)
+        if any(not option for option, _ in formats):
+            return
+    if not problems:
+        # Imported here, as few experiments need it and it takes its time.
+        from tuneatlas.loading import weight_problems
+
+        problems = list(weight_problems(folder, two=two))
+    yield from (((*at, given), text) for text in problems)
+
+
+def _at_hand(model: Given, root: Path) -> Path | None:
+    """The folder of a model: a local one, or that of a hub model whose weights are in the cache."""
+    if isinstance(model, PathModel | PathParaphraser):
+        return root / model.path
+    from huggingface_hub import constants
+
+    folder = cached_folder(model.id, model.revision)
+    if folder and (constants.is_offline_mode() or any(folder.glob("*.safetensors"))):
+        return folder
+    # Nothing but weights in a form that is not read here.
+    return folder if folder and any(folder.glob("*.bin")) else None
 
 
 def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
     """What the tokenizer must have: begin and end tokens, letters of one token, a chat template."""
     # Imported here, as few experiments need them and they take their time.
-    from transformers import AutoTokenizer
-
+    from tuneatlas.loading import open_tokenizer
     from tuneatlas.tokenizer_checks import tokenizer_problems
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        yield ("models", name), f"the tokenizer in {folder} cannot be opened: {error}"
-        return
+    tokenizer = open_tokenizer(folder)
     asked = asking(experiment.model_dump(mode="json"))
     bos = experiment.models[name].bos
     yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=root)
@@ -76,11 +94,7 @@ def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]
     )
 
     offline = constants.is_offline_mode()
-    cached = cached_folder(model.id, model.revision)
-    if cached is not None:
-        if offline:
-            for text in folder_problems(cached):
-                yield "id", f"{text} (HF_HUB_OFFLINE is set)"
+    if cached_folder(model.id, model.revision) is not None:
         return
     absent = f"{model.id} is not in the hub's cache and"
     instead = "fetch it first, or use source: path with a local folder"

@@ -11,8 +11,9 @@ MIB = 2**20
 
 
 def asked_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
-    """MiB for a model that is asked: once, in the number format in which it is asked."""
-    return _mb(shape, SINGLE if entry.get("dtype", "float32") == "float32" else HALF)
+    """MiB for a model that is asked: once, in the longest format in which it is."""
+    formats = {entry.get(key, "float32") for key in ("dtype", "tuned_dtype")}
+    return _mb(shape, SINGLE if "float32" in formats else HALF)
 
 
 def brought_mb(shape: Shape, entry: Mapping[str, Any]) -> int:

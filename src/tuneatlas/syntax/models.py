@@ -1,21 +1,15 @@
-"""Encoder-decoder models: a small T5 from random weights, or one from a folder or the hub."""
+"""Encoder-decoder models made here: a small T5 from random weights."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import (
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     T5Config,
     T5ForConditionalGeneration,
 )
-
-from tuneatlas.errors import UserError
 
 
 def new_t5(
@@ -41,19 +35,3 @@ def new_t5(
     )
     config.decoder_start_token_id = tokenizer.pad_token_id
     return T5ForConditionalGeneration(config)
-
-
-def load_seq2seq(
-    where: Path | str, revision: str | None = None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer of a folder or hub repository, in single precision."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where, revision=revision)
-        model = AutoModelForSeq2SeqLM.from_pretrained(where, revision=revision, dtype=torch.float32)
-    except (OSError, ValueError, SafetensorError) as error:
-        message = f"{where}: cannot be opened as an encoder-decoder with its tokenizer: {error}"
-        raise UserError(message) from error
-    if torch.cuda.is_available():
-        model.to(device="cuda")
-    model.eval()
-    return model, tokenizer

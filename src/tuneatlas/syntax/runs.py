@@ -11,12 +11,15 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
-from tuneatlas.models import save_model, train_tokenizer
+from tuneatlas.loading import refuse_not_finite, weight_problems
+from tuneatlas.model_card import CARD, brought_card, trained_card
+from tuneatlas.model_folder import brought_folder
+from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read, shown
 from tuneatlas.syntax.generating import generate
 from tuneatlas.syntax.linear import FORMS
-from tuneatlas.syntax.models import load_seq2seq, new_t5
+from tuneatlas.syntax.models import new_t5
 from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
 from tuneatlas.syntax.tables import GENERATIONS, SCORES, SENTENCES, TASKS, paraphrases, score_rows
 from tuneatlas.syntax.task_scores import task_score
@@ -35,14 +38,27 @@ def prepare_paraphraser(step: Step) -> dict[str, Any]:
     if options["source"] == "scratch":
         texts = [row["sentence"] for row in SENTENCES.read(step.path("sentences"))]
         tokenizer: PreTrainedTokenizerBase = train_tokenizer(texts, options["vocab_size"])
-        model = new_t5(tokenizer, options, step.seed)
+        model, card = new_t5(tokenizer, options, step.seed), trained_card(step)
     else:
-        where = Path(options["path"]) if options["source"] == "path" else options["id"]
-        model, tokenizer = load_seq2seq(where, options.get("revision"))
+        model, tokenizer, card = _brought(step)
     torch.manual_seed(step.seed)
     added = add_structure_tokens(model, tokenizer)
-    save_model(step.outputs["model"], model, tokenizer)
+    save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})
     return {"parameters": model.num_parameters(), "added_tokens": added}
+
+
+def _brought(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+    """A model from elsewhere, its weights in single precision, if it can be used, and its card."""
+    try:
+        folder = brought_folder(step.options)
+        if problems := list(weight_problems(folder, two=True)):
+            raise UserError(problems[0])
+        # Where tokens are added to it, on whichever machine.
+        model, tokenizer = load_model(folder, place=False)
+        refuse_not_finite(model)
+    except UserError as error:
+        raise UserError(f"paraphrasers.{step.wildcards['paraphraser']}: {error}") from error
+    return model, tokenizer, brought_card(step, folder)
 
 
 def pretrain(step: Step) -> dict[str, Any]:
@@ -103,7 +119,7 @@ def finetune_paraphrase(step: Step) -> dict[str, Any]:
 
 def generate_paraphrases(step: Step) -> dict[str, Any]:
     """Write the paraphrase of every test pair."""
-    model, tokenizer = _open(step)
+    model, tokenizer = _open(step, place=True)
     shape, kind = shape_of(step), format_named(step.wildcards["format"])
     pairs = list(paraphrases(step.path("paraphrases"), "test"))
     inputs = [fill(kind, trees_of(row, shown(kind)), shape).input for row in pairs]
@@ -127,7 +143,7 @@ def generate_paraphrases(step: Step) -> dict[str, Any]:
 
 def evaluate_tasks(step: Step) -> dict[str, Any]:
     """Score a pre-trained model on the examples of held-out trees, task by task."""
-    model, tokenizer = _open(step)
+    model, tokenizer = _open(step, place=True)
     form = FORMS[step.options["form"]]
     rows = [row for path in step.paths("tasks") for row in TASKS.read(path)]
     inputs = [row["input"] for row in rows]
@@ -141,9 +157,9 @@ def evaluate_tasks(step: Step) -> dict[str, Any]:
     return {"examples": len(rows)}
 
 
-def _open(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _open(step: Step, place: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     torch.set_num_threads(step.threads)
-    return load_seq2seq(step.path("model"))
+    return load_model(step.path("model"), place=place)
 
 
 def _add_labels(step: Step, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -1,7 +1,6 @@
 """Base models: trained from scratch, or brought from elsewhere and refused if they are unfit."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,14 @@ from transformers import PreTrainedTokenizerBase
 from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.gguf_files import load_gguf
-from tuneatlas.model_folder import cached_folder, format_problems
+from tuneatlas.loading import embedding_rows, vocabulary_problems, weight_problems
+from tuneatlas.model_card import CARD, brought_card
+from tuneatlas.model_folder import (
+    brought_folder,
+    folder_problems,
+    format_problems,
+    stored_dtype,
+)
 from tuneatlas.models import load_model, new_llama, save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.tables import DOCUMENTS
@@ -51,26 +57,33 @@ def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
     try:
         if options["source"] == "package":
             model, tokenizer = load_gguf(step.paths("package")[0] / options["file"])
+            card = brought_card(step)
+            _refuse(((), text) for text in vocabulary_problems(tokenizer, embedding_rows(model)))
         else:
-            where = Path(options["path"]) if "path" in options else options["id"]
-            model, tokenizer = load_model(where, options.get("revision"), dtype="auto")
+            folder = brought_folder(options)
+            _refuse(_folder(folder, dtype))
+            card = brought_card(step, folder)
+            # As it is stored, whatever its config says.
+            model, tokenizer = load_model(folder, dtype=stored_dtype(folder))
         refuse_unfit(model, tokenizer)
     except UserError as error:
-        raise UserError(f"models.{name}: {error}") from error
-    _refuse(chain(_tokenizer(step, tokenizer, asking), _formats(name, options, dtype)))
-    save_model(step.outputs["model"], model, tokenizer)
+        # Behind a dot if it names an option.
+        between = "." if str(error).startswith("dtype: ") else ": "
+        raise UserError(f"models.{name}{between}{error}") from error
+    _refuse(_tokenizer(step, tokenizer, asking))
+    save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})
     return {"parameters": model.num_parameters()}
 
 
-def _formats(name: str, options: Mapping[str, Any], dtype: str) -> Iterator[Found]:
-    """``format_problems`` of the folder that a model was read from; packages have none."""
-    folder = None
-    if options["source"] == "path":
-        folder = Path(options["path"])
-    elif options["source"] == "hub":
-        folder = cached_folder(options["id"], options["revision"])
-    for option, text in format_problems(folder, dtype) if folder else ():
-        yield ("models", name, option) if option else ("models", name), text
+def _folder(folder: Path, dtype: str) -> Iterator[Found]:
+    """What the preflight says of a folder, for one that was not at hand then."""
+    problems = folder_problems(folder)
+    yield from (((), text) for text in problems)
+    if not problems:
+        formats = list(format_problems(folder, dtype))
+        yield from (((option,) if option else (), text) for option, text in formats)
+        if not formats:
+            yield from (((), text) for text in weight_problems(folder, two=False))
 
 
 def _tokenizer(
@@ -82,5 +95,5 @@ def _tokenizer(
 
 def _refuse(found: Iterable[Found]) -> None:
     """Raise one UserError that says all that keeps the model from being asked and tuned."""
-    if problems := [f"{'.'.join(key)}: {text}" for key, text in found]:
+    if problems := [f"{'.'.join(key)}: {text}" if key else text for key, text in found]:
         raise UserError("\n".join(problems))

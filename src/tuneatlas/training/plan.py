@@ -61,6 +61,7 @@ class Run:
     run ends after step ``last``, if that is given. Checkpoints are kept in the folder
     ``states``. ``kept`` has folders for some steps: the model and its ``tokenizer`` are written
     there after them, before any checkpoint of that step, so a run that goes on has them.
+    ``beside`` are texts that lie beside the weights of each, by name.
     """
 
     tokens: TokenFile
@@ -71,6 +72,7 @@ class Run:
     seed: int
     kept: Mapping[int, Sequence[Path]] = field(default_factory=dict)
     last: int | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def length(self) -> int:

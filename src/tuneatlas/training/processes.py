@@ -9,16 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    TrainerCallback,
-)
+from transformers import PreTrainedModel, TrainerCallback
 
 from tuneatlas.files import remove, write_text
+from tuneatlas.loading import open_network, open_tokenizer
 from tuneatlas.models import save_model
 from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
 from tuneatlas.training.packing import Piece, Row
@@ -54,11 +48,12 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
         "seed": run.seed,
         "kept": {n: [str(p.absolute()) for p in paths] for n, paths in run.kept.items()},
         "last": run.last,
+        "beside": dict(run.beside),
     }
     write_text(folder / "job.json", json.dumps(job))
     marks = (folder / name for name in (STOP, STOPPED, FULL))
     run_shared([__name__, str(folder)], recipe, *marks)
-    trained = network_of(folder / TRAINED)
+    trained = open_network(folder / TRAINED)
     model.load_state_dict(trained.state_dict())
     history: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
     remove(folder)
@@ -72,20 +67,13 @@ def read_run(folder: Path) -> Run:
         tokens=open_tokens(Path(job["tokens"])),
         steps=read_plan(folder / "plan.npy"),
         recipe=Recipe(**job["recipe"]),
-        tokenizer=AutoTokenizer.from_pretrained(folder / INITIAL),
+        tokenizer=open_tokenizer(folder / INITIAL),
         states=Path(job["states"]),
         seed=job["seed"],
         kept={int(n): [Path(p) for p in paths] for n, paths in job["kept"].items()},
         last=job["last"],
+        beside=job["beside"],
     )
-
-
-def network_of(folder: Path) -> PreTrainedModel:
-    """The model in ``folder``, of whichever kind, in single precision."""
-    two = AutoConfig.from_pretrained(folder).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if two else AutoModelForCausalLM
-    model: PreTrainedModel = kind.from_pretrained(folder, dtype=torch.float32)
-    return model
 
 
 def write_plan(path: Path, steps: Sequence[list[Row]]) -> None:
@@ -130,7 +118,7 @@ def _work(folder: Path) -> None:
     arguments = training_arguments(run, deepspeed_config(recipe, whole=bool(callbacks)))
     try:
         history = train_here(
-            network_of(folder / INITIAL),
+            open_network(folder / INITIAL),
             run,
             arguments=arguments,
             callbacks=callbacks,

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.checkpoints import load_checkpoint
 from tuneatlas.files import write_text
+from tuneatlas.model_card import CARD, trained_card
 from tuneatlas.restoration import spend
 from tuneatlas.step import Step, derive_seed
 from tuneatlas.tables import DOCUMENTS, Row
@@ -46,7 +47,8 @@ def restore(step: Step, *, bos: bool) -> dict[str, Any]:
             for percent, at in points.items():
                 kept.setdefault(at, []).append(work / "kept" / str(percent))
             log.info("restoring %s", name)
-            own = replace(run, tokenizer=tokenizer, states=work / "states", kept=kept)
+            card = {CARD: trained_card(step, step.path(name))}
+            own = replace(run, tokenizer=tokenizer, states=work / "states", kept=kept, beside=card)
             facts = train_keeping(model, own)
             write_text(work / "done", json.dumps(facts))
         facts = json.loads((work / "done").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -10,14 +11,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.files import write_text
+from tuneatlas.model_card import beside, jinja_template
 from tuneatlas.model_folder import SUMMARY
 from tuneatlas.models import load_model, save_model
 from tuneatlas.prompts import ChatTemplate, render
+from tuneatlas.saving import CHAT_TEMPLATE
 from tuneatlas.step import Step
 from tuneatlas.tables import CONVERSATIONS
 from tuneatlas.tokens import encode_segments
 from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
+from tuneatlas.training.rounding import sample, update_kept
 from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
@@ -38,7 +42,16 @@ def finetune(step: Step, *, bos: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     model, tokenizer = load_model(step.path("model"), place=False)
     examples = conversation_examples(step, tokenizer, bos)
-    return train_examples(step, model, tokenizer, examples, step.options, "cut")
+    run = plan_run(step.checkpoints, examples, step.options, "cut", tokenizer, step.seed)
+    return train_and_save(step, model, replace(run, beside=chat_beside(step, tokenizer, bos)))
+
+
+def chat_beside(step: Step, tokenizer: PreTrainedTokenizerBase, bos: bool) -> dict[str, str]:
+    """The card, and the chat template that a model is tuned in if it is not its base's own."""
+    chat = ChatTemplate.load(step.path("template"))
+    if fit_chat(chat, tokenizer) is not chat:
+        return beside(step)
+    return beside(step) | {CHAT_TEMPLATE: jinja_template(chat, str(tokenizer.eos_token), bos=bos)}
 
 
 def conversation_examples(
@@ -77,10 +90,12 @@ def train_and_save(
     """
     facts = {**run.facts(model), **(more or {})}
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
+    before = sample(model)
     history = train(model, run)
-    summary = {**facts, "final_loss": history[-1]["loss"]}
+    kept = update_kept(before, model)
+    summary = {**facts, "final_loss": history[-1]["loss"], "update_kept": kept}
     output = step.outputs["model"]
-    save_model(output, model, run.tokenizer)
+    save_model(output, model, run.tokenizer, beside=run.beside or beside(step))
     write_text(output / LOG, log_lines(history))
     write_text(output / SUMMARY, json.dumps(summary, indent=1) + "\n")
     return summary

@@ -16,7 +16,8 @@ from tuneatlas.models import load_model
 from tuneatlas.step import Step, derive_seed
 from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
-from tuneatlas.training.runs import conversation_examples
+from tuneatlas.training.rounding import sample, update_kept
+from tuneatlas.training.runs import chat_beside, conversation_examples
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:
     last = max(wanted)
     kept = {n: [step.checkpoints / "kept" / str(n)] for n in wanted}
     run = replace(run, last=last) if whole else replace(run, steps=run.steps[:last])
-    facts = train_keeping(model, replace(run, kept=kept))
+    run = replace(run, kept=kept, beside=chat_beside(step, tokenizer, bos))
+    facts = train_keeping(model, run)
     for n in wanted:
         link_tree(step.checkpoints / "kept" / str(n), step.outputs[f"step_{n}"])
     return facts
@@ -62,7 +64,9 @@ def train_keeping(model: PreTrainedModel, run: Run) -> dict[str, Any]:
     """Train as planned; return figures for the step's record, with the loss of each step."""
     facts = run.facts(model)
     log.info("%(parameters)d parameters, %(tokens)d tokens, %(steps)d steps", facts)
-    return {**facts, "losses": [round(entry["loss"], 5) for entry in train(model, run)]}
+    before = sample(model)
+    losses = [round(entry["loss"], 5) for entry in train(model, run)]
+    return {**facts, "losses": losses, "update_kept": update_kept(before, model)}
 
 
 def link_tree(source: Path, target: Path) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from transformers import (
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     Trainer,
     TrainerCallback,
     TrainingArguments,
 )
 
 from tuneatlas.files import PARTIAL, atomic, remove, sync
+from tuneatlas.loading import embedding_rows
 from tuneatlas.models import pad_id, save_model
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
@@ -35,9 +35,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     """Item i is micro-batch ``i % count`` of step ``i // count``, read from the token file."""
 
-    def __init__(self, run: Run, count: int, layout: Layout) -> None:
+    def __init__(self, run: Run, count: int, layout: Layout, rows: int) -> None:
         self.tokens, self.steps, self.count = run.tokens, run.steps, count
-        self.pad, self.layout = pad_id(run.tokenizer), layout
+        self.pad, self.layout = pad_id(run.tokenizer, rows), layout
 
     def __len__(self) -> int:
         return len(self.steps) * self.count
@@ -120,17 +120,17 @@ def train_here(
         from tuneatlas.training.lora import Adapters
 
         adapters = Adapters(model, recipe.lora_rank, recipe, run.seed)
-    layout = layout_of(model, recipe.isolate)
+    layout, rows = layout_of(model, recipe.isolate), embedding_rows(model)
     layout.supervise(model)
 
     def keep(done: int) -> None:
         if done in run.kept:
-            trainer.write_model(run.kept[done], run.tokenizer)
+            trainer.write_model(run.kept[done], run)
             log.info("kept the model after step %d", done)
 
     watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop)
     trainer = PackedTrainer(
-        PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout),
+        PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout, rows),
         model=model,
         args=arguments or training_arguments(run),
         data_collator=_only,
@@ -153,7 +153,7 @@ def train_here(
         log.warning("stopped by a signal after step %d; state is saved", trainer.state.global_step)
         raise SystemExit(GO_ON)
     if trained is not None:
-        trainer.write_model([trained], run.tokenizer)
+        trainer.write_model([trained], run)
     del model.forward  # the class's own forward again
     if adapters:
         adapters.merge()
@@ -234,7 +234,7 @@ class PackedTrainer(Trainer):
                 shutil.rmtree(old)
             log.info("checkpoint at step %d", self.state.global_step)
 
-    def write_model(self, folders: Sequence[Path], tokenizer: PreTrainedTokenizerBase) -> None:
+    def write_model(self, folders: Sequence[Path], run: Run) -> None:
         """Write the model, whole, to each folder; every process must call this."""
         weights = self.merged() if self.merged else None
         if self.is_deepspeed_enabled:
@@ -247,6 +247,6 @@ class PackedTrainer(Trainer):
                     weights.pop(name, None)
             for folder in folders:
                 with atomic(folder) as partial:
-                    save_model(partial, network, tokenizer, weights)
+                    save_model(partial, network, run.tokenizer, weights, run.beside)
         if torch.distributed.is_initialized():
             torch.distributed.barrier()

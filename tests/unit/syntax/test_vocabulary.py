@@ -7,10 +7,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from tuneatlas.errors import UserError
-from tuneatlas.models import save_model, train_tokenizer
+from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.syntax import flat
 from tuneatlas.syntax.linear import FORMS, unescape, write_bracket
-from tuneatlas.syntax.models import load_seq2seq, new_t5
+from tuneatlas.syntax.models import new_t5
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tasks import prefixed
@@ -103,7 +103,7 @@ def test_all_texts_of_the_tasks_survive_the_tokenizer(pair, tmp_path):
     labels = {unescape(name) for tree in trees for name in flat.labels(write_bracket(tree))}
     add_labels(model, tokenizer, labels, seed=1)
     save_model(tmp_path, model, tokenizer)
-    _, tokenizer = load_seq2seq(tmp_path)
+    _, tokenizer = load_model(tmp_path)
     for tree in trees:
         for form in FORMS.values():
             for name, task in (STRUCTURE_TASKS | SYNTAX_TASKS).items():
@@ -113,8 +113,3 @@ def test_all_texts_of_the_tasks_survive_the_tokenizer(pair, tmp_path):
                     end = [tokenizer.eos_token_id, 5, 6]
                     read = decode(tokenizer, [tokenizer.pad_token_id, *ids, *end])
                     assert read == tidy(written), (name, written)
-
-
-def test_a_folder_that_is_no_model_is_named(tmp_path):
-    with pytest.raises(UserError, match="cannot be opened as an encoder-decoder"):
-        load_seq2seq(tmp_path)

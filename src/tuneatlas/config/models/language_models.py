@@ -25,7 +25,13 @@ class _Model(Section):
         "evaluating alike",
     )
     dtype: Literal["float32", "float16", "bfloat16"] = option(
-        "float32", "number format of the weights when probing and evaluating"
+        "float32", "number format of the base model's weights when it is probed and explains"
+    )
+    tuned_dtype: Literal["float32", "float16", "bfloat16"] = option(
+        "float32",
+        "number format of the weights when tuned models are evaluated, and the base model beside "
+        "them; a shorter one loses a part of what tuning changed (training_summary.json says how "
+        "much is kept)",
     )
     devices: Positive = option(
         1, "GPUs that share the weights when the model is asked, for one too large for a GPU"
