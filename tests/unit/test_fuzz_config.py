@@ -22,11 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
-
-sys.path[:0] = [str(Path(__file__).parents[1])]
-
 from config_files import ROOT
+from ruamel.yaml import YAML
 
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
@@ -57,7 +54,8 @@ for _ in range(200):
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 7, 10**30, -(2**63), 0.5, -0.0, 1e308, math.nan, math.inf),
     *("", " ", "x", "~", "no", "1", "1e3", "0x10", "..", "/", "../../etc/passwd", "/dev/zero"),
-    *("a" * 10_000, "\x1b[31m", "\u202e", "é", "\ud800", "a\nb", "a\x00b", "{x}", "%s", "*", "$HOME"),
+    *("a" * 10_000, "\x1b[31m", "\u202e", "é", "\ud800", "a\nb", "a\x00b", "{x}"),
+    *("%s", "*", "$HOME"),
     *([], {}, [[]], [None], {"": None}, {"a": {"b": 1}}, [1, 1], ["a", "a"], DEEP),
     *({"source": "path"}, {"source": "hub"}, {"source": 5}, {"source": []}, [{"source": "path"}]),
     datetime.date(2024, 2, 29),
@@ -134,14 +132,14 @@ def mutated_text(rng: Rng, text: str) -> str:
         elif what == 1:
             text = text[:at] + rng.choice(TOKENS) + text[at:]
         elif what == 2:
-            text = text[:at] + chr(rng.choice((rng.randrange(128), rng.randrange(0x300)))) + text[to:]
+            code = rng.choice((rng.randrange(128), rng.randrange(0x300)))
+            text = text[:at] + chr(code) + text[to:]
         elif what == 3:
             text = "".join([*lines[:row], *lines[row : row + 1] * 2, *lines[row + 1 :]])
         elif what == 4:
             text = "".join([*lines[:row], " " * rng.randrange(1, 5), *lines[row:]])
         elif what == 5:
-            line = rng.choice(TOKENS)
-            text = "".join([*lines[:row], line if line.endswith("\n") else line + "\n", *lines[row:]])
+            text = "".join([*lines[:row], rng.choice(TOKENS).rstrip("\n"), "\n", *lines[row:]])
         elif rng.random() < 0.3:
             text = text[:at]
     return text
@@ -194,7 +192,8 @@ def model_mutation(number: int, folder: Path) -> str:
     if what == 0:
         _odd_file(rng, path)
     elif what == 1:
-        path.rename(path.with_name(rng.choice(("x.bin", "x.safetensors", ".x", "adapter_config.json"))))
+        names = ("x.bin", "x.safetensors", ".x", "adapter_config.json")
+        path.rename(path.with_name(rng.choice(names)))
     elif what == 2:
         raw = bytearray(path.read_bytes())
         for _ in range(rng.choice((1, 8))):
@@ -259,10 +258,10 @@ def outcome(action: Callable[[], object], named: str) -> str:
         lines = str(error).splitlines()
         if STEERING.search(str(error)):
             return f"steers the terminal: {error!r}"
-        if named not in lines[0] and not all(named in line for line in lines[1:]):
+        if not any(named in line for line in lines):
             return f"does not say where: {error}"
         return "refused"
-    except BaseException:  # whatever it is, it is reported as what went wrong
+    except BaseException:  # Whatever it is, it is reported as what went wrong.
         return traceback.format_exc(limit=-6)
     finally:
         signal.alarm(0)
@@ -317,13 +316,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_mutated_configs_are_read_or_refused_in_one_message(tmp_path: Path):
-    found = {n: try_config(n, tmp_path) for n in range(150)}
+    found = {n: try_config(n, tmp_path) for n in range(60)}
     assert {n: text for n, text in found.items() if text not in ("read", "refused")} == {}
     assert set(found.values()) == {"read", "refused"}
 
 
 def test_mutated_model_folders_are_read_or_refused_in_one_message(tmp_path: Path, whole: Path):
-    found = {n: try_model(n, tmp_path / "run", whole) for n in range(60)}
+    found = {n: try_model(n, tmp_path / "run", whole) for n in range(25)}
     assert {n: text for n, text in found.items() if text not in ("read", "refused")} == {}
     assert set(found.values()) == {"read", "refused"}
 
@@ -342,9 +341,8 @@ def main(number: int, first: int = 0) -> int:
             for kind, attempt in tries.items():
                 text = attempt(n)
                 known = text in ("read", "refused")
-                counts[f"{kind} {text if known else 'WRONG'}"] = (
-                    counts.get(f"{kind} {text if known else 'WRONG'}", 0) + 1
-                )
+                name = f"{kind} {text if known else 'WRONG'}"
+                counts[name] = counts.get(name, 0) + 1
                 if not known:
                     print(f"--- {kind} {n}: {text}", flush=True)
     print(counts)
@@ -352,4 +350,5 @@ def main(number: int, first: int = 0) -> int:
 
 
 if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[1]))
     sys.exit(main(*map(int, sys.argv[1:] or ["5000"])))
