@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from tuneatlas.errors import UserError
-from tuneatlas.terminal import UNREAD, stop_printing
+from tuneatlas.terminal import STOPPED, UNREAD, stop_printing
 
 # name: (module with ``configure(parser)`` and ``run(arguments) -> exit code``, one line of help)
 COMMANDS = {
@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
         stop_printing()

@@ -14,6 +14,8 @@ STEERING = re.compile(
 )
 # What a program ends with that is told by SIGPIPE that nobody reads on.
 UNREAD = 141
+# The same of Ctrl-C.
+STOPPED = 130
 
 
 def visible(text: str) -> str:

@@ -279,3 +279,19 @@ def test_the_digest_of_all_records_tells_of_one_sealed_again(results: Path):
     rewritten(seed=7)(record_of(results, LEAF))
     assert audit(results) == []  # a seal has no key, so anybody can set one
     assert read_results(results, ROOT).digest() != before
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{}", '{"accuracy": [{"value": "x", "low": 1}]}', "[" * 9999]
+)
+def test_numbers_of_an_altered_file_are_not_made_sense_of(results: Path, text: str, capsys):
+    other = results.parent / "other"
+    shutil.copytree(results, other)
+    (other / LEAF / "metrics.json").write_text(text)
+    rewritten(seed=3, sha256="1" * 64)(record_of(other, LEAF))
+    assert main(["diff", str(results), str(other)]) == 1
+    assert "metrics.json: gone, or not what the step wrote; run tuneatlas audit" in (
+        capsys.readouterr().out
+    )
+    assert main(["trace", "--of", "accuracy/x", "--results", str(other)]) == 2
+    assert "not what the step wrote; run tuneatlas audit" in capsys.readouterr().err

@@ -24,6 +24,7 @@ from tuneatlas.records import SUFFIX, record_path
 from tuneatlas.terminal import one_line
 
 RESULTS = "results/"
+METRICS = "metrics.json"
 WEIGHTS = (".safetensors", ".gguf")
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -277,6 +278,18 @@ def read_results(folder: Path, root: Path | None = None) -> Results:
     if not found.records and not found.unreadable:
         raise UserError(f"{folder}: holds no *{SUFFIX}: it is not the results of this workflow")
     return found
+
+
+def read_metrics(results: Results, name: str) -> dict[str, Any]:
+    """The metrics in an output's folder; UserError if the folder is not what its step wrote.
+
+    What was altered may have any form, so that it is not made sense of.
+    """
+    path, content = results.place(name) / METRICS, results.content(name)
+    if content is None or not content.is_(results.records[name]["sha256"]) or not path.is_file():
+        raise UserError(f"{path}: gone, or not what the step wrote; run tuneatlas audit")
+    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return metrics
 
 
 def left_out(results: Results) -> str:
