@@ -1,12 +1,13 @@
 """The ``tuneatlas`` command: one subcommand per module, loaded only when it is asked for."""
 
 import argparse
-import os
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from tuneatlas.errors import UserError
+from tuneatlas.terminal import STOPPED, UNREAD, stop_printing
 
 # name: (module with ``configure(parser)`` and ``run(arguments) -> exit code``, one line of help)
 COMMANDS = {
@@ -21,6 +22,10 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; a UserError becomes one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of few characters shows the others as escapes.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="tuneatlas", description="What tuning does to a language model."
@@ -34,13 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     module, _ = COMMANDS[options.command]
     try:
         code: int = import_module(module).run(options)
+        sys.stdout.flush()
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return STOPPED
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        stop_printing()
+        return UNREAD
     return code
 
 

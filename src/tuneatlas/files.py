@@ -61,7 +61,31 @@ def regular(path: Path) -> Path:
 
 def files_in(folder: Path) -> list[Path]:
     """The files of a folder and of those within, in order; the workflow's mark is left out."""
-    return sorted(p for p in walk(folder) if p.is_file() and p.name != FOLDER_MARK)
+    return listed(folder)[0]
+
+
+def listed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The files of a folder and of those within, and what else stands there, in order.
+
+    That is pipes, broken links, and links to folders, which are not followed.
+
+    Raises:
+        OSError: a folder within cannot be looked into.
+    """
+    files: list[Path] = []
+    others: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=_raise) if folder.is_dir() else ():
+        others += [path for path in map(Path(parent).joinpath, folders) if path.is_symlink()]
+        for path in map(Path(parent).joinpath, names):
+            (files if path.is_file() else others).append(path)
+    mark = folder / FOLDER_MARK
+    if mark in files and not mark.stat().st_size:
+        files.remove(mark)
+    return sorted(files), sorted(others)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def sha256_files(folder: Path) -> dict[str, str]:
@@ -73,7 +97,8 @@ def digest_files(files: Mapping[str, str]) -> str:
     """One hex SHA-256 over relative names and the hashes of their contents."""
     digest = hashlib.sha256()
     for name, content in files.items():
-        digest.update(f"{name}\0{content}\n".encode())
+        # Names need not be text: those that are not stand as half characters.
+        digest.update(f"{name}\0{content}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()
 
 

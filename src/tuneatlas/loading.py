@@ -95,6 +95,11 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         raise UserError(
             f"the tokenizer in {folder} cannot be opened: {_brief(error)}; take the model's own"
         ) from error
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise UserError(
+            f"{folder / 'tokenizer_config.json'}: model_max_length is "
+            f"{str(tokenizer.model_max_length)[:40]!r}, which is no number of tokens"
+        )
     if not tokenizer.is_fast:
         raise UserError(
             f"the tokenizer in {folder}, a {type(tokenizer).__name__}, does not tell which text "

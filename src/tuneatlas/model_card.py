@@ -41,7 +41,12 @@ def trained_card(step: Step, base: Path | None = None) -> str:
     if base is None:
         return _card(step, "random weights", "that of the texts that it is trained on")
     source = _stated(base, "- Base model") or str(base)
-    return _card(step, source, _stated(base, "license") or NOT_STATED)
+    return _card(step, source, stated_licence(base))
+
+
+def stated_licence(folder: Path) -> str:
+    """The licence that the card in a model's folder states."""
+    return _stated(folder, "license") or NOT_STATED
 
 
 def _card(step: Step, base: str, licence: str) -> str:

@@ -1,7 +1,11 @@
-"""The sidecar record of an output: where it stands, and the seal that shows any edit of it."""
+"""The sidecar record of an output: where it stands, and the seal that shows an edit of it.
+
+The seal is a digest without a key: it shows damage and edits, not who wrote the record.
+"""
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,12 +25,13 @@ def output_path(record: Path) -> Path:
 
 def dump(record: Mapping[str, Any]) -> str:
     """The text of a record, sealed with a digest of the rest of it."""
-    return _text({**record, "seal": _seal(record)})
+    plain = _finite(record)
+    return _text({**plain, "seal": _seal(plain)})
 
 
 def is_sealed(text: str, record: Mapping[str, Any]) -> bool:
-    """Whether a record's text is as it was written; one without a seal cannot say."""
-    return "seal" not in record or (record["seal"] == _seal(record) and text == _text(record))
+    """Whether a record's text is as it was written; of one without a seal nothing says so."""
+    return record.get("seal") == _seal(record) and text == _text(record)
 
 
 def _seal(record: Mapping[str, Any]) -> str:
@@ -36,3 +41,12 @@ def _seal(record: Mapping[str, Any]) -> str:
 
 def _text(record: Mapping[str, Any]) -> str:
     return json.dumps(record, indent=1) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for a number that is not finite: null stands for it."""
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

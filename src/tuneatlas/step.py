@@ -45,6 +45,7 @@ from tuneatlas.sections import (
     section_of,
     split,
 )
+from tuneatlas.terminal import visible
 
 T = TypeVar("T")
 log = logging.getLogger("tuneatlas")
@@ -340,14 +341,21 @@ def _remedies(this: Step) -> Iterator[str]:
 def _start_log(path: Path, which: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    file.setFormatter(_Visible("%(asctime)s %(levelname)s %(name)s %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter(f"{which}: %(message)s"))
+    terminal.setFormatter(_Visible(f"{which.replace('%', '%%')}: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     # Chatty libraries say the same line for every job.
     for name in ("httpx", "transformers", "accelerate", "torch", "filelock", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
     sys.excepthook = _log_uncaught
+
+
+class _Visible(logging.Formatter):
+    """Log lines with what would steer a terminal shown: they quote data, and errors of others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Any) -> None:

@@ -107,14 +107,17 @@ def model_packages(config: Mapping[str, Any], model: str) -> list[str]:
 
 def source_spec(config: Mapping[str, Any], package: str) -> dict[str, Any]:
     """The pinned version, hash and files of a package."""
-    models = [m for m in config["models"] if model_packages(config, m) == [package]]
-    if not models:
-        return load_specs()[package].model_dump(mode="json")
-    options = [config["models"][model] for model in models]
-    kept = ("package", "version", "sha256", "licence")
-    files = list(dict.fromkeys(o["file"] for o in options))
-    said = {"files": files, "what": f"weights of {', '.join(models)}"}
-    return {**{name: options[0][name] for name in kept}, **said}
+    models = [name for name in config["models"] if model_packages(config, name) == [package]]
+    if models:
+        of_models = [config["models"][name] for name in models]
+        pinned = {name: of_models[0][name] for name in ("package", "version", "sha256")}
+        return {
+            **pinned,
+            "licence": "; ".join(dict.fromkeys(options["licence"] for options in of_models)),
+            "files": list(dict.fromkeys(options["file"] for options in of_models)),
+            "what": f"weights of {', '.join(models)}",
+        }
+    return load_specs()[package].model_dump(mode="json")
 
 
 def code_digest(script: Path) -> str:

@@ -96,7 +96,7 @@ def test_two_runs_are_compared_down_to_the_item(results: Path, tmp_path: Path, c
     rows = ANSWERS.read(path)
     rows[0]["correct"] = not rows[0]["correct"]
     ANSWERS.write(path, rows)
-    rewrite(other, PROBED, sha256="0", options={"shots": 3})
+    rewrite(other, PROBED, sha256="0" * 64, options={"shots": 3})
     assert main(["diff", str(results), str(other)]) == 1
     said = capsys.readouterr().out
     assert "probe_knowledge.shots: was (not there), is 3" in said

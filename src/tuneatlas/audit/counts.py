@@ -42,9 +42,10 @@ def _output(results: Results, record: Record, *columns: str) -> list[tuple[Any, 
 def _same_ids(found: list[str], wanted: list[str], what: str) -> Iterator[str]:
     missing, extra = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
     if missing:
-        yield f"{missing.total()} of {len(wanted)} {what} are not in it, such as {min(missing)}"
+        one = min(missing, key=str)
+        yield f"{missing.total()} of {len(wanted)} {what} are not in it, such as {one}"
     if extra:
-        yield f"{extra.total()} of its rows are not {what}, such as {min(extra)}"
+        yield f"{extra.total()} of its rows are not {what}, such as {min(extra, key=str)}"
 
 
 def probe(results: Results, record: Record) -> Iterator[str]:
@@ -117,7 +118,7 @@ def parse(results: Results, record: Record) -> Iterator[str]:
     source = results.place(next((n for n in record["inputs"] if n.startswith(step)), step))
     try:
         wanted = shard_ids(source, record["wildcards"]["scatteritem"])
-    except (OSError, KeyError, pa.ArrowException):
+    except (OSError, LookupError, ValueError, pa.ArrowException):
         return  # another check says
     found = [i for (i,) in _output(results, record, "id")]
     yield from _same_ids(found, wanted, "sentences of its shard")
@@ -145,11 +146,11 @@ def restoration(results: Results, record: Record) -> Iterator[str]:
     every = {i for (i,) in _inputs(results, record, "prepare_questions", "id")}
     foreign = {i for (i,) in read_columns(folder / "questions.parquet", "id")} - every
     if foreign:
-        yield f"{len(foreign)} questions are of no domain, such as {min(foreign)}"
+        yield f"{len(foreign)} questions are of no domain, such as {min(foreign, key=str)}"
     kept = [s for (s,) in read_columns(folder / "documents.parquet", "split")].count("restore")
     try:
         said = json.loads((folder / "overlap.json").read_text())["restore_documents"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return  # another check says
     if kept != said:
         yield f"{kept} documents to restore with, where overlap.json counts {said}"

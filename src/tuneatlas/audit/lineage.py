@@ -4,22 +4,27 @@ Outputs bear the names that the workflow gave them, ``results/<step>/…``, wher
 stands now; other inputs are relative to the project's folder.
 """
 
+import errno
+import hashlib
 import json
+import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.audit.record_files import read_record
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, digest_files, files_in, regular, sha256_file, walk
-from tuneatlas.records import SUFFIX, is_sealed
+from tuneatlas.files import FOLDER_MARK, digest_files, listed, sha256_file
+from tuneatlas.records import SUFFIX, record_path
+from tuneatlas.terminal import one_line
 
 RESULTS = "results/"
-REQUIRED = ("output", "sha256", "step", "wildcards", "inputs", "options", "code", "libraries")
+METRICS = "metrics.json"
 WEIGHTS = (".safetensors", ".gguf")
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -28,29 +33,37 @@ EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 class Content:
     """What a file or folder holds: its digest, and that of each file in a folder.
 
-    ``also`` is the digest with the engine's mark counted in, as older records have it.
+    ``also`` is the digest with the engine's mark counted in, as older records have it; ``others``
+    are what else a folder holds: pipes, broken links, links to folders. ``problem`` says why it
+    could not be read, if it could not; it is then nothing that a record means.
     """
 
     sha256: str
     files: Mapping[str, str]
     also: str
+    others: tuple[str, ...] = ()
+    problem: str = ""
 
     def is_(self, sha256: str) -> bool:
         """Whether this is the content that a record means by ``sha256``."""
-        return sha256 in (self.sha256, self.also)
+        return not self.problem and sha256 in (self.sha256, self.also)
 
 
 @dataclass
 class Results:
     """A results folder with all its records, by the output's name.
 
-    ``elsewhere`` are models whose weights were not copied with the rest (see `trust_weights`).
+    ``unreadable`` are records with what is wrong with them, ``unsealed`` those of ``records`` that
+    have no seal; ``closed`` are folders that cannot be looked into, and why; ``elsewhere`` models
+    whose weights were not copied with the rest (see `trust_weights`).
     """
 
     folder: Path
     root: Path
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    unsealed: dict[str, str] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     _contents: dict[str, Content | None] = field(default_factory=dict)
 
@@ -67,10 +80,15 @@ class Results:
     def content(self, name: str) -> Content | None:
         """What the file or folder holds now, read once; None if it is not there."""
         if name not in self._contents:
-            path = self.place(name)
-            digests = {file: sha256_file(file) for file in _files(path)}
-            self._contents[name] = content_of(path, digests) if path.exists() else None
+            there = _look(self.place(name))
+            digests = {file: _digest(file) for file in there.files} if there else {}
+            self._contents[name] = _content(there, digests) if there else None
         return self._contents[name]
+
+    def digest(self) -> str:
+        """One hex SHA-256 over all records: kept elsewhere, it shows any later change of one."""
+        texts = {name: json.dumps(record) for name, record in sorted(self.records.items())}
+        return digest_files({n: hashlib.sha256(t.encode()).hexdigest() for n, t in texts.items()})
 
     @cached_property
     def users(self) -> dict[str, list[str]]:
@@ -130,27 +148,72 @@ def is_categories(output: str) -> bool:
     return parts[0] == "probe_knowledge" and parts[2:3] == ["categories"]
 
 
-def content_of(path: Path, digests: Mapping[Path, str]) -> Content:
+@dataclass(frozen=True)
+class _There:
+    """What stands at a path: the files to read, what else, and why it cannot be looked into."""
+
+    path: Path
+    files: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    problem: str = ""
+
+
+def _look(path: Path) -> _There | None:
+    try:
+        if path.is_file():
+            return _There(path, [path])
+        if path.is_dir():
+            return _There(path, *listed(path))
+        return _There(path, others=[path]) if path.exists() or path.is_symlink() else None
+    except OSError as error:
+        return _There(path, problem=_reason(error))
+
+
+def _digest(path: Path) -> str | OSError:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise UserError(
+                "audit: this machine lets no more files be open; lower --jobs, or raise ulimit -n"
+            ) from error
+        return error
+
+
+def _content(there: _There, digests: Mapping[Path, str | OSError]) -> Content:
     """What a file or folder holds, by the digests of its files."""
-    if path in digests:
-        return Content(digests[path], {}, digests[path])
-    files = {file.relative_to(path).as_posix(): sha for file, sha in digests.items()}
+    found: dict[Path, str] = {}
+    for path in there.files:
+        digest = digests[path]
+        if isinstance(digest, OSError):
+            inner = f"{path.relative_to(there.path).as_posix()}: " if path != there.path else ""
+            return Content("", {}, "", problem=inner + _reason(digest))
+        found[path] = digest
+    if there.problem:
+        return Content("", {}, "", problem=there.problem)
+    if there.path in found:
+        return Content(found[there.path], {}, found[there.path])
+    files = {file.relative_to(there.path).as_posix(): sha for file, sha in found.items()}
     marked = sorted((Path(name), sha) for name, sha in [*files.items(), (FOLDER_MARK, EMPTY)])
     also = digest_files({path.as_posix(): sha for path, sha in marked})
-    return Content(digest_files(files), files, also)
+    others = tuple(path.relative_to(there.path).as_posix() for path in there.others)
+    return Content(digest_files(files), files, also, others)
+
+
+def _reason(error: OSError) -> str:
+    return f"it cannot be read: {error.strerror or error}"
 
 
 def read_contents(results: Results, jobs: int, every_s: float = 10.0) -> None:
     """Read every output and input, ``jobs`` files at a time; what is long says how far it is."""
     names = dict.fromkeys([*results.records, *results.users])
-    places = {name: path for name in names if (path := results.place(name)).exists()}
-    listed = {name: _files(path) for name, path in places.items()}
-    files = {p: p.stat().st_size for paths in listed.values() for p in paths}
+    found = {name: there for name in names if (there := _look(results.place(name)))}
+    files = {path: _size(path) for there in found.values() for path in there.files}
     pool = ThreadPoolExecutor(jobs)
     try:
         # The largest first, so that none of them is waited for alone at the end.
         order = sorted(files, key=lambda path: -files[path])
-        futures = {pool.submit(sha256_file, path): path for path in order}
+        futures = {pool.submit(_digest, path): path for path in order}
         total, waiting = sum(files.values()), set(futures)
         while waiting:
             _, waiting = wait(waiting, every_s)
@@ -161,12 +224,13 @@ def read_contents(results: Results, jobs: int, every_s: float = 10.0) -> None:
     finally:
         pool.shutdown(cancel_futures=True)
     results._contents |= dict.fromkeys(names)
-    for name, path in places.items():
-        results._contents[name] = content_of(path, {p: digests[p] for p in listed[name]})
+    for name, there in found.items():
+        results._contents[name] = _content(there, digests)
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else files_in(path)
+def _size(path: Path) -> int:
+    # A file that went meanwhile is told by what reads it.
+    return path.stat().st_size if path.is_file() else 0
 
 
 def trust_weights(results: Results) -> None:
@@ -197,32 +261,68 @@ def read_results(folder: Path, root: Path | None = None) -> Results:
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; name a results folder")
     found = Results(folder, folder.absolute().parent if root is None else root)
-    for path in sorted(path for path in walk(folder) if path.name.endswith(SUFFIX)):
-        name = found.name(path).removesuffix(SUFFIX)
-        record, problem = _read(path)
-        if not problem and record["output"] != name:
-            problem = f"it is the record of {record['output']}"
+    for path, problem in walk(folder, lambda path: os.path.lexists(record_path(path))):
+        name = found.name(path)
         if problem:
+            found.closed[name] = problem
+        if not name.endswith(SUFFIX):
+            continue
+        name = name.removesuffix(SUFFIX)
+        record, problem = read_record(path)
+        if record is None:
             found.unreadable[name] = problem
+        elif record["output"] != name:
+            found.unreadable[name] = f"it is the record of {record['output']}"
         else:
             found.records[name] = record
+            if problem:
+                found.unsealed[name] = problem
     if not found.records and not found.unreadable:
         raise UserError(f"{folder}: holds no *{SUFFIX}: it is not the results of this workflow")
     return found
 
 
-def _read(path: Path) -> tuple[dict[str, Any], str]:
-    """A record, and what is wrong with it if anything is."""
-    try:
-        text = regular(path).read_text(encoding="utf-8")
-        record = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        return {}, f"it cannot be read: {error}"
-    if not isinstance(record, dict) or not all(
-        isinstance(record.get(key), str if key in ("output", "sha256", "step") else dict)
-        for key in REQUIRED
-    ):
-        return {}, "it is not a record, or a part of it is missing"
-    if not is_sealed(text, record):
-        return {}, "it was edited after it was written"
-    return record, ""
+def read_metrics(results: Results, name: str) -> dict[str, Any]:
+    """The metrics in an output's folder; UserError if the folder is not what its step wrote.
+
+    What was altered may have any form, so that it is not made sense of.
+    """
+    path, content = results.place(name) / METRICS, results.content(name)
+    if content is None or not content.is_(results.records[name]["sha256"]) or not path.is_file():
+        raise UserError(f"{path}: gone, or not what the step wrote; run tuneatlas audit")
+    metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return metrics
+
+
+def left_out(results: Results) -> str:
+    """A line on records that cannot be read, for commands that go on without them."""
+    names = sorted(results.unreadable)
+    if not names:
+        return ""
+    text = f"{results.folder}: {len(names)} records are damaged and left out, such as that of "
+    return one_line(f"{text}{names[0]}; run tuneatlas audit") + "\n"
+
+
+def walk(folder: Path, whole: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:
+    """Every path in a folder, in order, with why it cannot be looked into if it cannot.
+
+    Those that are ``whole`` are not looked into. Links to folders are followed, each folder once.
+    """
+    seen, todo = {folder.resolve()}, [folder]
+    while todo:
+        here = todo.pop()
+        try:
+            inner = sorted(here.iterdir())
+            inside = [p for p in inner if p.is_dir() and not p.name.endswith(SUFFIX)]
+        except OSError as error:
+            yield here, f"its files cannot be listed: {error.strerror or error}"
+            continue
+        yield from ((path, "") for path in inner)
+        for path in reversed(inside):
+            if whole(path):
+                continue
+            if (place := path.resolve()) in seen or folder.resolve().is_relative_to(place):
+                yield path, "it is a link to a folder that is read elsewhere"
+            else:
+                seen.add(place)
+                todo.append(path)

@@ -5,15 +5,13 @@ its items. The address of a number, such as ``accuracy/mini/countries/id/incompa
 what the report links to and ``tuneatlas trace --of`` reads.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tuneatlas.audit.columns import TEXT_KINDS, rows_of
-from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.lineage import Results, read_metrics
 from tuneatlas.compare import ALL, AWAY, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
-from tuneatlas.errors import UserError
 from tuneatlas.scopes import scope_of
 from tuneatlas.stage_forgetting import COMPARISONS
 from tuneatlas.tables import ROLES, Row
@@ -55,11 +53,7 @@ def numbers(results: Results) -> Iterator[Number]:
     """All numbers of the report that are made of items."""
     for step, make in MAKERS.items():
         for name, record in results.of_step(step).items():
-            path = results.place(name) / "metrics.json"
-            if not path.is_file():
-                raise UserError(f"{path}: is gone; run tuneatlas audit")
-            metrics = json.loads(path.read_text(encoding="utf-8"))
-            yield from make(results, record, metrics)
+            yield from make(results, record, read_metrics(results, name))
 
 
 def _of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], str]:

@@ -6,6 +6,7 @@ from string import ascii_uppercase
 
 from tuneatlas.audit.trace import Life, Masked, Seen
 from tuneatlas.tables import Row
+from tuneatlas.terminal import visible
 
 WIDTH = 96
 BAR = 30
@@ -26,13 +27,22 @@ OWN = {
 
 
 def tell(life: Life, masked: Masked, style: Mapping[bool, tuple[str, str]]) -> Iterator[str]:
-    """Lines about an item, from its source to the last prediction.
+    """Lines about an item, from its source to the last prediction, fit for a terminal.
 
     Args:
         life: what the tables hold.
         masked: gives the text of a conversation with the loss mask.
         style: what stands before and after text that is (True) or is not (False) trained on.
     """
+    for line in _told(life, masked, style):
+        yield line if isinstance(line, Marked) else visible(line)
+
+
+class Marked(str):
+    """A line whose text is visible and whose marks are not to be."""
+
+
+def _told(life: Life, masked: Masked, style: Mapping[bool, tuple[str, str]]) -> Iterator[str]:
     yield life.id
     yield "=" * len(life.id)
     for seen in life.of("prepare_questions"):
@@ -133,11 +143,11 @@ def _conversations(
     if texts:
         yield from _heading("trained on")
         (before, after) = style[True]
-        yield f"tokens that the loss is taken on are marked {before}so{after}"
+        yield Marked(f"tokens that the loss is taken on are marked {before}so{after}")
     for pieces_, names in texts.items():
         yield f"in {', '.join(names)}:"
-        text = "".join(style[mark][0] + piece + style[mark][1] for piece, mark in pieces_)
-        yield textwrap.indent(text, "  | ", lambda line: True)
+        text = "".join(style[mark][0] + visible(piece) + style[mark][1] for piece, mark in pieces_)
+        yield Marked(textwrap.indent(text, "  | ", lambda line: True))
 
 
 def _tuned(life: Life, model: str) -> Iterator[str]:

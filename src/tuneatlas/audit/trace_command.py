@@ -4,10 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tuneatlas.audit.lineage import read_results
+from tuneatlas.audit.lineage import left_out, read_results
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import masks_of, trace
 from tuneatlas.errors import UserError
+from tuneatlas.terminal import say
 
 PLAIN = {True: ("[[", "]]"), False: ("", "")}
 TERMINAL = {True: ("\033[4;1m", "\033[0m"), False: ("", "")}
@@ -37,8 +38,9 @@ def run(options: argparse.Namespace) -> int:
         from tuneatlas.audit.behind import told_number
 
         for line in told_number(results, options.of):
-            print(line)
+            say(line)
         return 0
+    print(left_out(results), end="", file=sys.stderr)
     life = trace(results, options.id)
     style = TERMINAL if sys.stdout.isatty() else PLAIN
     for line in tell(life, masks_of(results), style):

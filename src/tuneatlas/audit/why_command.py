@@ -2,15 +2,17 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.lineage import Results, left_out, read_results
 from tuneatlas.audit.plan import Job, read_plan
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
 from tuneatlas.errors import UserError
 from tuneatlas.files import walk
 from tuneatlas.records import SUFFIX
+from tuneatlas.terminal import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +39,13 @@ def run(options: argparse.Namespace) -> int:
     folder = options.root / "results"
     new = not any(path.name.endswith(SUFFIX) for path in walk(folder))
     results = Results(folder, options.root) if new else read_results(folder, options.root)
+    print(left_out(results), end="", file=sys.stderr)
     if options.json:
         found = {str(reason.job): list(reason.own) for reason in reasons(jobs, results)}
-        print(json.dumps({"jobs": found, "engine": [str(job) for job in jobs if job.due]}))
+        say(json.dumps({"jobs": found, "engine": [str(job) for job in jobs if job.due]}))
         return 0
     for line in told(jobs, reasons(jobs, results), bool(options.target)):
-        print(line)
+        say(line)
     return 0
 
 

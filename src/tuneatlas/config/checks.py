@@ -87,6 +87,7 @@ def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 
 def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """A package is fetched once, under its name: it cannot be two."""
     first: dict[str, tuple[str, PackageModel]] = {}
     for name, model in experiment.models.items():
         if not isinstance(model, PackageModel):
@@ -95,7 +96,7 @@ def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         if model.package in load_specs():
             yield (at,), f"{model.package!r} is the name of a data source of this workflow"
         other, one = first.setdefault(model.package, (name, model))
-        for key in ("version", "sha256", "licence"):
+        for key in ("version", "sha256"):
             if getattr(model, key) != getattr(one, key):
                 text = f"another {key} of this package than models.{other} has: use one of both"
                 yield ((*at[:-1], key),), text

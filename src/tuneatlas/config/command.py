@@ -1,7 +1,7 @@
 """``tuneatlas config``: check and show experiments, and keep the generated docs in step."""
 
 import argparse
-import sys
+from io import StringIO
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -10,6 +10,7 @@ from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.preflight import preflight
 from tuneatlas.config.render import REPAIR, outdated_files, write_files
 from tuneatlas.errors import UserError
+from tuneatlas.terminal import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +45,10 @@ def run(options: argparse.Namespace) -> int:
     experiment = load_config(*options.files, root=options.root)
     if options.action == "preflight":
         preflight(experiment, options.root)
-        print(f"{options.files[0]}: ready to run")
+        say(f"{options.files[0]}: ready to run")
         return 0
-    yaml = YAML()
+    yaml, text = YAML(), StringIO()
     yaml.width = 96
-    yaml.dump(resolve(experiment), sys.stdout)
+    yaml.dump(resolve(experiment), text)
+    say(text.getvalue().removesuffix("\n"))
     return 0

@@ -13,6 +13,14 @@ from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
+from tuneatlas.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
+
+# What is said of a text of another spelling.
+SPELT = {
+    PACKAGE_PATTERN: "no name of a package: letters, digits, '.', '_' and '-' only, no address",
+    VERSION_PATTERN: "no exact version, such as 1.2.0",
+    INNER_PATTERN: "no path inside a package, such as models/weights.gguf",
+}
 
 
 def load_config(path: Path | str, *further: Path | str, root: Path | str = Path()) -> Experiment:
@@ -86,6 +94,8 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
             if found
             else "the path is empty"
         )
+    elif context.get("pattern") in SPELT:
+        text = f"{found!r} is {SPELT[context['pattern']]}"
     elif context.get("pattern") == COMMIT_PATTERN:
         text = (
             f"{found!r} is no commit hash, which has 40 hexadecimal digits: it is on the model's "

@@ -14,6 +14,7 @@ from tuneatlas.config.fields import Section
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, Leaf, Named, Shape, shape_of, type_name
 from tuneatlas.files import write_text
+from tuneatlas.licences import licences_markdown
 
 WIDTH = 96
 REPAIR = "make config-docs"
@@ -76,6 +77,7 @@ def generated_files() -> dict[Path, str]:
         Path("config/defaults.yaml"): defaults_yaml(),
         Path("config/schema.json"): schema_json(),
         Path("docs/config.md"): reference_markdown(),
+        Path("docs/licences.md"): licences_markdown(),
     }
 
 

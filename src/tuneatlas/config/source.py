@@ -1,5 +1,6 @@
 """YAML as a tree that remembers file and line of every key, and the merge of two such trees."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from tuneatlas.errors import UserError
 
 Key = tuple[str | int, ...]
+# Sections are nested some four deep.
+DEEPEST = 20
+TOO_DEEP = f"nested more than {DEEPEST} deep, as nothing of a config is"
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,8 @@ def _read(path: Path, problems: list[Problem]) -> Node:
         raise UserError(f"{path}: cannot read the config: {error.strerror}") from error
     except YAMLError as error:
         raise UserError(_explain(path, text, error)) from error
+    except RecursionError:
+        raise UserError(f"{path}:1: {TOO_DEEP}") from None
     top = Place(path, 1)
     if root is None:
         return Node({}, top)
@@ -151,6 +158,8 @@ def _read(path: Path, problems: list[Problem]) -> Node:
 def _convert(
     yaml: YAML, node: Any, key: Key, place: Place, problems: list[Problem], open_: frozenset[int]
 ) -> Node:
+    if len(key) > DEEPEST:
+        raise UserError(f"{place}: {dotted(key[:3])}: {TOO_DEEP}")
     if id(node) in open_:
         raise UserError(f"{place}: {dotted(key)}: an alias that holds itself")
     inside = open_ | {id(node)}
@@ -164,7 +173,7 @@ def _convert(
             [_convert(yaml, n, (*key, i), line(n), problems, inside) for i, n in items], place
         )
     if not isinstance(node, MappingNode):
-        return Node(yaml.constructor.construct_object(node, deep=True), place)
+        return Node(_scalar(yaml, node, key, place), place)
     children: dict[str, Node] = {}
     for name, child in node.value:
         here = line(name)
@@ -179,6 +188,18 @@ def _convert(
             continue
         children[name.value] = _convert(yaml, child, inner, here, problems, inside)
     return Node(children, place)
+
+
+def _scalar(yaml: YAML, node: Any, key: Key, place: Place) -> Any:
+    try:
+        value = yaml.constructor.construct_object(node, deep=True)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # The library's own errors on tags and numbers that it cannot make a value of.
+        text = f"{str(node.value)[:40]!r} is no value of its kind ({error})"
+        raise UserError(f"{place}: {dotted(key)}: {text}") from None
+    if isinstance(value, str) and NO_TEXT.search(value):
+        raise UserError(f"{place}: {dotted(key)}: holds a null or half a character: leave it out")
+    return value
 
 
 def _explain(path: Path, text: str, error: YAMLError) -> str:

