@@ -1,5 +1,6 @@
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,18 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneatlas import questions
+from tuneatlas import fact_questions
 from tuneatlas.errors import UserError
-from tuneatlas.facts.model import Domain, Fact, Relation, attribute
-from tuneatlas.questions import (
+from tuneatlas.fact_questions import (
     build_questions,
-    check_questions,
     choose_distractors,
     order_key,
-    read_question_file,
     select_facts,
     shares_stem,
 )
+from tuneatlas.facts.model import Domain, Fact, Relation, attribute
+from tuneatlas.questions import check_questions, read_question_file
 from tuneatlas.tables import QUESTIONS, Row
 
 
@@ -45,7 +45,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Pat
     home = [Fact(f"thing {i:03d}", f"shade {'abcdefgh'[i % 8]}") for i in range(60)]
     related = [Fact(f"item {i:03d}", str(100 + i)) for i in range(40)]
     relations = (relation("colour", "home", home), relation("size", "related", related, True))
-    monkeypatch.setitem(questions.DOMAINS, "toy", Domain("toy", "toys", relations))
+    monkeypatch.setitem(fact_questions.DOMAINS, "toy", Domain("toy", "toys", relations))
     return {"sample": tmp_path}
 
 
@@ -85,10 +85,10 @@ def test_wrong_options_are_as_familiar_as_the_right_one(folders: Mapping[str, Pa
     by_answer = {str(100 + i): f"toy/size/item-{i:03d}" for i in range(40)}
     for row in rows:
         if row["relation"] == "size":
-            sides = {questions.is_mentioned(by_answer[c], 0.5, 0) for c in row["choices"]}
+            sides = {fact_questions.is_mentioned(by_answer[c], 0.5, 0) for c in row["choices"]}
             assert len(sides) == 1
         if row["split"] == "dev":
-            assert questions.is_mentioned(row["id"], 0.5, 0)
+            assert fact_questions.is_mentioned(row["id"], 0.5, 0)
 
 
 def test_too_few_questions_are_told(folders: Mapping[str, Path]) -> None:
@@ -180,11 +180,13 @@ def good(**changes: Any) -> Row:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"choices": ["a", "b", "B ", "d"]}, "occurs more than once"),
-        ({"choices": ["a", "b", " ", "d"]}, "an option is empty"),
-        ({"choices": ["a", "b", "c"]}, "must be 4 texts"),
+        ({"choices": ["a", "b", "b ", "d"]}, "occurs more than once"),
+        ({"choices": ["a", "b", " ", "d"]}, "option 3 is empty"),
+        ({"choices": ["a"]}, "must be 2 to 10 texts, found 1"),
+        ({"choices": list("abcdefghijk")}, "must be 2 to 10 texts, found 11"),
+        ({"choices": ["a", 2, "c"]}, "option 2 is a number: put it in quotes"),
         ({"answer": 4}, "'answer' is 4"),
-        ({"answer": True}, "'answer' is True"),
+        ({"answer": True}, "'answer' is true"),
         ({"question": "  "}, "'question' is empty"),
         ({"id": 7}, "'id' is 7, but must be a text, in quotes"),
         ({"role": "related"}, "role related is never trained on"),
@@ -207,7 +209,8 @@ def test_user_questions_from_jsonl(tmp_path: Path) -> None:
     path.write_text("\n" + json.dumps(entry) + "\n")
     (row,) = read_question_file(path, "torts")
     QUESTIONS.build([row])
-    assert (row["id"], row["answer"], row["split"]) == ("torts/2", 2, "test")
+    assert re.fullmatch("torts/[0-9a-f]{12}", row["id"])
+    assert (row["answer"], row["split"]) == (2, "test")
     assert row["explanation"] == "The right answer is y."
 
 
@@ -223,9 +226,9 @@ def test_user_questions_from_csv(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.jsonl", b"{}\n", r"a\.jsonl, line 1: no 'question'"),
-        ("a.jsonl", b"\n[1]\n", r"a\.jsonl, line 2: expected an object"),
-        ("a.jsonl", b"\n{\n", r"a\.jsonl, line 2: not JSON"),
-        ("a.jsonl", b"{}\n\xff\n", r"a\.jsonl, line 2: not UTF-8"),
+        ("a.jsonl", b"\n[1]\n", r"a\.jsonl, line 2: a JSON array"),
+        ("a.jsonl", b"\n{\n", r"a\.jsonl, line 2.*: not JSON"),
+        ("a.jsonl", b"{}\n\xff\n", r"a\.jsonl, line 2, column 1: byte 0xff is not UTF-8"),
         ("a.jsonl", b"", "holds no questions"),
         (
             "a.jsonl",

@@ -177,8 +177,8 @@ def test_own_text_is_dealt_to_restore_and_heldout(tmp_path: Path, name: str):
     ("content", "message"),
     [
         (b'{"text": "a"}\n{"txt": "b"}\n', "line 2: no JSON object with a 'text'"),
-        (b"plain\n", "line 1: no JSON object"),
-        (b'{"text": "\xff"}\n', "cannot be read as a corpus"),
+        (b"plain\n", "line 1, column 1: not JSON"),
+        (b'{"text": "\xff"}\n', "line 1, column 11: byte 0xff is not UTF-8"),
     ],
 )
 def test_own_text_that_is_not_such(tmp_path: Path, content: bytes, message: str):
@@ -191,7 +191,7 @@ def test_own_text_that_is_not_such(tmp_path: Path, content: bytes, message: str)
 def test_a_damaged_parquet_corpus(tmp_path: Path):
     path = tmp_path / "text.parquet"
     path.write_bytes(b"PAR1 and no more")
-    with pytest.raises(UserError, match="cannot be read as a corpus"):
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
         list(read_corpus(path, OPTIONS, seed=1))
 
 
