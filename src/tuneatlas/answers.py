@@ -1,6 +1,5 @@
 """Which option an answer names: by its letter, its place or its text."""
 
-import json
 import re
 from collections.abc import Sequence
 from string import ascii_uppercase
@@ -8,6 +7,7 @@ from typing import Any
 
 from tuneatlas.errors import UserError
 from tuneatlas.normal_form import comparison_key
+from tuneatlas.text_files import show
 
 NUMBER = re.compile(r"[0-9]{1,3}")
 
@@ -52,11 +52,3 @@ def option_number(
         f"{place}: 'answer' is {show(answer)}, but must be {first} to {last}, "
         f"A to {letters[-1]}, or the text of an option{hint}"
     )
-
-
-def show(value: Any) -> str:
-    """A value as it may stand in a message: in ASCII's printable characters or letters, short."""
-    if isinstance(value, dict | list):
-        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
-    text = repr(value) if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 80 else f"{text[:80]}… ({len(text):,} characters)"

@@ -75,7 +75,7 @@ def _of_table(path: Path) -> Iterator[str]:
             schema = file.schema_arrow
             kind = schema.field("text").type if schema.names.count("text") == 1 else None
             if kind is None:
-                found = ", ".join(schema.names)[:200]
+                found = repr(", ".join(schema.names))[:200]
                 raise UserError(f"{path}: needs one column 'text', has {found}")
             if pa.types.is_dictionary(kind):
                 kind = kind.value_type

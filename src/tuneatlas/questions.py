@@ -10,11 +10,11 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
-from tuneatlas.answers import option_number, show
+from tuneatlas.answers import option_number
 from tuneatlas.errors import UserError
 from tuneatlas.normal_form import comparison_key, normalise, one_line
 from tuneatlas.tables import ROLES, SPLITS, Row
-from tuneatlas.text_files import Record, read_json_lines, read_table, suffix_of
+from tuneatlas.text_files import Record, read_json_lines, read_table, show, suffix_of
 
 FEWEST, MOST = 2, 10
 # Two wrong answers of a question that is answered three times must be able to differ.
@@ -166,7 +166,7 @@ def _records(path: Path, renamed: Mapping[str, Any]) -> Iterator[Record]:
         have = {renamed.get(name, name) for name in names}
         needed = ("question", "answer", *(() if "choices" in have else OPTION_COLUMNS[:2]))
         if names and (missing := [name for name in needed if name not in have]):
-            found = ", ".join(names)[:200]
+            found = show(", ".join(names))
             text = f"no column {', '.join(missing)}; there are {found} (key columns maps names)"
             raise UserError(f"{path}, line 1: {text}")
         yield from records

@@ -35,6 +35,7 @@ MAGIC = {
     b"\xd0\xcf\x11\xe0": "is a spreadsheet: save it as .csv, in UTF-8",
     b"PAR1": "is a Parquet file: export it as .jsonl",
 }
+ABSENT = "there is no such file: put it there, or change the path"
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
@@ -65,6 +66,8 @@ def open_input(path: Path) -> io.FileIO:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         if path.is_symlink():
             reason = f"{reason} (a link to {path.readlink()})"
+        elif isinstance(error, FileNotFoundError):
+            raise UserError(f"{path}: {ABSENT}") from None
         raise UserError(f"{path}: cannot be read: {reason}") from None
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
@@ -262,3 +265,11 @@ def _separator(path: Path, header: str) -> str:
     if suffix_of(path) in (".tsv", ".tab"):
         return "\t"
     return next((s for s in SEPARATORS if s in header), ",")
+
+
+def show(value: Any) -> str:
+    """A value as it may stand in a message: one short line of printable characters."""
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:80]}… ({len(text):,} characters)"

@@ -96,8 +96,8 @@ def test_missing_paths_name_the_line_that_states_them(tmp_path: Path) -> None:
     )
     assert complaints(tmp_path, f"{text}fetch_source:\n  mirror: gone\n") == [
         "good: 3 problems before the first job:",
-        "run.yaml:8: domains.elements.path: there is no file no.csv: put the questions there, or "
-        "change the path",
+        "run.yaml:8: domains.elements.path: no.csv: there is no such file: put it there, or change "
+        "the path",
         "run.yaml:3: models.small.path: there is no folder nowhere",
         "run.yaml:14: fetch_source.mirror: there is no folder gone",
     ]
@@ -188,8 +188,8 @@ def test_a_file_that_states_no_splits(tmp_path: Path) -> None:
 def test_ids_of_one_domain_that_another_has(tmp_path: Path) -> None:
     """Each domain has default ids of its own, though both files bear the same name."""
     text = with_questions(tmp_path, whole_file())
-    law = "domains:\n  law: {source: file, path: law/own.jsonl, licence: a}"
-    text = text.replace("domains:", law)
+    law = "domains:\n  law: {source: file, path: law/own.jsonl, licence: a, duplicates: allow}"
+    text = text.replace("domains:", law).replace("licence: MIT", "licence: MIT, duplicates: allow")
     (tmp_path / "law").mkdir()
     shutil.copy(tmp_path / "own.jsonl", tmp_path / "law")
     preflight(experiment_of(tmp_path, text), tmp_path)

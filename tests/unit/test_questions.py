@@ -228,7 +228,7 @@ def test_user_questions_from_csv(tmp_path: Path) -> None:
         ("a.jsonl", b"{}\n", r"a\.jsonl, line 1: no 'question'"),
         ("a.jsonl", b"\n[1]\n", r"a\.jsonl, line 2: a JSON array"),
         ("a.jsonl", b"\n{\n", r"a\.jsonl, line 2.*: not JSON"),
-        ("a.jsonl", b"{}\n\xff\n", r"a\.jsonl, line 2, column 1: byte 0xff is not UTF-8"),
+        ("a.jsonl", b"\n\xff\n", r"a\.jsonl, line 2, column 1: byte 0xff is not UTF-8"),
         ("a.jsonl", b"", "holds no questions"),
         (
             "a.jsonl",
@@ -260,5 +260,5 @@ def test_bad_files_are_told_with_their_line(
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
+    with pytest.raises(UserError, match=r"none\.csv: there is no such file"):
         read_question_file(tmp_path / "none.csv", "torts")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tuneatlas.errors import UserError
 from tuneatlas.normal_form import comparison_key, one_line
 from tuneatlas.syntax.pairs import Row
-from tuneatlas.text_files import Record, read_json_lines, read_lines, read_table, suffix_of
+from tuneatlas.text_files import Record, read_json_lines, read_lines, read_table, show, suffix_of
 
 NAMES = ("source", "target", "template")
 # Two names of one thing.
@@ -127,7 +127,7 @@ def _check_names(names: Sequence[str], renamed: Mapping[str, str], place: str) -
     if twice := next((name for name in NAMES if ours.count(name) > 1), None):
         raise UserError(f"{place}: two columns are the {twice}")
     if missing := [name for name in ("source", "target") if name not in ours]:
-        found = ", ".join(names)[:200]
+        found = show(", ".join(names))
         how = "key prepare_sentences.files.columns maps names"
         raise UserError(f"{place}: no column {missing[0]!r} among {found}; {how}")
 
