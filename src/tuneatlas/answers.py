@@ -34,8 +34,11 @@ def option_number(
         number = answer
     elif isinstance(answer, str):
         said = comparison_key(answer)
-        named = {i: "text" for i, c in enumerate(choices) if comparison_key(c) == said}
+        texts = [comparison_key(choice) for choice in choices]
+        named = {i: "text" for i, text in enumerate(texts) if text == said}
         if len(said) == 1 and said.upper() in letters:
+            # As letters may be written in either case, so may texts that are one.
+            named |= {i: "text" for i, text in enumerate(texts) if text.upper() == said.upper()}
             named.setdefault(letters.index(said.upper()), "letter")
         if NUMBER.fullmatch(said):
             number = int(said)

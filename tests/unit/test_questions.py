@@ -20,7 +20,12 @@ from tuneatlas.fact_questions import (
     shares_stem,
 )
 from tuneatlas.facts.model import Domain, Fact, Relation, attribute
-from tuneatlas.questions import check_questions, read_question_file
+from tuneatlas.questions import (
+    check_followed,
+    check_questions,
+    read_question_file,
+    read_questions,
+)
 from tuneatlas.tables import QUESTIONS, Row
 
 
@@ -262,3 +267,106 @@ def test_bad_files_are_told_with_their_line(
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.csv: there is no such file"):
         read_question_file(tmp_path / "none.csv", "torts")
+
+
+def write_rows(path: Path, *rows: dict[str, Any]) -> Path:
+    lines = [
+        {"question": f"q{n}?", "choices": list("wxyz"), "answer": 0, **r}
+        for n, r in enumerate(rows)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("answer", "choices", "first", "found"),
+    [
+        (2, list("wxyz"), None, 2),
+        (2, list("wxyz"), 1, 1),
+        ("2", list("wxyz"), None, 2),
+        (" c ", list("wxyz"), None, 2),
+        ("J", list("0123456789"), None, 9),
+        ("carbon\u00a0dioxide", ["oxygen", "carbon dioxide"], None, 1),
+        ("A", ["b", "a"], None, "option B by its text and option A by its letter"),
+        ("B", ["a", "B"], None, 1),
+        ("2", ["1", "2", "3"], None, "option B by its text and option C by its place"),
+        (2, ["1", "2", "3"], None, 2),
+        (4, list("wxyz"), None, "say first_option: 1"),
+        (4, list("wxyz"), 1, 3),
+        (0, list("wxyz"), 1, "must be 1 to 4"),
+        (-1, list("wxyz"), None, "must be 0 to 3"),
+        ("9" * 5000, list("wxyz"), None, "(5,002 characters), but must be 0 to 3"),
+        ("\u0661", list("wxyz"), None, "must be 0 to 3"),
+        (1.0, list("wxyz"), None, "must be 0 to 3"),
+        (None, list("wxyz"), None, "'answer' is null"),
+        ([1], list("wxyz"), None, "'answer' is a list of 1"),
+    ],
+)
+def test_answers_by_place_letter_or_text(
+    tmp_path: Path, answer: Any, choices: list[str], first: int | None, found: int | str
+) -> None:
+    path = write_rows(tmp_path / "a.jsonl", {"answer": answer, "choices": choices})
+    if isinstance(found, int):
+        (row,) = read_question_file(path, "law", {"first_option": first})
+        assert row["answer"] == found
+        QUESTIONS.build([row])
+    else:
+        with pytest.raises(UserError, match=re.escape(found)):
+            read_question_file(path, "law", {"first_option": first})
+
+
+def test_numbers_that_may_count_from_one(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "a.jsonl", *({"answer": 1 + n % 3} for n in range(20)))
+    with pytest.raises(UserError, match=r"none of its 20 answers.*domains\.law\.first_option: 1"):
+        read_question_file(path, "law")
+    for first in (0, 1):
+        rows = read_question_file(path, "law", {"first_option": first})
+        assert rows[0]["answer"] == 1 - first
+
+
+def test_ids_are_of_the_content(tmp_path: Path) -> None:
+    same = {"question": "Q?", "choices": ["a", "b", "c"], "answer": "b"}
+    turned = same | {"choices": ["c", "b\u00a0", "a"]}
+    rows = read_question_file(write_rows(tmp_path / "a.jsonl", same, turned, {"id": 7}), "law")
+    assert rows[1]["id"] == f"{rows[0]['id']}-2"
+    assert rows[2]["id"] == "law/7"
+    path = write_rows(tmp_path / "b.jsonl", {}, {}, {}, turned)
+    assert read_question_file(path, "law")[3]["id"] == rows[0]["id"]
+
+
+def test_columns_of_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Prompt,o1,o2,o3,label,answer,level\nq?,x,y,z,C,ignored,7\n")
+    columns = {"question": "prompt", "choices": ["o1", "o2", "o3"], "answer": "label"}
+    found = read_questions(path, "law", {"columns": columns})
+    assert found.extra == ["answer (own)", "level"]
+    (row,) = found.rows
+    assert (row["question"], row["choices"], row["answer"]) == ("q?", ["x", "y", "z"], 2)
+    path = write_rows(tmp_path / "b.jsonl", {"opts": ["r", "s"], "answer": "s"})
+    path.write_text(path.read_text().replace("choices", "unused"))
+    (row,) = read_question_file(path, "law", {"columns": {"choices": ["opts"]}})
+    assert (row["choices"], row["answer"]) == (["r", "s"], 1)
+
+
+def test_splits_are_drawn(tmp_path: Path) -> None:
+    rows = [{} for _ in range(30)] + [{"role": "related"} for _ in range(5)]
+    path = write_rows(tmp_path / "a.jsonl", *rows, {"question": "q1?"})
+    split = {"dev": 4, "test": 10, "related_dev": 2, "seed": 0}
+    found = read_question_file(path, "law", {"split": split})
+    counts = Counter((r["role"], r["split"]) for r in found if r["question"] != "q1?")
+    assert counts["home", "dev"] in (3, 4) and counts["home", "test"] in (9, 10)
+    assert (counts["related", "dev"], counts["related", "test"]) == (2, 3)
+    assert len({r["split"] for r in found if r["question"] == "q1?"}) == 1
+    assert found == read_question_file(path, "law", {"split": split})
+    assert found != read_question_file(path, "law", {"split": split | {"seed": 1}})
+    with pytest.raises(UserError, match=r"split asks for 4 dev and 40 test .* has 30 different"):
+        read_question_file(path, "law", {"split": split | {"test": 40}})
+    write_rows(path, {"split": "dev"})
+    with pytest.raises(UserError, match=r"line 1: states a split, but domains\.law\.split"):
+        read_question_file(path, "law", {"split": split})
+
+
+def test_a_question_with_few_options_cannot_be_followed() -> None:
+    check_followed([good()])
+    with pytest.raises(UserError, match="question d/r/s has 3 options: the study of forgetting"):
+        check_followed([good(), good(choices=["a", "b", "c"])])
