@@ -232,7 +232,8 @@ def _record(place: str, number: int, names: Sequence[str], fields: list[str]) ->
             how = "has a quotation mark after a blank: remove the blank, or the marks"
             raise UserError(f"{place}: {name!r} {how}")
         if field.strip() and not name:
-            raise UserError(f"{place}: {field.strip()[:60]!r} stands in a column without a name")
+            text = "stands in a column without a name: name it in the header, or leave it out"
+            raise UserError(f"{place}: {field.strip()[:60]!r} {text}")
     values = {name: field for name, field in zip(names, fields, strict=True) if name}
     return Record(place, number, values)
 

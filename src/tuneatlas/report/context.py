@@ -69,17 +69,18 @@ def run_context(
                 questions[domain], rows, explanations[domain], config["report"]["examples"]
             )
         ],
-        "notes": [
-            f"Of the questions on {domain}, {', '.join(telling(counts))}; these are "
-            + (
-                "left out but once."
-                if "drop" in counts
-                else "left in, so that numbers may show it."
-            )
-            for domain, counts in sorted((repeated or {}).items())
-            if counts
-        ],
+        "notes": notes_on(repeated or {}),
     }
+
+
+def notes_on(repeated: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What is said of questions that occur more than once; their counts by domain."""
+    ends = {True: "they are left out but once.", False: "they are left in, and may show memory."}
+    return [
+        f"Of the questions on {domain}, {', '.join(telling(counts))}; {ends['drop' in counts]}"
+        for domain, counts in sorted(repeated.items())
+        if counts
+    ]
 
 
 def read_repeated(questions: Path) -> dict[str, int]:
