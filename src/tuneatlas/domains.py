@@ -83,7 +83,7 @@ def _prepare(
         return Prepared(build_questions(domain, folders, **limited), {})
     if options["source"] == "benchmark":
         rows = benchmark_questions(domain, folders, options, seed)
-        return _settled(domain, rows, others, options, [])
+        return _settled(domain, rows, others, options)
 
     def related(own: Sequence[Row]) -> list[Row]:
         return _related(domain, folders, options, own, seed)
@@ -104,9 +104,9 @@ def prepare_own(
 
     What can be said before anything is fetched: without ``related``.
     """
-    own, extra = read_questions(path, domain, options)
+    own, extra, places = read_questions(path, domain, options)
     rows = [{**row, "licence": options["licence"]} for row in own]
-    return _settled(domain, [*rows, *related(rows)], others, options, extra)
+    return _settled(domain, [*rows, *related(rows)], others, options, extra, places)
 
 
 def _settled(
@@ -114,9 +114,11 @@ def _settled(
     rows: Sequence[Row],
     others: Mapping[Key, Row],
     options: Mapping[str, Any],
-    extra: Sequence[str],
+    extra: Sequence[str] = (),
+    places: Mapping[str, str] | None = None,
 ) -> Prepared:
-    kept, repeated = settle_repeated(domain, rows, others, options.get("duplicates", "refuse"))
+    policy = options.get("duplicates", "refuse")
+    kept, repeated = settle_repeated(domain, rows, others, policy, places or {})
     if extra:
         log.info("domain %s: columns without a meaning here: %s", domain, ", ".join(extra))
     counts = {"duplicates": repeated, "other_columns": list(extra)}

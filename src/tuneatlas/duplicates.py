@@ -59,9 +59,15 @@ def find_repeated(rows: Sequence[Row], others: Mapping[Key, Row]) -> list[Repeat
 
 
 def settle_repeated(
-    domain: str, rows: Sequence[Row], others: Mapping[Key, Row], policy: str
+    domain: str,
+    rows: Sequence[Row],
+    others: Mapping[Key, Row],
+    policy: str,
+    places: Mapping[str, str],
 ) -> tuple[list[Row], dict[str, int]]:
     """The rows that stay under ``policy`` (refuse, drop or allow), and counts of repetitions.
+
+    ``places`` says where questions stand, by id.
 
     Raises:
         UserError: there are some, and the policy is to refuse; naming one of each kind.
@@ -71,7 +77,9 @@ def settle_repeated(
     counts = dict(Counter(kinds))
     if not repeated:
         return list(rows), {}
-    said = "; ".join(_told(kind, counts[kind], repeated[kinds.index(kind)]) for kind in counts)
+    said = "; ".join(
+        _told(kind, counts[kind], repeated[kinds.index(kind)], places) for kind in counts
+    )
     if policy == "refuse":
         raise UserError(
             f"domain {domain}: {len(repeated)} questions say what others say: {said}. Take them "
@@ -102,10 +110,9 @@ TELLING = {
 }
 
 
-def _told(kind: str, count: int, example: Repeated) -> str:
-    row, first = example
-    places = f"{row['id']} ({row['split']}) and {first['id']} ({first['split']})"
-    return f"{count} {TELLING[kind]}, such as {places}: {row['question'][:80]!r}"
+def _told(kind: str, count: int, example: Repeated, places: Mapping[str, str]) -> str:
+    one, other = (f"{places.get(row['id'], row['id'])} ({row['split']})" for row in example)
+    return f"{count} {TELLING[kind]}, such as {one} and {other}: {example.row['question'][:80]!r}"
 
 
 def telling(counts: Mapping[str, int]) -> Iterator[str]:

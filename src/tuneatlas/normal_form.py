@@ -18,9 +18,9 @@ def normalise(text: str) -> str:
     Blanks of any kind are spaces, one between two words and none at the end of a line; breaks of
     any kind are line feeds; the ends are stripped.
     """
-    text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
+    text = unicodedata.normalize("NFC", text.translate(INVISIBLE))
     text = BLANKS.sub(" ", BREAKS.sub("\n", text))
     lines = (RUN.sub(" ", line).rstrip() for line in text.split("\n"))
     # Composed once more, as blanks may have stood between a letter and its accent.

@@ -28,10 +28,11 @@ COUNTED = 20
 
 
 class QuestionFile(NamedTuple):
-    """The rows of a file, and the names of its columns that have no meaning here."""
+    """The rows of a file, the names of columns without a meaning here, lines by id."""
 
     rows: list[Row]
     extra: list[str]
+    places: dict[str, str]
 
 
 def check_questions(rows: Sequence[Row], where: Sequence[str]) -> None:
@@ -154,7 +155,8 @@ def read_questions(
     if split:
         _split(rows, split, path, domain)
     check_questions(_with_ids(rows), where)
-    return QuestionFile(rows, sorted(extra))
+    places = {row["id"]: place for row, place in zip(rows, where, strict=True)}
+    return QuestionFile(rows, sorted(extra), places)
 
 
 def _records(path: Path, renamed: Mapping[str, Any]) -> Iterator[Record]:

@@ -211,8 +211,9 @@ def test_a_question_that_occurs_twice_stops_the_run_unless_the_config_says_so(
     said = complaints(tmp_path, with_questions(tmp_path, lines))
     assert len(said) == 1 and said[0].startswith(
         "run.yaml:13: domains.elements.path: domain elements: 2 questions say what others say: "
-        "1 are shown with their answer in their own few-shot prompt, such as elements/"
+        "1 are shown with their answer in their own few-shot prompt, such as "
     )
+    assert "own.jsonl, line 8 (test)" in said[0]
     assert "1 are both trained on and tested" in said[0] and "'Q5?'" in said[0]
     assert "domains.elements.duplicates: drop" in said[0]
     text = with_questions(tmp_path, lines, ", duplicates: allow")

@@ -62,7 +62,10 @@ def test_what_another_domain_asks_is_found_in_the_later_one(tmp_path: Path):
     earlier = {"art": {**entry, "path": str(art)}}
     options = {**entry, "path": str(path)}
     drawn = {"mentioned_share": 0.5, "seed": 0, "earlier": earlier}
-    with pytest.raises(UserError, match=r"1 are asked in another domain, such as l2 .* and a2"):
+    with pytest.raises(
+        UserError,
+        match=r"1 are asked in another domain, .*law\.jsonl, line 1 \(train\) and a2 \(test\)",
+    ):
         prepare_counted("law", [path], options, **drawn)
     found = prepare_counted("law", [path], {**options, "duplicates": "drop"}, **drawn)
     assert [row["id"] for row in found.rows] == ["l3", "l4", "l5"]
