@@ -210,10 +210,10 @@ def test_a_question_that_occurs_twice_stops_the_run_unless_the_config_says_so(
     lines = [*whole_file(), question(6, split="dev"), question(5, split="test")]
     said = complaints(tmp_path, with_questions(tmp_path, lines))
     assert len(said) == 1 and said[0].startswith(
-        "run.yaml:13: domains.elements.path: domain elements: 2 questions say what others say: "
+        "run.yaml:12: domains.elements.path: domain elements: 2 questions say what others say: "
         "1 are shown with their answer in their own few-shot prompt, such as "
     )
-    assert "own.jsonl, line 8 (test)" in said[0]
+    assert "own.jsonl, line 8 (dev) and own.jsonl, line 7 (test): 'Q6?'" in said[0]
     assert "1 are both trained on and tested" in said[0] and "'Q5?'" in said[0]
     assert "domains.elements.duplicates: drop" in said[0]
     text = with_questions(tmp_path, lines, ", duplicates: allow")
@@ -235,6 +235,7 @@ def test_every_pair_sentence_and_text_of_a_run_is_read_before_it(tmp_path: Path)
         f"prepare_sentences: {{files: {{{files}}}}}\n"
         "prepare_restoration: {corpus: shards, licence: a}\n"
         "stage_forgetting: {groups: [harmonious]}\n"
+        "finetune_stages: {steps: [1]}\n"
     )
     said = "\n".join(complaints(tmp_path, text))
     for line in (
