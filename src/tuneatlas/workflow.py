@@ -121,7 +121,7 @@ def earlier_domains(config: Mapping[str, Any], domain: str) -> dict[str, Any]:
     """
     entries = config["domains"]
     ranks = ("facts", "benchmark", "file")
-    ordered = sorted(entries, key=lambda name: ranks.index(entries[name]["source"]))
+    ordered = sorted(entries, key=lambda name: (ranks.index(entries[name]["source"]), name))
     before = ordered[: ordered.index(domain)]
     facts = entries[domain]["source"] == "facts"
     return {} if facts else {name: entries[name] for name in before}

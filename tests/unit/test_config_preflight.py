@@ -199,8 +199,8 @@ def test_ids_of_one_domain_that_another_has(tmp_path: Path) -> None:
     for name in ("own.jsonl", "law/own.jsonl"):
         (tmp_path / name).write_text("\n".join(lines))
     assert complaints(tmp_path, text) == [
-        "run.yaml:13: domains.elements.path: own.jsonl has 2 ids that other domains have, such as "
-        "'q1' of law/own.jsonl (domains.law): an id names one question, so change or leave out one"
+        "run.yaml:9: domains.law.path: law/own.jsonl has 2 ids that other domains have, such as "
+        "'q1' of own.jsonl (domains.elements): an id names one question, so change or leave out one"
     ]
 
 

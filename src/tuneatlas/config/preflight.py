@@ -74,7 +74,8 @@ def _questions(experiment: Experiment, root: Path) -> Found:
     counted: dict[str, Counter[str]] = {}
     owners: dict[str, tuple[str, Path]] = {}
     others: dict[Key, Row] = {}
-    for name, domain in experiment.domains.items():
+    # By name, as the steps take them: of two domains the later one has the repetition.
+    for name, domain in sorted(experiment.domains.items()):
         if not isinstance(domain, FileDomain):
             continue
         at: tuple[str, ...] = ("domains", name)
