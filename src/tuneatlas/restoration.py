@@ -4,9 +4,7 @@ Restoration is to bring back what a model learnt in pre-training, not to teach i
 that overlap with a question asked are found, left out, and counted.
 """
 
-import gzip
 import heapq
-import json
 import random
 import re
 from collections import Counter, defaultdict
@@ -15,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
 from tuneatlas.corpus import read_paragraphs
+from tuneatlas.corpus_files import read_texts
 from tuneatlas.errors import UserError
+from tuneatlas.normal_form import comparison_key
+from tuneatlas.questions import check_followed
 from tuneatlas.sources import read_record
 from tuneatlas.tables import DOCUMENTS, Row
 
@@ -68,6 +67,7 @@ def prepare_restoration(
         for domain, rows in sorted(questions.items())
         for row in pick_questions(rows, stated, options["questions"], f"{seed}/{domain}")
     ]
+    check_followed(asked)
     subjects = {row["id"]: row["subject"] for row in asked}
     index = GramIndex(asked, options["ngram"], options["overlap_share"])
     kept: list[Row] = []
@@ -237,7 +237,7 @@ def read_corpus(path: Path, options: Mapping[str, Any], seed: int) -> Iterator[R
     ``options`` is the config section ``prepare_restoration``.
     """
     facts = {"source": str(path), "licence": options["licence"]}
-    return _deal(_texts(path), path.name, facts, options["heldout_share"], seed)
+    return _deal(read_texts(path), path.name, facts, options["heldout_share"], seed)
 
 
 def read_prose(folder: Path, options: Mapping[str, Any], seed: int) -> Iterator[Row]:
@@ -255,8 +255,9 @@ def read_prose(folder: Path, options: Mapping[str, Any], seed: int) -> Iterator[
 def _deal(
     texts: Iterable[str], name: str, facts: Row, heldout_share: float, seed: int
 ) -> Iterator[Row]:
-    rng = random.Random(f"{seed}/heldout")
     for number, text in enumerate(texts):
+        # Drawn by what it says: a text that occurs again is never on both sides.
+        rng = random.Random(f"{seed}/heldout/{comparison_key(text)}")
         split = "heldout" if rng.random() < heldout_share else "restore"
         yield {
             "id": f"{split}/{name}/{number:07d}",
@@ -266,32 +267,6 @@ def _deal(
             "questions": [],
             **facts,
         }
-
-
-def _texts(path: Path) -> Iterator[str]:
-    try:
-        if path.suffix == ".parquet":
-            for batch in pq.ParquetFile(path).iter_batches(columns=["text"]):
-                yield from filter(None, batch.column("text").to_pylist())
-            return
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                text = _text_of(line)
-                if text is None:
-                    raise UserError(f"{path}, line {number}: no JSON object with a 'text'")
-                if text:
-                    yield text
-    except (OSError, EOFError, UnicodeDecodeError, KeyError, pa.ArrowInvalid) as error:
-        raise UserError(f"{path}: cannot be read as a corpus: {error}") from None
-
-
-def _text_of(line: str) -> str | None:
-    try:
-        text = json.loads(line)["text"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return text if isinstance(text, str) else None
 
 
 def spend(documents: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:

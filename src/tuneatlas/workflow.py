@@ -158,10 +158,31 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
 FORMATS = ("dtype", "tuned_dtype")
 
 
+def earlier_domains(config: Mapping[str, Any], domain: str) -> dict[str, Any]:
+    """Entries of the domains whose questions are none of this one's; none for built-in facts.
+
+    Facts come first, then published sets, then the user's files, which so give way to both.
+    """
+    entries = config["domains"]
+    ranks = ("facts", "benchmark", "file")
+    ordered = sorted(entries, key=lambda name: (ranks.index(entries[name]["source"]), name))
+    before = ordered[: ordered.index(domain)]
+    facts = entries[domain]["source"] == "facts"
+    return {} if facts else {name: entries[name] for name in before}
+
+
+def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:
+    """The packages and the files that the questions of a domain are made of or compared with."""
+    names = [*earlier_domains(config, domain), domain]
+    packages = {name: None for n in names for name in source_packages(config, n)}
+    paths = [path for n in names if (path := config["domains"][n].get("path"))]
+    return list(packages), paths
+
+
 def pair_files(config: Mapping[str, Any]) -> list[str]:
     """The user's own files of paraphrases and sentences; none if they are Tatoeba's."""
     files = config["prepare_sentences"]["files"]
-    return [path for name, path in files.items() if name != "licence" and path]
+    return [path for name in ("train", "dev", "test", "sentences") if (path := files[name])]
 
 
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:

@@ -44,7 +44,7 @@ def folders(tmp_path: Path) -> dict[str, Path]:
             rows = [row(n, f"{subject} {split}") for n in range(count)]
             if split == "test":
                 # One with two equal options, and one asked twice.
-                rows[0]["choices"][1] = rows[0]["choices"][0].upper()
+                rows[0]["choices"][1] = rows[0]["choices"][0] + "\u200b"
                 rows[1] = rows[2]
             write_arrow(base / subject / split, rows)
     lines = []

@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import shutil
 from copy import deepcopy
 from pathlib import Path
@@ -95,8 +97,8 @@ def test_missing_paths_name_the_line_that_states_them(tmp_path: Path) -> None:
     )
     assert complaints(tmp_path, f"{text}fetch_source:\n  mirror: gone\n") == [
         "good: 3 problems before the first job:",
-        "run.yaml:8: domains.elements.path: there is no file no.csv: put the questions there, or "
-        "change the path",
+        "run.yaml:8: domains.elements.path: no.csv: there is no such file: put it there, or change "
+        "the path",
         "run.yaml:3: models.small.path: there is no folder nowhere",
         "run.yaml:14: fetch_source.mirror: there is no folder gone",
     ]
@@ -187,8 +189,8 @@ def test_a_file_that_states_no_splits(tmp_path: Path) -> None:
 def test_ids_of_one_domain_that_another_has(tmp_path: Path) -> None:
     """Each domain has default ids of its own, though both files bear the same name."""
     text = with_questions(tmp_path, whole_file())
-    law = "domains:\n  law: {source: file, path: law/own.jsonl, licence: a}"
-    text = text.replace("domains:", law)
+    law = "domains:\n  law: {source: file, path: law/own.jsonl, licence: a, duplicates: allow}"
+    text = text.replace("domains:", law).replace("licence: MIT", "licence: MIT, duplicates: allow")
     (tmp_path / "law").mkdir()
     shutil.copy(tmp_path / "own.jsonl", tmp_path / "law")
     preflight(experiment_of(tmp_path, text), tmp_path)
@@ -196,9 +198,53 @@ def test_ids_of_one_domain_that_another_has(tmp_path: Path) -> None:
     for name in ("own.jsonl", "law/own.jsonl"):
         (tmp_path / name).write_text("\n".join(lines))
     assert complaints(tmp_path, text) == [
-        "run.yaml:13: domains.elements.path: own.jsonl has 2 ids that other domains have, such as "
-        "'q1' of law/own.jsonl (domains.law): an id names one question, so change or leave out one"
+        "run.yaml:9: domains.law.path: law/own.jsonl has 2 ids that other domains have, such as "
+        "'q1' of own.jsonl (domains.elements): an id names one question, so change or leave out one"
     ]
+
+
+def test_a_question_that_occurs_twice_stops_the_run_unless_the_config_says_so(
+    tmp_path: Path,
+) -> None:
+    lines = [*whole_file(), question(6, split="dev"), question(5, split="test")]
+    said = complaints(tmp_path, with_questions(tmp_path, lines))
+    assert len(said) == 1 and said[0].startswith(
+        "run.yaml:12: domains.elements.path: domain elements: 2 questions say what others say: "
+        "1 are shown with their answer in their own few-shot prompt, such as "
+    )
+    assert "own.jsonl, line 8 (dev) and own.jsonl, line 7 (test): 'Q6?'" in said[0]
+    assert "1 are both trained on and tested" in said[0] and "'Q5?'" in said[0]
+    assert "domains.elements.duplicates: drop" in said[0]
+    text = with_questions(tmp_path, lines, ", duplicates: allow")
+    preflight(experiment_of(tmp_path, text), tmp_path)
+    # One of the two that are left is the only question trained on.
+    assert complaints(tmp_path, with_questions(tmp_path, lines, ", duplicates: drop, tune: true"))
+
+
+def test_every_pair_sentence_and_text_of_a_run_is_read_before_it(tmp_path: Path) -> None:
+    (tmp_path / "good.tsv").write_text("a b\tc d\n")
+    (tmp_path / "bad.jsonl").write_text('\n{"source": "a", "target": "\\ud800"}\n')
+    (tmp_path / "lines.txt").write_bytes(b"good\n\xff\n")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards/1.jsonl.gz").write_bytes(b"\x1f\x8b\x08 damaged")
+    os.mkfifo(tmp_path / "shards/2.txt")
+    files = "train: bad.jsonl, dev: good.tsv, test: gone.tsv, sentences: lines.txt, licence: a"
+    text = (
+        f"{GOOD}paraphrasers: {{t5: {{source: scratch}}}}\n"
+        f"prepare_sentences: {{files: {{{files}}}}}\n"
+        "prepare_restoration: {corpus: shards, licence: a}\n"
+        "stage_forgetting: {groups: [harmonious]}\n"
+        "finetune_stages: {steps: [1]}\n"
+    )
+    said = "\n".join(complaints(tmp_path, text))
+    for line in (
+        r"files\.train: bad\.jsonl, line 2: 'target' holds \\ud800, half of a surrogate pair",
+        r"files\.test: gone\.tsv: there is no such file",
+        r"files\.sentences: lines\.txt, line 2, column 1: byte 0xff is not UTF-8",
+        r"restoration\.corpus: shards/1\.jsonl\.gz: cannot be read",
+        r"restoration\.corpus: shards/2\.txt: cannot be read: it is a named pipe",
+    ):
+        assert re.search(line, said), said
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tuneatlas.corpus import (
     untokenise,
 )
 from tuneatlas.errors import UserError
-from tuneatlas.questions import is_mentioned
+from tuneatlas.fact_questions import is_mentioned
 from tuneatlas.tables import DOCUMENTS, MENTIONS, Row
 
 
@@ -129,7 +129,7 @@ def test_too_little_prose_is_told(prose: Path) -> None:
 
 def test_broken_prose_is_told(prose: Path) -> None:
     (prose / "a.raw.gz").write_bytes(b"\x1f\x8bbroken")
-    with pytest.raises(UserError, match=r"a\.raw\.gz: cannot be read as text"):
+    with pytest.raises(UserError, match=r"a\.raw\.gz: cannot be read"):
         build_corpus(QUESTIONS, prose)
 
 

@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 from conftest import question
 
-from tuneatlas.domains import count_unexplained, prepare_questions
+from tuneatlas.domains import count_unexplained, prepare_counted, prepare_questions
 from tuneatlas.errors import UserError
+from tuneatlas.report.context import notes_on
+from tuneatlas.workflow import earlier_domains, question_sources
 
 NONE = {"dev": None, "train": None, "test": None, "related_dev": None, "related_test": None}
 
@@ -49,3 +51,47 @@ def test_missing_explanations_are_counted(tmp_path: Path, caplog):
     assert count_unexplained(found[:2], options) == {"unexplained": 0}
     assert count_unexplained(found, options | {"tune": False}) == {}
     assert not caplog.text
+
+
+def test_what_another_domain_asks_is_found_in_the_later_one(tmp_path: Path):
+    (tmp_path / "art").mkdir()
+    art = question_file(tmp_path / "art", [question(n, split="test", id=f"a{n}") for n in range(3)])
+    rows = [question(n, split="train", id=f"l{n}", level=7) for n in range(2, 6)]
+    path = question_file(tmp_path, rows)
+    entry = {"source": "file", "licence": "CC0", "related": [], "limits": NONE}
+    earlier = {"art": {**entry, "path": str(art)}}
+    options = {**entry, "path": str(path)}
+    drawn = {"mentioned_share": 0.5, "seed": 0, "earlier": earlier}
+    with pytest.raises(
+        UserError,
+        match=r"1 are asked in another domain, .*law\.jsonl, line 1 \(train\) and a2 \(test\)",
+    ):
+        prepare_counted("law", [path], options, **drawn)
+    found = prepare_counted("law", [path], {**options, "duplicates": "drop"}, **drawn)
+    assert [row["id"] for row in found.rows] == ["l3", "l4", "l5"]
+    assert found.counts == {
+        "duplicates": {"in_another_domain": 1, "drop": 1},
+        "other_columns": ["level"],
+    }
+    assert notes_on({"law": found.counts["duplicates"], "art": {}}) == [
+        "Of the questions on law, 1 are asked in another domain; they are left out but once."
+    ]
+
+
+def test_files_give_way_to_published_sets_and_these_to_facts():
+    domains = {
+        "law": {"source": "file", "path": "law.csv", "related": ["mmlu/law"]},
+        "sets": {"source": "benchmark", "home": ["sciq"], "related": []},
+        "art": {"source": "file", "path": "art.csv", "related": []},
+        "elements": {"source": "facts"},
+    }
+    config = {"domains": domains}
+    assert list(earlier_domains(config, "elements")) == []
+    assert list(earlier_domains(config, "sets")) == ["elements"]
+    assert list(earlier_domains(config, "art")) == ["elements", "sets"]
+    # Of two files, by name: the order in the config means nothing.
+    assert list(earlier_domains(config, "law")) == ["elements", "sets", "art"]
+    # The domain's own file is the last.
+    packages, files = question_sources(config, "law")
+    assert files == ["art.csv", "law.csv"]
+    assert {"sciq", "mmlu"} <= set(packages)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tuneatlas.fact_questions import build_questions
 from tuneatlas.facts import DOMAINS, Fact
-from tuneatlas.questions import build_questions
 
 FETCHED = Path("results/fetch_source")
 

@@ -177,8 +177,8 @@ def test_own_text_is_dealt_to_restore_and_heldout(tmp_path: Path, name: str):
     ("content", "message"),
     [
         (b'{"text": "a"}\n{"txt": "b"}\n', "line 2: no JSON object with a 'text'"),
-        (b"plain\n", "line 1: no JSON object"),
-        (b'{"text": "\xff"}\n', "cannot be read as a corpus"),
+        (b"plain\n", "line 1, column 1: not JSON"),
+        (b'{"text": "\xff"}\n', "line 1, column 11: byte 0xff is not UTF-8"),
     ],
 )
 def test_own_text_that_is_not_such(tmp_path: Path, content: bytes, message: str):
@@ -188,10 +188,20 @@ def test_own_text_that_is_not_such(tmp_path: Path, content: bytes, message: str)
         list(read_corpus(path, OPTIONS, seed=1))
 
 
+def test_a_text_that_occurs_again_is_on_one_side(tmp_path: Path):
+    path = tmp_path / "text.txt"
+    path.write_text("".join(f"document {n % 20}\n" for n in range(80)))
+    sides: dict[str, set[str]] = {}
+    for row in read_corpus(path, OPTIONS | {"heldout_share": 0.5}, seed=1):
+        sides.setdefault(row["text"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in sides.values())
+    assert set.union(*sides.values()) == {"restore", "heldout"}
+
+
 def test_a_damaged_parquet_corpus(tmp_path: Path):
     path = tmp_path / "text.parquet"
     path.write_bytes(b"PAR1 and no more")
-    with pytest.raises(UserError, match="cannot be read as a corpus"):
+    with pytest.raises(UserError, match="cannot be read as Parquet"):
         list(read_corpus(path, OPTIONS, seed=1))
 
 

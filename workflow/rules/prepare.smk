@@ -21,13 +21,14 @@ rule fetch_source:
 
 
 rule prepare_questions:
-    """Turn a domain's facts, or the user's own file, into four-choice questions."""
+    """Turn a domain's facts, published sets or the user's own file into questions."""
     input:
         packages=lambda w: expand(
             rules.fetch_source.output.folder,
-            package=tuneatlas.source_packages(config, w.domain),
+            package=tuneatlas.question_sources(config, w.domain)[0],
         ),
-        file=lambda w: own([config["domains"][w.domain].get("path")]),
+        # The domain's own file is the last.
+        files=lambda w: own(tuneatlas.question_sources(config, w.domain)[1]),
     output:
         questions="results/prepare_questions/{domain}.parquet",
     log:
@@ -39,6 +40,7 @@ rule prepare_questions:
     params:
         code=code("prepare_questions"),
         options=lambda w: config["domains"][w.domain],
+        earlier=lambda w: tuneatlas.earlier_domains(config, w.domain),
         # Wrong options are answers of facts on the same side of what the corpus states.
         mentioned_share=config["prepare_corpus"]["mentioned_share"],
         seed=config["seed"],

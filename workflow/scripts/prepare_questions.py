@@ -1,14 +1,15 @@
-from tuneatlas.domains import count_unexplained, prepare_questions
+from tuneatlas.domains import count_unexplained, prepare_counted
 from tuneatlas.step import step
 from tuneatlas.tables import QUESTIONS
 
 with step(snakemake) as this:
-    rows = prepare_questions(
+    rows, counts = prepare_counted(
         this.wildcards["domain"],
-        this.paths("packages") + this.paths("file"),
+        this.paths("packages") + this.paths("files"),
         this.options,
+        earlier=snakemake.params.earlier,
         mentioned_share=snakemake.params.mentioned_share,
         seed=this.base_seed,
     )
-    this.info = count_unexplained(rows, this.options)
+    this.info = count_unexplained(rows, this.options) | counts
     QUESTIONS.write(this.outputs["questions"], rows)

@@ -1,5 +1,5 @@
 from tuneatlas.report import build_report
-from tuneatlas.report.context import read_comparison, run_context
+from tuneatlas.report.context import read_comparison, read_repeated, run_context
 from tuneatlas.step import step
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
@@ -13,6 +13,7 @@ with step(snakemake) as this:
         labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
         explanations={p.stem: EXPLANATIONS.read(p) for p in this.paths("explanations")},
         command=snakemake.params.command,
+        repeated={path.stem: read_repeated(path) for path in this.paths("questions")},
     )
     metrics, figures, _ = read_comparison(folder)
     forgetting = next(map(read_comparison, this.paths("stages")), None)

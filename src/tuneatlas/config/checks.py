@@ -69,7 +69,7 @@ def _syntax(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         for name in names:
             if name not in known:
                 yield (at,), f"there is no {name!r}{nearest(name, list(known))}"
-    files = experiment.prepare_sentences.files.model_dump()
+    files = experiment.prepare_sentences.files.model_dump(exclude={"columns"})
     missing = [name for name in ("train", "dev", "test", "licence") if not files[name]]
     if any(files.values()) and missing:
         yield (("prepare_sentences", "files", missing[0]),), "missing; your own files need it"

@@ -4,9 +4,10 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from itertools import chain, product
+from functools import partial
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,8 @@ TABLES_BYTES = 200 * 2**20
 # Weights, and the two moments of the optimizer, in single precision.
 CHECKPOINT_BYTES = 12
 TRAINED_BYTES = 4
+# Of each file of a corpus, which may be as large as the disk.
+DOCUMENTS_READ = 1000
 
 
 def preflight(experiment: Experiment, root: Path, level: Level = "data") -> None:
@@ -63,25 +66,26 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 
 def _questions(experiment: Experiment, root: Path) -> Found:
     # Imported here, as a dry-run needs no tables.
-    from tuneatlas.questions import read_question_file
-    from tuneatlas.tables import ROLES
+    from tuneatlas.domains import prepare_own
+    from tuneatlas.duplicates import Key, index
+    from tuneatlas.questions import check_followed
+    from tuneatlas.tables import ROLES, Row
 
     counted: dict[str, Counter[str]] = {}
     owners: dict[str, tuple[str, Path]] = {}
-    for name, domain in experiment.domains.items():
+    others: dict[Key, Row] = {}
+    # By name, as the steps take them: of two domains the later one has the repetition.
+    for name, domain in sorted(experiment.domains.items()):
         if not isinstance(domain, FileDomain):
             continue
-        at: Key = ("domains", name)
+        at: tuple[str, ...] = ("domains", name)
         path = root / domain.path
-        if not path.is_file():
-            text = f"there is no file {path}: put the questions there, or change the path"
-            yield (*at, "path"), text
-            continue
         try:
-            rows = read_question_file(path, name)
+            rows = prepare_own(name, path, domain.model_dump(mode="json"), others).rows
         except UserError as error:
             yield (*at, "path"), str(error)
             continue
+        others = index(rows) | others
         counts = Counter((row["role"], row["split"]) for row in rows)
         for key, text in _too_few(experiment, domain, counts):
             yield (*at, *key), f"{path} {text}"
@@ -92,6 +96,11 @@ def _questions(experiment: Experiment, root: Path) -> Found:
             text += f"{repeated[0]!r} of {file} (domains.{other})"
             yield (*at, "path"), f"{text}: an id names one question, so change or leave out one"
         owners |= {row["id"]: (name, path) for row in rows}
+        if experiment.stage_forgetting.groups:
+            try:
+                check_followed(row for row in rows if row["split"] == "test")
+            except UserError as error:
+                yield (*at, "path"), f"{path}: {error}"
         if experiment.stage_forgetting.groups and name in experiment.staged_domains:
             beyond = unreached(experiment.finetune_stages, name, counts["home", "train"])
             if beyond:
@@ -152,20 +161,51 @@ def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[s
 
 
 def _pair_files(experiment: Experiment, root: Path) -> Found:
-    files = experiment.prepare_sentences.files
+    """All pairs and sentences that the run will use, read as it will read them."""
+    # Imported here, as few experiments have this study.
+    from tuneatlas.syntax.pair_files import read_numbered, read_sentences
+
+    options = experiment.prepare_sentences
     if not experiment.paraphrasers:
         return
-    for name, path in files:
-        if name != "licence" and path and not (root / path).is_file():
-            key: Key = ("prepare_sentences", "files", name)
-            yield key, f"there is no file {root / path}: put it there, or change the path"
+    columns = options.files.columns.model_dump()
+    for split in ("train", "dev", "test"):
+        path: str | None = getattr(options.files, split)
+        if path:
+            pairs = partial(read_numbered, root / path, columns)
+            yield from _read(
+                ("prepare_sentences", "files", split), pairs, getattr(options.pairs, split)
+            )
+    if options.files.sentences:
+        sentences = partial(read_sentences, root / options.files.sentences)
+        yield from _read(("prepare_sentences", "files", "sentences"), sentences, options.sentences)
+
+
+def _read(key: Key, reader: Callable[[], Iterable[object]], most: int) -> Found:
+    """What a reader says of the first ``most`` of what it reads."""
+    try:
+        for _ in islice(reader(), most):
+            pass
+    except UserError as error:
+        yield key, str(error)
 
 
 def _restoration(experiment: Experiment, root: Path) -> Found:
+    """The beginning of each file of the corpus; the step reads all of it."""
     corpus = experiment.prepare_restoration.corpus
-    if experiment.stage_forgetting.groups and corpus and not (root / corpus).is_file():
-        key: Key = ("prepare_restoration", "corpus")
-        yield key, f"there is no file {root / corpus}: put the text there, or change the path"
+    if not experiment.stage_forgetting.groups or not corpus:
+        return
+    # Imported here, as few experiments have a corpus of their own.
+    from tuneatlas.corpus_files import read_texts, shards_of
+
+    key: Key = ("prepare_restoration", "corpus")
+    try:
+        shards = shards_of(root / corpus)
+    except UserError as error:
+        yield key, str(error)
+        return
+    for shard in shards:
+        yield from _read(key, partial(read_texts, shard), DOCUMENTS_READ)
 
 
 def _mirror(experiment: Experiment, root: Path) -> Found:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.duplicates import telling
 from tuneatlas.model_folder import parameter_count
+from tuneatlas.records import record_path
 from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.sources import used_sources
 from tuneatlas.tables import Row
@@ -29,6 +31,7 @@ def run_context(
     labels: Mapping[str, Sequence[Row]],
     explanations: Mapping[str, Sequence[Row]],
     command: str,
+    repeated: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Context:
     """The context of a model's page.
 
@@ -40,6 +43,7 @@ def run_context(
         labels: LABELS rows by tuned domain.
         explanations: EXPLANATIONS rows by tuned domain.
         command: what runs this experiment.
+        repeated: counts of questions that occur more than once, by domain, where there are any.
     """
     probe, tuning, asked = (
         config[name] for name in ("probe_knowledge", "finetune", "evaluate_knowledge")
@@ -47,7 +51,7 @@ def run_context(
     counts = [len(rows) for rows in questions.values()]
     return {
         "model": {"name": model, "description": _describe(config["models"][model], folder)},
-        "data": f"{sum(counts)} four-choice questions in {len(counts)} domains",
+        "data": f"{sum(counts)} {_kind(questions)} questions in {len(counts)} domains",
         "host": f"{platform.system()} {platform.machine()}",
         "probe": f"in context, after {probe['shots']} demonstrations, {SCORED[probe['scoring']]}",
         "training": f"{tuning['epochs']} epochs in the template {tuning['chat_template']}, batches "
@@ -65,8 +69,25 @@ def run_context(
                 questions[domain], rows, explanations[domain], config["report"]["examples"]
             )
         ],
-        "notes": [],
+        "notes": notes_on(repeated or {}),
     }
+
+
+def notes_on(repeated: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """What is said of questions that occur more than once; their counts by domain."""
+    ends = {True: "they are left out but once.", False: "they are left in, and may show memory."}
+    return [
+        f"Of the questions on {domain}, {', '.join(telling(counts))}; {ends['drop' in counts]}"
+        for domain, counts in sorted(repeated.items())
+        if counts
+    ]
+
+
+def read_repeated(questions: Path) -> dict[str, int]:
+    """Repeated questions that the record of a table of questions counts, by kind."""
+    record = json.loads(record_path(questions).read_text(encoding="utf-8"))
+    counts: dict[str, int] = record.get("duplicates", {})
+    return counts
 
 
 def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
@@ -86,6 +107,11 @@ def _describe(options: Mapping[str, Any], folder: Path) -> str:
         )
     origin = options.get("id") or options.get("path") or options.get("package")
     return f"{origin}, a {kind} model of {size},"
+
+
+def _kind(questions: Mapping[str, Sequence[Row]]) -> str:
+    numbers = {len(row["choices"]) for rows in questions.values() for row in rows}
+    return "four-choice" if numbers == {4} else "multiple-choice"
 
 
 def _samples(

@@ -1,7 +1,7 @@
 """How many questions a domain has: counted, as the config says, or assumed."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -57,20 +57,21 @@ def _known(domain: str, entry: Mapping[str, Any], root: Path | None) -> dict[str
         test = min(limits["test"], home)
         return {"test": test, "train": max(0, home - test - limits["dev"]), "related_test": related}
     path = root and root / entry["path"]
-    known = _counted(domain, path, limits) if path and path.is_file() else dict(entry["expected"])
+    known = _counted(domain, path, entry) if path and path.is_file() else dict(entry["expected"])
     if related:
         known["related_test"] = (known.get("related_test") or 0) + related
     return known
 
 
-def _counted(domain: str, path: Path, splits: Iterable[str]) -> dict[str, int | None]:
-    """Questions of a file in each of ``splits``."""
+def _counted(domain: str, path: Path, entry: Mapping[str, Any]) -> dict[str, int | None]:
+    """Questions of a file in each of the splits that have a limit."""
     # Imported here, as few plans have their files at hand.
     from tuneatlas.questions import read_question_file
 
     prefixes = {"home": "", "related": "related_"}
-    found = Counter(prefixes[r["role"]] + r["split"] for r in read_question_file(path, domain))
-    return {split: found[split] for split in splits}
+    rows = read_question_file(path, domain, entry)
+    found = Counter(prefixes[row["role"]] + row["split"] for row in rows)
+    return {split: found[split] for split in entry["limits"]}
 
 
 def _size(sets: Sequence[str]) -> int:

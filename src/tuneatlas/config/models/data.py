@@ -21,6 +21,14 @@ SETS = "published sets that are only tested on, such as mmlu/SUBJECT or mmlu/CAT
 MAPPING = f"{S1}, evaluation: the MMLU subjects of the same domain"
 
 
+# What becomes of questions that say the same.
+Duplicates = Literal["refuse", "drop", "allow"]
+DUPLICATES = (
+    "a question that occurs twice, in splits or in domains: refuse stops the run and names it, "
+    "drop leaves out all but the test question, allow leaves them in; the last two are counted"
+)
+
+
 class Limits(Section):
     """How many questions a built-in domain gives to each split."""
 
@@ -63,11 +71,52 @@ class Expected(FileLimits):
     """Questions that the file will have: for `tuneatlas size`, until the file is there."""
 
 
+class Columns(Section):
+    """What the columns of a question file are called that have other names; null: as here."""
+
+    id: Text | None = option(None, "a name of the question")
+    question: Text | None = option(None, "the question")
+    choices: tuple[Text, ...] | None = option(
+        None,
+        "the column with the list of options, or those of the first, second … option",
+        min_length=1,
+        max_length=10,
+    )
+    answer: Text | None = option(None, "the right option")
+    explanation: Text | None = option(None, "why the answer is right")
+    role: Text | None = option(None, "home or related")
+    split: Text | None = option(None, "dev, train or test")
+    relation: Text | None = option(None, "a kind within the domain")
+    subject: Text | None = option(None, "what a question is about")
+    source: Text | None = option(None, "where it is from")
+
+
+class Split(Section):
+    """How many questions of a file that states no split are drawn for each; the rest is train."""
+
+    dev: Count = option(REQUIRED, "few-shot pool", unit="questions")
+    test: Positive = option(REQUIRED, "test questions", unit="questions")
+    related_dev: Count = option(
+        0, "few-shot pool of role related; its others are tests", unit="questions"
+    )
+    seed: Count = option(0, "draws the splits")
+
+
 class FileDomain(_Domain):
-    """Four-choice questions of your own; the file says which split each belongs to."""
+    """Questions of your own; the file says which split each belongs to, or it is drawn."""
 
     source: Literal["file"] = option(REQUIRED, "a question file")
-    path: FilePath = option(REQUIRED, "the questions, .jsonl or .csv")
+    path: FilePath = option(REQUIRED, "the questions, .jsonl or .csv (docs/questions.md)")
+    columns: Columns = Field(default_factory=Columns, description="other names of columns")
+    first_option: Literal[0, 1] | None = option(
+        None,
+        "number of the first option, where answers are numbers; null: 0, and a file whose "
+        "answers look like counting from 1 is refused",
+    )
+    split: Split | None = option(
+        None, "draw splits; null: the file states them, and what states none is train"
+    )
+    duplicates: Duplicates = option("refuse", DUPLICATES)
     related: tuple[Text, ...] = option((), SETS, source=MAPPING)
     licence: Text = option(REQUIRED, "licence of the questions")
     limits: FileLimits = Field(default_factory=FileLimits, description="questions per split")
@@ -106,6 +155,7 @@ class BenchmarkDomain(_Domain):
         "openbookqa, mmlu/SUBJECT or mmlu/CATEGORY",
     )
     related: tuple[Text, ...] = option((), SETS, source=MAPPING)
+    duplicates: Duplicates = option("refuse", DUPLICATES)
     explanation_words: Positive | None = option(
         None, "reference explanations are cut after so many words; null: whole", unit="words"
     )

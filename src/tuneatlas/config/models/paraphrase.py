@@ -84,14 +84,25 @@ class PairCounts(Section):
     test: Positive = option(300, "pairs for scoring", unit="pairs")
 
 
+class PairColumns(Section):
+    """What the columns of pair files are called that have other names; null: as here."""
+
+    source: Text | None = option(None, "the sentence that is paraphrased")
+    target: Text | None = option(None, "its paraphrase")
+    template: Text | None = option(None, "sentence with the syntax wanted; also: exemplar")
+
+
 class PairFiles(Section):
-    """The user's own pairs: tab-separated or JSON lines, with a source, a target, a template."""
+    """The user's own pairs: .tsv, .csv or .jsonl, with a source, a target, a template."""
 
     train: FilePath | None = option(None, "pairs for tuning; null: pairs of Tatoeba")
     dev: FilePath | None = option(None, "pairs for choices, with templates")
     test: FilePath | None = option(None, "pairs for scoring, with templates")
     sentences: FilePath | None = option(
         None, "sentences for pre-training, one a line; null: those of the training pairs alone"
+    )
+    columns: PairColumns = Field(
+        default_factory=PairColumns, description="other names of the columns of pairs"
     )
     licence: Text | None = option(None, "licence of the files")
 

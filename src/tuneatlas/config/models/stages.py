@@ -45,8 +45,9 @@ class PrepareRestoration(Section):
 
     corpus: FilePath | None = option(
         None,
-        "text distributed like the pre-training data, .jsonl (field text) or .parquet (column "
-        "text); null: the workflow's own corpus, for models from scratch",
+        "text distributed like the pre-training data: .jsonl (field text), .parquet (column text), "
+        ".txt (a document a line), or a folder of such files; null: the workflow's own corpus, for "
+        "models from scratch",
         source=f"{RESTORATION}: a sample of the pre-training distribution",
     )
     licence: Text | None = option(None, "licence of corpus")
