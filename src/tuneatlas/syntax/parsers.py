@@ -26,7 +26,7 @@ BERKELEY_JAR, BERKELEY_GRAMMAR = "BerkeleyParser-1.7.jar", "eng_sm6.gr"
 # A sentence that every parser of English has a tree for.
 PLAIN = "The cat sat ."
 # A line after each sentence, for tokenizers that look ahead.
-BETWEEN = "x"
+BETWEEN = "The"
 NO_TREE = ("(())", "( ())", "(ROOT)", "()")
 SYMBOLS = re.compile(r"[()]|[^() \t\r\n]+")
 
@@ -65,7 +65,7 @@ class JavaTools:
     def _tokenize(self, sentences: Sequence[str]) -> tuple[list[list[str]], str]:
         kept = "ptb3Escaping=false,normalizeSpace=false,untokenizable=allKeep,americanize=false"
         start = ["edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-encoding", "utf-8"]
-        # It looks into the next line: behind U.S. it sees a full stop if that is capitalised.
+        # It looks into the next line, and takes "I." for an initial unless a sentence begins there.
         between = [line for sentence in sentences for line in (sentence, BETWEEN)]
         text, stop = self.run([self.stanford], [*start, "-options", kept], between)
         lines = text.split("\n")[:-1]

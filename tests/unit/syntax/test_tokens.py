@@ -42,6 +42,8 @@ ODD = [
     "-LRB- (a) [b] {c} :-) 1\\/2 foo\\bar_baz *x* /y/",
     "שלום עולם, مرحبا (بالعالم), \u202bשלום\u202c",
     "中文句子。「你好」 \U00020000\U00020001 \U0001d407\U0001d41e",
+    "So am I.",
+    "He is in the U.S. The end is near, etc. He left at 5 p.m.",
     "*NL* NEWLINE <sep> (555) 123-4567 at 5 p.m. in the U.S.",
 ]
 
