@@ -74,7 +74,7 @@ def _hidden(char: str) -> bool:
 
 def visible(text: str) -> str:
     """``text`` without white space and without characters that are not to be seen."""
-    return _HIDDEN.sub("", "".join(text.split()))
+    return str(_HIDDEN.sub("", "".join(text.split())))
 
 
 def words_of(sentences: Sequence[str], tokenize: Tokenize) -> list[list[str] | str]:
