@@ -2,8 +2,8 @@ r"""Trees as text: bracket, slash and path forms, each with an exact inverse for
 
 Names (labels and words) are escaped alike: brackets as in the Penn Treebank (``-LRB-``),
 a space as ``\_``, other white space and control characters as ``\u`` and four hex digits,
-``\`` as ``\\``, a slash at the front as ``\/``, and ``\.`` is nothing: an empty name, or the
-front of one that would be mistaken for something else. A backslash before any other
+``\`` as ``\\``, a slash at the front as ``\/``, and ``\.`` is nothing: an empty name, or in
+one that would be mistaken for something else. A backslash before any other
 character stands for that character alone (the treebank writes ``1\/2``).
 """
 
@@ -17,12 +17,19 @@ from tuneatlas.errors import UserError
 from tuneatlas.syntax.trees import Position, Tree, nodes, normalise, words
 
 NOTHING = "\\."
-DEEPEST = 400
+# Trees are walked by recursion, of at most three calls a level; Python allows 1,000 calls.
+DEEPEST = 200
+# Names that trees are given in place of words: they are tokens of the models.
+MARKERS = re.compile(r"<(?:/?node_\d+|extra_id_\d+)>")
 BRACKETS = {"(": "LRB", ")": "RRB", "[": "LSB", "]": "RSB", "{": "LCB", "}": "RCB"}
-_FIXED = {"\\": "\\\\", " ": "\\_", "-": "\\-", "/": "\\/", "<": f"{NOTHING}<"}
+_FIXED = {"\\": "\\\\", " ": "\\_", "-": "\\-", "/": "\\/", "<": f"<{NOTHING}"}
 _OPENED = {f"-{name}-": bracket for bracket, name in BRACKETS.items()}
-# A hyphen is marked where it could begin a bracket's name.
-_TO_ESCAPE = re.compile(r"[()\[\]{}\\\s\x00-\x1f\x7f-\x9f]|-(?=[LR][RSC]B)|^/|^<(?=/)")
+# A hyphen is marked where it could begin a bracket's name, and < where it could begin a closing
+# or a token of the models that is no marker.
+_TO_ESCAPE = re.compile(
+    r"[()\[\]{}\\\s\x00-\x1f\x7f-\x9f]|-(?=[LR][RSC]B)|^/|^<(?=/)"
+    r"|<(?=/?(?:s|pad|unk|sep|none|mask|bos|eos|cls|[HS]_\d+)>)"
+)
 _ESCAPED = re.compile(r"-[LR][RSC]B-|\\(?:u[0-9a-f]{4}|.)|\\$", re.DOTALL)
 _PLAIN = re.compile(r"[^()\[\]{}\\\s\x00-\x1f\x7f-\x9f/<-]+")
 _WAY = re.compile(r"(0|[1-9]\d*(?:\.[1-9]\d*)*)([:=])")
@@ -99,8 +106,7 @@ def _read(symbols: Iterable[tuple[str, str]], where: str) -> Iterator[tuple[str,
             if stack and stack[-1][0] is None:
                 stack[-1] = ("", stack[-1][1])
             stack.append((None, []))
-            if len(stack) > DEEPEST:
-                raise UserError(f"{place}: a tree deeper than {DEEPEST}; no sentence has that")
+            _check_depth(len(stack), place)
         elif symbol == ")":
             if not stack:
                 raise UserError(f"{place}: ')' without '('")
@@ -120,6 +126,11 @@ def _read(symbols: Iterable[tuple[str, str]], where: str) -> Iterator[tuple[str,
             stack[-1][1].append(unescape(symbol))
     if stack:
         raise UserError(f"{where}: {len(stack)} '(' without ')' at the end")
+
+
+def _check_depth(depth: int, where: str) -> None:
+    if depth > DEEPEST:
+        raise UserError(f"{where}: a tree deeper than {DEEPEST}; no sentence has that")
 
 
 def _closing(written: str) -> str:
@@ -151,6 +162,7 @@ def read_slash(text: str, where: str = "tree") -> Tree:
         if symbol.startswith(("/", "</")):
             written = symbol[1:] if symbol[0] == "/" else f"<{symbol[2:]}"
             stack.append((written, []))
+            _check_depth(len(stack), where)
         elif not stack:
             raise UserError(f"{where}: {_short(symbol)!r} stands after the root")
         elif symbol == stack[-1][0]:
@@ -230,6 +242,7 @@ def read_path(text: str, where: str = "tree") -> Tree:
         position = read_position(found[1].replace(".", " "))
         if position in names:
             raise UserError(f"{where}: {found[1]} is there twice")
+        _check_depth(len(position), where)
         names[position] = (found[2], unescape(name))
     if names.get((), ("", ""))[0] != ":":
         raise UserError(f"{where}: there is no root 0: …")

@@ -1,12 +1,11 @@
-"""METEOR 1.5 by its authors' program (Denkowski and Lavie 2014), run over files."""
+"""METEOR 1.5 by its authors' program (Denkowski and Lavie 2014)."""
 
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuneatlas.errors import UserError
-from tuneatlas.syntax.java import Stopped, java_binary, run_java
+from tuneatlas.errors import PassingError
+from tuneatlas.syntax.java import java_binary, last_words, run_java
 
 JAR = "pycocoevalcap/meteor/meteor-1.5.jar"
 PARAPHRASES = "pycocoevalcap/meteor/data/paraphrase-en.gz"
@@ -30,28 +29,24 @@ def meteor(
         return []
     # The program takes its modules and their weights together.
     modules = ["-a", str(folder / PARAPHRASES)] if paraphrases else ["-m", "exact stem synonym"]
-    with tempfile.TemporaryDirectory() as scratch:
-        files = []
-        for name, lines in (("candidates", candidates), ("references", references)):
-            path = Path(scratch) / name
-            # An empty line would be skipped; a lone full stop matches next to nothing.
-            text = "\n".join(" ".join(line.split()) or "." for line in lines)
-            path.write_text(text + "\n", encoding="utf-8")
-            files.append(str(path))
-        arguments = ["Meteor", *files, "-l", "en", "-norm", *modules]
-        try:
-            output = run_java(
-                java_binary(java),
-                [folder / JAR],
-                arguments,
-                memory_mb=memory_mb,
-                timeout_s=300 + len(candidates),
-            )
-        except Stopped as stop:
-            raise UserError(f"METEOR stopped: {stop}; does it have {memory_mb} MB?") from None
+    # An empty line would be skipped; a lone full stop matches next to nothing.
+    texts = [
+        ("\n".join(" ".join(line.split()) or "." for line in lines) + "\n").encode()
+        for lines in (candidates, references)
+    ]
+    output, stop = run_java(
+        java_binary(java),
+        [folder / JAR],
+        ["Meteor", *texts, "-l", "en", "-norm", *modules],
+        memory_mb=memory_mb,
+        timeout_s=300 + len(candidates),
+    )
     found = [float(value) for value in re.findall(r"^Segment \d+ score:\s*(\S+)", output, re.M)]
-    if len(found) != len(candidates):
-        raise UserError(f"METEOR scored {len(found)} of {len(candidates)} sentences")
+    if stop or len(found) != len(candidates):
+        raise PassingError(
+            f"METEOR scored {len(found)} of {len(candidates)} sentences: "
+            f"{stop or last_words(output)}; does it have {memory_mb} MB?"
+        )
     return [
         value if candidate.strip() else 0.0
         for value, candidate in zip(found, candidates, strict=True)

@@ -8,7 +8,7 @@ from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read, shown
 from tuneatlas.syntax.linear import read_sentence, write_sentence
 from tuneatlas.syntax.meteor import meteor
-from tuneatlas.syntax.parsing import parse_all
+from tuneatlas.syntax.parsing import need_some, parse_all
 from tuneatlas.syntax.scores import corpus_bleu, text_scores, tree_scores
 from tuneatlas.syntax.steps import open_parser, shape_of, trees_of
 from tuneatlas.syntax.tables import (
@@ -35,9 +35,9 @@ def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
         **{n: [_plain(write_sentence(t[n])) for t in trees] for n in ("target", "source")},
     }
     java = step.path("java")
-    folders = {"parser": step.path("parser"), "java": java}
-    parser = open_parser(parsing, folders)
+    parser = open_parser(parsing, {"stanford": step.path("parser"), "java": java})
     parsed = parse_all(parser, texts["candidate"], parsing["max_words"])
+    need_some(parser, (found.status for found in parsed))
     CANDIDATES.write(
         step.outputs["candidates"],
         (

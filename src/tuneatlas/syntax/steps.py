@@ -19,7 +19,7 @@ from tuneatlas.syntax.formats import Shape
 from tuneatlas.syntax.linear import FORMS, read_bracket, unescape
 from tuneatlas.syntax.pair_files import read_files
 from tuneatlas.syntax.parsers import PARSERS, Parser
-from tuneatlas.syntax.parsing import parse_counts, parse_rows
+from tuneatlas.syntax.parsing import need_some, parse_counts, parse_rows
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.syntax.tables import PAIRS, PARAPHRASES, PARSES, SENTENCES, TASKS
@@ -57,16 +57,14 @@ def prepare_sentences(step: Step) -> dict[str, Any]:
 
 
 def open_parser(options: Mapping[str, Any], folders: Mapping[str, Path]) -> Parser:
-    """The configured parser. ``folders`` has the fetched sources of the embedded one."""
+    """The configured parser. ``folders`` has the fetched sources ``stanford`` and ``java``."""
     kind = options["parser"]
     if kind not in PARSERS:
         raise UserError(f"parse_sentences.parser: {kind!r} is not one of {', '.join(PARSERS)}")
-    if kind == "stanford":
-        return PARSERS[kind](folders["parser"], folders["java"], memory_mb=options["memory_mb"])
+    tools = {**folders, "memory_mb": options["memory_mb"]}
     if kind == "berkeley":
-        folder = Path(options["folder"] or "berkeley")
-        return PARSERS[kind](folder, folders["java"], memory_mb=options["memory_mb"])
-    return PARSERS[kind](options["url"]) if kind == "corenlp" else PARSERS[kind]()
+        return PARSERS[kind](Path(options["folder"] or "berkeley"), **tools)
+    return PARSERS[kind](options["url"], **tools) if kind == "corenlp" else PARSERS[kind](**tools)
 
 
 def parse_sentences(step: Step) -> dict[str, Any]:
@@ -74,9 +72,10 @@ def parse_sentences(step: Step) -> dict[str, Any]:
     options, path = step.options, step.path("sentences")
     start, stop = shard_bounds(SENTENCES.count(path), step.wildcards["scatteritem"])
     rows = list(SENTENCES.stream(path, start, stop))
-    parser = open_parser(options, {name: step.path(name) for name in ("parser", "java")})
+    parser = open_parser(options, {"stanford": step.path("parser"), "java": step.path("java")})
     limits = {"max_words": options["max_words"], "chunk": options["chunk"]}
     found = list(parse_rows(rows, parser, folder=step.checkpoints, **limits))
+    need_some(parser, (row["status"] for row in found))
     PARSES.write(step.outputs["parses"], found)
     return {"parser": parser.name, **parse_counts(found)}
 

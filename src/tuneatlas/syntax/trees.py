@@ -31,7 +31,9 @@ class Production(NamedTuple):
 
 def normalise(tree: Tree) -> Tree:
     """The normal form: ``ROOT`` on top, traces with the nodes they empty gone, bare labels."""
-    below = tree.children if tree.label in TOPS else (tree,)
+    below: tuple[Tree | str, ...] = (tree,)
+    while len(below) == 1 and isinstance(below[0], Tree) and below[0].label in TOPS:
+        below = below[0].children
     kept = (c if isinstance(c, str) else _without_traces(c) for c in below)
     return Tree(ROOT, tuple(c for c in kept if c is not None))
 

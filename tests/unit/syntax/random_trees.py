@@ -11,7 +11,24 @@ TAGS = ("DT", "NN", "VBD", "IN", "JJ", "PRP", "RB", ".")
 WORDS = ("the", "a", "cat", "sat", "on", "mat", "it", "not", ".", "(", ")", "-LRB-", "1/2", "NN")
 
 # Names that could be mistaken for structure come up often.
-TRICKY = ("", " ", "(", ")", "-LRB-", "-", "LRB-", "\\", "\\.", "/", "/NP", "</a>", "<a>", "NP")
+TRICKY = (
+    "",
+    " ",
+    "(",
+    ")",
+    "-LRB-",
+    "-",
+    "LRB-",
+    "\\",
+    "\\.",
+    "/",
+    "/NP",
+    "</a>",
+    "<a>",
+    "<sep>",
+    "</s>",
+    "NP",
+)
 names = st.one_of(st.sampled_from((*TRICKY, "0:", "1=", "1.2:", "\u00a0", "\n", "\x1f")), st.text())
 any_tree = st.recursive(
     st.builds(lambda label, below: Tree(label, tuple(below)), names, st.lists(names, max_size=2)),

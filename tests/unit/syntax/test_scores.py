@@ -83,6 +83,37 @@ def test_copies_and_matches():
     assert (found["exact_match"], found["self_copy"], found["rougeL"]) == (0, 1, 0)
     found = scores.text_scores("", "other words", "It sat")
     assert set(found.values()) == {0.0}
+    assert set(scores.text_scores("", "other words", "").values()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Привет мир",
+        "你 好 。",
+        "?!",
+        "naïve café",
+        "x",
+        "\U0001f600",
+        "कि ताब",
+        "$ 5",
+        ". . .",
+        "שלום",
+    ],
+)
+def test_a_text_in_any_script_is_like_itself_and_not_like_another(text):
+    found = scores.text_scores(text, text, "other")
+    assert found.pop("self_copy") == 0
+    assert found.pop("bleu4") == pytest.approx(100)
+    assert set(found.values()) == {1.0}
+    assert scores.text_scores(f"{text} {text}", text, "")["rouge1"] == pytest.approx(2 / 3)
+    assert scores.text_scores(text, "other words", "")["rouge1"] == 0
+    assert scores.corpus_bleu([text] * 2, [text] * 2) == pytest.approx(100)
+
+
+def test_scores_of_no_candidates():
+    assert scores.corpus_bleu([], []) == 0
+    assert scores.corpus_bleu(["", " "], ["a b c d e", "f"]) == 0
 
 
 def test_tree_scores():

@@ -1,12 +1,15 @@
 import random
+import sys
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_trees import any_tree, names, random_tree
 
 from tuneatlas.errors import UserError
-from tuneatlas.syntax import linear, trees
+from tuneatlas.syntax import formats, linear, task_scores, trees
 from tuneatlas.syntax.linear import read_bracket, read_trees, write_bracket
+from tuneatlas.syntax.ted import tree_distance
 from tuneatlas.syntax.trees import Tree
 
 SEE = "(ROOT (S (NP (PRP I)) (VP (VBP see) (NP (DT the) (NN cat))) (. .)))"
@@ -42,6 +45,63 @@ def test_forms():
     )
     assert linear.write_path(Tree("1:", ("2.1=",))) == "0: \\.1: 1= \\.2.1="
     assert linear.write_slash(Tree("<node_3>", ("<node_1>",))) == "<node_3> <node_1> </node_3>"
+
+
+MODEL_TOKENS = ("<s>", "</s>", "<pad>", "<unk>", "<sep>", "<none>", "<mask>", "<H_2>", "<S_40>")
+
+
+@given(names, st.sampled_from(MODEL_TOKENS), names)
+def test_no_word_is_written_as_a_token_of_the_models(before, token, after):
+    name = f"{before}{token}{after}"
+    assert token not in linear.escape(name)
+    for write, read in FORMS:
+        tree = Tree("S", (Tree("X", (name,)),))
+        assert token not in write(tree)
+        assert read(write(tree)) == tree
+
+
+def called_at(depth, work):
+    return work() if depth == 0 else called_at(depth - 1, work)
+
+
+def test_the_deepest_trees_are_walked_without_end_of_the_stack():
+    tree = Tree("X", ("word",))
+    for _ in range(linear.DEEPEST - 2):
+        tree = Tree("S", (tree,))
+    tree = trees.normalise(tree)
+    shape = formats.Shape(linear.DEEPEST, linear.FORMS["bracket"])
+    walks = [
+        *(lambda w=write, r=read: r(w(tree)) == tree or 1 / 0 for write, read in FORMS),
+        *(lambda f=field: f(tree, shape) for field in formats.FIELDS.values()),
+        lambda: trees.normalise(tree),
+        lambda: trees.spans(tree),
+        lambda: trees.size(tree) + trees.height(tree),
+        lambda: trees.relabel(tree, str.lower),
+        lambda: trees.splice(tree, (0,) * 150),
+        lambda: task_scores.bracket_f1(tree, tree),
+        lambda: tree_distance(write_bracket(tree), write_bracket(tree)),
+    ]
+    for walk in walks:
+        called_at(250, walk)
+
+
+@pytest.mark.parametrize(("write", "read"), FORMS)
+def test_what_is_deeper_is_refused_in_every_form(write, read):
+    sys.setrecursionlimit(20_000)
+    try:
+        tree = Tree("X", ("word",))
+        for _ in range(linear.DEEPEST):
+            tree = Tree("S", (tree,))
+        text = write(tree)
+    finally:
+        sys.setrecursionlimit(1000)
+    with pytest.raises(UserError, match="here: a tree deeper than 200"):
+        read(text, "here")
+
+
+def test_tops_of_other_treebanks_make_one_root():
+    for text in ("(TOP (S1 (S a)))", "((S a))", "(ROOT (ROOT (S a)))", "(S a)", "((S1 (S a)))"):
+        assert write_bracket(trees.normalise(read_bracket(text))) == "(ROOT (S a))"
 
 
 def test_normal_form():
