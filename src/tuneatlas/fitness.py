@@ -55,6 +55,12 @@ def refuse_difference(
     model: PreTrainedModel, what: str, plain: torch.Tensor, ours: torch.Tensor
 ) -> None:
     """Raise UserError if two tensors of one shape, nats or logits, differ by more than rounding."""
+    if not torch.isfinite(plain).all():
+        raise UserError(
+            "the model's own logits are not numbers: its weights are not, or what it computes is "
+            f"beyond the range of {str(model.dtype)[6:]}: look at its training, or set its dtype "
+            "to float32"
+        )
     largest = float((plain.cpu().double() - ours.cpu().double()).abs().max())
     if not largest < TOLERANCE.get(model.dtype, ROUGH):
         raise UserError(

@@ -3,7 +3,7 @@
 Asked before the first job of models that are at hand, and of all others once they are.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.errors import UserError
+from tuneatlas.option_tokens import option_problem
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -19,7 +20,7 @@ from tuneatlas.prompts import (
     continuations,
     few_shot_prompt,
 )
-from tuneatlas.tokens import encode_pairs
+from tuneatlas.tokens import Text, encode_pairs
 
 TEMPLATES = Path("config/templates")
 # Any question: what stands before its letters is the template's.
@@ -70,18 +71,15 @@ def _letters(
     template: QuestionTemplate,
     chat: ChatTemplate | None,
 ) -> Iterator[str]:
-    """Why letters cannot be scored: one of them, as it stands in the prompt, is several tokens."""
+    """Why letters cannot be scored, as they stand in the prompt, if they cannot."""
+    prompt: Text
+    options: Sequence[Text]
     if chat is None:
         prompt, options = few_shot_prompt(template, [], QUESTION), continuations(template, QUESTION)
     else:
         prompt = chat_prompt(chat, template, QUESTION)
         options = chat_continuations(chat, template, QUESTION)
     coded = encode_pairs(tokenizer, [(prompt, option) for option in options], False)
-    for option, (_, ids) in zip(options, coded, strict=True):
-        if len(ids) != 1:
-            yield (
-                f"letter: the tokenizer of models.{model} writes option {option!r} after "
-                f"{prompt[-12:]!r} as {len(ids)} tokens, so its probability is not that of the "
-                "answer; use scoring: cloze and question_template: cloze"
-            )
-            return
+    ids = [after for _, after in coded]
+    if problem := option_problem(tokenizer, prompt, options, ids, one_token=True):
+        yield f"models.{model}: {problem}"

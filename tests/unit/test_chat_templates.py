@@ -117,8 +117,8 @@ def test_what_is_scored_is_how_a_reply_begins(family, name):
     tokenizer = tokenizer_of(template, begin, end)
     chat = fit_chat(ChatTemplate.load(TEMPLATES / f"chat/{name}.yaml"), tokenizer)
     letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
-    prompt = chat_prompt(chat, letter, question(5))
-    asked = prompt + chat_continuations(chat, letter, question(5))[2]
+    prompt = chat_prompt(chat, letter, question(5)).text
+    asked = prompt + chat_continuations(chat, letter, question(5))[2].text
     said = [
         {"role": "user", "content": prompt},
         {"role": "assistant", "content": "C. 8"},
