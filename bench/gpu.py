@@ -125,8 +125,8 @@ def beams(bandwidth: float) -> dict[str, float]:
     rng = random.Random(0)
     coded = [rng.choices(range(3, 250), k=60) for _ in range(64)]
     options = {"beams": 5, "length_penalty": 1.0, "max_new_tokens": 40}
-    pad = int(tokenizer.pad_token_id)
-    spent = seconds(lambda: by_transformers(model, coded, pad, options), rounds=3)
+    names = [str(number) for number in range(len(coded))]
+    spent = seconds(lambda: by_transformers(model, tokenizer, coded, options, names), rounds=3)
     least = 40 * 2 * model.num_parameters() / 2 * 4 / bandwidth
     return {"sentences_s": 64 / spent, "share_of_roof": least / spent}
 

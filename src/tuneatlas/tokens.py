@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import Segment
-from tuneatlas.text_coder import TextCoder
+from tuneatlas.text_coder import Coded, TextCoder
 from tuneatlas.training.tokens import Example
 
 Text = str | Segment
@@ -24,6 +24,13 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: str, bos: bool) -> list[int
     coder = coder_of(tokenizer)
     [ids] = coder.ids([text])
     return begin(tokenizer, bos) + (ids if coder.agrees(ids, text) else coder.mended(text).ids)
+
+
+def encode_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> Coded:
+    """Token ids of ``text`` alone, and where in it each token begins."""
+    coder = coder_of(tokenizer)
+    coded = coder.coded(text)
+    return coded if coder.agrees(coded.ids, text) else coder.mended(text)
 
 
 def encode_segments(

@@ -216,7 +216,7 @@ def test_surprise_is_the_likelihood_that_the_scorer_gives(model, tokenizer):
 def test_windows_score_every_token_but_the_first_once(tokenizer):
     text = "The capital of France is Paris. " * 9
     whole = encode(tokenizer, text, False)
-    pieces = list(windows(tokenizer, text, 8, False))
+    pieces = list(windows(whole, 8))
     assert all(len(piece.tokens) <= 8 for piece in pieces)
     assert [t for piece in pieces for t in piece.tokens[1:]] == whole[1:]
 

@@ -37,7 +37,6 @@ def test_writes_what_transformers_writes(beams, length_penalty):
     torch.set_num_threads(1)
     coded = [encode_end(tokenizer, text) for text in inputs]
     assert max(map(len, coded)) <= options["max_length"]
-    pad = int(tokenizer.pad_token_id)
-    expected = by_transformers(model, coded, pad, options)
+    expected = by_transformers(model, tokenizer, coded, options, inputs)
     assert generate(model, tokenizer, inputs, options) == [decode(tokenizer, e) for e in expected]
     assert len(set(map(tuple, expected))) > 3
