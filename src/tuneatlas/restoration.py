@@ -23,6 +23,7 @@ from tuneatlas.corpus import read_paragraphs
 from tuneatlas.errors import UserError
 from tuneatlas.sources import read_record
 from tuneatlas.tables import DOCUMENTS, Row
+from tuneatlas.text_coder import TextCoder
 
 WORD = re.compile(r"\w+")
 Gram = tuple[str, ...]
@@ -316,9 +317,9 @@ def check_budget(documents: Iterable[Row], tokenizer: Path, tokens: int) -> None
     itself finds out.
     """
     if tokenizer.is_file():
-        coder = Tokenizer.from_file(str(tokenizer))
+        coder = TextCoder(Tokenizer.from_file(str(tokenizer)))
         texts = (d["text"] for d in documents if d["split"] == "restore")
-        coded = (coder.encode(text, add_special_tokens=False).ids for text in texts)
+        coded = map(coder.encode, texts)
         # One more for the end of each document.
         for _ in spend(([*ids, 0] for ids in coded), tokens):
             pass

@@ -81,4 +81,7 @@ def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     names = ["probe_knowledge", "evaluate_knowledge", "finetune"]
     names += ["finetune_stages"] if config["stage_forgetting"]["groups"] else []
     keys = ("scoring", "question_template", "chat_template")
-    return {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}
+    asked = {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}
+    harness = config["evaluate_harness"]
+    chat = harness["tasks"] and harness["chat"]
+    return asked | ({"evaluate_harness": {"chat": True}} if chat else {})

@@ -33,7 +33,7 @@ from tuneatlas.restoration import limit_bytes
 from tuneatlas.scoring import answer_row, score_prompts
 from tuneatlas.step import Step, progress
 from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, Row
-from tuneatlas.tokens import begin, encode_segments, encode_starts
+from tuneatlas.tokens import begin, coder_of, encode_segments
 from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ def read(
     owners: list[int] = []
     for document in material.heldout:
         text = document["text"]
-        coded = encode_starts(tokenizer, text)
+        coded = coder_of(tokenizer).encode_starts(text)
         unscored = 0 if bos or len(coded.ids) > 1 else len(text)
         if not bos and len(coded.ids) > 1:
             unscored = coded.starts[1]

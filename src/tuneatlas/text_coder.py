@@ -47,7 +47,20 @@ class TextCoder:
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text as the tokenizer finds them: its special tokens anywhere."""
         self._as_it_is()
+        if len(texts) == 1:
+            return [self.tokenizer.encode(texts[0], add_special_tokens=False).ids]
         return [e.ids for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    def encode(self, text: str, template: Spans = ()) -> list[int]:
+        """Ids of a text, with special tokens in the stretches of its template alone."""
+        [ids] = self.ids([text])
+        return ids if self.agrees(ids, text, template) else self.mended(text, template).ids
+
+    def encode_starts(self, text: str, template: Spans = ()) -> Coded:
+        """As ``encode``, with where each token begins."""
+        coded = self.coded(text)
+        agrees = self.agrees(coded.ids, text, template)
+        return coded if agrees else self.mended(text, template)
 
     def coded(self, text: str) -> Coded:
         """As ``ids``, with where each token begins."""
@@ -123,5 +136,5 @@ class TextCoder:
                 token |= {"content": names[token["content"]], "normalized": False}
         plain = Tokenizer.from_str(json.dumps(state))
         added = self.tokenizer.get_added_tokens_decoder()
-        pairs = {plain.token_to_id(names.get(t.content, t.content)): at for at, t in added.items()}
-        return plain, {of_copy: at for of_copy, at in pairs.items() if of_copy != at}
+        ids = {at: plain.token_to_id(names.get(t.content, t.content)) for at, t in added.items()}
+        return plain, {other: at for at, other in ids.items() if other is not None and other != at}

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from tuneatlas.chat_templates import fit_chat
+from tuneatlas.chat_templates import fit_chat, refuse_unusable
 from tuneatlas.errors import UserError
 from tuneatlas.option_tokens import option_problem
 from tuneatlas.prompts import (
@@ -20,7 +20,7 @@ from tuneatlas.prompts import (
     continuations,
     few_shot_prompt,
 )
-from tuneatlas.tokens import Text, encode_pairs
+from tuneatlas.tokens import Text, coder_of, encode_pairs
 
 TEMPLATES = Path("config/templates")
 # Any question: what stands before its letters is the template's.
@@ -48,10 +48,22 @@ def tokenizer_problems(
     """
     if tokenizer.eos_token_id is None:
         yield ("models", model), "its tokenizer has no end token, so replies would never end"
+    if not tokenizer.is_fast:
+        yield (
+            ("models", model),
+            f"its tokenizer, a {type(tokenizer).__name__}, has no fast form (tokenizer.json), "
+            "which says where in a text each token begins: save it with one",
+        )
+        return
     if bos and tokenizer.bos_token_id is None:
         yield ("models", model, "bos"), "its tokenizer has no begin token: say bos: false"
     for section, options in asking.items():
         chat = None
+        if options.get("chat"):
+            try:
+                refuse_unusable(tokenizer)
+            except UserError as error:
+                yield (section, "chat"), f"models.{model}: {error}"
         if "chat_template" in options:
             file = root / TEMPLATES / "chat" / f"{options['chat_template']}.yaml"
             try:
@@ -59,10 +71,25 @@ def tokenizer_problems(
             except UserError as error:
                 yield (section, "chat_template"), f"models.{model}: {error}"
                 continue
-        if options.get("scoring") == "letter":
+        if "question_template" in options:
             file = root / TEMPLATES / "questions" / f"{options['question_template']}.yaml"
-            for text in _letters(model, tokenizer, QuestionTemplate.load(file), chat):
-                yield (section, "scoring"), text
+            template = QuestionTemplate.load(file)
+            if marker := _marker(tokenizer, template):
+                yield (
+                    (section, "question_template"),
+                    f"{file} holds {marker!r}, a special token of models.{model}, but all that it "
+                    "holds is put to the model as text: put the marker into a chat template",
+                )
+            if options.get("scoring") == "letter":
+                for text in _letters(model, tokenizer, template, chat):
+                    yield (section, "scoring"), text
+
+
+def _marker(tokenizer: PreTrainedTokenizerBase, template: QuestionTemplate) -> str | None:
+    """A special token in the text of a question template; the end of lines is none."""
+    text = "\n".join(vars(template).values())
+    found = (token for token in coder_of(tokenizer).special if len(token) > 1 and token in text)
+    return next(found, None)
 
 
 def _letters(

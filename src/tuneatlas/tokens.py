@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import Segment
-from tuneatlas.text_coder import Coded, TextCoder
+from tuneatlas.text_coder import TextCoder
 from tuneatlas.training.tokens import Example
 
 Text = str | Segment
@@ -21,16 +21,7 @@ Text = str | Segment
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str, bos: bool) -> list[int]:
     """Token ids of ``text``; the beginning-of-sequence token is there only if ``bos`` says so."""
-    coder = coder_of(tokenizer)
-    [ids] = coder.ids([text])
-    return begin(tokenizer, bos) + (ids if coder.agrees(ids, text) else coder.mended(text).ids)
-
-
-def encode_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> Coded:
-    """Token ids of ``text`` alone, and where in it each token begins."""
-    coder = coder_of(tokenizer)
-    coded = coder.coded(text)
-    return coded if coder.agrees(coded.ids, text) else coder.mended(text)
+    return begin(tokenizer, bos) + coder_of(tokenizer).encode(text)
 
 
 def encode_segments(
@@ -38,10 +29,7 @@ def encode_segments(
 ) -> Example:
     """Tokenise the joined text once and mark the tokens that begin in a supervised segment."""
     whole = join(segments)
-    coder = coder_of(tokenizer)
-    coded = coder.coded(whole.text)
-    if not coder.agrees(coded.ids, whole.text, whole.template):
-        coded = coder.mended(whole.text, whole.template)
+    coded = coder_of(tokenizer).encode_starts(whole.text, whole.template)
     bounds = []
     at = 0
     for segment in segments:

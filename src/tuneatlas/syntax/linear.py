@@ -19,10 +19,15 @@ from tuneatlas.syntax.trees import Position, Tree, nodes, normalise, words
 NOTHING = "\\."
 DEEPEST = 400
 BRACKETS = {"(": "LRB", ")": "RRB", "[": "LSB", "]": "RSB", "{": "LCB", "}": "RCB"}
-_FIXED = {"\\": "\\\\", " ": "\\_", "-": "\\-", "/": "\\/", "<": f"{NOTHING}<"}
+_FIXED = {"\\": "\\\\", " ": "\\_", "-": "\\-", "/": "\\/", "<": f"{NOTHING}<", ">": "\\>"}
 _OPENED = {f"-{name}-": bracket for bracket, name in BRACKETS.items()}
-# A hyphen is marked where it could begin a bracket's name.
-_TO_ESCAPE = re.compile(r"[()\[\]{}\\\s\x00-\x1f\x7f-\x9f]|-(?=[LR][RSC]B)|^/|^<(?=/)")
+# A hyphen is marked where it could begin a bracket's name, and the end of what could be one of
+# the tokens that stand around trees: a sentence may speak of <sep>.
+_TO_ESCAPE = re.compile(
+    r"[()\[\]{}\\\s\x00-\x1f\x7f-\x9f]|-(?=[LR][RSC]B)|^/|^<(?=/)"
+    r"|(?<=<sep)>|(?<=<none)>|(?<=<[HS]_\d)>|(?<=<[HS]_\d\d)>"
+    r"|(?<=<extra_id_\d)>|(?<=<extra_id_\d\d)>"
+)
 _ESCAPED = re.compile(r"-[LR][RSC]B-|\\(?:u[0-9a-f]{4}|.)|\\$", re.DOTALL)
 _PLAIN = re.compile(r"[^()\[\]{}\\\s\x00-\x1f\x7f-\x9f/<-]+")
 _WAY = re.compile(r"(0|[1-9]\d*(?:\.[1-9]\d*)*)([:=])")
