@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from signal import SIGXCPU
+from typing import Any
 
 from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -90,12 +91,13 @@ def main() -> None:
     given = json.load(sys.stdin)
     texts = []
     for messages, prompt in given["asked"]:
-        [text], _ = render_jinja_template(
+        rendered: Any = render_jinja_template(
             conversations=[messages],
             chat_template=given["template"],
             add_generation_prompt=prompt,
             **given["special"],
         )
+        [text], _ = rendered
         if len(text) > LONGEST:
             sys.exit(f"length: its text has {len(text):,} characters")
         texts.append(text)

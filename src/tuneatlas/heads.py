@@ -29,7 +29,9 @@ def exact_logits(model: PreTrainedModel, hidden: torch.Tensor) -> torch.Tensor:
     ):
         return token_logits(model, hidden)
     hidden = hidden.to(head.weight.device).float()
-    made = [torch.nn.functional.linear(hidden, rows.float()) for rows in head.weight.split(ROWS)]
+    made = [
+        torch.nn.functional.linear(hidden, rows.float()) for rows in torch.split(head.weight, ROWS)
+    ]
     logits = torch.cat(made, dim=-1)
     return _softcapped(model, logits if head.bias is None else logits + head.bias.float())
 

@@ -20,6 +20,7 @@ Spans = Sequence[tuple[int, int]]
 
 # Noncharacters, which Unicode keeps for a program's own use: one that leads, others that follow.
 LEADING, FOLLOWING = 0xFDD0, 0xFDE0
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _NAMED = re.compile(f"[{chr(LEADING)}-{chr(FOLLOWING + 15)}]")
 
 
@@ -39,7 +40,9 @@ class TextCoder:
         added = tokenizer.get_added_tokens_decoder()
         found = {token.content: at for at, token in added.items() if token.special}
         others = {name: tokenizer.token_to_id(name) for name in special}
-        self.special = found | {name: at for name, at in others.items() if at is not None}
+        found |= {name: at for name, at in others.items() if at is not None}
+        # Bytes of which some tokenizers make unknown characters are text, whatever they are called.
+        self.special = {name: at for name, at in found.items() if not _BYTE.fullmatch(name)}
         self._ids = frozenset(self.special.values())
         longest_first = sorted(map(re.escape, self.special), key=len, reverse=True)
         self._marks = re.compile("|".join(longest_first) or r"(?!)")

@@ -85,6 +85,34 @@ def tokenizer_problems(
                     yield (section, "scoring"), text
 
 
+def overlong_question(
+    tokenizer: PreTrainedTokenizerBase,
+    limit: int,
+    questions: Sequence[Mapping[str, Any]],
+    asking: Mapping[str, Mapping[str, Any]],
+    root: Path = Path(),
+) -> str | None:
+    """What is wrong with the first question that no prompt of the model can hold, if there is one.
+
+    It is asked alone here, without the demonstrations that a probe may show before it.
+    """
+    for section, options in asking.items():
+        if "question_template" not in options:
+            continue
+        file = root / TEMPLATES / "questions" / f"{options['question_template']}.yaml"
+        template = QuestionTemplate.load(file)
+        coder = coder_of(tokenizer)
+        for question in questions:
+            longest = max(continuations(template, question), key=len)
+            size = len(coder.encode(few_shot_prompt(template, [], question) + longest))
+            if size > limit:
+                return (
+                    f"question {question['id']!r} is {size} tokens long in {section}, more than "
+                    f"the model's {limit} positions: shorten it or leave it out"
+                )
+    return None
+
+
 def _marker(tokenizer: PreTrainedTokenizerBase, template: QuestionTemplate) -> str | None:
     """A special token in the text of a question template; the end of lines is none."""
     text = "\n".join(vars(template).values())

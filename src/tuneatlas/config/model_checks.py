@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
 from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
 from tuneatlas.config.source import Key
+from tuneatlas.errors import UserError
 from tuneatlas.model_folder import cached_folder, folder_problems, format_problems
 from tuneatlas.sections import asking
+
+# Questions of a file that are measured before the first job; the step looks at all.
+MEASURED = 5_000
 
 Found = Iterator[tuple[Key, str]]
 
@@ -58,7 +64,34 @@ def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> F
         return
     asked = asking(experiment.model_dump(mode="json"))
     bos = experiment.models[name].bos
-    yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=root)
+    problems = list(tokenizer_problems(name, tokenizer, asked, bos=bos, root=root))
+    yield from problems
+    if not problems:
+        yield from _lengths(experiment, root, name, folder, tokenizer)
+
+
+def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokenizer: Any) -> Found:
+    """Questions of own files that are longer than the model; the first ones of each file."""
+    # Imported here, as few experiments need them and they take their time.
+    from transformers import AutoConfig
+
+    from tuneatlas.positions import positions
+    from tuneatlas.questions import read_question_file
+    from tuneatlas.tokenizer_checks import overlong_question
+
+    limit = positions(AutoConfig.from_pretrained(str(folder), local_files_only=True))
+    if limit is None:
+        return
+    asked = asking(experiment.model_dump(mode="json"))
+    for domain, options in experiment.domains.items():
+        if not isinstance(options, FileDomain):
+            continue
+        try:
+            rows = read_question_file(root / options.path, domain)[:MEASURED]
+        except (UserError, OSError):
+            continue  # said of the file
+        if text := overlong_question(tokenizer, limit, rows, asked, root):
+            yield ("domains", domain, "path"), f"{options.path}, models.{name}: {text}"
 
 
 def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:
