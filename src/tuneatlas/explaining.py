@@ -180,7 +180,7 @@ def _generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             generation_config=config,
-            logits_processor=LogitsProcessorList([Finite(owners)]),
+            logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
             stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, fence)]),
         )
     for line in out[:, width:].tolist():

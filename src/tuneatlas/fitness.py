@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
+from tuneatlas.not_numbers import not_numbers
 
 # Logits differ by rounding; a wrong mask or head differs by much more.
 TOLERANCE = {torch.float32: 2e-2}
@@ -56,11 +57,7 @@ def refuse_difference(
 ) -> None:
     """Raise UserError if two tensors of one shape, nats or logits, differ by more than rounding."""
     if not torch.isfinite(plain).all():
-        raise UserError(
-            "the model's own logits are not numbers: its weights are not, or what it computes is "
-            f"beyond the range of {str(model.dtype)[6:]}: look at its training, or set its dtype "
-            "to float32"
-        )
+        raise UserError(f"what the model itself computes is {not_numbers(model.dtype)}")
     largest = float((plain.cpu().double() - ours.cpu().double()).abs().max())
     if not largest < TOLERANCE.get(model.dtype, ROUGH):
         raise UserError(

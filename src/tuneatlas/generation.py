@@ -17,6 +17,7 @@ from transformers import (
 
 from tuneatlas.errors import UserError
 from tuneatlas.models import pad_id
+from tuneatlas.not_numbers import not_numbers
 
 
 def set_generation(
@@ -36,9 +37,12 @@ def set_generation(
 class Finite(LogitsProcessor):  # type: ignore[misc,unused-ignore]
     """Raise UserError, naming the owner of the row, where a model's logits are no numbers."""
 
-    def __init__(self, owners: Sequence[str]) -> None:
-        """``owners``: one for each text of the batch; a text may have several rows, its beams."""
-        self.owners = owners
+    def __init__(self, owners: Sequence[str], dtype: torch.dtype) -> None:
+        """``owners``: one for each text of the batch; a text may have several rows, its beams.
+
+        ``dtype``: the number format of the model.
+        """
+        self.owners, self.dtype = owners, dtype
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """``scores`` as they are, shape (rows, vocabulary)."""
@@ -46,9 +50,5 @@ class Finite(LogitsProcessor):  # type: ignore[misc,unused-ignore]
         if bad.any():
             row = int(bad.nonzero()[0])
             owner = self.owners[row * len(self.owners) // len(scores)]
-            raise UserError(
-                f"{owner}: what the model computes is not a number; its weights are not, or it "
-                "is beyond the range of its number format: look at its training, or set its dtype "
-                "to float32"
-            )
+            raise UserError(f"{owner}: what the model computes is {not_numbers(self.dtype)}")
         return scores

@@ -17,6 +17,7 @@ from tuneatlas.chat_rendering import clockless
 from tuneatlas.chat_templates import own_template, refuse_unusable
 from tuneatlas.errors import UserError
 from tuneatlas.generation import Finite, set_generation
+from tuneatlas.not_numbers import not_numbers
 
 
 class HarnessModel(HFLM):  # type: ignore[misc]
@@ -61,9 +62,8 @@ class HarnessModel(HFLM):  # type: ignore[misc]
         for name, (score, _) in zip(names, found, strict=True):
             if not math.isfinite(score):
                 raise UserError(
-                    f"evaluate_harness: {name}: its score is {score}, not a number; the model's "
-                    "weights are not, or what it computes is beyond its number format: look at its "
-                    "training, or set its dtype to float32"
+                    f"evaluate_harness: {name}: the model's score is {score}, "
+                    f"{not_numbers(self.model.dtype)}"
                 )
         return found
 
@@ -77,7 +77,9 @@ class HarnessModel(HFLM):  # type: ignore[misc]
         return found
 
     def _model_generate(self, context: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        watch = LogitsProcessorList([Finite(["evaluate_harness: a prompt of a task"])])
+        watch = LogitsProcessorList(
+            [Finite(["evaluate_harness: a prompt of a task"], self.model.dtype)]
+        )
         written: torch.Tensor = super()._model_generate(
             context, *args, **kwargs, logits_processor=watch
         )

@@ -11,6 +11,7 @@ from transformers.cache_utils import DynamicLayer
 
 from tuneatlas.errors import UserError
 from tuneatlas.heads import exact_logits
+from tuneatlas.not_numbers import not_numbers
 from tuneatlas.parts import Parts
 from tuneatlas.positions import positions
 
@@ -114,9 +115,7 @@ def refuse_not_finite(model: PreTrainedModel, scores: Floats, owners: Sequence[s
     bad = np.flatnonzero(~np.isfinite(scores))
     if len(bad):
         raise UserError(
-            f"{owners[bad[0]]}: its score is {scores[bad[0]]}, not a number; the model's weights "
-            f"are not, or what it computes is beyond the range of {str(model.dtype)[6:]}: look at "
-            "its training, or set the model's dtype to float32"
+            f"{owners[bad[0]]}: the model's score is {scores[bad[0]]}, {not_numbers(model.dtype)}"
         )
 
 

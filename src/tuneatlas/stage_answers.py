@@ -203,13 +203,9 @@ def read(
     Bytes are those of the text that is scored: without a begin token the first token of a
     document has nothing before it, and its bytes do not count either.
     """
-    window = options["window"]
-    limit = positions(model.config)
-    if limit is not None and window > limit:
-        raise UserError(
-            f"evaluate_stages.window: {window} tokens do not fit the model's {limit} positions; "
-            f"set it to {limit} at most"
-        )
+    window = min(options["window"], positions(model.config) or options["window"])
+    if window < options["window"]:
+        log.warning("texts are read in windows of the model's %d positions", window)
     names: list[tuple[str, str, int]] = []
     examples: list[Example] = []
     owners: list[int] = []

@@ -91,7 +91,7 @@ def test_what_its_library_would_go_on_with_is_refused(tmp_path, asked, model, to
     model.config.max_position_embeddings = 64
     model.get_output_embeddings().weight.data[5] = float("nan")
     save_model(folder, model, tokenizer)
-    with pytest.raises(UserError, match=r"task numbers, item \d: its score is nan"):
+    with pytest.raises(UserError, match=r"task numbers, item \d: the model.s score is nan"):
         evaluate_harness(folder, asked, bos=True)
 
 

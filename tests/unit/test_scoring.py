@@ -136,7 +136,9 @@ def test_a_score_that_is_not_a_number_names_its_question(number, model, tokenize
     options, names = [[" a", " b"]] * 3, ["law/1", "law/2", "law/3"]
     kept = Parts()
     for batch in (8, 4096):
-        with pytest.raises(UserError, match=r"question 'law/2': its score is nan, not a number"):
+        with pytest.raises(
+            UserError, match=r"question 'law/2': the model.s score is nan, not a number"
+        ):
             score_prompts(
                 model,
                 tokenizer,

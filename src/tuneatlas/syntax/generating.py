@@ -21,6 +21,7 @@ from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokeniz
 from tuneatlas.errors import UserError
 from tuneatlas.generation import Finite, set_generation
 from tuneatlas.models import pad_id, save_model
+from tuneatlas.not_numbers import not_numbers
 from tuneatlas.parts import Parts
 from tuneatlas.step import progress
 from tuneatlas.syntax.vocabulary import decode
@@ -110,9 +111,8 @@ def _by_ctranslate2(
     for one, owner in zip(found, owners, strict=True):
         if not math.isfinite(one.scores[0]):
             raise UserError(
-                f"{owner}: the score of what the model writes is {one.scores[0]}, not a number; "
-                "its weights are not, or it computes beyond the range of numbers: look at its "
-                "training"
+                f"{owner}: the score of what the model writes is {one.scores[0]}, "
+                f"{not_numbers(torch.float32)}"
             )
     ids_of: Any = tokenizer.convert_tokens_to_ids
     return [ids_of(one.hypotheses[0]) for one in found]
@@ -145,7 +145,7 @@ def by_transformers(
             input_ids=ids,
             attention_mask=mask.to(model.device),
             generation_config=config,
-            logits_processor=LogitsProcessorList([Finite(owners)]),
+            logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
         )
     rows: list[list[int]] = written.tolist()
     return rows
