@@ -79,7 +79,10 @@ def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokeni
     from tuneatlas.questions import read_question_file
     from tuneatlas.tokenizer_checks import overlong_question
 
-    limit = positions(AutoConfig.from_pretrained(str(folder), local_files_only=True))
+    try:
+        limit = positions(AutoConfig.from_pretrained(str(folder), local_files_only=True))
+    except (OSError, ValueError, KeyError):
+        return  # said where the model itself is opened
     if limit is None:
         return
     asked = asking(experiment.model_dump(mode="json"))
