@@ -59,8 +59,8 @@ def beams(work: Work) -> dict[str, Any]:
     rng = random.Random(0)
     coded = [rng.choices(range(3, 250), k=60) for _ in range(64 if DEVICE == "cuda" else 2)]
     options = {"beams": 5, "length_penalty": 1.0, "max_new_tokens": 40}
-    pad = int(tokenizer.pad_token_id)
-    spent = seconds(lambda: by_transformers(model, coded, pad, options), 3)
+    names = [str(number) for number in range(len(coded))]
+    spent = seconds(lambda: by_transformers(model, tokenizer, coded, options, names), 3)
     # At each of 40 steps the weights of the decoder, half of all, are read: four bytes each.
     least = 40 * model.num_parameters() / 2 * 4 / roofs(work)["copy_bytes_s"]
     return {"sentences_s": len(coded) / spent, "share_of_roof": least / spent}

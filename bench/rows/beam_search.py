@@ -26,9 +26,10 @@ OPTIONS = {
 def plain(model: Any, tokenizer: Any, inputs: list[str], size: int) -> list[str]:
     """``transformers.generate`` on batches of neighbours, as they come."""
     coded = [encode_end(tokenizer, text) for text in inputs]
-    pad = int(tokenizer.pad_token_id)
-    batches = [coded[start : start + size] for start in range(0, len(coded), size)]
-    found = [row for batch in batches for row in by_transformers(model, batch, pad, OPTIONS)]
+    found = []
+    for start in range(0, len(coded), size):
+        rows = slice(start, start + size)
+        found += by_transformers(model, tokenizer, coded[rows], OPTIONS, inputs[rows])
     return [decode(tokenizer, row) for row in found]
 
 

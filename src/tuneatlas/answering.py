@@ -24,6 +24,7 @@ from tuneatlas.prompts import (
 from tuneatlas.robust import knowledge_row, merge_scores, restore_order, rotate
 from tuneatlas.scoring import answer_row, score_prompts
 from tuneatlas.tables import Row
+from tuneatlas.tokens import Text
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ def probe_base(
     model, tokenizer = load_model(folder, dtype=options["dtype"])
     ways: list[list[Floats]] = []
     first: list[str] = []
+    names = [q["id"] for q in asked]
     for draw in range(options["draws"]):
         shown = _demonstrations(questions, asked, options, draw)
         for places in range(options["rotations"]):
@@ -65,7 +67,15 @@ def probe_base(
             heads = [few_shot_head(template, shown[_kind(q)], q) for q in turned]
             kept = parts.within(f"{draw}-{places}") if parts else None
             found = score_prompts(
-                model, tokenizer, heads, prompts, scored, options, bos=bos, parts=kept
+                model,
+                tokenizer,
+                heads,
+                prompts,
+                scored,
+                options,
+                bos=bos,
+                parts=kept,
+                names=names,
             )
             ways.append([restore_order(scores, places) for scores in found])
             first = first or prompts
@@ -122,11 +132,17 @@ def evaluate_tuned(
     prompts = [chat_prompt(chat, template, q) for q in asked]
     scored = [chat_continuations(chat, template, q) for q in asked]
     roles = [q["role"] for q in asked]
-    scores = score_prompts(model, tokenizer, roles, prompts, scored, options, bos=bos, parts=parts)
+    asking = {**options, "shots": 0}
+    names = [q["id"] for q in asked]
+    scores = score_prompts(
+        model, tokenizer, roles, prompts, scored, asking, bos=bos, parts=parts, names=names
+    )
     return _rows(asked, scores, prompts)
 
 
-def _rows(asked: Sequence[Row], scores: Sequence[Floats], prompts: Sequence[str]) -> list[Row]:
+def _rows(asked: Sequence[Row], scores: Sequence[Floats], prompts: Sequence[Text]) -> list[Row]:
     rows = [answer_row(q, s, p) for q, s, p in zip(asked, scores, prompts, strict=True)]
+    if ties := sum(row["tied"] > 0 for row in rows):
+        log.warning("%d of %d answers are ties, which count as wrong", ties, len(rows))
     log.info("accuracy %.3f", sum(r["correct"] for r in rows) / max(len(rows), 1))
     return rows

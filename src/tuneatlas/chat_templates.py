@@ -6,16 +6,16 @@ words and its text cut at them.
 """
 
 import re
+from collections.abc import Sequence
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from tuneatlas.chat_rendering import INSTEAD, Asked, lay_out
 from tuneatlas.errors import UserError
 from tuneatlas.prompts import ChatTemplate
 
 OWN = "{own}"
 FIRST, REPLY, SECOND, LAST = "wordone", "wordtwo", "wordthree", "wordfour"
-INSTEAD = "name another chat_template of config/templates/chat"
 
 
 def fit_chat(chat: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
@@ -29,11 +29,10 @@ def own_chat(tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
     UserError if there is none, or if it cannot be trained on as it is: replies without an end
     token, later turns laid out unlike the first, a prompt that no conversation begins with.
     """
-    if not tokenizer.chat_template:
-        raise UserError(f"the model's tokenizer has no chat template of its own; {INSTEAD}")
     roles = ("user", "assistant", "user", "assistant")
     words = (FIRST, REPLY, SECOND, LAST)
-    text = _lay_out(tokenizer, list(zip(roles, words, strict=True)), False)
+    turns = [{"role": role, "content": word} for role, word in zip(roles, words, strict=True)]
+    text, asked = laid_out(tokenizer, [(turns, False), (turns[:1], True)])
     parts = re.split("|".join(words), text)
     if len(parts) != 5:
         raise UserError(
@@ -51,7 +50,6 @@ def own_chat(tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
     if begin and question.startswith(begin) and not head.endswith(question):
         # Llama 2 begins each pair of turns anew.
         after, question = after + begin, question.removeprefix(begin)
-    asked = _lay_out(tokenizer, [("user", FIRST)], True)
     if not between.startswith(tail) or not head.endswith(question) or again != answer:
         raise UserError(
             f"the model's chat template lays out later turns unlike the first: {text!r}; {INSTEAD}"
@@ -79,13 +77,28 @@ def _end_pattern(tokenizer: PreTrainedTokenizerBase) -> str:
     return rf"\s*(?:{'|'.join(re.escape(t) for t in sorted(tokens, key=len, reverse=True))})"
 
 
-def _lay_out(tokenizer: PreTrainedTokenizerBase, turns: list[tuple[str, str]], prompt: bool) -> str:
-    messages = [{"role": role, "content": word} for role, word in turns]
-    try:
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
-    except (TemplateError, TypeError, ValueError) as error:
-        raise UserError(f"the model's chat template does not work: {error}; {INSTEAD}") from error
-    return str(text).removeprefix(str(tokenizer.bos_token or ""))
+def laid_out(
+    tokenizer: PreTrainedTokenizerBase, asked: Sequence[Asked], instead: str = INSTEAD
+) -> list[str]:
+    """Conversations by the tokenizer's own template, without the begin token in front."""
+    begin = str(tokenizer.bos_token or "")
+    texts = lay_out(own_template(tokenizer, instead), tokenizer.special_tokens_map, asked, instead)
+    return [text.removeprefix(begin) for text in texts]
+
+
+def refuse_unusable(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise UserError if the harness cannot ask in the tokenizer's own template."""
+    hello = [{"role": "user", "content": FIRST}]
+    laid_out(tokenizer, [(hello, True)], "set evaluate_harness.chat to false")
+
+
+def own_template(tokenizer: PreTrainedTokenizerBase, instead: str = INSTEAD) -> str:
+    """The template by which a tokenizer lays out plain conversations; UserError if it has none."""
+    templates = tokenizer.chat_template
+    template = templates.get("default") if isinstance(templates, dict) else templates
+    if not template:
+        raise UserError(f"the model's tokenizer has no chat template of its own; {instead}")
+    return str(template)
 
 
 def _literal(text: str) -> str:

@@ -120,6 +120,10 @@ def _accuracy_row(
     drawn: Mapping[str, Drawn],
 ) -> Row:
     items = study.items([(domain, scope)])
+    runs: list[Run | None] = [None]
+    if seeds:
+        each = [int(seed)] if seed != ALL else study.seeds[domain]
+        runs = [(domain, group, number) for number in each]
     base, base_draws = study.base(domain, scope)
     value, draws = drawn["accuracy"]
     accuracy = study.interval(value, draws)
@@ -134,6 +138,7 @@ def _accuracy_row(
         "items": items,
         "seeds": seeds,
         **_columns("accuracy", accuracy),
+        "ties": study.ties(runs, domain, scope),
         "base": base,
         **_columns("gain", study.interval(value - base, draws - base_draws) if seeds else None),
     }
@@ -269,6 +274,7 @@ def _knowledge(
                     "facts": facts,
                     "items": len(chosen),
                     **_columns("accuracy", interval),
+                    "ties": sum(answer["tied"] > 0 for answer in chosen),
                     "chance": float(np.mean([1 / len(answer["probs"]) for answer in chosen])),
                 }
             )

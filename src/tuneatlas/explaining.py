@@ -7,16 +7,20 @@ from typing import Any
 
 import torch
 from transformers import (
+    LogitsProcessorList,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     StoppingCriteria,
     StoppingCriteriaList,
 )
 
+from tuneatlas.errors import UserError
+from tuneatlas.generation import Finite, set_generation
 from tuneatlas.knowledge import pick_demonstrations
 from tuneatlas.loading import embedding_rows
 from tuneatlas.models import load_model, pad_id
 from tuneatlas.parts import Parts
+from tuneatlas.positions import most_positions
 from tuneatlas.prompts import ExplainTemplate
 from tuneatlas.step import progress
 from tuneatlas.tables import Row
@@ -63,6 +67,8 @@ def explain_predictions(
     wanted = [r for r in labels if r["group"] == "self_aligning"]
     prompts = [explain_prompt(template, shown, questions[r["id"]], r["pred"]) for r in wanted]
     coded = [encode(tokenizer, p, bos) for p in prompts]
+    owners = [f"question {row['id']!r}" for row in wanted]
+    _refuse_overlong(model, coded, owners, options)
     order = sorted(range(len(wanted)), key=lambda i: len(coded[i]))
     size = options["batch_rows"]
     chunks = [order[i : i + size] for i in range(0, len(order), size)]
@@ -73,7 +79,9 @@ def explain_predictions(
 
         def write(chunk: list[int] = chunk) -> tuple[list[tuple[str, str]], list[str]]:
             prompted = [coded[i] for i in chunk]
-            return list(_generate(model, tokenizer, prompted, template.fence, options)), _dice()
+            named = [owners[i] for i in chunk]
+            texts = _generate(model, tokenizer, prompted, named, template.fence, options)
+            return list(texts), _dice()
 
         generated, dice = kept.of(number, write)
         # What follows a batch that was kept is drawn as if it had been written now.
@@ -91,6 +99,26 @@ def explain_predictions(
         }
         for i, row in enumerate(wanted)
     ]
+
+
+def _refuse_overlong(
+    model: PreTrainedModel,
+    coded: Sequence[list[int]],
+    owners: Sequence[str],
+    options: Mapping[str, Any],
+) -> None:
+    """Raise UserError naming the longest prompt if what follows it has no room in the model."""
+    limit, more = most_positions(model.config), options["max_new_tokens"]
+    size, owner = max(
+        ((len(ids), owner) for ids, owner in zip(coded, owners, strict=True)), default=(0, "")
+    )
+    if coded and limit is not None and size + more > limit:
+        fewer = " or shots" if options["shots"] else ""
+        raise UserError(
+            f"{owner}: its prompt of {size} tokens and an explanation of up to {more} do not fit "
+            f"the model's {limit} positions; lower explain_predictions.max_new_tokens{fewer}, "
+            "shorten or leave out the question, or use a model with more"
+        )
 
 
 def _dice() -> list[str]:
@@ -117,7 +145,9 @@ class _Fenced(StoppingCriteria):
     def __call__(
         self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object
     ) -> torch.BoolTensor:
-        texts = self.tokenizer.batch_decode(input_ids[:, self.start :])
+        texts = self.tokenizer.batch_decode(
+            input_ids[:, self.start :], clean_up_tokenization_spaces=False
+        )
         done = torch.tensor([self.fence in text for text in texts], device=input_ids.device)
         return done  # type: ignore[return-value]
 
@@ -126,6 +156,7 @@ def _generate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     coded: Sequence[list[int]],
+    owners: Sequence[str],
     fence: str,
     options: Mapping[str, Any],
 ) -> Iterator[tuple[str, str]]:
@@ -135,24 +166,29 @@ def _generate(
     ids = torch.tensor([[pad] * (width - len(c)) + c for c in coded])
     mask = torch.tensor([[0] * (width - len(c)) + [1] * len(c) for c in coded])
     device = next(model.parameters()).device
+    config = set_generation(
+        model,
+        tokenizer,
+        do_sample=True,
+        temperature=options["temperature"],
+        top_p=options["top_p"],
+        top_k=0,
+        max_new_tokens=options["max_new_tokens"],
+    )
+    network: Any = model
     with torch.inference_mode():
-        out = model.generate(  # type: ignore[operator]
+        out = network.generate(
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
-            do_sample=True,
-            temperature=options["temperature"],
-            top_p=options["top_p"],
-            top_k=0,
-            max_new_tokens=options["max_new_tokens"],
-            pad_token_id=pad,
+            generation_config=config,
+            logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
             stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, fence)]),
         )
-    end = tokenizer.eos_token
-    for line in out[:, width:]:
-        text = str(tokenizer.decode(line))
+    for line in out[:, width:].tolist():
+        ended = tokenizer.eos_token_id in line
+        written = line[: line.index(tokenizer.eos_token_id)] if ended else line
+        text = str(tokenizer.decode(written, clean_up_tokenization_spaces=False))
         if fence in text:
             yield text.split(fence)[0].strip(), "fence"
-        elif end and end in text:
-            yield text.split(end)[0].strip(), "end"
         else:
-            yield text.strip(), "length"
+            yield text.strip(), "end" if ended else "length"

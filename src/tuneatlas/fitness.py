@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.errors import UserError
 from tuneatlas.heads import token_logits
 from tuneatlas.loading import refuse_not_finite
+from tuneatlas.not_numbers import not_numbers
 
 # Logits differ by rounding; a wrong mask or head differs by much more.
 TOLERANCE = {torch.float32: 2e-2}
@@ -57,6 +58,8 @@ def refuse_difference(
     model: PreTrainedModel, what: str, plain: torch.Tensor, ours: torch.Tensor
 ) -> None:
     """Raise UserError if two tensors of one shape, nats or logits, differ by more than rounding."""
+    if not torch.isfinite(plain).all():
+        raise UserError(f"what the model itself computes is {not_numbers(model.dtype)}")
     largest = float((plain.cpu().double() - ours.cpu().double()).abs().max())
     if not largest < TOLERANCE.get(model.dtype, ROUGH):
         raise UserError(

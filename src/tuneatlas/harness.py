@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
-from tuneatlas.models import load_model
 
 
 def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> dict[str, Any]:
@@ -16,8 +15,10 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
     """
     # Imported here: the library takes seconds, and only this step needs it.
     import lm_eval
-    from lm_eval.models.huggingface import HFLM
+    import torch
     from lm_eval.tasks import TaskManager
+
+    from tuneatlas.harness_model import HarnessModel
 
     folder = options["include_path"]
     manager = TaskManager(include_path=folder)
@@ -28,13 +29,15 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
             f"{unknown[0]!r}; list them with 'lm_eval ls tasks', or name the folder of your own as "
             "include_path"
         )
-    network, tokenizer = load_model(model, dtype=options["dtype"])
-    asked = HFLM(
-        network,
-        tokenizer=tokenizer,
+    asked = HarnessModel(
+        str(model),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        parallelize=torch.cuda.device_count() > 1,
+        dtype=options["dtype"],
         batch_size=options["batch_rows"],
         add_bos_token=bos,
     )
+    asked.go_by_config(chat=options["chat"])
     try:
         found = lm_eval.simple_evaluate(
             model=asked,
@@ -61,6 +64,12 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
-    """As JSON with sorted keys."""
-    text = json.dumps(metrics, indent=1, sort_keys=True, default=str)
+    """As JSON with sorted keys; UserError if a metric is not a number."""
+    try:
+        text = json.dumps(metrics, indent=1, sort_keys=True, default=str, allow_nan=False)
+    except ValueError as error:
+        raise UserError(
+            f"evaluate_harness: a metric is not a number ({error}); look at the model's training, "
+            "or leave the task out"
+        ) from None
     path.write_text(text + "\n", encoding="utf-8")

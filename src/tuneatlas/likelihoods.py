@@ -10,8 +10,10 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 
 from tuneatlas.errors import UserError
-from tuneatlas.heads import token_logits
+from tuneatlas.heads import exact_logits
+from tuneatlas.not_numbers import not_numbers
 from tuneatlas.parts import Parts
+from tuneatlas.positions import most_positions
 
 Floats = npt.NDArray[np.float64]
 LOGITS = 2**23  # numbers in one array of logits: 32 MiB
@@ -19,10 +21,11 @@ SLIDING = "sliding_attention"
 
 
 class Request(NamedTuple):
-    """A context and one continuation to score, as token ids."""
+    """A context and one continuation to score, as token ids, and what it belongs to."""
 
     context: list[int]
     continuation: list[int]
+    owner: str = "a prompt"
 
 
 def log_likelihoods(
@@ -30,6 +33,8 @@ def log_likelihoods(
     requests: Sequence[Request],
     batch_tokens: int,
     parts: Parts | None = None,
+    *,
+    shots: int = 0,
 ) -> Floats:
     """Summed log-likelihood of each request's continuation, shape (requests,), in nats.
 
@@ -37,10 +42,18 @@ def log_likelihoods(
     once and their keys and values are shared; the continuations of one context lie side by
     side in one row behind it, each blind to the others. The last token of a continuation is
     never fed, so options of one token, as letters are, cost nothing beyond the question.
+    UserError names the owner of a request without tokens, longer than the model's positions, or
+    whose score is not a number. ``shots``: demonstrations shown, of which there may be fewer.
     """
     if not requests:
         return np.zeros(0)
-    _check_length(model, requests)
+    for request in requests:
+        if not request.context or not request.continuation:
+            raise UserError(
+                f"{request.owner}: its {'option' if request.context else 'prompt'} has no tokens; "
+                "set bos: true, mend the template, or leave it out"
+            )
+    _refuse_overlong(model, requests, shots)
     rows = _rows(requests)
     shared = _shared_prefix([row.context for row in rows])
     scores = np.zeros(len(requests))
@@ -62,6 +75,8 @@ def log_likelihoods(
 
             def score(batch: Sequence[_Row] = batch, users: list[int] = users) -> list[float]:
                 _score_batch(model, batch, shared, prefix, scores)
+                # Before they are kept: what a machine's fault made is not to be found again.
+                refuse_not_finite(model, scores[users], [requests[user].owner for user in users])
                 return [float(value) for value in scores[users]]
 
             scores[users] = kept.of(number, score)
@@ -80,16 +95,28 @@ class _Row(NamedTuple):
         return len(self.context) - shared + sum(len(c) - 1 for c in self.continuations)
 
 
-def _check_length(model: PreTrainedModel, requests: Sequence[Request]) -> None:
-    limit = getattr(model.config, "max_position_embeddings", None)
-    longest = max(len(r.context) + len(r.continuation) for r in requests)
-    if limit is not None and longest > limit:
+def _refuse_overlong(model: PreTrainedModel, requests: Sequence[Request], shots: int) -> None:
+    """Raise UserError naming the longest prompt if the model has fewer positions than it."""
+    limit = most_positions(model.config)
+    if limit is None:
+        return
+    longest = max(requests, key=lambda r: len(r.context) + len(r.continuation))
+    size = len(longest.context) + len(longest.continuation)
+    if size > limit:
+        fewer = f"lower shots ({shots} are shown), " if shots else ""
         raise UserError(
-            f"a prompt of {longest} tokens does not fit the model's {limit} positions; "
-            "ask for fewer shots"
+            f"{longest.owner}: its prompt of {size} tokens does not fit the model's {limit} "
+            f"positions; {fewer}shorten or leave out the question, or use a model with more"
         )
-    if not all(r.context and r.continuation for r in requests):
-        raise UserError("a context or an option has no tokens; set bos: true or mend the template")
+
+
+def refuse_not_finite(model: PreTrainedModel, scores: Floats, owners: Sequence[str]) -> None:
+    """Raise UserError naming the owner of the first of ``scores`` that is not a number."""
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        raise UserError(
+            f"{owners[bad[0]]}: the model's score is {scores[bad[0]]}, {not_numbers(model.dtype)}"
+        )
 
 
 def _rows(requests: Sequence[Request]) -> list[_Row]:
@@ -186,7 +213,7 @@ def _log_probs(
     some = max(1, LOGITS // model.config.get_text_config().vocab_size)
     found = torch.empty(len(index), device=hidden.device)
     for start in range(0, len(hidden), some):
-        logits = token_logits(model, hidden[start : start + some])
+        logits = exact_logits(model, hidden[start : start + some])
         here = (index >= start) & (index < start + some)
         at = index[here] - start
         found[here] = logits[at, tokens[here]] - logits.logsumexp(-1)[at]

@@ -27,7 +27,7 @@ from tuneatlas.statistics import (
 from tuneatlas.tables import Row
 
 # Columns of table ANSWERS that are compared.
-COMPARED = ("id", "domain", "role", "probs", "correct")
+COMPARED = ("id", "domain", "role", "probs", "correct", "tied")
 MEASURES = ("accuracy", "kl", "consistency")
 
 Run = tuple[str, str, int]
@@ -105,6 +105,11 @@ class PairedAnswers:
             means = sum(values[b].sum(axis=1) for b in blocks) / items
             resampled = sum(draws[b] * len(self.blocks[b]) for b in blocks) / items
             self.scopes[cell] = (np.asarray(means), np.asarray(resampled))
+        self._ties = {
+            (run, block): sum(rows[i]["tied"] > 0 for i in ids)
+            for run, rows in [(None, base), *tables.items()]
+            for block, ids in self.blocks.items()
+        }
         self.seed_weights = {
             d: resample_seeds(len(self.seeds[d]), options.draws, rng) for d in self.domains
         }
@@ -133,6 +138,11 @@ class PairedAnswers:
         """Different test items in these (domain, scope) cells."""
         blocks = {block for cell in cells for block in self.scope_blocks(*cell)}
         return sum(len(self.blocks[block]) for block in blocks)
+
+    def ties(self, runs: Iterable[Run | None], domain: str, scope: str) -> int:
+        """Answers that are ties, and so wrong, of ``runs`` (None: the base model) in a scope."""
+        blocks = self.scope_blocks(domain, scope)
+        return sum(self._ties[run, block] for run in runs for block in blocks)
 
     def cells(self) -> list[tuple[str, str]]:
         """(tuned domain, scope) pairs that have test items."""

@@ -4,10 +4,10 @@ Templates are YAML files under ``config/templates``; what differs between probin
 explaining, tuning and evaluating is a template, never code.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from string import ascii_uppercase
+from string import Formatter, ascii_uppercase
 from typing import Any, NamedTuple, TypeVar
 
 import yaml
@@ -121,9 +121,9 @@ def _header(template: QuestionTemplate, question: Question) -> str:
     return template.header.format(domain=question["topic"].replace("_", " "))
 
 
-def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Question) -> str:
+def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Question) -> "Segment":
     """The prompt of a tuned model: the question as a first user message, zero-shot."""
-    return render(chat, [{"role": "user", "content": user_text(template, question)}], "")[0].text
+    return render(chat, [{"role": "user", "content": user_text(template, question)}], "")[0]
 
 
 def user_text(template: QuestionTemplate, question: Question) -> str:
@@ -149,16 +149,33 @@ def continuations(template: QuestionTemplate, question: Question) -> list[str]:
 
 def chat_continuations(
     chat: ChatTemplate, template: QuestionTemplate, question: Question
-) -> list[str]:
-    """The text scored for each option of a tuned model: as its replies begin in training."""
-    return [chat.lead + text.strip() for text in continuations(template, question)]
+) -> list["Segment"]:
+    """The text scored for each option of a tuned model: as its replies begin in training.
+
+    The option's own text is that of ``continuations``; blanks around it are the template's.
+    """
+    scored = replace(template, scored=template.scored.strip())
+    return [
+        _segment([(chat.lead, True), (text, False)], True)
+        for text in continuations(scored, question)
+    ]
 
 
 class Segment(NamedTuple):
-    """A stretch of rendered text and whether the model is trained to produce it."""
+    """A stretch of rendered text and whether the model is trained to produce it.
+
+    ``template``: from where to where in it the template's own text stands, in which special
+    tokens are tokens. All else is text, whatever it looks like.
+    """
 
     text: str
     supervised: bool
+    template: tuple[tuple[int, int], ...] = ()
+
+
+def text_of(text: str | Segment) -> str:
+    """A text or a segment's."""
+    return text if isinstance(text, str) else text.text
 
 
 def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) -> list[Segment]:
@@ -167,17 +184,34 @@ def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) 
     If the last message is the user's, the text ends where the assistant is to begin.
     """
     segments: list[Segment] = []
-    unsupervised = chat.system
+    unsupervised = [(chat.system, True)]
     for message in messages:
         if message["role"] == "user":
-            unsupervised += chat.user.format(content=message["content"]) + chat.assistant_start
+            unsupervised += [*_filled(chat.user, message["content"]), (chat.assistant_start, True)]
         elif message["role"] == "assistant":
-            segments.append(Segment(unsupervised, False))
-            reply = chat.assistant.format(content=message["content"])
-            segments.append(Segment(reply + chat.end.replace("{eos}", end), True))
-            unsupervised = chat.after
+            segments.append(_segment(unsupervised, False))
+            reply = _filled(chat.assistant, message["content"])
+            segments.append(_segment([*reply, (chat.end.replace("{eos}", end), True)], True))
+            unsupervised = [(chat.after, True)]
         else:
             raise UserError(f"conversation: role {message['role']!r} is neither user nor assistant")
-    if unsupervised:
-        segments.append(Segment(unsupervised, False))
-    return segments
+    rest = _segment(unsupervised, False)
+    return [*segments, rest] if rest.text else segments
+
+
+def _filled(form: str, content: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of ``form`` with ``content`` in it, and which of them are the form's own."""
+    for own, field, _, _ in Formatter().parse(form):
+        yield own, True
+        if field is not None:
+            yield f"{{{field}}}".format(content=content), False
+
+
+def _segment(pieces: Iterable[tuple[str, bool]], supervised: bool) -> Segment:
+    """Pieces of text, of which some are a template's own, as one segment."""
+    text, spans = "", []
+    for piece, own in pieces:
+        if own and piece:
+            spans.append((len(text), len(text) + len(piece)))
+        text += piece
+    return Segment(text, supervised, tuple(spans))

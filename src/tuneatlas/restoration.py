@@ -22,6 +22,7 @@ from tuneatlas.normal_form import comparison_key
 from tuneatlas.questions import check_followed
 from tuneatlas.sources import read_record
 from tuneatlas.tables import DOCUMENTS, Row
+from tuneatlas.text_coder import TextCoder
 
 WORD = re.compile(r"\w+")
 Gram = tuple[str, ...]
@@ -291,9 +292,9 @@ def check_budget(documents: Iterable[Row], tokenizer: Path, tokens: int) -> None
     itself finds out.
     """
     if tokenizer.is_file():
-        coder = Tokenizer.from_file(str(tokenizer))
+        coder = TextCoder(Tokenizer.from_file(str(tokenizer)))
         texts = (d["text"] for d in documents if d["split"] == "restore")
-        coded = (coder.encode(text, add_special_tokens=False).ids for text in texts)
+        coded = map(coder.encode, texts)
         # One more for the end of each document.
         for _ in spend(([*ids, 0] for ids in coded), tokens):
             pass

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.likelihoods import Floats
-from tuneatlas.scoring import softmax
+from tuneatlas.scoring import best_options, softmax
 from tuneatlas.tables import Row
 
 
@@ -32,23 +32,31 @@ def merge_scores(several: Sequence[Floats]) -> Floats:
     """Log of the mean probability of each option over the ways of asking; one way: unchanged."""
     if len(several) == 1:
         return several[0]
-    return np.asarray(np.log(np.mean([softmax(s) for s in several], axis=0)))
+    # Log-probabilities, so that an option that is all but impossible in every way stays a number.
+    logs = np.stack([s - np.logaddexp.reduce(s) for s in several])
+    return np.asarray(np.logaddexp.reduce(logs, axis=0) - np.log(len(several)))
 
 
 def knowledge_row(question: Mapping[str, Any], several: Sequence[Floats]) -> Row:
     """A row of table KNOWLEDGE: how often a question was answered rightly, and its category."""
     answer = question["answer"]
-    picks = [int(np.argmax(scores)) for scores in several]
+    picks = [best[0] if len(best) == 1 else None for best in map(best_options, several)]
     right = picks.count(answer) / len(picks)
     believed = float(np.mean([softmax(scores)[answer] for scores in several]))
     return {
         "id": question["id"],
         "ways": len(picks),
         "right_share": right,
-        "agreement": Counter(picks).most_common(1)[0][1] / len(picks),
+        "agreement": _agreement(picks),
         "gold_prob": believed,
         "category": category(right, believed, len(several[0])),
     }
+
+
+def _agreement(picks: Sequence[int | None]) -> float:
+    """Share of the ways with the most frequent answer; a tie of options is no answer."""
+    answers = Counter(pick for pick in picks if pick is not None)
+    return max(answers.values(), default=0) / len(picks)
 
 
 def category(right_share: float, gold_prob: float, options: int) -> str:

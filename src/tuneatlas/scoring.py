@@ -11,8 +11,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.errors import UserError
 from tuneatlas.fitness import plain_logits, refuse_difference
 from tuneatlas.likelihoods import Floats, Request, log_likelihoods
+from tuneatlas.option_tokens import option_problem
 from tuneatlas.parts import Parts
-from tuneatlas.tokens import encode_pairs
+from tuneatlas.prompts import text_of
+from tuneatlas.tokens import Text, encode_pairs
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +23,13 @@ def score_prompts(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     groups: Sequence[Hashable],
-    prompts: Sequence[str],
-    options: Sequence[Sequence[str]],
+    prompts: Sequence[Text],
+    options: Sequence[Sequence[Text]],
     settings: Mapping[str, Any],
     *,
     bos: bool,
     parts: Parts | None = None,
+    names: Sequence[str] = (),
 ) -> list[Floats]:
     """``score_options`` by the ``scoring`` and ``batch_tokens`` of a config section.
 
@@ -34,6 +37,7 @@ def score_prompts(
     group if this module reads the model otherwise than the model's own code does.
     """
     log.info("%d questions to score", len(prompts))
+    names = names or [str(number) for number in range(1, len(prompts) + 1)]
     per_token = settings["scoring"] == "cloze_normalised"
     scores: dict[int, Floats] = {}
     for number, group in enumerate(dict.fromkeys(groups)):
@@ -48,6 +52,8 @@ def score_prompts(
             one_token=settings["scoring"] == "letter",
             batch_tokens=settings["batch_tokens"],
             parts=parts.within(str(number)) if parts else None,
+            names=[names[i] for i in part],
+            shots=settings.get("shots", 0),
         )
         if not scores:
             first = (prompts[part[0]], options[part[0]], found[0])
@@ -59,14 +65,16 @@ def score_prompts(
 def score_options(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    options: Sequence[Sequence[str]],
+    prompts: Sequence[Text],
+    options: Sequence[Sequence[Text]],
     *,
     bos: bool,
     per_token: bool,
     batch_tokens: int,
     one_token: bool = False,
     parts: Parts | None = None,
+    names: Sequence[str] = (),
+    shots: int = 0,
 ) -> list[Floats]:
     """Score each option of each prompt.
 
@@ -80,15 +88,26 @@ def score_options(
         batch_tokens: most tokens in one forward pass, padding included.
         one_token: refuse options of more than one token, as letters must not be.
         parts: keeps the scores of finished batches.
+        names: ids of the questions, by which messages name them; their numbers if none are given.
+        shots: demonstrations in each prompt, of which there may be fewer if one is too long.
 
     Returns:
         One array of shape (options,) per prompt, in nats: the summed log-likelihood of the
         option's tokens given the prompt.
+
+    Raises:
+        UserError: naming the question whose prompt is too long for the model, two of whose
+            options are the same tokens, or one of whose scores is not a number.
     """
-    pairs, requests = _coded(tokenizer, prompts, options, bos)
-    if one_token:
-        _refuse_long(pairs, requests)
-    scores = log_likelihoods(model, requests, batch_tokens, parts)
+    names = names or [str(number) for number in range(1, len(prompts) + 1)]
+    requests = _coded(tokenizer, prompts, options, bos, names)
+    at = 0
+    for name, prompt, several in zip(names, prompts, options, strict=True):
+        coded = [request.continuation for request in requests[at : at + len(several)]]
+        at += len(several)
+        if problem := option_problem(tokenizer, prompt, several, coded, one_token=one_token):
+            raise UserError(f"question {name!r}: {problem}")
+    scores = log_likelihoods(model, requests, batch_tokens, parts, shots=shots)
     if per_token:
         scores = scores / np.array([len(r.continuation) for r in requests])
     ends = np.cumsum([len(several) for several in options])[:-1]
@@ -98,18 +117,18 @@ def score_options(
 def refuse_misread(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompt: str,
-    options: Sequence[str],
+    prompt: Text,
+    options: Sequence[Text],
     scores: Floats,
     *,
     bos: bool,
     per_token: bool,
 ) -> None:
     """Raise UserError if one of these ``scores`` is not what the model's own forward pass gives."""
-    _, requests = _coded(tokenizer, [prompt], [options], bos)
+    requests = _coded(tokenizer, [prompt], [options], bos, [""])
     # Few tokens, so that rounding does not add up; two, so that one is read behind another.
     at = min(range(len(requests)), key=lambda i: abs(len(requests[i].continuation) - 2))
-    context, continuation = requests[at]
+    context, continuation, _ = requests[at]
     with torch.inference_mode():
         logits = plain_logits(model, [*context, *continuation[:-1]])[-len(continuation) :]
     chances = torch.log_softmax(logits, dim=-1).cpu()
@@ -120,28 +139,22 @@ def refuse_misread(
 
 def _coded(
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    options: Sequence[Sequence[str]],
+    prompts: Sequence[Text],
+    options: Sequence[Sequence[Text]],
     bos: bool,
-) -> tuple[list[tuple[str, str]], list[Request]]:
-    """Each prompt with each of its options: as text and as tokens."""
+    names: Sequence[str],
+) -> list[Request]:
+    """Each prompt with each of its options as tokens."""
     pairs = [
         (prompt, option)
         for prompt, several in zip(prompts, options, strict=True)
         for option in several
     ]
-    return pairs, [Request(*coded) for coded in encode_pairs(tokenizer, pairs, bos)]
-
-
-def _refuse_long(pairs: Sequence[tuple[str, str]], requests: Sequence[Request]) -> None:
-    """Raise UserError for the first option of more than one token."""
-    for (prompt, option), (_, continuation) in zip(pairs, requests, strict=True):
-        if len(continuation) != 1:
-            raise UserError(
-                f"scoring: letter cannot be used: option {option!r} after {prompt[-12:]!r} is "
-                f"{len(continuation)} tokens; set scoring and question_template of "
-                "probe_knowledge and evaluate_knowledge to cloze"
-            )
+    owners = [
+        f"question {name!r}" for name, several in zip(names, options, strict=True) for _ in several
+    ]
+    coded = encode_pairs(tokenizer, pairs, bos)
+    return [Request(*both, owner) for both, owner in zip(coded, owners, strict=True)]
 
 
 def softmax(scores: Floats) -> Floats:
@@ -150,18 +163,31 @@ def softmax(scores: Floats) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def answer_row(question: Mapping[str, Any], scores: Floats, prompt: str) -> dict[str, Any]:
-    """A row of the answers table for one question."""
+def best_options(scores: Floats) -> list[int]:
+    """The options with the highest score; several if they tie. None is better for its place."""
+    if not np.isfinite(scores).all():
+        raise ValueError(f"scores that are no numbers: {scores.tolist()}")
+    return [int(at) for at in np.flatnonzero(scores == scores.max())]
+
+
+def answer_row(question: Mapping[str, Any], scores: Floats, prompt: Text) -> dict[str, Any]:
+    """A row of the answers table for one question.
+
+    A model that gives several options the highest score has not told the right one from the
+    others: its answer counts as wrong, and is the first of those that are.
+    """
     probs = softmax(scores)
-    pred = int(np.argmax(scores))
+    answer, best = question["answer"], best_options(scores)
+    pred = next((at for at in best if at != answer), answer)
     keep = ("id", "domain", "relation", "role", "split", "answer")
     return {
         **{key: question[key] for key in keep},
         "scores": scores.tolist(),
         "probs": probs.tolist(),
         "pred": pred,
-        "correct": pred == question["answer"],
-        "gold_prob": float(probs[question["answer"]]),
+        "correct": pred == answer,
+        "tied": len(best) - 1,
+        "gold_prob": float(probs[answer]),
         "pred_prob": float(probs[pred]),
-        "prompt": prompt,
+        "prompt": text_of(prompt),
     }

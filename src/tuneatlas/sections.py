@@ -82,4 +82,7 @@ def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if config["stage_forgetting"]["groups"]:
         names += ["finetune_stages", "restore_stages", "evaluate_stages"]
     keys = ("scoring", "question_template", "chat_template", "row_length", "window")
-    return {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}
+    asked = {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}
+    harness = config["evaluate_harness"]
+    chat = harness["tasks"] and harness["chat"]
+    return asked | ({"evaluate_harness": {"chat": True}} if chat else {})

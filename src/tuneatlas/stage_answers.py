@@ -17,9 +17,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from tuneatlas.chat_templates import fit_chat
 from tuneatlas.checkpoints import load_checkpoint
 from tuneatlas.errors import UserError
-from tuneatlas.heads import token_logits
-from tuneatlas.likelihoods import Floats
+from tuneatlas.heads import exact_logits
+from tuneatlas.likelihoods import Floats, refuse_not_finite
 from tuneatlas.parts import Parts
+from tuneatlas.positions import most_positions
 from tuneatlas.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -32,7 +33,7 @@ from tuneatlas.restoration import limit_bytes
 from tuneatlas.scoring import answer_row, score_prompts
 from tuneatlas.step import Step, progress
 from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, Row
-from tuneatlas.tokens import encode, encode_segments
+from tuneatlas.tokens import begin, coder_of, encode_segments
 from tuneatlas.training.tokens import Example
 
 log = logging.getLogger(__name__)
@@ -182,7 +183,8 @@ def answer(
     prompts = [material.prompts[q["id"]] for q in material.questions]
     scored = [continuations(material.probe_template, q) for q in material.questions]
     kinds = [(q["domain"], q["role"], q["topic"]) for q in material.questions]
-    scores = score_prompts(model, tokenizer, kinds, prompts, scored, options, bos=bos)
+    names = [q["id"] for q in material.questions]
+    scores = score_prompts(model, tokenizer, kinds, prompts, scored, options, bos=bos, names=names)
     columns = {column.name for column in STAGE_ANSWERS.columns}
     for question, score, prompt in zip(material.questions, scores, prompts, strict=True):
         row = answer_row(question, score, prompt)
@@ -196,16 +198,29 @@ def read(
     options: Mapping[str, Any],
     bos: bool,
 ) -> Iterator[Row]:
-    """Likelihood of held-out documents and of replies, less the columns for the model."""
+    """Likelihood of held-out documents and of replies, less the columns for the model.
+
+    Bytes are those of the text that is scored: without a begin token the first token of a
+    document has nothing before it, and its bytes do not count either.
+    """
+    window = min(options["window"], most_positions(model.config) or options["window"])
+    if window < options["window"]:
+        log.warning("texts are read in windows of the model's %d positions", window)
     names: list[tuple[str, str, int]] = []
     examples: list[Example] = []
     owners: list[int] = []
     for document in material.heldout:
-        size = len(document["text"].encode())
-        for piece in windows(tokenizer, document["text"], options["window"], bos):
+        text = document["text"]
+        coded = coder_of(tokenizer).encode_starts(text)
+        unscored = 0 if bos or len(coded.ids) > 1 else len(text)
+        if not bos and len(coded.ids) > 1:
+            unscored = coded.starts[1]
+        if unscored == len(text):
+            continue
+        for piece in windows(begin(tokenizer, bos) + coded.ids, window):
             examples.append(piece)
             owners.append(len(names))
-        names.append((document["kind"], document["id"], size))
+        names.append((document["kind"], document["id"], len(text[unscored:].encode())))
     end = str(tokenizer.eos_token)
     chat = fit_chat(material.chat, tokenizer)
     for question in material.questions[: options["conversations"]]:
@@ -217,32 +232,42 @@ def read(
             {"role": "assistant", "content": reply},
         ]
         segments = render(chat, messages, end)
-        tokens, marks, _ = encode_segments(tokenizer, segments, bos)
-        examples.append(Example(tokens[: options["window"]], marks[: options["window"]]))
-        owners.append(len(names))
+        for piece in last_windows(encode_segments(tokenizer, segments, bos), window):
+            examples.append(piece)
+            owners.append(len(names))
         size = sum(len(s.text.encode()) for s in segments if s.supervised)
         names.append(("instruction", question["id"], size))
     nats = [0.0] * len(names)
-    for owner, value in zip(
-        owners, surprise(model, examples, options["batch_tokens"]), strict=True
-    ):
+    scored = surprise(model, examples, options["batch_tokens"])
+    refuse_not_finite(model, scored, [f"text {names[owner][1]!r}" for owner in owners])
+    for owner, value in zip(owners, scored, strict=True):
         nats[owner] += float(value)
     for (kind, name, size), value in zip(names, nats, strict=True):
         yield {"id": name, "kind": kind, "nats": value, "bytes": size}
 
 
-def windows(
-    tokenizer: PreTrainedTokenizerBase, text: str, window: int, bos: bool
-) -> Iterator[Example]:
+def windows(ids: list[int], window: int) -> Iterator[Example]:
     """A document in pieces of at most a window; every token but the first is scored.
 
     A later piece begins with the last token of the piece before it, which is not scored again.
     """
-    ids = encode(tokenizer, text, bos)
     step = window - 1
     for start in range(0, max(1, len(ids) - 1), step):
         piece = ids[start : start + step + 1]
         yield Example(piece, [True] * len(piece))
+
+
+def last_windows(example: Example, window: int) -> Iterator[Example]:
+    """A conversation in pieces of at most a window, its last tokens in the first of them.
+
+    Each token of the reply is scored once, behind as much of the question as there is room for.
+    """
+    end = len(example.tokens)
+    while any(example.supervised[:end]):
+        start = max(0, end - window)
+        yield Example(example.tokens[start:end], example.supervised[start:end])
+        # The first token of a piece has nothing before it: the next piece scores it.
+        end = start + 1 if start else 0
 
 
 def surprise(model: PreTrainedModel, examples: Sequence[Example], batch_tokens: int) -> Floats:
@@ -270,7 +295,7 @@ def surprise(model: PreTrainedModel, examples: Sequence[Example], batch_tokens: 
                 ids.to(model.device), attention_mask=seen.to(model.device), use_cache=False
             ).last_hidden_state
             lines, points = scored[:, 1:].nonzero(as_tuple=True)
-            log_probs = torch.log_softmax(token_logits(model, hidden[lines, points]), dim=-1)
+            log_probs = torch.log_softmax(exact_logits(model, hidden[lines, points]), dim=-1)
             following = ids[lines, points + 1].to(log_probs.device)
             picked = log_probs.gather(1, following[:, None])[:, 0].double().cpu()
             sums.index_add_(0, torch.tensor(batch)[lines], -picked)

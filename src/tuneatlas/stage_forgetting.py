@@ -199,6 +199,7 @@ class _Study:
                 for measure, chosen in table.scopes(domain, self.options.ood_roles):
                     part = correct[:, chosen]
                     count = {"n": part.shape[1], "seeds": len(part)}
+                    count["ties"] = int(table.ties(cell)[:, chosen].sum())
                     yield {**where, "measure": measure, **count, **self.draw.mean(part)}
                 for measure, kinds in _text_measures(self.base.kinds()):
                     nats, size = table.nats(cell, kinds)

@@ -45,6 +45,13 @@ class StageTable:
             }
             for seed, found in answers.items()
         }
+        self._tied = {
+            seed: {
+                cell: np.array([by_id[i]["tied"] > 0 for i in self.ids])
+                for cell, by_id in _by_cell(found, "id").items()
+            }
+            for seed, found in answers.items()
+        }
         # Paper and long setting may end at other steps per group, never per seed.
         if len({tuple(sorted(cells)) for cells in self._chosen.values()}) != 1:
             raise UserError(f"{name}: its seeds were not measured at the same steps")
@@ -80,6 +87,10 @@ class StageTable:
     def correct(self, cell: Cell) -> NDArray[Any]:
         """Who is right, shape (seeds, items)."""
         return np.asarray(self.chosen(cell) == self.answer)
+
+    def ties(self, cell: Cell) -> NDArray[Any]:
+        """Where several options have the highest score, so that none is right: (seeds, items)."""
+        return np.stack([self._tied[seed][cell] for seed in self.seeds])
 
     def nats(self, cell: Cell, kinds: Sequence[str]) -> tuple[Floats, Floats]:
         """Nats (seeds, texts) and bytes (texts,) of texts of these kinds."""

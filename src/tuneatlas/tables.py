@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tuneatlas.errors import UserError
@@ -70,6 +71,12 @@ class Table:
             values = table.column(column.name)
             if not column.nullable and values.null_count:
                 raise UserError(f"{where}: column '{column.name}' has {values.null_count} nulls")
+            numbers = pc.list_flatten(values) if pa.types.is_list(column.type) else values
+            if pa.types.is_floating(numbers.type) and not pc.all(pc.is_finite(numbers)).as_py():
+                raise UserError(
+                    f"{where}: column '{column.name}' has values that are not numbers (NaN or "
+                    "infinite); run the step that wrote it again"
+                )
             if column.allowed:
                 for number, value in enumerate(values.to_pylist()):
                     if value is not None and value not in column.allowed:
@@ -239,8 +246,14 @@ ANSWERS = Table(
         Column("answer", pa.int8(), "index of the right option", "index from 0"),
         Column("scores", pa.list_(pa.float64()), "score of each option", "nat"),
         Column("probs", pa.list_(pa.float64()), "softmax of the scores", "1"),
-        Column("pred", pa.int8(), "index of the most probable option", "index from 0"),
+        Column(
+            "pred",
+            pa.int8(),
+            "index of the most probable option; of several, the first wrong one",
+            "index from 0",
+        ),
         Column("correct", pa.bool_(), "pred equals answer"),
+        Column("tied", pa.int8(), "options as probable as that, with which it ties", "options"),
         Column("gold_prob", pa.float64(), "probability of the right option", "1"),
         Column("pred_prob", pa.float64(), "probability of the predicted option", "1"),
         Column("prompt", TEXT, "the prompt exactly as sent, before the scored continuation"),
@@ -317,8 +330,14 @@ STAGE_ANSWERS = Table(
         Column("role", TEXT, "home or related", "", ROLES),
         Column("answer", pa.int8(), "index of the right option", "index from 0"),
         Column("scores", pa.list_(pa.float64()), "score of each option", "nat"),
-        Column("pred", pa.int8(), "index of the most probable option", "index from 0"),
+        Column(
+            "pred",
+            pa.int8(),
+            "index of the most probable option; of several, the first wrong one",
+            "index from 0",
+        ),
         Column("correct", pa.bool_(), "pred equals answer"),
+        Column("tied", pa.int8(), "options as probable as that, with which it ties", "options"),
         Column("gold_prob", pa.float64(), "probability of the right option", "1"),
     ),
     key=("setting", "step", "restored", "id"),

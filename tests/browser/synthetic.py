@@ -183,6 +183,7 @@ def _answer(question: Row, rng: random.Random, skill: float) -> Row:
         "probs": probs,
         "pred": pred,
         "correct": right,
+        "tied": 0,
         "gold_prob": probs[question["answer"]],
         "pred_prob": 0.7,
         "prompt": f"{question['question']}\nAnswer:",

@@ -31,6 +31,7 @@ def _answers(questions: list[Row], scores: np.ndarray) -> list[Row]:
                 "probs": prob.tolist(),
                 "pred": pred,
                 "correct": pred == question["answer"],
+                "tied": 0,
                 "gold_prob": float(prob[question["answer"]]),
                 "pred_prob": float(prob[pred]),
                 "prompt": "Question: …\nAnswer:",

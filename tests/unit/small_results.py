@@ -116,6 +116,7 @@ def answers(rows: list[dict]) -> list[dict]:
                 "probs": probs,
                 "pred": pred,
                 "correct": pred == row["answer"],
+                "tied": 0,
                 "gold_prob": probs[row["answer"]],
                 "pred_prob": probs[pred],
                 "prompt": f"{row['question']}\nAnswer:",

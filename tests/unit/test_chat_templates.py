@@ -117,8 +117,8 @@ def test_what_is_scored_is_how_a_reply_begins(family, name):
     tokenizer = tokenizer_of(template, begin, end)
     chat = fit_chat(ChatTemplate.load(TEMPLATES / f"chat/{name}.yaml"), tokenizer)
     letter = QuestionTemplate.load(TEMPLATES / "questions/letter.yaml")
-    prompt = chat_prompt(chat, letter, question(5))
-    asked = prompt + chat_continuations(chat, letter, question(5))[2]
+    prompt = chat_prompt(chat, letter, question(5)).text
+    asked = prompt + chat_continuations(chat, letter, question(5))[2].text
     said = [
         {"role": "user", "content": prompt},
         {"role": "assistant", "content": "C. 8"},
@@ -142,6 +142,13 @@ def test_a_tokenizer_without_a_template():
         ),
         ("{% for m in messages[-1:] %}{{ m['content'] + eos_token }}{% endfor %}", "every message"),
         ("{{ raise_exception('no') }}", "does not work: no"),
+        ("{{ strftime_now('%d %b %Y') }}", "does not work: 'the_date_of_today' is undefined"),
+        ("{{ ['a', 'b'] | random }}", "draws at random"),
+        ("{{ 'a' * 40000000000 }}", "needs more than 4 GiB"),
+        (
+            "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+            "does not end within",
+        ),
         (
             "{% for m in messages %}{{ m['content'] + eos_token }}{% endfor %}"
             "{% if add_generation_prompt %}<think>{% endif %}",
@@ -156,3 +163,13 @@ def test_a_tokenizer_without_a_template():
 def test_templates_that_cannot_be_trained_on(template, message):
     with pytest.raises(UserError, match=message):
         own_chat(tokenizer_of(template, "<s>", "</s>"))
+
+
+def test_a_template_that_asks_whether_there_is_a_clock_finds_none():
+    """As Llama 3.1's: else a model would be asked otherwise every day."""
+    dated = (
+        "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}"
+        "{% else %}26 Jul 2024{% endif %}"
+    )
+    chat = own_chat(tokenizer_of(dated + FAMILIES["qwen"][0], None, "<|im_end|>"))
+    assert chat.system.startswith("26 Jul 2024<|im_start|>system")

@@ -348,9 +348,9 @@ def test_a_tokenizer_whose_letters_are_not_single_tokens(tmp_path: Path, model: 
     found = complaints(tmp_path, with_model(PATH))
     assert len(found) == 3
     assert found[1] == (
-        "run.yaml:1: probe_knowledge.scoring: letter: the tokenizer of models.small writes option "
-        "' A' after 'four\\nAnswer:' as 2 tokens, so its probability is not that of the answer; "
-        "use scoring: cloze and question_template: cloze"
+        "run.yaml:1: probe_knowledge.scoring: models.small: scoring: letter cannot be used: option "
+        "' A' after 'four\\nAnswer:' is 2 tokens; set scoring and question_template of "
+        "probe_knowledge and evaluate_knowledge to cloze"
     )
     cloze = "probe_knowledge: {scoring: cloze, question_template: cloze}\n"
     cloze += cloze.replace("probe", "evaluate")

@@ -169,7 +169,7 @@ def test_goes_through_every_step(family, tokenizers, tmp_path: Path):
             "o",
             {},
             "float32",
-            r"evaluate_knowledge\.scoring: letter: .* ' A' after 'r ASSISTANT:' as 2 tokens",
+            r"evaluate_knowledge\.scoring: .* ' A' after 'r ASSISTANT:' is 2 tokens",
         ),
         (
             " A B C D",

@@ -1,5 +1,6 @@
 """lm-evaluation-harness as an evaluation step: offline, on a task file and a model made here."""
 
+import copy
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from conftest import TEMPLATES, question
 
 from tuneatlas.errors import UserError
 from tuneatlas.harness import evaluate_harness
+from tuneatlas.harness_model import HarnessModel
 from tuneatlas.models import save_model
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
 from tuneatlas.scoring import score_options
@@ -63,6 +65,59 @@ def test_its_accuracy_is_ours(tmp_path, model, tokenizer, offline):
     right = sum(int(s.argmax()) == q["answer"] for s, q in zip(scores, asked, strict=True))
     assert found["results"]["numbers"]["acc,none"] == pytest.approx(right / len(asked))
     assert found["items"]["numbers"]["effective"] == 12
+
+
+@pytest.fixture
+def asked(tmp_path, model, tokenizer):
+    """Options of the step, with a task and a model in the folder of the test."""
+    model.config.max_position_embeddings = 64
+    rows = [question(n) | {"prompt": f"Which number follows {n}?\nAnswer:"} for n in range(4)]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/numbers.yaml").write_text(TASK.format(data=tmp_path / "data.jsonl"))
+    save_model(tmp_path / "model", model, tokenizer)
+    return OPTIONS | {"include_path": str(tmp_path / "tasks")}
+
+
+def test_what_its_library_would_go_on_with_is_refused(tmp_path, asked, model, tokenizer, offline):
+    """Long prompts, scores that are no numbers, chats without a template of the model's own."""
+    folder = tmp_path / "model"
+    with pytest.raises(UserError, match=r"harness.chat: .* no chat template .* to false"):
+        evaluate_harness(folder, asked | {"chat": True}, bos=True)
+    model.config.max_position_embeddings = 12
+    save_model(folder, model, tokenizer)
+    with pytest.raises(UserError, match=r"task numbers, item \d: \d+ tokens do not fit .* 12 pos"):
+        evaluate_harness(folder, asked, bos=True)
+    model.config.max_position_embeddings = 64
+    model.get_output_embeddings().weight.data[5] = float("nan")
+    save_model(folder, model, tokenizer)
+    with pytest.raises(UserError, match=r"task numbers, item \d: the model.s score is nan"):
+        evaluate_harness(folder, asked, bos=True)
+
+
+@pytest.mark.parametrize("bos", [True, False])
+def test_in_a_chat_the_begin_token_is_as_the_config_says(
+    tmp_path, asked, model, tokenizer, offline, monkeypatch, bos
+):
+    own = copy.deepcopy(tokenizer)
+    own.chat_template = (
+        "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
+        "{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% endif %}"
+    )
+    save_model(tmp_path / "model", model, own)
+    fed = []
+    real = HarnessModel._model_call
+
+    def spy(self, ids, *args, **kwargs):
+        fed.extend(ids.tolist())
+        return real(self, ids, *args, **kwargs)
+
+    monkeypatch.setattr(HarnessModel, "_model_call", spy)
+    evaluate_harness(tmp_path / "model", asked | {"chat": True}, bos=bos)
+    assert {(row[0] == own.bos_token_id, row.count(own.bos_token_id)) for row in fed} == {
+        (bos, int(bos))
+    }
+    assert not any("20" in own.decode(row).split("</s>")[-1] for row in fed)
 
 
 def test_an_unknown_task_is_named(tmp_path, offline):

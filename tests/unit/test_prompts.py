@@ -102,7 +102,7 @@ def test_evaluation_asks_as_training_asked(path):
     trained = "".join(s.text for s in render(chat, messages, "</s>"))
     prompt = chat_prompt(chat, CLOZE, asked)
     lead = chat.assistant.split("{content}")[0]
-    assert trained.startswith(prompt + lead + "4")
+    assert trained.startswith(prompt.text + lead + "4")
 
 
 @given(st.text(max_size=30), st.text(min_size=1, max_size=10))

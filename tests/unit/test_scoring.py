@@ -8,11 +8,16 @@ import pytest
 import torch
 from accelerate import dispatch_model
 from conftest import TEMPLATES, question
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tuneatlas.errors import UserError
+from tuneatlas.heads import exact_logits, token_logits
 from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import save_model
+from tuneatlas.parts import Parts
 from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
+from tuneatlas.robust import knowledge_row
 from tuneatlas.scoring import answer_row, score_options, score_prompts
 from tuneatlas.tokens import encode_pairs
 
@@ -112,8 +117,99 @@ def test_a_model_spread_over_devices_scores_the_same(model):
 
 
 def test_a_prompt_too_long_for_the_model_is_refused(model):
-    with pytest.raises(UserError, match="256 positions"):
-        log_likelihoods(model, [Request([5] * 300, [6])], 4096)
+    long = Request([5] * 300, [6], "question 'law/7'")
+    with pytest.raises(
+        UserError, match=r"question 'law/7': its prompt of 301 .* 256 positions; sh"
+    ):
+        log_likelihoods(model, [Request([5], [6]), long], 4096)
+    with pytest.raises(UserError, match=r"256 positions; lower shots \(5 are shown\), shorten"):
+        log_likelihoods(model, [long], 4096, shots=5)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_score_that_is_not_a_number_names_its_question(number, model, tokenizer):
+    """And is kept nowhere: another attempt on another machine may come to a number."""
+    letter = tokenizer.convert_tokens_to_ids("z")
+    model.get_input_embeddings().weight.data[letter] = number
+    asked = ["Which one", "What is xyz", "Who is it"]
+    settings = {"scoring": "cloze", "batch_tokens": 4096}
+    options, names = [[" a", " b"]] * 3, ["law/1", "law/2", "law/3"]
+    kept = Parts()
+    for batch in (8, 4096):
+        with pytest.raises(
+            UserError, match=r"question 'law/2': the model.s score is nan, not a number"
+        ):
+            score_prompts(
+                model,
+                tokenizer,
+                [0, 0, 0],
+                asked,
+                options,
+                settings | {"batch_tokens": batch},
+                bos=True,
+                parts=kept,
+                names=names,
+            )
+    with pytest.raises(ValueError, match="no numbers"):
+        answer_row(question(1), np.array([number, 1.0, 2.0, 3.0]), "prompt")
+
+
+def test_options_that_are_the_same_tokens_are_refused(model):
+    """For a tokenizer that makes capitals small, and letters that are all the unknown token."""
+    words = {"<unk>": 0, "<s>": 1, "</s>": 2, "which": 3, "a": 4, "b": 5}
+    backend = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    backend.normalizer, backend.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    small = PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    )
+
+    def score(options, one_token):
+        return score_options(
+            model,
+            small,
+            ["which", "which"],
+            [[" a", " b"], options],
+            bos=True,
+            per_token=False,
+            batch_tokens=64,
+            one_token=one_token,
+            names=["law/1", "law/2"],
+        )
+
+    with pytest.raises(UserError, match=r"question 'law/2': options ' a' and ' A' are the same"):
+        score([" a", " b", " A"], False)
+    with pytest.raises(UserError, match=r"'law/2': scoring: letter .* option ' C' .* unknown tok"):
+        score([" a", " C"], True)
+    with pytest.raises(UserError, match=r"question 'law/2': its option has no tokens"):
+        score([" a", " "], False)
+
+
+def test_the_last_product_is_in_single_precision():
+    """Letters near each other and far from 0 come out equal in bfloat16, and are not."""
+    torch.manual_seed(0)
+    config = LlamaConfig(vocab_size=96, hidden_size=32, intermediate_size=32, num_hidden_layers=1)
+    narrow = LlamaForCausalLM(config).to(torch.bfloat16).eval()
+    common = 3 * torch.randn(32)
+    narrow.lm_head.weight.data = (common + 0.01 * torch.randn(96, 32)).to(torch.bfloat16)
+    hidden = torch.randn(7, 32, dtype=torch.bfloat16) + common.to(torch.bfloat16)
+    exact = hidden.double() @ narrow.lm_head.weight.double().T
+    with torch.inference_mode():
+        rough, found = token_logits(narrow, hidden), exact_logits(narrow, hidden)
+    assert (rough.sort(-1).values.diff(dim=-1) == 0).any()
+    assert (found.sort(-1).values.diff(dim=-1) > 0).all()
+    assert torch.allclose(found.double(), exact, rtol=1e-5)
+    assert torch.equal(exact_logits(narrow.float(), hidden.float()), found)
+
+
+@pytest.mark.parametrize("answer", range(4))
+def test_a_tie_is_wrong_wherever_the_right_option_stands(answer):
+    row = answer_row(question(1, answer=answer), np.array([1.0, 2.0, 2.0, 2.0]), "prompt")
+    assert (row["correct"], row["tied"]) == (False, 2)
+    assert row["pred"] in {1, 2, 3} - {answer}
+    known = knowledge_row(question(1, answer=answer), [np.array([1.0, 2.0, 2.0, 2.0])] * 2)
+    assert (known["right_share"], known["agreement"]) == (0, 0)
+    alone = answer_row(question(1, answer=answer), np.eye(4)[answer], "prompt")
+    assert (alone["correct"], alone["tied"], alone["pred"]) == (True, 0, answer)
 
 
 def test_answer_row_keeps_what_the_model_believes():

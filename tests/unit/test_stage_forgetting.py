@@ -47,6 +47,7 @@ def rows_of(cell: Cell, right: np.ndarray, seed: int) -> tuple[list[Row], list[R
             "scores": [0.0, 1.0, 0.0, 0.0],
             "pred": int(ok) if ok else 2,
             "correct": bool(ok),
+            "tied": 0,
             "gold_prob": 0.5,
             **key,
         }

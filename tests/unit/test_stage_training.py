@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import TEMPLATES, question
@@ -21,7 +22,9 @@ from tuneatlas.stage_answers import (
     Material,
     Stage,
     base_stages,
+    last_windows,
     measure_stages,
+    read,
     stages_of,
     surprise,
     windows,
@@ -216,9 +219,56 @@ def test_surprise_is_the_likelihood_that_the_scorer_gives(model, tokenizer):
 def test_windows_score_every_token_but_the_first_once(tokenizer):
     text = "The capital of France is Paris. " * 9
     whole = encode(tokenizer, text, False)
-    pieces = list(windows(tokenizer, text, 8, False))
+    pieces = list(windows(whole, 8))
     assert all(len(piece.tokens) <= 8 for piece in pieces)
     assert [t for piece in pieces for t in piece.tokens[1:]] == whole[1:]
+
+
+def test_a_long_conversation_scores_its_reply_whole(tokenizer):
+    """Its question is cut from the left, and a reply longer than a window is read in several."""
+    for size, reply in ((3, 5), (40, 5), (40, 8), (40, 9), (40, 30), (3, 30)):
+        tokens = list(range(size + reply))
+        marks = [False] * size + [True] * reply
+        pieces = list(last_windows(Example(tokens, marks), 8))
+        assert all(1 < len(piece.tokens) <= 8 for piece in pieces)
+        scored = [
+            token
+            for piece in pieces
+            for token, mark in zip(piece.tokens[1:], piece.supervised[1:], strict=True)
+            if mark
+        ]
+        assert sorted(scored) == tokens[size:]
+
+
+@pytest.mark.parametrize("bos", [True, False])
+def test_bytes_are_those_of_what_is_scored(bos, model, tokenizer):
+    """However long the question is, and where a document has nothing before its first token."""
+    template = QuestionTemplate.load(TEMPLATES / "questions/cloze.yaml")
+    chat = ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml")
+    options = {"batch_tokens": 4096, "conversations": 2, "window": 64}
+    text = "After 7 comes 8."
+    for more in ("", "The court held that no number was named. " * 9):
+        asked = question(3, question=f"{more}Which number follows 3?", explanation="Four é.")
+        material = Material(
+            [asked], {asked["id"]: ""}, [document(1, text, "heldout")], template, template, chat
+        )
+        seen, said = read(model, tokenizer, material, options, bos)
+        first = encode(tokenizer, text, False)[0]
+        unscored = 0 if bos else len(tokenizer.decode([first]).encode())
+        assert seen["bytes"] == len(text.encode()) - unscored
+        reply = " 4\nFour é.</s>"
+        assert said["bytes"] == len(reply.encode())
+        # An untrained model knows nothing of any token.
+        count = len(encode(tokenizer, reply.removesuffix("</s>"), False)) + 1
+        assert said["nats"] == pytest.approx(count * np.log(len(tokenizer)), rel=0.1)
+    # No window is longer than the model.
+    most, more = (
+        list(read(model, tokenizer, material, options | {"window": n}, bos)) for n in (256, 500)
+    )
+    assert most == more
+    model.get_output_embeddings().weight.data[5] = float("nan")
+    with pytest.raises(UserError, match=r"^text '.*': the model.s score is nan"):
+        list(read(model, tokenizer, material, options, bos))
 
 
 def test_models_of_a_run_are_measured_with_the_prompts_of_the_probe(tmp_path, base, model):

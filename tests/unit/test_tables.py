@@ -1,12 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import question
 
 from tuneatlas.errors import UserError
-from tuneatlas.tables import LABELS, MENTIONS, QUESTIONS
+from tuneatlas.scoring import answer_row
+from tuneatlas.tables import ANSWERS, LABELS, MENTIONS, QUESTIONS
 
 
 def test_rows_read_back_and_bytes_depend_on_rows_alone(tmp_path: Path):
@@ -33,6 +35,21 @@ def test_a_wrong_row_is_named(change, message, tmp_path: Path):
     with pytest.raises(UserError, match=message):
         QUESTIONS.write(path, [question(0), question(1, **change)])
     assert not path.exists()
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("column", ["scores", "gold_prob"])
+def test_a_number_that_is_none_is_neither_written_nor_read(column, number, tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    row = answer_row(question(0), np.zeros(4) + np.arange(4), "prompt")
+    ANSWERS.write(path, [row])
+    row[column] = [number] * 4 if column == "scores" else number
+    with pytest.raises(UserError, match=rf"column '{column}' has values that are not numbers"):
+        ANSWERS.write(path, [row])
+    pq.write_table(pa.Table.from_pylist([row], schema=ANSWERS.schema), path)
+    for read in (ANSWERS.read, lambda p: list(ANSWERS.stream(p))):
+        with pytest.raises(UserError, match=rf"a.parquet: column '{column}' has values that are"):
+            read(path)
 
 
 def test_some_columns_are_read(tmp_path: Path):

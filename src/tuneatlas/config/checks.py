@@ -368,6 +368,16 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield ((section, "scoring"), key), text
 
 
+def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """A chat template is the tokenizer's own, and one that is made here has none."""
+    harness = experiment.evaluate_harness
+    if harness.tasks and harness.chat:
+        for name, model in experiment.models.items():
+            if isinstance(model, ScratchModel):
+                text = f"models.{name} is trained from scratch: its tokenizer has no chat template"
+                yield (("evaluate_harness", "chat"), ("models", name)), text
+
+
 def built_in_domains() -> list[str]:
     """Names of the domains of facts that come with the package."""
     from tuneatlas.facts import DOMAINS
@@ -390,4 +400,5 @@ CHECKS: tuple[Check, ...] = (
     _benchmarks,
     _corpus,
     _templates,
+    _harness,
 )

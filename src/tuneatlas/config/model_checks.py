@@ -1,15 +1,20 @@
 """What can be known of the base models before the first job: access, weights, tokenizer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import HubModel, PathModel
 from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
 from tuneatlas.config.source import Key
+from tuneatlas.errors import UserError
 from tuneatlas.model_folder import cached_folder, folder_problems, format_problems
 from tuneatlas.sections import asking
+
+# Questions of a file that are measured before the first job; the step looks at all.
+MEASURED = 5_000
 
 Found = Iterator[tuple[Key, str]]
 # Base models are asked as they are; a paraphraser is in single precision throughout.
@@ -27,7 +32,7 @@ def check_models(experiment: Experiment, root: Path) -> Found:
         problems = list(_given(("models", name), model, root, two=False))
         yield from problems
         if all(key[-1] == "dtype" for key, _ in problems) and (folder := _at_hand(model, root)):
-            yield from _tokenizer(experiment, name, folder)
+            yield from _tokenizer(experiment, root, name, folder)
 
 
 def _given(at: Key, model: Given, root: Path, *, two: bool) -> Found:
@@ -68,7 +73,7 @@ def _at_hand(model: Given, root: Path) -> Path | None:
     return folder if folder and any(folder.glob("*.bin")) else None
 
 
-def _tokenizer(experiment: Experiment, name: str, folder: Path) -> Found:
+def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
     """What the tokenizer must have: begin and end tokens, letters of one token, a chat template."""
     # Imported here, as few experiments need them and they take their time.
     from tuneatlas.loading import open_tokenizer
@@ -77,16 +82,35 @@ def _tokenizer(experiment: Experiment, name: str, folder: Path) -> Found:
     tokenizer = open_tokenizer(folder)
     asked = asking(experiment.model_dump(mode="json"))
     bos = experiment.models[name].bos
-    yield from tokenizer_problems(name, tokenizer, asked, bos=bos, root=experiment._project)
-    yield from _lengths(name, folder, asked)
+    problems = list(tokenizer_problems(name, tokenizer, asked, bos=bos, root=experiment._project))
+    yield from problems
+    if not problems:
+        yield from _lengths(experiment, root, name, folder, tokenizer)
 
 
-def _lengths(name: str, folder: Path, asked: Mapping[str, Mapping[str, Any]]) -> Found:
-    """Rows and windows that are longer than the model's positions."""
+def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokenizer: Any) -> Found:
+    """Rows, windows and questions of own files that are longer than the model's positions."""
+    # Imported here, as few experiments need them and they take their time.
     from tuneatlas.loading import open_config
-    from tuneatlas.positions import position_problems
+    from tuneatlas.positions import most_positions, position_problems
+    from tuneatlas.questions import read_question_file
+    from tuneatlas.tokenizer_checks import overlong_question
 
-    yield from position_problems(name, open_config(folder), asked)
+    config = open_config(folder)
+    asked = asking(experiment.model_dump(mode="json"))
+    yield from position_problems(name, config, asked)
+    limit = most_positions(config)
+    if limit is None:
+        return
+    for domain, options in experiment.domains.items():
+        if not isinstance(options, FileDomain):
+            continue
+        try:
+            rows = read_question_file(root / options.path, domain)[:MEASURED]
+        except (UserError, OSError):
+            continue  # said of the file
+        if text := overlong_question(tokenizer, limit, rows, asked, experiment._project):
+            yield ("domains", domain, "path"), f"{options.path}, models.{name}: {text}"
 
 
 def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ faster than transformers and with the same outputs (docs/benchmarks.md); on a GP
 """
 
 import copy
+import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,13 +16,19 @@ from typing import Any
 import torch
 from ctranslate2 import Translator
 from ctranslate2.converters import TransformersConverter
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.models import save_model
+from tuneatlas.errors import UserError
+from tuneatlas.generation import Finite, set_generation
+from tuneatlas.loading import embedding_rows
+from tuneatlas.models import pad_id, save_model
+from tuneatlas.not_numbers import not_numbers
 from tuneatlas.parts import Parts
 from tuneatlas.step import progress
 from tuneatlas.syntax.vocabulary import decode
 from tuneatlas.training.seq2seq import encode_end
+
+log = logging.getLogger(__name__)
 
 
 def generate(
@@ -29,14 +37,23 @@ def generate(
     inputs: Sequence[str],
     options: Mapping[str, Any],
     parts: Parts | None = None,
+    names: Sequence[str] = (),
 ) -> list[str]:
     """The tidied output for each input, in order.
 
     ``options``: beams, length_penalty, max_new_tokens, max_length (inputs are cut there, their
-    end token kept) and batch_rows.
+    end token kept; they are counted in the log) and batch_rows. ``names``: what messages call
+    the inputs; their numbers if none are given.
     """
     coded = [encode_end(tokenizer, text) for text in inputs]
+    owners = [f"input {name!r}" for name in names or range(1, len(inputs) + 1)]
     longest = options["max_length"]
+    long = [owner for owner, ids in zip(owners, coded, strict=True) if len(ids) > longest]
+    if long:
+        log.warning(
+            "%d of %d inputs are longer than max_length (%d tokens) and cut there, such as %s",
+            *(len(long), len(inputs), longest, long[0]),
+        )
     coded = [ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in coded]
     # The longest first: a batch that does not fit shows at once.
     order = sorted(range(len(coded)), key=lambda i: (-len(coded[i]), i))
@@ -48,12 +65,12 @@ def generate(
     kept = parts or Parts()
     for start in progress(starts, len(starts), "batches"):
         rows = order[start : start + size]
-        batch = [coded[i] for i in rows]
+        batch, named = [coded[i] for i in rows], [owners[i] for i in rows]
 
-        def write(batch: list[list[int]] = batch) -> list[list[int]]:
+        def write(batch: list[list[int]] = batch, named: Sequence[str] = named) -> list[list[int]]:
             if engine is None:
-                return by_transformers(model, batch, int(tokenizer.pad_token_id), options)
-            return _by_ctranslate2(engine, tokenizer, batch, options)
+                return by_transformers(model, tokenizer, batch, options, named)
+            return _by_ctranslate2(engine, tokenizer, batch, options, named)
 
         written = kept.of(start, write)
         found |= {i: decode(tokenizer, ids) for i, ids in zip(rows, written, strict=True)}
@@ -82,6 +99,7 @@ def _by_ctranslate2(
     tokenizer: PreTrainedTokenizerBase,
     coded: Sequence[list[int]],
     options: Mapping[str, Any],
+    owners: Sequence[str],
 ) -> list[list[int]]:
     found = engine.translate_batch(
         [tokenizer.convert_ids_to_tokens(ids) for ids in coded],
@@ -89,28 +107,46 @@ def _by_ctranslate2(
         length_penalty=options["length_penalty"],
         max_decoding_length=options["max_new_tokens"],
         max_input_length=0,
+        return_scores=True,
     )
+    for one, owner in zip(found, owners, strict=True):
+        if not math.isfinite(one.scores[0]):
+            raise UserError(
+                f"{owner}: the score of what the model writes is {one.scores[0]}, "
+                f"{not_numbers(torch.float32)}"
+            )
     ids_of: Any = tokenizer.convert_tokens_to_ids
     return [ids_of(one.hypotheses[0]) for one in found]
 
 
 def by_transformers(
-    model: PreTrainedModel, coded: Sequence[list[int]], pad: int, options: Mapping[str, Any]
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    coded: Sequence[list[int]],
+    options: Mapping[str, Any],
+    owners: Sequence[str],
 ) -> list[list[int]]:
     """Token ids that transformers' own search writes for a batch of inputs."""
-    width = max(map(len, coded))
+    width, pad = max(map(len, coded)), pad_id(tokenizer, embedding_rows(model))
     ids = torch.tensor([row + [pad] * (width - len(row)) for row in coded], device=model.device)
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in coded])
+    beams = options["beams"]
+    search = {"length_penalty": options["length_penalty"], "early_stopping": True}
+    config = set_generation(
+        model,
+        tokenizer,
+        num_beams=beams,
+        max_new_tokens=options["max_new_tokens"],
+        do_sample=False,
+        **(search if beams > 1 else {}),
+    )
     network: Any = model
     with torch.inference_mode():
         written = network.generate(
             input_ids=ids,
             attention_mask=mask.to(model.device),
-            num_beams=options["beams"],
-            length_penalty=options["length_penalty"],
-            max_new_tokens=options["max_new_tokens"],
-            do_sample=False,
-            early_stopping=True,
+            generation_config=config,
+            logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
         )
     rows: list[list[int]] = written.tolist()
     return rows

@@ -123,7 +123,9 @@ def generate_paraphrases(step: Step) -> dict[str, Any]:
     shape, kind = shape_of(step), format_named(step.wildcards["format"])
     pairs = list(paraphrases(step.path("paraphrases"), "test"))
     inputs = [fill(kind, trees_of(row, shown(kind)), shape).input for row in pairs]
-    outputs = generate(model, tokenizer, inputs, step.options, step.parts())
+    outputs = generate(
+        model, tokenizer, inputs, step.options, step.parts(), [pair["id"] for pair in pairs]
+    )
     readings = [read(kind, output, shape) for output in outputs]
     GENERATIONS.write(
         step.outputs["generations"],
@@ -147,7 +149,9 @@ def evaluate_tasks(step: Step) -> dict[str, Any]:
     form = FORMS[step.options["form"]]
     rows = [row for path in step.paths("tasks") for row in TASKS.read(path)]
     inputs = [row["input"] for row in rows]
-    outputs = generate(model, tokenizer, inputs, step.options, step.parts())
+    outputs = generate(
+        model, tokenizer, inputs, step.options, step.parts(), [row["id"] for row in rows]
+    )
     kinds = {name: task.score for tasks in STAGES.values() for name, task in tasks.items()}
     found: list[dict[str, float | None]] = [
         {row["task"]: task_score(kinds[row["task"]], output, tidy(row["target"]), form)}

@@ -4,6 +4,7 @@ An example is its input, not supervised, followed by its target, supervised; bot
 the tokenizer's end token. So the token file and the planned steps are those of any model.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -12,10 +13,12 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.errors import UserError
+from tuneatlas.tokens import coder_of
 from tuneatlas.training.packing import IGNORED, Piece, Row
 from tuneatlas.training.tokens import Example, TokenFile
 
+# What T5 fills in; a sentence that speaks of one is written otherwise (syntax/linear).
+SENTINEL = re.compile(r"<extra_id_\d+>")
 # Examples are sorted by length within this many steps' worth of them.
 STEPS_PER_GROUP = 50
 
@@ -42,12 +45,9 @@ def encode_pairs(
 
 
 def encode_end(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of ``text`` and the end token; UserError if the text holds one itself."""
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
-    end = int(tokenizer.eos_token_id)
-    if end in ids:
-        raise UserError(f"{text!r} holds the end token {tokenizer.eos_token!r}: take it out")
-    return [*ids, end]
+    """Token ids of ``text`` and the end token; sentinels are the only other special tokens."""
+    sentinels = [match.span() for match in SENTINEL.finditer(text)]
+    return [*coder_of(tokenizer).encode(text, sentinels), int(tokenizer.eos_token_id)]
 
 
 class LikeLengths(Sequence[list[Row]]):

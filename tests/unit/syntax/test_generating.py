@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from tuneatlas.errors import UserError
 from tuneatlas.models import train_tokenizer
 from tuneatlas.syntax.generating import by_transformers, generate
 from tuneatlas.syntax.models import new_t5
@@ -37,7 +38,45 @@ def test_writes_what_transformers_writes(beams, length_penalty):
     torch.set_num_threads(1)
     coded = [encode_end(tokenizer, text) for text in inputs]
     assert max(map(len, coded)) <= options["max_length"]
-    pad = int(tokenizer.pad_token_id)
-    expected = by_transformers(model, coded, pad, options)
+    expected = by_transformers(model, tokenizer, coded, options, inputs)
     assert generate(model, tokenizer, inputs, options) == [decode(tokenizer, e) for e in expected]
     assert len(set(map(tuple, expected))) > 3
+
+
+def test_outputs_are_searched_for_as_the_config_says_and_of_numbers_alone():
+    """By both engines: what the model's folder brings along, and weights that are no numbers."""
+    tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
+    model = new_t5(tokenizer, SHAPE, seed=3).eval()
+    options = {
+        "beams": 2,
+        "length_penalty": 1.0,
+        "max_new_tokens": 6,
+        "max_length": 40,
+        "batch_rows": 2,
+    }
+    inputs = ["the cat", "the mat sat on"]
+    coded = [encode_end(tokenizer, text) for text in inputs]
+    wanted = by_transformers(model, tokenizer, coded, options, inputs)
+    model.generation_config.suppress_tokens = wanted[0][1:]
+    model.generation_config.repetition_penalty = 3.0
+    assert by_transformers(model, tokenizer, coded, options, inputs) == wanted
+    model.shared.weight.data[:] = float("nan")
+    with pytest.raises(UserError, match="the cat: what the model computes is not a number"):
+        by_transformers(model, tokenizer, coded, options, inputs)
+    with pytest.raises(UserError, match=r"input 'q/\d': the score of what the model writes is"):
+        generate(model, tokenizer, inputs, options, names=["q/1", "q/2"])
+
+
+def test_inputs_that_are_cut_are_counted(caplog):
+    tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
+    model = new_t5(tokenizer, SHAPE, seed=3).eval()
+    options = {
+        "beams": 1,
+        "length_penalty": 1.0,
+        "max_new_tokens": 2,
+        "max_length": 5,
+        "batch_rows": 2,
+    }
+    generate(model, tokenizer, ["the", "the cat sat on the mat"], options, names=["q/1", "q/2"])
+    assert "1 of 2 inputs are longer than max_length (5 tokens)" in caplog.text
+    assert "such as input 'q/2'" in caplog.text

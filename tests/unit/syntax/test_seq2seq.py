@@ -192,7 +192,7 @@ def test_every_step_is_an_update_and_a_run_that_diverges_is_ended(tmp_path, toke
     assert not (tmp_path / "broken").exists()
 
 
-def test_a_text_that_holds_the_end_token_is_refused(tokenizer):
-    assert encode_end(tokenizer, "the cat")[-1] == tokenizer.eos_token_id
-    with pytest.raises(UserError, match="'the </s> cat' holds the end token"):
-        encode_end(tokenizer, "the </s> cat")
+def test_a_text_that_speaks_of_the_end_token_ends_once(tokenizer):
+    for text in ("the cat", "the </s> cat", "</s>"):
+        ids = encode_end(tokenizer, text)
+        assert ids[-1] == tokenizer.eos_token_id and ids.count(tokenizer.eos_token_id) == 1

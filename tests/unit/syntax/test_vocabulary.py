@@ -1,7 +1,10 @@
 import random
+from functools import cache
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from random_trees import random_tree
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -9,12 +12,21 @@ from transformers import PreTrainedTokenizerFast
 from tuneatlas.errors import UserError
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.syntax import flat
-from tuneatlas.syntax.linear import FORMS, unescape, write_bracket
+from tuneatlas.syntax.linear import FORMS, escape, read_sentence, unescape, write_bracket
 from tuneatlas.syntax.models import new_t5
 from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
-from tuneatlas.syntax.tasks import prefixed
-from tuneatlas.syntax.vocabulary import add_labels, add_structure_tokens, decode, tidy
+from tuneatlas.syntax.tasks import NONE, SEP, prefixed
+from tuneatlas.syntax.vocabulary import (
+    NUMBERED,
+    SENTINEL_TOKENS,
+    STRUCTURE_TOKENS,
+    add_labels,
+    add_structure_tokens,
+    decode,
+    tidy,
+)
+from tuneatlas.training.seq2seq import encode_end
 
 SHAPE = {"hidden_size": 16, "intermediate_size": 32, "layers": 1, "heads": 2, "dropout": 0.0}
 TEXTS = ["The cat sat on the mat: it ran. S NP VP INSIDE ( 0 1 2 3 4 5 6 7 8 9"] * 20
@@ -113,3 +125,30 @@ def test_all_texts_of_the_tasks_survive_the_tokenizer(pair, tmp_path):
                     end = [tokenizer.eos_token_id, 5, 6]
                     read = decode(tokenizer, [tokenizer.pad_token_id, *ids, *end])
                     assert read == tidy(written), (name, written)
+
+
+@cache
+def prepared():
+    tokenizer = bytes_tokenizer()
+    add_structure_tokens(new_t5(tokenizer, SHAPE, seed=1), tokenizer)
+    return tokenizer
+
+
+@given(
+    st.lists(
+        st.sampled_from(["</s>", "<s>", "<pad>", "<unk>", *STRUCTURE_TOKENS[-20:]])
+        | st.text("<>/\\\\sep_H1au(é", min_size=1, max_size=8),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_sentences_may_speak_of_tokens(said):
+    """They come back as they were, and hold none of the tokens that end texts or part them."""
+    tokenizer = prepared()
+    for glue in ("", "x"):
+        sentence = [f"{glue}{word}{glue}" for word in said]
+        ids = encode_end(tokenizer, " ".join(map(escape, sentence)))
+        assert ids.count(tokenizer.eos_token_id) == 1
+        around = {NONE, SEP, *SENTINEL_TOKENS, *(t for t in NUMBERED if t[1] in "HS")}
+        assert not around & set(tokenizer.convert_ids_to_tokens(ids))
+        assert read_sentence(decode(tokenizer, ids)) == sentence
