@@ -68,10 +68,10 @@ def trl(work: Work) -> dict[str, Any]:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    sizes: dict[str, Any] = {"batch": 256, "rows": 8, "recompute": False, "steps": 6}
+    sizes: dict[str, Any] = {"batch": 256, "rows": 8, "recompute": False, "steps": 2}
     found: dict[str, Any] = {"ours_tokens_s": trained(work, "135M", **sizes)["tokens_s"]}
     count = 256 if DEVICE == "cuda" else 4
-    examples = documents(work, count * (6 + WARM))
+    examples = documents(work, count * (2 + WARM))
     rows = [
         {"input_ids": e.tokens, "completion_mask": list(map(int, e.supervised))} for e in examples
     ]

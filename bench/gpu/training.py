@@ -30,7 +30,7 @@ DEEPSPEED = Path("config/deepspeed")
 
 def smallest(work: Work) -> list[dict[str, Any]]:
     """135M: nothing recomputed; a network this small is held up by the launches of its kernels."""
-    sizes: dict[str, Any] = {"batch": 1024, "recompute": False, "steps": 4}
+    sizes: dict[str, Any] = {"batch": 512, "recompute": False, "steps": 4}
     return [
         *_several(work, "135M", rows=8, **sizes),
         trained(work, "135M", rows=32, **sizes),

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import logging
+import os
 import platform
 import random
 import resource
@@ -284,7 +285,9 @@ def _code(job: Job) -> Code:
 
 def _script(job: Job) -> Path:
     """The script that runs, beside the workflow's rules wherever the workflow works."""
-    return Path(job.params.get("script") or Path(job.scriptdir, f"{job.rule}.py"))
+    found = job.params.get("script") or Path(job.scriptdir, f"{job.rule}.py")
+    # The engine names the folder from that of the rules: workflow/rules/../scripts.
+    return Path(os.path.normpath(found))
 
 
 def _may_pass(error: BaseException | None) -> bool:

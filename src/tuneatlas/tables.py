@@ -72,7 +72,11 @@ class Table:
             if not column.nullable and values.null_count:
                 raise UserError(f"{where}: column '{column.name}' has {values.null_count} nulls")
             numbers = pc.list_flatten(values) if pa.types.is_list(column.type) else values
-            if pa.types.is_floating(numbers.type) and not pc.all(pc.is_finite(numbers)).as_py():
+            # Of no numbers at all, this is null.
+            if (
+                pa.types.is_floating(numbers.type)
+                and pc.all(pc.is_finite(numbers)).as_py() is False
+            ):
                 raise UserError(
                     f"{where}: column '{column.name}' has values that are not numbers (NaN or "
                     "infinite); run the step that wrote it again"

@@ -4,6 +4,7 @@ import random
 import tracemalloc
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -26,6 +27,7 @@ def answers(count: int, seed: int) -> list[Row]:
             "answer": 1,
             "scores": [rng.choice([0.1, 0.2, float("nan")]), 0.5],
             "pred": rng.randrange(2),
+            "tied": False,
             "correct": rng.random() < 0.5,
             "gold_prob": 0.25,
         }
@@ -35,7 +37,9 @@ def answers(count: int, seed: int) -> list[Row]:
 
 def beside(folder: Path, one: list[Row], other: list[Row]) -> Aligned:
     for name, rows in (("a", one), ("b", other)):
-        pq.write_table(STAGE_ANSWERS.build(rows), folder / f"{name}.parquet", row_group_size=50)
+        # As an older version wrote it: with scores that are no numbers.
+        table = pa.Table.from_pylist(rows, schema=STAGE_ANSWERS.schema)
+        pq.write_table(table, folder / f"{name}.parquet", row_group_size=50)
     found = align(folder / "a.parquet", folder / "b.parquet")
     assert found is not None
     return found

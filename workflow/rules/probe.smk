@@ -12,7 +12,7 @@ rule probe_knowledge:
     benchmark:
         "benchmarks/probe_knowledge/{model}/{domain}.tsv"
     resources:
-        **asks(120),
+        **asks(120, tuned=False),
     params:
         code=code("probe_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
@@ -55,7 +55,7 @@ rule explain_predictions:
     benchmark:
         "benchmarks/explain_predictions/{model}/{domain}.tsv"
     resources:
-        **asks(240),
+        **asks(240, tuned=False),
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),

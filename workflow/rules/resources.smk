@@ -33,10 +33,11 @@ def weighed(measure):
     return weights
 
 
-def asks(runtime):
-    """A model is loaded and asked, on one node."""
+def asks(runtime, tuned=True):
+    """A model is loaded and asked, on one node; ``tuned`` ones in a number format of their own."""
     gpus = lambda w: entry_of(w).get("devices", 1)
-    return {**scaled(8000, runtime, weighed(tuneatlas.asked_mb)), "gpu": gpus, "nodes": 1}
+    weights = weighed(lambda shape, entry: tuneatlas.asked_mb(shape, entry, tuned=tuned))
+    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1}
 
 
 def each(section):

@@ -10,9 +10,9 @@ from tuneatlas.sizing.shapes import Shape
 MIB = 2**20
 
 
-def asked_mb(shape: Shape, entry: Mapping[str, Any]) -> int:
-    """MiB for a model that is asked: once, in the longest format in which it is."""
-    formats = {entry.get(key, "float32") for key in ("dtype", "tuned_dtype")}
+def asked_mb(shape: Shape, entry: Mapping[str, Any], *, tuned: bool) -> int:
+    """MiB for a base model that is asked; ``tuned``: or one tuned from it, whichever is larger."""
+    formats = {entry.get(key, "float32") for key in ("dtype", *(["tuned_dtype"] if tuned else []))}
     return _mb(shape, SINGLE if "float32" in formats else HALF)
 
 
