@@ -72,11 +72,7 @@ class Table:
             if not column.nullable and values.null_count:
                 raise UserError(f"{where}: column '{column.name}' has {values.null_count} nulls")
             numbers = pc.list_flatten(values) if pa.types.is_list(column.type) else values
-            # Of no numbers at all, this is null.
-            if (
-                pa.types.is_floating(numbers.type)
-                and pc.all(pc.is_finite(numbers)).as_py() is False
-            ):
+            if pa.types.is_floating(numbers.type) and _some_not_finite(numbers):
                 raise UserError(
                     f"{where}: column '{column.name}' has values that are not numbers (NaN or "
                     "infinite); run the step that wrote it again"
@@ -364,3 +360,7 @@ STAGE_TEXTS = Table(
     ),
     key=("setting", "step", "restored", "kind", "id"),
 )
+
+
+def _some_not_finite(numbers: pa.ChunkedArray) -> bool:
+    return bool(pc.any(pc.invert(pc.is_finite(numbers))).as_py())

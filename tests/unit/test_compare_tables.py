@@ -27,7 +27,7 @@ def answers(count: int, seed: int) -> list[Row]:
             "answer": 1,
             "scores": [rng.choice([0.1, 0.2, float("nan")]), 0.5],
             "pred": rng.randrange(2),
-            "tied": False,
+            "tied": 1,
             "correct": rng.random() < 0.5,
             "gold_prob": 0.25,
         }
