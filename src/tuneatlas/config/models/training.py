@@ -61,8 +61,8 @@ class TrainingConfig(Section):
     gradient_checkpointing: bool = option(True, CHECKPOINTING, source=IFT)
     compile: bool = option(
         False,
-        "on a GPU, compile the blocks of the network: a minute at the start, then steps of a third "
-        "less time and memory (docs/benchmarks.md); on a processor it does nothing",
+        "on a GPU, compile the blocks of the network: slow first steps, then a third less time a "
+        "step at a billion parameters (docs/benchmarks.md); on a processor it does nothing",
     )
     lora_rank: Positive | None = option(
         None,
