@@ -95,6 +95,9 @@ def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         at: Key = ("models", name, "package")
         if model.package in load_specs():
             yield (at,), f"{model.package!r} is the name of a data source of this workflow"
+        if not model.file.endswith(".gguf"):
+            text = f"{model.file!r}: weights in a package are read from .gguf files only"
+            yield ((*at[:-1], "file"),), text
         other, one = first.setdefault(model.package, (name, model))
         for key in ("version", "sha256"):
             if getattr(model, key) != getattr(one, key):

@@ -42,6 +42,11 @@ def check_packages(experiment: Experiment, root: Path) -> Found:
             yield key, f"{error.filename or package} cannot be read: {error.strerror}"
 
 
+def to_fetch(config: Mapping[str, Any], root: Path) -> list[str]:
+    """The packages that a run reads and that are not here yet."""
+    return [name for name in used_packages(config) if not (root / FETCHED / name).exists()]
+
+
 def whole(root: Path, config: Mapping[str, Any], package: str) -> bool:
     """Whether a package is fetched, as it was when its record was written."""
     folder = root / FETCHED / package
