@@ -14,12 +14,13 @@ from huggingface_hub.errors import GatedRepoError
 from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
-from transformers import PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from tuneatlas.config import preflight as module
+from tuneatlas.config import machine_checks as module
 from tuneatlas.config.load import load_config
+from tuneatlas.config.machine_checks import disk_bytes
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.preflight import disk_bytes, preflight
+from tuneatlas.config.preflight import preflight
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import folder_problems, format_problems, tensors
 from tuneatlas.models import new_llama, save_model, train_tokenizer
@@ -75,7 +76,7 @@ def model(tmp_path: Path, tokenizer) -> Path:
     shutil.copytree(ROOT / "config/templates", tmp_path / "config/templates")
     folder = tmp_path / "model"
     folder.mkdir()
-    save_model(folder, new_llama(tokenizer, TINY, seed=1), tokenizer)
+    save_model(folder, new_llama(tokenizer, TINY | {"max_length": 2048}, seed=1), tokenizer)
     return folder
 
 
@@ -315,11 +316,13 @@ def test_a_checkpoint_in_another_number_format(
     assert found.startswith("run.yaml:3: ") and expected in found
 
 
-def test_rows_longer_than_a_models_positions(tmp_path: Path, model: Path) -> None:
+def test_rows_longer_than_a_models_positions(tmp_path: Path, model: Path, tokenizer) -> None:
     """Whether it has learnt them, or computes them and would go on without a word."""
-    for config in ({"model_type": "gpt2", "n_positions": 256}, {"model_type": "llama"}):
-        own = {"max_position_embeddings": 256} if config["model_type"] == "llama" else {}
-        (model / "config.json").write_text(json.dumps(config | own))
+    size = {"vocab_size": len(tokenizer), "n_positions": 256, "n_embd": 32, "n_layer": 1}
+    learnt = GPT2LMHeadModel(GPT2Config(**size, n_head=2))
+    for network in (learnt, new_llama(tokenizer, TINY | {"max_length": 256}, seed=1)):
+        shutil.rmtree(model)
+        save_model(model, network, tokenizer)
         said = [line for line in complaints(tmp_path, with_model(PATH)) if "positions" in line]
         (found,) = said
         assert found.startswith("run.yaml:") and "finetune.row_length: 512 tokens" in found
