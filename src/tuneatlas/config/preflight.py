@@ -38,11 +38,13 @@ def preflight(
         root: the folder the workflow runs in; paths in the config are relative to it.
         level: ``structure`` for a dry-run (no data needed), ``data`` for a real run.
         here: whether jobs run on this machine, whose GPUs are counted then.
-        due: the steps that will run, where that is known; others' programs are not asked.
+        due: the steps that will run, where that is known; programs and the hub are asked only
+            what these will ask them.
     """
     checks = [*STRUCTURE]
     if level == "data":
-        checks += [*DATA, partial(check_programs, due=due), *([check_gpus] if here else [])]
+        models, programs = partial(check_models, due=due), partial(check_programs, due=due)
+        checks += [check_questions, models, *DATA, programs, *([check_gpus] if here else [])]
     problems = [
         Problem(key, text, where(experiment, key))
         for key, text in chain.from_iterable(check(experiment, root) for check in checks)
@@ -72,8 +74,6 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
-    check_questions,
-    check_models,
     check_pairs,
     check_corpus,
     check_packages,

@@ -21,7 +21,9 @@ PARSE, METEOR, HARNESS = (
     ("evaluate_harness",),
 )
 SENTENCE = "The cat sat."
-# Of the user's tasks' data, which the library copies to its cache as it opens them.
+# Kinds of local files that the library opens.
+LOCAL = ("json", "csv", "parquet", "text", "arrow")
+# Of their bytes, which the library copies to its cache as it opens them.
 TASK_BYTES = 64 * 2**20
 
 Found = Iterator[tuple[Key, str]]
@@ -107,11 +109,43 @@ def _harness(options: Mapping[str, Any], root: Path) -> Found:
 
     try:
         manager = open_tasks(options, root)
-        own = own_tasks(manager, options, root)
-        open_own_tasks(manager, [task for task in own if _is_small(manager, task, root)])
+        own = [t for t in own_tasks(manager, options, root) if _is_small(manager, t, root)]
+        open_own_tasks(manager, own)
     except UserError as error:
-        key, text = _keyed(error, "evaluate_harness")
-        yield key, text
+        yield _keyed(error, "evaluate_harness")
+        return
+    for task in options["tasks"]:
+        if text := absent_data(manager.task_index[task].cfg or {}):
+            yield ("evaluate_harness", "tasks"), f"{task}: {text}"
+
+
+def absent_data(task: Mapping[str, Any]) -> str | None:
+    """Why the data of a task cannot be had from the hub; None if they can, or are elsewhere."""
+    from datasets import config as places
+    from httpx2 import HTTPError
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    name = str(task.get("dataset_path") or "")
+    if name.count("/") != 1:
+        return None
+    kept = (
+        Path(places.HF_DATASETS_CACHE) / name.replace("/", "___"),
+        Path(constants.HF_HUB_CACHE) / f"datasets--{name.replace('/', '--')}",
+    )
+    if any(path.exists() for path in kept):
+        return None
+    absent = f"its data, {name}, are not in the hub's cache and"
+    instead = "fetch them first, or give a task file with dataset_path: json"
+    if constants.is_offline_mode() or places.HF_DATASETS_OFFLINE:
+        return f"{absent} the hub is set to be offline: {instead}"
+    try:
+        HfApi().dataset_info(name, timeout=10)
+    except RepositoryNotFoundError:
+        return f"the hub has no data {name}, or keeps them private: log in, or {instead}"
+    except (HTTPError, OSError):
+        return f"{absent} the hub cannot be reached: {instead}"
+    return None
 
 
 def _keyed(error: UserError, section: str) -> tuple[Key, str]:
@@ -123,8 +157,10 @@ def _keyed(error: UserError, section: str) -> tuple[Key, str]:
 
 
 def _is_small(manager: Any, task: str, root: Path) -> bool:
-    """Whether the files that a task of the user's names are small enough to be opened here."""
+    """Whether a task's data are files on this machine, small enough to be opened here."""
     config: Mapping[str, Any] = manager.task_index[task].cfg or {}
+    if config.get("dataset_path") not in LOCAL:
+        return False
     named = (config.get("dataset_kwargs") or {}).get("data_files") or []
     given = named.values() if isinstance(named, Mapping) else [named]
     paths = [p for value in given for p in (value if isinstance(value, list) else [value])]
