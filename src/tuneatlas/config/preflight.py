@@ -37,13 +37,14 @@ def preflight(
         experiment: a loaded experiment.
         root: the folder the workflow runs in; paths in the config are relative to it.
         level: ``structure`` for a dry-run (no data needed), ``data`` for a real run.
-        here: whether jobs run on this machine, whose GPUs are counted then.
+        here: whether jobs run on this machine, whose GPUs, memory and servers count then.
         due: the steps that will run, where that is known; programs and the hub are asked only
             what these will ask them.
     """
     checks = [*STRUCTURE]
     if level == "data":
-        models, programs = partial(check_models, due=due), partial(check_programs, due=due)
+        models = partial(check_models, due=due)
+        programs = partial(check_programs, due=due, here=here)
         checks += [check_questions, models, *DATA, programs, *([check_gpus] if here else [])]
     problems = [
         Problem(key, text, where(experiment, key))

@@ -12,7 +12,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.package_checks import FETCHED, whole
 from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
-from tuneatlas.errors import UserError
+from tuneatlas.errors import PassingError, UserError
 
 # The steps that parse sentences, and the one that asks METEOR.
 PARSE, METEOR, HARNESS = (
@@ -29,10 +29,16 @@ TASK_BYTES = 64 * 2**20
 Found = Iterator[tuple[Key, str]]
 
 
-def check_programs(experiment: Experiment, root: Path, due: Collection[str] | None = None) -> Found:
+def check_programs(
+    experiment: Experiment, root: Path, due: Collection[str] | None = None, *, here: bool = True
+) -> Found:
     """Parsers, METEOR, the tasks of lm-evaluation-harness, and DeepSpeed.
 
-    ``due``: the steps that will run; None: all. What none of them asks is not asked here.
+    Args:
+        experiment: a loaded experiment.
+        root: the folder that the workflow runs in.
+        due: the steps that will run; None: all. What none of them asks is not asked here.
+        here: whether they run on this machine; of another's servers and memory it tells nothing.
     """
 
     def needed(steps: Collection[str]) -> bool:
@@ -40,9 +46,9 @@ def check_programs(experiment: Experiment, root: Path, due: Collection[str] | No
 
     config = resolve(experiment)
     if experiment.paraphrasers and needed(PARSE):
-        yield from _parser(config, root)
+        yield from _parser(config, root, here)
     if experiment.paraphrasers and needed(METEOR):
-        yield from _meteor(config, root)
+        yield from _meteor(config, root, here)
     if experiment.evaluate_harness.tasks and needed(HARNESS):
         yield from _harness(config["evaluate_harness"], root)
     for key, training in trainings(experiment).items():
@@ -50,10 +56,10 @@ def check_programs(experiment: Experiment, root: Path, due: Collection[str] | No
             yield (*key, "deepspeed"), "deepspeed is not installed: pip install it, or say null"
 
 
-def _parser(config: Mapping[str, Any], root: Path) -> Found:
+def _parser(config: Mapping[str, Any], root: Path, here: bool) -> Found:
     """One sentence, cut into words and parsed; without Java yet, what asks none of it."""
     # Imported here, as few experiments have this study.
-    from tuneatlas.syntax.parsers import PLAIN, Berkeley
+    from tuneatlas.syntax.parsers import PLAIN, Berkeley, over
     from tuneatlas.syntax.parsing import parse_all
     from tuneatlas.syntax.steps import open_parser
 
@@ -74,21 +80,23 @@ def _parser(config: Mapping[str, Any], root: Path) -> Found:
         if isinstance(parser, Berkeley) and not parser.jar.is_file():
             raise UserError(f"{parser.jar}: no such file")
         if fetched:
-            (found,) = parse_all(parser, [SENTENCE], options["max_words"])
-            stop = found.reason
+            (parsed,) = parse_all(parser, [SENTENCE], len(PLAIN.split()))
+            stop = parsed.reason
         elif not isinstance(parser, Berkeley):
-            (tree,), stop = parser.parse([PLAIN])
-            stop = stop or ("" if tree else "no tree found")
+            found, stop = parser.parse([PLAIN])
+            whole_tree = found and found[0] and over(found[0], PLAIN)
+            stop = stop or ("" if whole_tree else "no tree over its words")
         else:
             stop = ""
     except UserError as error:
-        yield key, str(error)
+        if here or not isinstance(error, PassingError):
+            yield key, str(error)
         return
     if stop:
         yield key, f"{parser.name} does not parse {SENTENCE!r}: {stop}"
 
 
-def _meteor(config: Mapping[str, Any], root: Path) -> Found:
+def _meteor(config: Mapping[str, Any], root: Path, here: bool) -> Found:
     """One pair of sentences, without the paraphrases, which take longer to load."""
     # Imported here, as few experiments have this study.
     from tuneatlas.syntax.meteor import meteor
@@ -99,7 +107,8 @@ def _meteor(config: Mapping[str, Any], root: Path) -> Found:
     try:
         meteor([SENTENCE], [SENTENCE], *folders, paraphrases=False)
     except UserError as error:
-        yield ("score_paraphrases",), str(error)
+        if here or not isinstance(error, PassingError):
+            yield ("score_paraphrases",), str(error)
 
 
 def _harness(options: Mapping[str, Any], root: Path) -> Found:
