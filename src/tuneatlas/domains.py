@@ -62,12 +62,12 @@ def prepare_counted(
     others: dict[Key, Row] = {}
     for name, entry in (earlier or {}).items():
         files = [Path(entry["path"])] if entry["source"] == "file" else []
-        found = _prepare(name, [*sources, *files], entry, others, mentioned_share, seed)
+        found = prepare_one(name, [*sources, *files], entry, others, mentioned_share, seed)
         others = index(found.rows) | others
-    return _prepare(domain, sources, options, others, mentioned_share, seed)
+    return prepare_one(domain, sources, options, others, mentioned_share, seed)
 
 
-def _prepare(
+def prepare_one(
     domain: str,
     sources: Sequence[Path],
     options: Mapping[str, Any],
@@ -75,6 +75,7 @@ def _prepare(
     mentioned_share: float,
     seed: int,
 ) -> Prepared:
+    """`prepare_counted`, with the questions of earlier domains (``others``, an ``index``) given."""
     limits = options["limits"]
     folders = {path.name: path for path in sources}
     if options["source"] == "facts":
@@ -86,7 +87,7 @@ def _prepare(
         return _settled(domain, rows, others, options)
 
     def related(own: Sequence[Row]) -> list[Row]:
-        return _related(domain, folders, options, own, seed)
+        return related_to(domain, folders, options, own, seed)
 
     found = prepare_own(domain, sources[-1], options, others, related)
     rows = [row for part in PARTS for row in _limited(domain, found.rows, limits, *part)]
@@ -125,7 +126,7 @@ def _settled(
     return Prepared(kept, {key: value for key, value in counts.items() if value})
 
 
-def _related(
+def related_to(
     domain: str,
     folders: Mapping[str, Path],
     options: Mapping[str, Any],

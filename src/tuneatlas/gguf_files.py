@@ -5,8 +5,10 @@ from pathlib import Path
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -15,19 +17,40 @@ from tuneatlas.errors import UserError
 from tuneatlas.loading import DAMAGED, OPENING, opened
 
 
+def open_gguf_tokenizer(path: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in a GGUF file; UserError if it is none, or damaged."""
+    if path.suffix != ".gguf":
+        raise UserError(f"{path.name}: weights in a package are read from .gguf files only")
+    try:
+        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            path.parent, gguf_file=path.name, **OPENING
+        )
+    except (*DAMAGED, NotImplementedError, struct.error) as error:
+        raise UserError(
+            f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
+        ) from error
+    return found
+
+
+def open_gguf_config(path: Path) -> PreTrainedConfig:
+    """The config of a model in a GGUF file; UserError if it is none, or damaged."""
+    try:
+        found: PreTrainedConfig = AutoConfig.from_pretrained(
+            path.parent, gguf_file=path.name, **OPENING
+        )
+    except (*DAMAGED, NotImplementedError, struct.error) as error:
+        raise UserError(
+            f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
+        ) from error
+    return found
+
+
 def load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model and tokenizer of a GGUF file, de-quantised to single precision.
 
     The values are those of the quantised file: what quantisation lost does not come back.
     """
-    if path.suffix != ".gguf":
-        raise UserError(f"{path.name}: weights in a package are read from .gguf files only")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, **OPENING)
-    except (*DAMAGED, NotImplementedError, struct.error) as error:
-        raise UserError(
-            f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
-        ) from error
+    tokenizer = open_gguf_tokenizer(path)
     loaded = opened(
         AutoModelForCausalLM, path.parent, path, gguf_file=path.name, dtype=torch.float32
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from string import Formatter, ascii_uppercase
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import yaml
 
@@ -20,7 +20,13 @@ T = TypeVar("T", bound="Template")
 
 @dataclass(frozen=True)
 class Template:
-    """A template file: all its keys are strings, none may be missing or unknown."""
+    """A template file: all its keys are texts, none may be missing or unknown.
+
+    ``FORMS``: what may stand in braces in a key's text, by key; of the first of them one at least
+    must. The other keys are texts as they are.
+    """
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     @classmethod
     def load(cls: type[T], path: Path) -> T:
@@ -30,18 +36,52 @@ class Template:
         except FileNotFoundError:
             have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
             raise UserError(f"{path}: no such template; there are: {have}") from None
-        except yaml.YAMLError as error:
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
             raise UserError(f"{path}: not YAML: {error}") from error
         expected = {f.name for f in fields(cls)}
         if not isinstance(values, dict) or set(values) != expected:
             wrong = sorted(set(values or ()) ^ expected)
             raise UserError(f"{path}: template keys must be {sorted(expected)}; differs in {wrong}")
-        return cls(**{key: str(value) for key, value in values.items()})
+        for key, value in values.items():
+            if not isinstance(value, str):
+                raise UserError(f"{path}: {key}: {value!r} is no text: put it in quotes")
+            if key in cls.FORMS and (said := _unfillable(value, *cls.FORMS[key])):
+                raise UserError(f"{path}: {key}: {value!r} {said}")
+        return cls(**values)
+
+
+def _unfillable(form: str, needed: str, more: str) -> str:
+    """Why a text with fields in braces cannot be filled in; empty if it can."""
+    try:
+        pieces = list(Formatter().parse(form))
+    except ValueError as error:
+        return f"cannot be filled in ({error}): a brace as text is written twice"
+    known = [*needed.split(), *more.split()]
+    found = [(name, spec, how) for _, name, spec, how in pieces if name is not None]
+    for name, spec, how in found:
+        if name not in known or spec or how:
+            shown = ", ".join(f"{{{word}}}" for word in known) or "nothing"
+            return f"has {{{name}}}: what is filled in here is {shown}; other braces stand twice"
+    if needed and not any(name in needed.split() for name, _, _ in found):
+        return f"lacks {{{needed.split()[0]}}}, so that all would read alike: put it there"
+    return ""
 
 
 @dataclass(frozen=True)
 class QuestionTemplate(Template):
     """How a question is put to a model, and which continuation of it is scored."""
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "header": ("", "domain"),
+        "option": ("", "letter text"),
+        "question": ("question", "options"),
+        "demonstration": ("text letter", ""),
+        "scored": ("text letter", ""),
+        "instruction": ("question", "options"),
+        "reply": ("text letter", "explanation"),
+    }
 
     header: str
     option: str
@@ -56,8 +96,13 @@ class QuestionTemplate(Template):
 class ChatTemplate(Template):
     """How a conversation is laid out; ``assistant`` and ``end`` are trained on.
 
-    ``{eos}`` in ``end`` is the tokenizer's end token.
+    ``{eos}`` in ``end`` is the tokenizer's end token; ``{own}`` stands for the tokenizer's own.
     """
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "user": ("content own", ""),
+        "assistant": ("content", ""),
+    }
 
     system: str
     user: str
@@ -75,6 +120,11 @@ class ChatTemplate(Template):
 @dataclass(frozen=True)
 class ExplainTemplate(Template):
     """How a base model is asked to explain an answer, and the fence that closes it."""
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "demonstration": ("question", "text explanation"),
+        "query": ("question", "text"),
+    }
 
     header: str
     demonstration: str

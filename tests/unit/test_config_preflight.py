@@ -16,10 +16,11 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 from tokenizers.models import WordLevel
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from tuneatlas.config import preflight as module
+from tuneatlas.config import machine_checks as module
 from tuneatlas.config.load import load_config
+from tuneatlas.config.machine_checks import disk_bytes
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.preflight import disk_bytes, preflight
+from tuneatlas.config.preflight import preflight
 from tuneatlas.errors import UserError
 from tuneatlas.model_folder import folder_problems, format_problems, tensors
 from tuneatlas.models import new_llama, save_model, train_tokenizer

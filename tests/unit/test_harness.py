@@ -121,6 +121,8 @@ def test_in_a_chat_the_begin_token_is_as_the_config_says(
 
 
 def test_an_unknown_task_is_named(tmp_path, offline):
-    options = OPTIONS | {"tasks": ["no_such_task"], "include_path": None}
-    with pytest.raises(UserError, match=r"has no task 'no_such_task'"):
+    (tmp_path / "mine.yaml").write_text("task: no_such_task\n  output_type: [\n")
+    options = OPTIONS | {"tasks": ["no_such_task"], "include_path": str(tmp_path)}
+    expected = r"has no task 'no_such_task'; \S+/mine\.yaml holds no task that can be read"
+    with pytest.raises(UserError, match=expected):
         evaluate_harness(tmp_path, options, bos=True)

@@ -45,7 +45,9 @@ onstart:
     # Not in a dry-run: a plan needs neither data nor access to models, and writes nothing.
     try:
         tuneatlas.settle(STANDING)
-        tuneatlas.preflight(experiment, Path(), "data")
+        needed = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        here = workflow.local_exec
+        tuneatlas.preflight(experiment, Path(), "data", here=here, due=needed)
         if not workflow.local_exec:
             due = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
             site = tuneatlas.site_options(workflow.executor_settings)

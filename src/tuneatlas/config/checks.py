@@ -95,6 +95,9 @@ def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         at: Key = ("models", name, "package")
         if model.package in load_specs():
             yield (at,), f"{model.package!r} is the name of a data source of this workflow"
+        if not model.file.endswith(".gguf"):
+            text = f"{model.file!r}: weights in a package are read from .gguf files only"
+            yield ((*at[:-1], "file"),), text
         other, one = first.setdefault(model.package, (name, model))
         for key in ("version", "sha256"):
             if getattr(model, key) != getattr(one, key):
@@ -366,6 +369,14 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                     f"{name!r} scores {template.scored!r}"
                 )
                 yield ((section, "scoring"), key), text
+            asked = template.question if section == "probe_knowledge" else template.instruction
+            if scored[section] == "letter" and not _shows_letters(template, asked):
+                text = f"scoring by letter needs options with letters, but template {name!r} shows"
+                yield ((section, "scoring"), key), f"{text} none: {asked!r}, {template.option!r}"
+
+
+def _shows_letters(template: QuestionTemplate, asked: str) -> bool:
+    return "{options}" in asked and all(part in template.option for part in ("{letter}", "{text}"))
 
 
 def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -1,13 +1,14 @@
 """``tuneatlas config``: check and show experiments, and keep the generated docs in step."""
 
 import argparse
+import shutil
 from io import StringIO
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from tuneatlas.config.load import load_config, resolve
-from tuneatlas.config.preflight import preflight
+from tuneatlas.config.preflight import left_open, preflight
 from tuneatlas.config.render import REPAIR, outdated_files, write_files
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
@@ -44,8 +45,11 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("tuneatlas config: say --write, --check, show FILE or preflight FILE")
     experiment = load_config(*options.files, root=options.root)
     if options.action == "preflight":
-        preflight(experiment, options.root)
-        say(f"{options.files[0]}: ready to run")
+        # Where there is a cluster, jobs run on its nodes, which need not be like this one.
+        preflight(experiment, options.root, here=shutil.which("sbatch") is None)
+        later = left_open(experiment, options.root)
+        unseen = f"; not looked at: {'; '.join(later)}" if later else ""
+        say(f"{options.files[0]}: ready to run{unseen} (docs/preflight.md: what is opened)")
         return 0
     yaml, text = YAML(), StringIO()
     yaml.width = 96

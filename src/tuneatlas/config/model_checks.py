@@ -1,45 +1,127 @@
 """What can be known of the base models before the first job: access, weights, tokenizer."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.config.load import resolve
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import HubModel, PathModel
-from tuneatlas.config.models.paraphrase import HubParaphraser, PathParaphraser
+from tuneatlas.config.models.language_models import HubModel, PackageModel, PathModel
+from tuneatlas.config.models.paraphrase import (
+    EvaluateTasks,
+    FinetuneParaphrase,
+    GenerateParaphrases,
+    HubParaphraser,
+    PathParaphraser,
+    PretrainTasks,
+)
+from tuneatlas.config.package_checks import FETCHED, whole
 from tuneatlas.config.source import Key
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import cached_folder, folder_problems, format_problems
+from tuneatlas.model_folder import (
+    CONFIG,
+    INDEX,
+    WHOLE,
+    cached_folder,
+    folder_problems,
+    format_problems,
+)
 from tuneatlas.sections import asking
 
 # Questions of a file that are measured before the first job; the step looks at all.
 MEASURED = 5_000
+WEIGHTS = ("*.safetensors", "*.bin")
 
 Found = Iterator[tuple[Key, str]]
 # Base models are asked as they are; a paraphraser is in single precision throughout.
+Generating = EvaluateTasks | GenerateParaphrases
 Given = PathModel | HubModel | PathParaphraser | HubParaphraser
 
 
-def check_models(experiment: Experiment, root: Path) -> Found:
-    """Problems with models that are folders or lie on the hub, each with its key."""
+def check_models(experiment: Experiment, root: Path, due: Collection[str] | None = None) -> Found:
+    """Problems with models that are folders or lie on the hub, each with its key.
+
+    ``due``: the steps that will run; None: all. The hub is asked only for what will be fetched.
+    """
+
+    def fetches(step: str) -> bool:
+        return due is None or step in due
+
     for name, paraphraser in experiment.paraphrasers.items():
         if isinstance(paraphraser, PathParaphraser | HubParaphraser):
-            yield from _given(("paraphrasers", name), paraphraser, root, two=True)
+            at: Key = ("paraphrasers", name)
+            problems = list(_given(at, paraphraser, root, fetches("prepare_paraphraser"), two=True))
+            yield from problems
+            if not problems and (folder := _at_hand(paraphraser, root)):
+                yield from _paraphraser_lengths(experiment, name, folder)
     for name, model in experiment.models.items():
+        if isinstance(model, PackageModel):
+            yield from _packed(experiment, root, name, model)
         if not isinstance(model, PathModel | HubModel):
             continue
-        problems = list(_given(("models", name), model, root, two=False))
+        problems = list(_given(("models", name), model, root, fetches("prepare_base"), two=False))
         yield from problems
         if all(key[-1] == "dtype" for key, _ in problems) and (folder := _at_hand(model, root)):
             yield from _tokenizer(experiment, root, name, folder)
 
 
-def _given(at: Key, model: Given, root: Path, *, two: bool) -> Found:
+def models_to_fetch(experiment: Experiment, root: Path) -> Iterator[str]:
+    """Models of the hub whose weights are not in the cache, each with the step that looks at it."""
+    parts: dict[str, Mapping[str, object]] = {
+        "models": experiment.models,
+        "paraphrasers": experiment.paraphrasers,
+    }
+    for part, models in parts.items():
+        for model in models.values():
+            if isinstance(model, HubModel | HubParaphraser) and _at_hand(model, root) is None:
+                step = "prepare_base" if part == "models" else "prepare_paraphraser"
+                yield f"weights and tokenizer of {model.id} ({step} looks at them)"
+
+
+def _paraphraser_lengths(experiment: Experiment, name: str, folder: Path) -> Found:
+    """Lengths of the syntax study beyond a model's positions; T5 has no such limit."""
+    # Imported here, as few experiments need them and they take their time.
+    from tuneatlas.loading import open_config
+    from tuneatlas.positions import most_positions
+
+    most = most_positions(open_config(folder))
+    for section, values in experiment:
+        if not isinstance(values, PretrainTasks | FinetuneParaphrase | Generating):
+            continue
+        for key in ("row_length", "max_length", "max_new_tokens"):
+            length = getattr(values, key, 0)
+            if most is not None and length > most:
+                text = f"{length} tokens are more than the {most} positions of paraphrasers.{name}"
+                yield (section, key), f"{text} (its max_position_embeddings): lower this"
+
+
+def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) -> Found:
+    """The tokenizer and the lengths of a model in a package, if that is fetched."""
+    path = root / FETCHED / model.package / model.file
+    if not whole(root, resolve(experiment), model.package):
+        return
+    # Imported here, as few experiments need them and they take their time.
+    from tuneatlas.gguf_files import open_gguf_config, open_gguf_tokenizer
+    from tuneatlas.positions import position_problems
+    from tuneatlas.tokenizer_checks import tokenizer_problems
+
+    asked = asking(experiment.model_dump(mode="json"))
+    try:
+        tokenizer, config = open_gguf_tokenizer(path), open_gguf_config(path)
+    except UserError as error:
+        yield ("models", name, "file"), str(error)
+        return
+    root = experiment._project
+    yield from tokenizer_problems(name, tokenizer, asked, bos=model.bos, root=root)
+    yield from position_problems(name, config, asked)
+
+
+def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Found:
     """What is wrong with a model that is at hand, or how it cannot be had."""
     given = "path" if isinstance(model, PathModel | PathParaphraser) else "id"
     if isinstance(model, HubModel | HubParaphraser):
-        absent = list(_hub_problems(model))
+        absent = list(_hub_problems(model)) if fetched else []
         yield from (((*at, option), text) for option, text in absent)
         if absent:
             return
@@ -122,21 +204,28 @@ def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]
         hf_hub_url,
     )
     from huggingface_hub.errors import (
+        EntryNotFoundError,
         GatedRepoError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
     offline = constants.is_offline_mode()
-    if cached_folder(model.id, model.revision) is not None:
+    folder = cached_folder(model.id, model.revision)
+    if folder is not None and (offline or _holds_weights(folder)):
         return
-    absent = f"{model.id} is not in the hub's cache and"
+    absent = f"{model.id} is not {'whole ' if folder else ''}in the hub's cache and"
     instead = "fetch it first, or use source: path with a local folder"
     if offline:
         yield "id", f"{absent} HF_HUB_OFFLINE is set: {instead}"
         return
+    lacking = []
     try:
-        get_hf_file_metadata(hf_hub_url(model.id, "config.json", revision=model.revision))
+        for name in (CONFIG, WHOLE, INDEX):
+            try:
+                get_hf_file_metadata(hf_hub_url(model.id, name, revision=model.revision))
+            except EntryNotFoundError:
+                lacking.append(name)
     except GatedRepoError:
         yield "id", f"{model.id} is gated: ask for access on its page, then 'hf auth login'"
     except RevisionNotFoundError:
@@ -145,3 +234,11 @@ def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]
         yield "id", f"the hub has no {model.id}, or keeps it private: correct it, or log in"
     except (HTTPError, OSError):
         yield "id", f"{absent} the hub cannot be reached: {instead}"
+    if CONFIG in lacking or {WHOLE, INDEX} <= set(lacking):
+        what = CONFIG if CONFIG in lacking else "*.safetensors weights, and others are not read"
+        yield "id", f"{model.id} has no {what} at this revision: name another, or convert it"
+
+
+def _holds_weights(folder: Path) -> bool:
+    """Whether weights are there, in whatever form: what is wrong with them is said of them."""
+    return any(True for ending in WEIGHTS for _ in folder.glob(ending))

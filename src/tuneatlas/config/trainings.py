@@ -32,11 +32,17 @@ def deepspeed_problems(path: Path, training: TrainingConfig) -> Iterator[str]:
         return
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         yield f"{path} is not JSON: {error}"
+        return
+    except OSError as error:
+        yield f"{path} cannot be read: {error.strerror}"
         return
     if not isinstance(data, dict) or not isinstance(data.get("zero_optimization", {}), dict):
         yield f"{path} is no DeepSpeed config: an object with zero_optimization is expected"
+        return
+    if not isinstance(data.get("bf16", {}), dict):
+        yield f"{path}: bf16 must be an object, with enabled: auto"
         return
     for text in _objections(data, training):
         yield f"{path}: {text}"
@@ -45,7 +51,7 @@ def deepspeed_problems(path: Path, training: TrainingConfig) -> Iterator[str]:
 def _objections(data: Mapping[str, Any], training: TrainingConfig) -> Iterator[str]:
     zero = data.get("zero_optimization", {})
     stage = zero.get("stage", 0)
-    if stage not in (0, 1, 2, 3):
+    if isinstance(stage, bool) or stage not in (0, 1, 2, 3):
         yield f"zero_optimization.stage is {stage!r}; there are 0, 1, 2 and 3"
         return
     for part in ("optimizer", "scheduler"):

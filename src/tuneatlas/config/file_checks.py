@@ -1,0 +1,63 @@
+"""The user's own pairs, sentences and texts, read as the steps that need them do."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.source import Key
+from tuneatlas.errors import UserError
+
+# Of each file of a corpus, which may be as large as the disk.
+DOCUMENTS_READ = 1000
+
+Found = Iterator[tuple[Key, str]]
+
+
+def check_pairs(experiment: Experiment, root: Path) -> Found:
+    """All pairs and sentences that the run will use, read as it will read them."""
+    # Imported here, as few experiments have this study.
+    from tuneatlas.syntax.pair_files import read_numbered, read_sentences
+
+    options = experiment.prepare_sentences
+    if not experiment.paraphrasers:
+        return
+    columns = options.files.columns.model_dump()
+    for split in ("train", "dev", "test"):
+        path: str | None = getattr(options.files, split)
+        if path:
+            pairs = partial(read_numbered, root / path, columns)
+            yield from _read(
+                ("prepare_sentences", "files", split), pairs, getattr(options.pairs, split)
+            )
+    if options.files.sentences:
+        sentences = partial(read_sentences, root / options.files.sentences)
+        yield from _read(("prepare_sentences", "files", "sentences"), sentences, options.sentences)
+
+
+def _read(key: Key, reader: Callable[[], Iterable[object]], most: int) -> Found:
+    """What a reader says of the first ``most`` of what it reads."""
+    try:
+        for _ in islice(reader(), most):
+            pass
+    except UserError as error:
+        yield key, str(error)
+
+
+def check_corpus(experiment: Experiment, root: Path) -> Found:
+    """The beginning of each file of the corpus; the step reads all of it."""
+    corpus = experiment.prepare_restoration.corpus
+    if not experiment.stage_forgetting.groups or not corpus:
+        return
+    # Imported here, as few experiments have a corpus of their own.
+    from tuneatlas.corpus_files import read_texts, shards_of
+
+    key: Key = ("prepare_restoration", "corpus")
+    try:
+        shards = shards_of(root / corpus)
+    except UserError as error:
+        yield key, str(error)
+        return
+    for shard in shards:
+        yield from _read(key, partial(read_texts, shard), DOCUMENTS_READ)
