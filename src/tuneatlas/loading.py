@@ -109,13 +109,14 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def _refuse_damaged(path: Path) -> None:
-    """The library raises bare exceptions, so it is asked apart from all else."""
+    """The library raises bare exceptions or panics, so it is asked apart from all else."""
     if not path.is_file():
         raise UserError(f"{path} is no regular file, or a link to nothing: fetch it again")
     try:
         Tokenizer.from_file(str(path))
-    except Exception as error:
-        if type(error) is not Exception:
+    except BaseException as error:
+        # What it raises on a panic is no Exception, and nothing that could be imported.
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
             raise
         raise UserError(f"{path} is damaged ({error}): fetch the model again") from error
 

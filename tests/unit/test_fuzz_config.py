@@ -43,6 +43,7 @@ domains:
   two: {source: file, path: own.jsonl, licence: MIT}
 compare_groups: {ood_roles: [home]}
 stage_forgetting: {groups: []}
+finetune: {row_length: 128}
 paraphrasers: {}
 """
 
@@ -297,12 +298,14 @@ def make_whole(folder: Path) -> Path:
     tokenizer = train_tokenizer(["Answer: A Answer: B Answer: C Answer: D"] * 9, 300)
     shutil.copytree(ROOT / "config/templates", folder / "config/templates")
     save_model(folder / "model", new_llama(tokenizer, TINY, seed=1).eval(), tokenizer)
-    rows = [
-        {"question": f"Q{n}?", "choices": list("abcd"), "answer": 0, "split": split, "id": f"{n}"}
-        for n, split in enumerate(["dev"] * 5 + ["train"] * 4 + ["test"] * 4)
-    ]
+    splits = ["dev"] * 5 + ["train"] * 4 + ["test"] * 4
     for name in ("one", "two"):
-        lines = (json.dumps({**row, "id": f"{name}/{row['id']}"}) for row in rows)
+        lines = (
+            json.dumps(
+                {"question": f"{name} {n}?", "choices": list("abcd"), "answer": 0, "split": s}
+            )
+            for n, s in enumerate(splits)
+        )
         (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     text = MODEL_CONFIG.replace("own.jsonl", "one.jsonl", 1).replace("own.jsonl", "two.jsonl")
     (folder / "run.yaml").write_text(text, encoding="utf-8")

@@ -199,6 +199,14 @@ def test_files_that_are_no_json_object_end_in_a_message(folder: Path, name: str,
     assert found and all(str(folder) in text for text in found)
 
 
+def test_a_tokenizer_on_which_its_library_panics_ends_in_a_message(folder: Path):
+    path = folder / "tokenizer.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["model"]["continuing_subword_prefix"] = "longer than any token"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    assert refusals(folder) and all(str(path) in text for text in refusals(folder))
+
+
 def test_random_damage_is_refused_or_harmless(folder: Path):
     """Bytes of the header or of the JSON files changed at random: no traceback, no other model."""
     rng = random.Random(7)

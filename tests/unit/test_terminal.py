@@ -75,6 +75,14 @@ def test_trace_shows_the_text_of_data_and_keeps_its_own_marks():
     assert not STEERING.search(text.replace("\033[4;1m", "").replace("\033[0m", ""))
 
 
+def test_trace_quotes_a_text_by_its_own_lines():
+    text = "one\u2028still one\x0band\x85so\n\nthree"
+    asked = {"prompt": text, "probs": [0.25] * 4, "pred": 0, "answer": 0, "correct": True}
+    rows = {"probe_knowledge": [Seen("probe_knowledge", "results/z", {"model": "m"}, asked)]}
+    told = "\n".join(tell(Life("x", rows, []), lambda _: None, {}))
+    assert "  | one\\u2028still one\\x0band\\x85so\n  | \n  | three" in told
+
+
 def test_a_log_shows_what_it_quotes(tmp_path: Path, capsys):
     steps._start_log(tmp_path / "x.log", "step 100% x")
     try:

@@ -110,7 +110,7 @@ def _probe(life: Life, seen: Seen) -> Iterator[str]:
     model = seen.wildcards["model"]
     yield from _heading(f"base model {model}: probed")
     yield "prompt as sent:"
-    yield textwrap.indent(seen.row["prompt"], "  | ", lambda line: True)
+    yield _quoted(seen.row["prompt"])
     yield "probability of each option (= right, > chosen):"
     choices = life.question["choices"] if life.question else [""] * len(seen.row["probs"])
     yield from bars(seen.row, choices)
@@ -128,7 +128,7 @@ def _labels(life: Life, model: str) -> Iterator[str]:
         row = seen.row
         chosen = ascii_uppercase[row["pred"]]
         yield f"the base model explains {chosen} (ended by: {row['finish']}):"
-        yield textwrap.indent(row["explanation"] or "(nothing)", "  | ", lambda line: True)
+        yield _quoted(row["explanation"] or "(nothing)")
 
 
 def _conversations(
@@ -147,7 +147,7 @@ def _conversations(
     for pieces_, names in texts.items():
         yield f"in {', '.join(names)}:"
         text = "".join(style[mark][0] + visible(piece) + style[mark][1] for piece, mark in pieces_)
-        yield Marked(textwrap.indent(text, "  | ", lambda line: True))
+        yield Marked(_quoted(text))
 
 
 def _tuned(life: Life, model: str) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _tuned(life: Life, model: str) -> Iterator[str]:
             f"{_verdict(row):<7}{row['gold_prob']:<7.3f}{'#' * round(row['gold_prob'] * BAR)}"
         )
     yield "prompt as sent:"
-    yield textwrap.indent(rows[0].row["prompt"], "  | ", lambda line: True)
+    yield _quoted(rows[0].row["prompt"])
 
 
 def _stages(life: Life, model: str) -> Iterator[str]:
@@ -205,6 +205,11 @@ def _paraphrases(life: Life) -> Iterator[str]:
                 yield textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
+def _quoted(text: str) -> str:
+    """A text line by line, of which only a new line ends one, as on the terminal."""
+    return "\n".join(f"  | {line}" for line in text.removesuffix("\n").split("\n"))
+
+
 def _short(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
@@ -216,4 +221,4 @@ def _verdict(row: Row) -> str:
 def _columns(row: Row) -> Iterator[str]:
     for name, value in row.items():
         text = str(value)
-        yield f"  {name}: " + ("\n" + textwrap.indent(text, "  | ") if "\n" in text else text)
+        yield f"  {name}: " + ("\n" + _quoted(text) if "\n" in text else text)
