@@ -387,6 +387,15 @@ def test_a_t5_whose_config_contradicts_its_head(tmp_path: Path, tokenizer):
     assert "paraphrasers are, models are not" in found
 
 
+def test_a_decoder_of_which_it_is_not_said_how_it_begins(tmp_path: Path, tokenizer):
+    save_model(tmp_path, new_t5(tokenizer, T5_SHAPE, seed=2), tokenizer)
+    path = tmp_path / "config.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in said.items() if k != "decoder_start_token_id"}))
+    (found,) = weight_problems(tmp_path, two=True)
+    assert "config.json lacks decoder_start_token_id" in found
+
+
 def test_a_t5_that_lacks_a_weight(tmp_path: Path, tokenizer):
     save_model(tmp_path, new_t5(tokenizer, T5_SHAPE, seed=2), tokenizer)
     name = "decoder.block.0.layer.0.SelfAttention.q.weight"
