@@ -25,7 +25,14 @@ from transformers import (
 )
 
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import CONFIG, folder_problems, read_object, tensors, weight_files
+from tuneatlas.model_folder import (
+    CONFIG,
+    folder_problems,
+    quantised_problem,
+    read_object,
+    tensors,
+    weight_files,
+)
 
 # What libraries raise on files that are damaged or say what cannot be.
 DAMAGED = (
@@ -193,6 +200,9 @@ def weight_problems(folder: Path, *, two: bool) -> Iterator[str]:
                 f"{folder} is {'no' if two else 'an'} encoder-decoder ({config.model_type}): "
                 "paraphrasers are, models are not"
             )
+            return
+        if problem := quantised_problem(folder):
+            yield problem
             return
         network = open_network(folder, device_map={"": "meta"})
         tokenizer = open_tokenizer(folder)
