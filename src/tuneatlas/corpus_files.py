@@ -10,6 +10,8 @@ from tuneatlas.errors import UserError
 from tuneatlas.text_files import open_input, read_json_lines, read_lines, suffix_of
 
 ENDINGS = (".jsonl", ".ndjson", ".txt", ".parquet")
+# Compressed in ways that are not read here.
+PACKED = (".zst", ".zstd", ".xz", ".bz2", ".lz4", ".zip")
 
 
 def read_texts(path: Path) -> Iterator[str]:
@@ -36,7 +38,13 @@ def shards_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(p for p in path.rglob("*") if not p.is_dir() and not _is_hidden(p, path))
+    for file in files:
+        if file.suffix.lower() in PACKED and suffix_of(file.with_suffix("")) in ENDINGS:
+            raise UserError(f"{file}: cannot be read, and would be missing: compress it by gzip")
     shards = [p for p in files if suffix_of(p) in ENDINGS]
+    if twin := next((p for p in shards if p.with_name(f"{p.name}.gz") in shards), None):
+        # Each of its documents would be there twice.
+        raise UserError(f"{twin}: lies beside {twin.name}.gz: keep one of them")
     if not shards:
         raise UserError(f"{path}: no file in this folder ends in {', '.join(ENDINGS)}")
     return shards

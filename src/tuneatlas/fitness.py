@@ -28,6 +28,11 @@ def refuse_unfit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
             f"a {model.config.model_type} model without an output layer, or a tokenizer without "
             "an end token, cannot be asked or tuned"
         )
+    if model.base_model is model:
+        raise UserError(
+            f"models of type {model.config.model_type!r} cannot be used: what lies before the "
+            "output layer has no name in their code, so use another family"
+        )
     ids = tokenizer("One, two, three and four; five and six.", add_special_tokens=False).input_ids
     first, second = ids[: len(ids) // 2 + 1], ids[len(ids) // 2 :]
     with torch.inference_mode():

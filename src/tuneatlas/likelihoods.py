@@ -54,7 +54,7 @@ def log_likelihoods(
                 "set bos: true, mend the template, or leave it out"
             )
     _refuse_overlong(model, requests, shots)
-    rows = _rows(requests)
+    rows = _rows(requests, apart=_goes_by_place(model))
     shared = _shared_prefix([row.context for row in rows])
     scores = np.zeros(len(requests))
     with torch.inference_mode():
@@ -119,11 +119,17 @@ def refuse_not_finite(model: PreTrainedModel, scores: Floats, owners: Sequence[s
         )
 
 
-def _rows(requests: Sequence[Request]) -> list[_Row]:
-    """Requests by context, longest row first."""
-    rows: dict[tuple[int, ...], _Row] = {}
+def _goes_by_place(model: PreTrainedModel) -> bool:
+    """Whether a window of attention goes by places in a row, not by positions (GPT-Neo)."""
+    return "local" in getattr(model.config, "attention_layers", ())
+
+
+def _rows(requests: Sequence[Request], *, apart: bool) -> list[_Row]:
+    """Requests by context, longest row first; ``apart``: each in a row of its own."""
+    rows: dict[tuple[tuple[int, ...], int], _Row] = {}
     for index, request in enumerate(requests):
-        row = rows.setdefault(tuple(request.context), _Row(tuple(request.context), [], []))
+        context = tuple(request.context)
+        row = rows.setdefault((context, index if apart else 0), _Row(context, [], []))
         row.continuations.append(request.continuation)
         row.users.append(index)
     return sorted(rows.values(), key=lambda row: (-row.fed(0), row.context))

@@ -25,7 +25,14 @@ from transformers import (
 )
 
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import CONFIG, folder_problems, read_object, tensors, weight_files
+from tuneatlas.model_folder import (
+    CONFIG,
+    folder_problems,
+    quantised_problem,
+    read_object,
+    tensors,
+    weight_files,
+)
 
 # What libraries raise on files that are damaged or say what cannot be.
 DAMAGED = (
@@ -195,13 +202,32 @@ def weight_problems(folder: Path, *, two: bool) -> Iterator[str]:
                 "paraphrasers are, models are not"
             )
             return
+        if problem := quantised_problem(folder):
+            yield problem
+            return
         network = open_network(folder, device_map={"": "meta"})
         tokenizer = open_tokenizer(folder)
     except UserError as error:
         yield str(error)
         return
+    if two:
+        yield from _decoder_problems(folder, network)
     yield from _head_problems(folder, network)
     yield from vocabulary_problems(tokenizer, embedding_rows(network))
+
+
+def _decoder_problems(folder: Path, network: PreTrainedModel) -> Iterator[str]:
+    """Whether it is known how what the decoder writes begins."""
+    if not hasattr(network, "prepare_decoder_input_ids_from_labels"):
+        yield (
+            f"{folder} is a {network.config.model_type}, of which transformers does not say how "
+            "its decoder is trained: use another encoder-decoder, such as a T5"
+        )
+    elif getattr(network.config, "decoder_start_token_id", None) is None:
+        yield (
+            f"{folder / CONFIG} lacks decoder_start_token_id, the token that what is written "
+            "begins with: add it (in a T5 it is pad_token_id)"
+        )
 
 
 def _head_problems(folder: Path, network: PreTrainedModel) -> Iterator[str]:

@@ -215,8 +215,20 @@ def header(path: Path) -> dict[str, Tensor]:
 
 def stored_formats(folder: Path) -> set[str]:
     """Number formats of the weights; masks and positions in old checkpoints are integers."""
-    found = {tensor.format for tensor in tensors(folder).values()}
-    return {name for name in found if name.startswith(("F", "BF"))}
+    return {
+        tensor.format
+        for name, tensor in tensors(folder).items()
+        if tensor.format.startswith(("F", "BF")) or name.endswith("weight")
+    }
+
+
+def quantised_problem(folder: Path) -> str | None:
+    """What is wrong with a folder whose numbers stand for others; UserError if it is damaged."""
+    stored = stored_formats(folder)
+    if is_quantised(folder) or (stored - LOSSLESS["float32"]):
+        text = f"{folder} holds quantised weights ({', '.join(sorted(stored))}), which cannot be "
+        return text + "tuned: save the model as float32 or bfloat16"
+    return None
 
 
 def stored_dtype(folder: Path) -> str:
@@ -231,13 +243,12 @@ def format_problems(folder: Path, dtype: str) -> Iterator[tuple[str, str]]:
     With each the option of the model to change: ``dtype``, or none if the model itself is at fault.
     """
     try:
-        stored = stored_formats(folder)
+        stored, problem = stored_formats(folder), quantised_problem(folder)
     except UserError as error:
         yield "", str(error)
         return
-    if is_quantised(folder) or (stored - LOSSLESS["float32"]):
-        text = f"{folder} holds quantised weights ({', '.join(sorted(stored))}), which cannot be "
-        yield "", text + "tuned: save the model as float32 or bfloat16"
+    if problem:
+        yield "", problem
     elif lost := sorted(stored - LOSSLESS[dtype]):
         text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}"
         yield "dtype", f"{text}: say dtype: float32, or save the model in {dtype}"

@@ -10,9 +10,18 @@ LENGTHS = ("row_length", "window")
 
 
 def most_positions(config: PretrainedConfig) -> int | None:
-    """The most tokens of an input; None for models without such a limit, such as T5."""
-    found = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return found if isinstance(found, int) and found > 0 else None
+    """The most tokens of an input; None for models without such a limit, such as T5.
+
+    Of a model that turns all positions otherwise once one text of a batch is long ("longrope"),
+    that length: what is computed of a text must not hang on those beside it.
+    """
+    text = config.get_text_config()
+    said = [getattr(text, "max_position_embeddings", None)]
+    rope = getattr(text, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "longrope":
+        name = "original_max_position_embeddings"
+        said += [rope.get(name), getattr(text, name, None)]
+    return min((n for n in said if isinstance(n, int) and n > 0), default=None)
 
 
 def position_problems(

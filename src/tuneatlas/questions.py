@@ -23,8 +23,9 @@ TEXT_COLUMNS = ("id", "domain", "relation", "subject", "question", "explanation"
 TEXT_COLUMNS_ALL = (*TEXT_COLUMNS, "source", "licence")
 OPTION_COLUMNS = tuple(f"choice_{letter}" for letter in ascii_lowercase[:MOST])
 COLUMNS = (*TEXT_COLUMNS_ALL, "role", "split", "choices", "answer")
-# Files whose answers count from 0 say so by an answer that is 0; so many without one are odd.
-COUNTED = 20
+# Files whose answers count from 0 say so by an answer that is 0; so many without one are odd, and
+# one is where other answers are letters or texts (ARC has both, and numbers that count from 1).
+COUNTED = 4
 
 
 class QuestionFile(NamedTuple):
@@ -147,7 +148,8 @@ def read_questions(
         where.append(record.place)
     if not rows:
         raise UserError(f"{path}: holds no questions")
-    if first is None and len(numbers) >= COUNTED and 0 not in numbers:
+    counted = COUNTED if len(numbers) == len(rows) else 1
+    if first is None and len(numbers) >= counted and 0 not in numbers:
         raise UserError(
             f"{path}: none of its {len(numbers)} answers in numbers is 0, so they may count from "
             f"1: say domains.{domain}.first_option: 1, or 0 if the first option is 0"

@@ -163,7 +163,7 @@ def mutant(file: Callable, folder: Path, rng: random.Random) -> Path:
 
 
 def read_questions_as_seen(path: Path) -> list[tuple]:
-    rows = read_question_file(path, "own")
+    rows = read_question_file(path, "own", {"first_option": 0})
     found = []
     for row in rows:
         assert row["question"] == normalise(row["question"])

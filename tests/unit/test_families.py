@@ -20,6 +20,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.fitness import refuse_unfit
 from tuneatlas.likelihoods import Request, log_likelihoods
 from tuneatlas.models import load_model, save_model, train_tokenizer
+from tuneatlas.positions import most_positions
 from tuneatlas.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.scoring import score_prompts
 from tuneatlas.training.bases import prepare_base
@@ -56,6 +57,20 @@ FAMILIES = {
     ),
     "gemma3": ("Gemma3TextConfig", GROUPED | MIXED, "pieces", True),
     "gpt-neox": ("GPTNeoXConfig", COMMON, "bytes", False),
+    # Its window goes by places in a row, not by positions.
+    "gpt-neo": (
+        "GPTNeoConfig",
+        {
+            "hidden_size": 32,
+            "num_layers": 2,
+            "num_heads": 4,
+            "attention_types": [[["global", "local"], 1]],
+            "window_size": 8,
+            "max_position_embeddings": 512,
+        },
+        "bytes",
+        False,
+    ),
 }
 QUESTIONS = [
     question(n, id=f"q/{n}", split=split)
@@ -196,6 +211,15 @@ def test_a_model_that_cannot_be_asked_is_refused_when_it_is_brought(
     assert not (tmp_path / "base").exists()
 
 
+def test_a_text_is_never_read_otherwise_for_a_long_one_beside_it():
+    """Phi-3's angles are others for a whole batch once a text in it is long; so none may be."""
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4}
+    long = {"rope_parameters": rope | {"long_factor": [4.0] * 4}}
+    of_its_own = GROUPED | {"original_max_position_embeddings": 64, "pad_token_id": None}
+    assert most_positions(transformers.Phi3Config(**of_its_own, **long)) == 64
+    assert most_positions(transformers.Phi3Config(**of_its_own)) == 512
+
+
 def test_lengths_beyond_the_positions_are_refused_when_a_model_is_brought(tmp_path: Path):
     """With every key that asks for too much, of whichever section."""
     tokenizer = train_tokenizer(TEXTS, 400)
@@ -224,3 +248,12 @@ def test_a_family_whose_logits_are_its_own_is_refused(tokenizers):
     settings = {"scoring": "cloze", "batch_tokens": 64}
     with pytest.raises(UserError, match=r"'granite' cannot be used: options are not scored"):
         score_prompts(model, tokenizers["bytes"], [0], ["One"], [["two"]], settings, bos=False)
+
+
+def test_a_model_whose_decoder_has_no_name_is_refused(tokenizers):
+    """Llama 4's text model, of which transformers does not say what lies before the head."""
+    tokenizer = tokenizers["bytes"]
+    values = GROUPED | {"intermediate_size_mlp": 64, "num_local_experts": 2}
+    config = transformers.Llama4TextConfig(**values, vocab_size=len(tokenizer), pad_token_id=None)
+    with pytest.raises(UserError, match="'llama4_text' cannot be used"):
+        refuse_unfit(AutoModelForCausalLM.from_config(config), tokenizer)

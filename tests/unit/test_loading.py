@@ -395,6 +395,34 @@ def test_a_t5_whose_config_contradicts_its_head(tmp_path: Path, tokenizer):
     assert "paraphrasers are, models are not" in found
 
 
+@pytest.mark.parametrize("form", [torch.float8_e4m3fn, torch.int8, None])
+@pytest.mark.parametrize("two", [True, False])
+def test_numbers_that_stand_for_others_are_refused(tmp_path: Path, tokenizer, model, form, two):
+    """In a format of eight bits, or said to be quantised; a mask of whole numbers is none."""
+    save_model(tmp_path, new_t5(tokenizer, T5_SHAPE, seed=2) if two else model, tokenizer)
+    path = tmp_path / "model.safetensors"
+    weights = load_file(path)
+    name = next(n for n in weights if n.endswith("weight") and weights[n].ndim == 2)
+    if form:
+        weights[name] = weights[name].to(form)
+        save_file(weights, path, metadata={"format": "pt"})
+    else:
+        said = json.loads((tmp_path / "config.json").read_text())
+        said["quantization_config"] = {"quant_method": "fp8"}
+        (tmp_path / "config.json").write_text(json.dumps(said))
+    (found,) = weight_problems(tmp_path, two=two)
+    assert "holds quantised weights" in found
+
+
+def test_a_decoder_of_which_it_is_not_said_how_it_begins(tmp_path: Path, tokenizer):
+    save_model(tmp_path, new_t5(tokenizer, T5_SHAPE, seed=2), tokenizer)
+    path = tmp_path / "config.json"
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in said.items() if k != "decoder_start_token_id"}))
+    (found,) = weight_problems(tmp_path, two=True)
+    assert "config.json lacks decoder_start_token_id" in found
+
+
 def test_a_t5_that_lacks_a_weight(tmp_path: Path, tokenizer):
     save_model(tmp_path, new_t5(tokenizer, T5_SHAPE, seed=2), tokenizer)
     name = "decoder.block.0.layer.0.SelfAttention.q.weight"

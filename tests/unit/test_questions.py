@@ -316,12 +316,14 @@ def test_answers_by_place_letter_or_text(
 
 
 def test_numbers_that_may_count_from_one(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "a.jsonl", *({"answer": 1 + n % 3} for n in range(20)))
-    with pytest.raises(UserError, match=r"none of its 20 answers.*domains\.law\.first_option: 1"):
-        read_question_file(path, "law")
-    for first in (0, 1):
-        rows = read_question_file(path, "law", {"first_option": first})
-        assert rows[0]["answer"] == 1 - first
+    """Numbers alone, or a few beside letters, as published sets have them (ARC)."""
+    for said in ([1, 2, 3, 2], ["A", "D", "1"], ["w", "B", 2]):
+        path = write_rows(tmp_path / "a.jsonl", *({"answer": answer} for answer in said))
+        with pytest.raises(UserError, match=r"none of its \d answers.*law\.first_option: 1"):
+            read_question_file(path, "law")
+        for first in (0, 1):
+            rows = read_question_file(path, "law", {"first_option": first})
+            assert rows[-1]["answer"] == int(said[-1]) - first
 
 
 def test_ids_are_of_the_content(tmp_path: Path) -> None:

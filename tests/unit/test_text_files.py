@@ -196,6 +196,14 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
     (tmp_path / ".hidden.txt").write_text("not this")
     (tmp_path / "README.md").write_text("nor this")
     assert list(read_texts(tmp_path)) == ["one", "two", "three"]
+    for other, message in (
+        ("b/2.txt.gz", r"2\.txt: lies beside 2\.txt\.gz: keep one of them"),
+        ("b/4.jsonl.zst", r"4\.jsonl\.zst: cannot be read, and would be missing"),
+    ):
+        (tmp_path / other).write_bytes(b"")
+        with pytest.raises(UserError, match=message):
+            list(read_texts(tmp_path))
+        (tmp_path / other).unlink()
     (tmp_path / "b/3.jsonl").write_text('{"text": 3}')
     with pytest.raises(UserError, match=r"3\.jsonl, line 1: no JSON object with a 'text'"):
         list(read_texts(tmp_path))

@@ -11,12 +11,13 @@ import pytest
 import torch
 from conftest import TINY
 from recipes import RECIPE, planned
+from transformers import TrainingArguments
 
 from tuneatlas.models import new_llama
 from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
 from tuneatlas.training.processes import read_plan, train, write_plan
 from tuneatlas.training.tokens import Example, write_tokens
-from tuneatlas.training.trainer import GO_ON, newest_checkpoint
+from tuneatlas.training.trainer import GO_ON, newest_checkpoint, training_arguments
 
 
 def setting(folder: Path, tokenizer, epochs: int = 3):
@@ -93,6 +94,7 @@ import torch
 torch.set_num_threads(1)
 from dataclasses import replace
 from recipes import RECIPE, planned
+from transformers import TrainingArguments
 from test_trainer import fingerprint, setting, train
 import hashlib
 from tuneatlas.training.runs import log_lines
@@ -165,3 +167,19 @@ def test_a_torn_checkpoint_is_never_taken(tmp_path):
     (tmp_path / "checkpoint-3").mkdir()
     (tmp_path / "checkpoint-10").mkdir()
     assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+@pytest.mark.parametrize("here", [1, 8])
+def test_a_process_trains_on_one_device_however_many_it_sees(
+    tmp_path, tokenizer, monkeypatch, here
+):
+    """The library would deal each batch out to all of them, and average their losses."""
+
+    def several(self):
+        self._n_gpu = here
+        return torch.device("cpu")
+
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(several))
+    _, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c")
+    arguments = training_arguments(run)
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, 1)

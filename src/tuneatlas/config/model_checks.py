@@ -188,7 +188,8 @@ def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokeni
         if not isinstance(options, FileDomain):
             continue
         try:
-            rows = read_question_file(root / options.path, domain)[:MEASURED]
+            said = options.model_dump(mode="json")
+            rows = read_question_file(root / options.path, domain, said)[:MEASURED]
         except (UserError, OSError):
             continue  # said of the file
         if text := overlong_question(tokenizer, limit, rows, asked, experiment._project):

@@ -2,7 +2,8 @@
 
 A search ends when as many beams are finished as there are beams (``early_stopping=True`` of
 transformers, patience 1 of CTranslate2). On processors CTranslate2 searches, several times
-faster than transformers and with the same outputs (docs/benchmarks.md); on a GPU transformers.
+faster than transformers and with the same outputs (docs/benchmarks.md); on a GPU, and where it
+does not read a model as the model's own code does, transformers.
 """
 
 import copy
@@ -30,6 +31,11 @@ from tuneatlas.training.seq2seq import encode_end
 
 log = logging.getLogger(__name__)
 
+# What CTranslate2 is asked to read, and by how much its scores may differ, in nats a token.
+FAST, TOLERANCE = ("t5", "mt5", "umt5"), 1e-2
+# Scored to see whether it does.
+TRIED = 8
+
 
 def generate(
     model: PreTrainedModel,
@@ -48,18 +54,17 @@ def generate(
     coded = [encode_end(tokenizer, text) for text in inputs]
     owners = [f"input {name!r}" for name in names or range(1, len(inputs) + 1)]
     longest = options["max_length"]
-    long = [owner for owner, ids in zip(owners, coded, strict=True) if len(ids) > longest]
-    if long:
+    if long := overlong(coded, longest):
         log.warning(
             "%d of %d inputs are longer than max_length (%d tokens) and cut there, such as %s",
-            *(len(long), len(inputs), longest, long[0]),
+            *(len(long), len(inputs), longest, owners[long[0]]),
         )
     coded = [ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in coded]
     # The longest first: a batch that does not fit shows at once.
     order = sorted(range(len(coded)), key=lambda i: (-len(coded[i]), i))
     size = options["batch_rows"]
     on_gpu = model.device.type == "cuda"
-    engine = None if on_gpu else _translator(model, tokenizer)
+    engine = None if on_gpu or not coded else _translator(model, tokenizer, coded[order[-1]])
     found: dict[int, str] = {}
     starts = range(0, len(order), size)
     kept = parts or Parts()
@@ -77,8 +82,28 @@ def generate(
     return [found[i] for i in range(len(inputs))]
 
 
-def _translator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Any:
-    """The model as CTranslate2 runs it, on as many threads as torch has, in single precision."""
+def cut_inputs(
+    tokenizer: PreTrainedTokenizerBase, inputs: Sequence[str], options: Mapping[str, Any]
+) -> int:
+    """How many of the inputs ``generate`` cuts, for the record of a step."""
+    coded = [encode_end(tokenizer, text) for text in inputs]
+    return len(overlong(coded, options["max_length"]))
+
+
+def overlong(coded: Sequence[Sequence[int]], longest: int) -> list[int]:
+    """Places of the inputs with more than ``longest`` tokens."""
+    return [at for at, ids in enumerate(coded) if len(ids) > longest]
+
+
+def _translator(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: list[int]
+) -> Any:
+    """The model as CTranslate2 runs it, on as many threads as torch has, in single precision.
+
+    None if it does not read the model as the model's own code does, tried on ``source``.
+    """
+    if model.config.model_type not in FAST:
+        return None
     # It wants a name for the unknown token, which a tokenizer of bytes has no use for.
     named = copy.deepcopy(tokenizer)
     named.unk_token = tokenizer.unk_token or tokenizer.eos_token
@@ -86,12 +111,41 @@ def _translator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> A
         save_model(Path(name) / "model", model, named)
         converted = Path(name) / "converted"
         TransformersConverter(str(Path(name) / "model")).convert(str(converted))
-        return Translator(
+        engine = Translator(
             str(converted),
             compute_type="float32",
             inter_threads=1,
             intra_threads=torch.get_num_threads(),
         )
+    apart = _apart(engine, model, tokenizer, source)
+    if apart > TOLERANCE:
+        log.warning(
+            "CTranslate2 reads this %s model otherwise than its own code (scores differ by %.2g "
+            "nats a token): transformers writes instead, which takes longer",
+            *(model.config.model_type, apart),
+        )
+        return None
+    return engine
+
+
+def _apart(
+    engine: Any, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: list[int]
+) -> float:
+    """The most by which two scores of a token differ; the text scored is an input's beginning."""
+    target = source[:TRIED]
+    shift: Any = model.prepare_decoder_input_ids_from_labels
+    with torch.inference_mode():
+        logits = model(
+            input_ids=torch.tensor([source]),
+            decoder_input_ids=shift(labels=torch.tensor([target])),
+            use_cache=False,
+        ).logits[0]
+    own = logits.float().log_softmax(-1)[range(len(target)), target]
+    names = tokenizer.convert_ids_to_tokens
+    [found] = engine.score_batch([names(source)], [names(target)], max_input_length=0)
+    differ = (torch.tensor(found.log_probs[: len(target)]) - own).abs()
+    # What is no number is told of by whoever writes.
+    return float(differ.nan_to_num(0.0).max())
 
 
 def _by_ctranslate2(
@@ -126,7 +180,10 @@ def by_transformers(
     options: Mapping[str, Any],
     owners: Sequence[str],
 ) -> list[list[int]]:
-    """Token ids that transformers' own search writes for a batch of inputs."""
+    """Token ids that transformers' own search writes for a batch of inputs, after the first one.
+
+    That one is given, not written, and is the end token in some models (BART).
+    """
     width, pad = max(map(len, coded)), pad_id(tokenizer, embedding_rows(model))
     ids = torch.tensor([row + [pad] * (width - len(row)) for row in coded], device=model.device)
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in coded])
@@ -148,5 +205,5 @@ def by_transformers(
             generation_config=config,
             logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
         )
-    rows: list[list[int]] = written.tolist()
+    rows: list[list[int]] = written[:, 1:].tolist()
     return rows

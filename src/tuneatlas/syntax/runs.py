@@ -17,7 +17,7 @@ from tuneatlas.model_folder import brought_folder
 from tuneatlas.models import load_model, save_model, train_tokenizer
 from tuneatlas.step import Step
 from tuneatlas.syntax.formats import fill, format_named, read, shown
-from tuneatlas.syntax.generating import generate
+from tuneatlas.syntax.generating import cut_inputs, generate
 from tuneatlas.syntax.linear import FORMS
 from tuneatlas.syntax.models import new_t5
 from tuneatlas.syntax.steps import STAGES, shape_of, trees_of
@@ -140,7 +140,11 @@ def generate_paraphrases(step: Step) -> dict[str, Any]:
             for pair, text, output, reading in zip(pairs, inputs, outputs, readings, strict=True)
         ),
     )
-    return {"paraphrases": len(pairs), "of_another_form": sum(bool(r.problem) for r in readings)}
+    return {
+        "paraphrases": len(pairs),
+        "inputs_cut": cut_inputs(tokenizer, inputs, step.options),
+        "of_another_form": sum(bool(r.problem) for r in readings),
+    }
 
 
 def evaluate_tasks(step: Step) -> dict[str, Any]:
@@ -158,7 +162,7 @@ def evaluate_tasks(step: Step) -> dict[str, Any]:
         for row, output in zip(rows, outputs, strict=True)
     ]
     SCORES.write(step.outputs["scores"], score_rows(rows, found))
-    return {"examples": len(rows)}
+    return {"examples": len(rows), "inputs_cut": cut_inputs(tokenizer, inputs, step.options)}
 
 
 def _open(step: Step, place: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

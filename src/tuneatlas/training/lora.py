@@ -2,9 +2,10 @@
 
 import torch
 from peft import LoraConfig
-from peft.tuners.lora import Linear, LoraModel
+from peft.tuners.lora import Linear, LoraLayer, LoraModel
 from transformers import PreTrainedModel
 
+from tuneatlas.errors import UserError
 from tuneatlas.training.plan import Recipe
 
 ADAPTER = "default"
@@ -23,7 +24,13 @@ class Adapters:
             target_modules="all-linear",
         )
         self.model = model
-        self.tuner = LoraModel(model, options, ADAPTER)
+        try:
+            self.tuner = LoraModel(model, options, ADAPTER)
+        except ValueError as error:
+            raise UserError(f"lora_rank: {_instead(model)} ({error})") from error
+        if any(isinstance(m, LoraLayer) and not isinstance(m, Linear) for m in model.modules()):
+            # They would be trained, and be missing in the models that are written.
+            raise UserError(f"lora_rank: {_instead(model)}")
 
     def merged(self) -> dict[str, torch.Tensor]:
         """The weights of the plain model: its own plus what the adapters add."""
@@ -41,3 +48,10 @@ class Adapters:
         """Make the model plain again, its weights as in `merged`."""
         self.tuner.merge_and_unload()
         self.model.requires_grad_(True)
+
+
+def _instead(model: PreTrainedModel) -> str:
+    return (
+        f"a {model.config.model_type} model holds its experts in tensors that are no linear "
+        "layers, of which no adapters are made here; say null, or take another model"
+    )

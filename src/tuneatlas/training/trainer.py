@@ -56,7 +56,7 @@ class PlannedBatches(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
 def training_arguments(run: Run, deepspeed: dict[str, Any] | None = None) -> TrainingArguments:
     """The recipe as the trainer takes it. With DeepSpeed, make them before the model."""
     recipe = run.recipe
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(run.states),
         max_steps=run.length,
         per_device_train_batch_size=1,
@@ -84,6 +84,10 @@ def training_arguments(run: Run, deepspeed: dict[str, Any] | None = None) -> Tra
         dataloader_pin_memory=torch.cuda.is_available(),
         log_level="error",
     )
+    # A process that sees several GPUs would deal each batch out to all of them, and the sums of
+    # their losses would be averaged.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def ranks() -> int:
