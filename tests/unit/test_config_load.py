@@ -214,7 +214,7 @@ def test_a_config_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
 
 
 def test_a_config_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no\.yaml: cannot read the config: No such file"):
+    with pytest.raises(UserError, match=r"no\.yaml: there is no such file"):
         load_config(tmp_path / "no.yaml", root=ROOT)
 
 

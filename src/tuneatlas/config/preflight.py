@@ -216,6 +216,12 @@ def _mirror(experiment: Experiment, root: Path) -> Found:
 
 def _outputs(experiment: Experiment, root: Path) -> Found:
     for name in OUTPUTS:
+        lost = [p for p in _with_steps(root / name) if p.is_symlink() and not p.exists()]
+        for path in lost:
+            text = f"{path} is a link to {path.readlink()}, which is not there: make that folder"
+            yield (), f"{text}, or remove the link"
+        if lost:
+            continue
         folder = _existing(root / name)
         try:
             with tempfile.TemporaryFile(dir=folder):
@@ -223,6 +229,14 @@ def _outputs(experiment: Experiment, root: Path) -> Found:
         except OSError as error:
             text = f"cannot write to {root / name}: {error.strerror}; make it writable"
             yield (), f"{text} or run in another folder"
+
+
+def _with_steps(folder: Path) -> list[Path]:
+    """A folder of outputs and those of the steps in it, any of which may be a link."""
+    try:
+        return [folder, *sorted(folder.iterdir())]
+    except OSError:
+        return [folder]
 
 
 def _disk(experiment: Experiment, root: Path) -> Found:
