@@ -62,13 +62,32 @@ def check_interpreter(path: str) -> None:
         )
 
 
-def check_project(path: Path) -> None:
-    """Refuse a folder whose templates cannot be inputs: the engine knows no escape for braces."""
-    if {"{", "}"} & set(str(path)):
+def home_of(beside: Path, snakefile: Path) -> Path:
+    """The project's folder as rules are to name it: empty where a run works in it.
+
+    Args:
+        beside: where its rules lie.
+        snakefile: what was started.
+
+    Raises:
+        UserError: its templates there cannot be inputs, or it was not started by its own Snakefile.
+    """
+    own = beside / "Snakefile"
+    if not (own.is_file() and snakefile.is_file() and own.samefile(snakefile)):
+        # Names, seeds and settings go by the names of rules; its checks at the start by its own.
         raise UserError(
-            f"{path}: the workflow engine takes braces for a wildcard: run in this folder itself, "
-            "without --directory, or rename it"
+            f"{snakefile}: tuneatlas cannot be a module or part of another workflow, which would "
+            f"leave out its checks: run it by itself, with snakemake --snakefile {own}"
         )
+    if beside.samefile(Path()):
+        return Path()
+    if {"{", "}"} & set(str(beside)):
+        # The engine knows no escape for them.
+        raise UserError(
+            f"{beside}: the workflow engine takes braces for a wildcard: run in this folder "
+            "itself, without --directory, or rename it"
+        )
+    return beside
 
 
 def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:

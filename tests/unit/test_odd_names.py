@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuneatlas.config.fields import HubId, Name
 from tuneatlas.errors import UserError
-from tuneatlas.workflow import check_interpreter, check_project, command
+from tuneatlas.workflow import check_interpreter, command, home_of
 
 BRACED = """\
 prepare_restoration: {corpus: "a{b}.txt", licence: x}
@@ -125,7 +125,27 @@ def test_a_python_is_refused_wherever_a_shell_would_not_find_it(name: str):
     assert read == path
 
 
-def test_a_project_with_braces_is_refused_from_elsewhere():
+def test_a_project_is_named_as_rules_can_name_it(tmp_path: Path, monkeypatch):
+    for name in ("a{b}", "a b ü"):
+        project = tmp_path / name
+        project.mkdir()
+        (project / "Snakefile").touch()
+        monkeypatch.chdir(project)
+        assert home_of(project, Path("Snakefile")) == Path()
+    monkeypatch.chdir(tmp_path)
+    assert home_of(project, project / "Snakefile") == project
+    braced = tmp_path / "a{b}"
     with pytest.raises(UserError, match="braces for a wildcard: run in this folder itself"):
-        check_project(Path("/a{b}/c"))
-    check_project(Path("/a b/ü"))
+        home_of(braced, braced / "Snakefile")
+
+
+@pytest.mark.parametrize("other", ["other/Snakefile", "gone", "https://x.org/Snakefile"])
+def test_a_workflow_of_others_cannot_take_it_in(tmp_path: Path, other: str):
+    """As a module with a prefix, every step would bear another name than its settings and seeds."""
+    (tmp_path / "other").mkdir()
+    for path in (tmp_path / "Snakefile", tmp_path / "other/Snakefile"):
+        path.touch()
+    with pytest.raises(UserError, match="cannot be a module or part of another workflow"):
+        home_of(tmp_path, tmp_path / other)
+    with pytest.raises(UserError, match="cannot be a module or part of another workflow"):
+        home_of(Path("https://x.org"), tmp_path / "other/Snakefile")

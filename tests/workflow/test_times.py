@@ -69,7 +69,6 @@ def test_a_touched_input_makes_nothing_due_and_an_edited_one_does(tmp_path: Path
 
 
 def test_another_engine_is_refused_in_words(tmp_path: Path):
-    (tmp_path / "Snakefile").write_text(
-        f"{HEAD}import snakemake.workflow\nsnakemake.workflow.DAG = type('DAG', (), {{}})\n{TIMES}{COPY}"
-    )
+    changed = "import snakemake.workflow\nsnakemake.workflow.DAG = type('DAG', (), {})\n"
+    (tmp_path / "Snakefile").write_text(HEAD + changed + TIMES + COPY)
     assert "install the version of envs/lock.txt" in run(tmp_path, "--dry-run")
