@@ -3,6 +3,7 @@
 Imported once when the workflow is planned, so it must stay light: no torch, no pandas.
 """
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,16 @@ def check_interpreter(path: str) -> None:
             f"{', '.join(map(repr, found))}; make the environment in another folder, with "
             "'rm -rf .venv' and 'make run VENV=/FOLDER' (the project may stay where it is)"
         )
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder in which the engine cannot keep its notes, as it does even of a dry-run."""
+    for folder in (path, path / ".snakemake"):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise UserError(
+                f"{folder.absolute()}: the workflow engine keeps its notes here, of dry-runs too, "
+                "and cannot write: make it writable, or work in another folder, by --directory"
+            )
 
 
 def check_image(path: Path) -> None:

@@ -218,6 +218,12 @@ def test_a_config_that_is_not_there(tmp_path: Path) -> None:
         load_config(tmp_path / "no.yaml", root=ROOT)
 
 
+def test_a_config_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UserError, match=r"pipe\.yaml: cannot be read: it is a named pipe"):
+        load_config(tmp_path / "pipe.yaml")
+
+
 def test_a_mistake_in_an_included_file_names_that_file(tmp_path: Path) -> None:
     text = "include: base.yaml\nname: derived\nseeds: [1, 1]\n"
     assert complaints(tmp_path, text, base=good("row_length: 512", "row_lenght: 512")) == [

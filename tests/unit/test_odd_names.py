@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuneatlas.config.fields import HubId, Name
 from tuneatlas.errors import UserError
-from tuneatlas.workflow import check_interpreter, command, home_of
+from tuneatlas.workflow import check_folder, check_interpreter, command, home_of
 
 BRACED = """\
 prepare_restoration: {corpus: "a{b}.txt", licence: x}
@@ -149,3 +149,12 @@ def test_a_workflow_of_others_cannot_take_it_in(tmp_path: Path, other: str):
         home_of(tmp_path, tmp_path / other)
     with pytest.raises(UserError, match="cannot be a module or part of another workflow"):
         home_of(Path("https://x.org"), tmp_path / "other/Snakefile")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch):
+    check_folder(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    # Root, as which tests may run, can write wherever the disk can.
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / ".snakemake")
+    with pytest.raises(UserError, match=r"\.snakemake: the workflow engine keeps its notes here"):
+        check_folder(tmp_path)

@@ -18,6 +18,7 @@ try:
     CONFIG_FILES = workflow.config_settings.configfiles or [HOME / tuneatlas.DEFAULT_CONFIG]
     if workflow.is_main_process:
         tuneatlas.check_interpreter(sys.executable)
+        tuneatlas.check_folder(Path())
         if CONTAINED:
             tuneatlas.check_image(HOME / tuneatlas.IMAGE)
     experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config, HOME)
