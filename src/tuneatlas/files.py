@@ -3,14 +3,14 @@
 import errno
 import glob
 import hashlib
+import io
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-from tuneatlas.errors import UserError
 
 # An empty file that the workflow engine puts into finished folders.
 FOLDER_MARK = ".snakemake_timestamp"
@@ -18,45 +18,41 @@ FOLDER_MARK = ".snakemake_timestamp"
 PARTIAL = ".partial-"
 
 
+# What stands where a file is wanted.
+KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe"}
+
+
+def open_file(path: Path) -> io.FileIO:
+    """Open a file to read; a pipe, a device or a folder is refused, and never waited for.
+
+    Raises:
+        OSError: the path names no file, or one that cannot be read.
+    """
+    # Opening a pipe to which nobody writes would wait for ever.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        what = KINDS.get(stat.S_IFMT(mode), "a device or a socket")
+        raise OSError(errno.EINVAL, f"it is {what}, not a file", str(path))
+    return io.FileIO(handle, "rb")
+
+
+def read_file(path: Path) -> str:
+    """The text of a whole file, in UTF-8; OSError as of `open_file`, ValueError if it is none."""
+    with open_file(path) as stream:
+        return stream.readall().decode("utf-8")
+
+
 def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_tree(path: Path) -> str:
     """Hex SHA-256 of a file, or of a folder's relative names and contents."""
-    return digest_files(sha256_files(path)) if path.is_dir() else sha256_file(regular(path))
-
-
-def walk(folder: Path) -> Iterator[Path]:
-    """All that a folder and those within hold but folders, in any order; links are followed.
-
-    Raises:
-        UserError: a folder cannot be listed, or a link leads back to a folder that it is in.
-    """
-    todo = [(folder, frozenset[Path]())] if folder.is_dir() else []
-    while todo:
-        here, above = todo.pop()
-        where = here.resolve()
-        if where in above:
-            raise UserError(f"{here}: this link leads back to a folder that it is in; remove it")
-        try:
-            entries = list(here.iterdir())
-        except OSError as error:
-            raise UserError(f"{here}: this folder cannot be read: {error.strerror}") from error
-        for path in entries:
-            if path.is_dir():
-                todo.append((path, above | {where}))
-            else:
-                yield path
-
-
-def regular(path: Path) -> Path:
-    """``path``, if it is a file; a pipe or a device would be waited for without end."""
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "neither a file nor a folder", str(path))
-    return path
+    return digest_files(sha256_files(path)) if path.is_dir() else sha256_file(path)
 
 
 def files_in(folder: Path) -> list[Path]:

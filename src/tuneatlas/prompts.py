@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import yaml
 
 from tuneatlas.errors import UserError
+from tuneatlas.files import read_file
 
 Question = Mapping[str, Any]
 T = TypeVar("T", bound="Template")
@@ -32,17 +33,20 @@ class Template:
     def load(cls: type[T], path: Path) -> T:
         """Read a template; UserError names the file and the key that is wrong."""
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            values = yaml.safe_load(read_file(path))
         except FileNotFoundError:
             have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
             raise UserError(f"{path}: no such template; there are: {have}") from None
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise UserError(f"{path}: this template cannot be read: {reason}") from None
+        except (yaml.YAMLError, RecursionError) as error:
             raise UserError(f"{path}: not YAML: {error}") from error
         expected = {f.name for f in fields(cls)}
-        if not isinstance(values, dict) or set(values) != expected:
-            wrong = sorted(set(values or ()) ^ expected)
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: a template has the keys {sorted(expected)}")
+        if set(values) != expected:
+            wrong = sorted(map(str, set(values) ^ expected))
             raise UserError(f"{path}: template keys must be {sorted(expected)}; differs in {wrong}")
         for key, value in values.items():
             if not isinstance(value, str):

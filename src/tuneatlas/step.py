@@ -17,7 +17,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -214,11 +214,13 @@ def _digest(*parts: object) -> str:
 def _refuse_in_vain(failure: Path, situation: str, attempt: int) -> None:
     """End at once if the attempt before failed and would again; a new run always tries."""
     if attempt > 1 and failure.is_file():
-        kept = json.loads(failure.read_text(encoding="utf-8"))
-        if kept["situation"] == situation:
-            log.error("%s (attempt %d: nothing changed, not tried)", kept["message"], attempt)
-            sys.exit(1)
-    failure.unlink(missing_ok=True)
+        # A note that is damaged, as by a disk that filled up, says nothing.
+        with suppress(OSError, ValueError):
+            match json.loads(failure.read_text(encoding="utf-8")):
+                case {"situation": before, "message": str(said)} if before == situation:
+                    log.error("%s (attempt %d: nothing changed, not tried)", said, attempt)
+                    sys.exit(1)
+    remove(failure)
 
 
 def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tuneatlas.errors import UserError
-from tuneatlas.files import atomic
+from tuneatlas.files import atomic, open_file
 
 Row = dict[str, Any]
 # Rows in memory when a table is streamed.
@@ -131,8 +131,9 @@ class Table:
         """
         part = self._only(columns)
         try:
-            self._check_schema(pq.read_schema(path), str(path))
-            table = pq.read_table(path, columns=part.schema.names)
+            with open_parquet(path) as file:
+                self._check_schema(file.schema_arrow, str(path))
+                table = file.read(columns=part.schema.names)
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path}: not a readable parquet file: {error}") from error
         part.check(table, str(path))
@@ -152,7 +153,7 @@ class Table:
         """
         chosen = self._only(columns)
         try:
-            file = pq.ParquetFile(path)
+            file = open_parquet(path)
             self._check_schema(file.schema_arrow, str(path))
             at = 0
             for batch in file.iter_batches(batch_size=STREAMED, columns=chosen.schema.names):
@@ -169,9 +170,26 @@ class Table:
     def count(self, path: Path) -> int:
         """Number of rows of a file, without reading them."""
         try:
-            return int(pq.read_metadata(path).num_rows)
+            with open_parquet(path) as file:
+                return int(file.metadata.num_rows)
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{path}: not a readable parquet file: {error}") from error
+
+
+def open_parquet(path: Path, **how: Any) -> pq.ParquetFile:
+    """A parquet file to be read; what is no file in its place is refused, and never waited for.
+
+    Raises:
+        OSError, pyarrow.ArrowException: it cannot be read.
+    """
+    open_file(path).close()
+    return pq.ParquetFile(path, **how)
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """The columns of a parquet file; errors as in `open_parquet`."""
+    with open_parquet(path) as file:
+        return file.schema_arrow
 
 
 def table_name(schema: pa.Schema) -> str:

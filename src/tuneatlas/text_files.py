@@ -8,9 +8,7 @@ import csv
 import gzip
 import io
 import json
-import os
 import re
-import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuneatlas.errors import UserError
+from tuneatlas.files import open_file
 
 # Characters of a line, levels of a JSON value, digits of a number: more is no data of this field.
 LONGEST_LINE = 2**26
@@ -60,8 +59,7 @@ def open_input(path: Path) -> io.FileIO:
         UserError: the path names nothing that can be read.
     """
     try:
-        # Opening a pipe to which nobody writes would wait for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_file(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         if path.is_symlink():
@@ -69,13 +67,6 @@ def open_input(path: Path) -> io.FileIO:
         elif isinstance(error, FileNotFoundError):
             raise UserError(f"{path}: {ABSENT}") from None
         raise UserError(f"{path}: cannot be read: {reason}") from None
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(handle)
-        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe"}
-        what = kinds.get(stat.S_IFMT(mode), "a device or a socket")
-        raise UserError(f"{path}: cannot be read: it is {what}, not a file")
-    return io.FileIO(handle, "rb")
 
 
 @contextmanager

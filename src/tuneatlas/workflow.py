@@ -3,6 +3,7 @@
 Imported once when the workflow is planned, so it must stay light: no torch, no pandas.
 """
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ __all__ = [
 ]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
+# Built from envs/container.def.
+IMAGE = Path("envs/tuneatlas.sif")
 # The stages of the syntax study that examples are built for.
 STAGES = ("plain", "structure", "syntax")
 
@@ -73,13 +76,56 @@ def check_interpreter(path: str) -> None:
         )
 
 
-def check_project(path: Path) -> None:
-    """Refuse a folder whose templates cannot be inputs: the engine knows no escape for braces."""
-    if {"{", "}"} & set(str(path)):
+def check_folder(path: Path) -> None:
+    """Refuse a folder in which the engine cannot keep its notes, as it does even of a dry-run."""
+    for folder in (path, path / ".snakemake"):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise UserError(
+                f"{folder.absolute()}: the workflow engine keeps its notes here, of dry-runs too, "
+                "and cannot write: make it writable, or work in another folder, by --directory"
+            )
+
+
+def check_image(path: Path) -> None:
+    """Refuse to start without the container that jobs are to run in; none could begin."""
+    if {*" \t\n"} & {*str(path)}:
         raise UserError(
-            f"{path}: the workflow engine takes braces for a wildcard: run in this folder itself, "
-            "without --directory, or rename it"
+            f"{path}: the workflow engine takes no container image by a path with blanks: run in "
+            "the project's folder, without --directory"
         )
+    if not path.is_file():
+        raise UserError(
+            f"{path}: there is no such container image: build it with 'apptainer build {path} "
+            f"{path.parent / 'container.def'}', or leave out --software-deployment-method"
+        )
+
+
+def home_of(beside: Path, snakefile: Path) -> Path:
+    """The project's folder as rules are to name it: empty where a run works in it.
+
+    Args:
+        beside: where its rules lie.
+        snakefile: what was started.
+
+    Raises:
+        UserError: its templates there cannot be inputs, or it was not started by its own Snakefile.
+    """
+    own = beside / "Snakefile"
+    if not (own.is_file() and snakefile.is_file() and own.samefile(snakefile)):
+        # Names, seeds and settings go by the names of rules; its checks at the start by its own.
+        raise UserError(
+            f"{snakefile}: tuneatlas cannot be a module or part of another workflow, which would "
+            f"leave out its checks: run it by itself, with snakemake --snakefile {own}"
+        )
+    if beside.samefile(Path()):
+        return Path()
+    if {"{", "}"} & set(str(beside)):
+        # The engine knows no escape for them.
+        raise UserError(
+            f"{beside}: the workflow engine takes braces for a wildcard: run in this folder "
+            "itself, without --directory, or rename it"
+        )
+    return beside
 
 
 def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:

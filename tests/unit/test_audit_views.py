@@ -190,15 +190,15 @@ def test_a_model_may_be_called_as_a_folder_of_its_results():
     assert not is_categories(name.format("categories"))
 
 
-def test_a_link_in_circles_is_one_message(results: Path):
+def test_a_link_in_circles_is_followed_once_and_told(results: Path):
     (results / "finetune/mini/up").symlink_to(results)
-    with pytest.raises(UserError, match="this link leads back"):
-        standing(results)
+    assert standing(results) == {}
+    assert "a link to a folder" in read_results(results).closed["results/finetune/mini/up"]
 
 
 def test_a_pipe_in_place_of_a_record_keeps_nobody(results: Path):
     os.mkfifo(results / "x.record.json")
-    assert "it is no file" in read_results(results).unreadable["results/x"]
+    assert "a named pipe" in read_results(results).unreadable["results/x"]
 
 
 def test_why_names_nothing_when_nothing_changed(results: Path):

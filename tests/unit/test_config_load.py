@@ -214,8 +214,14 @@ def test_a_config_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
 
 
 def test_a_config_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no\.yaml: cannot read the config: No such file"):
+    with pytest.raises(UserError, match=r"no\.yaml: there is no such file"):
         load_config(tmp_path / "no.yaml", root=ROOT)
+
+
+def test_a_config_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(UserError, match=r"pipe\.yaml: cannot be read: it is a named pipe"):
+        load_config(tmp_path / "pipe.yaml")
 
 
 def test_a_mistake_in_an_included_file_names_that_file(tmp_path: Path) -> None:

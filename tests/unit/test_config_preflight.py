@@ -418,6 +418,15 @@ def test_results_that_cannot_be_written(tmp_path: Path) -> None:
     assert found[0].endswith("make it writable or run in another folder")
 
 
+@pytest.mark.parametrize("name", ["results", "logs", "results/finetune"])
+def test_outputs_linked_to_what_is_not_there(tmp_path: Path, name: str) -> None:
+    """As to a disk that is not mounted."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).symlink_to(tmp_path / "disk")
+    (found,) = complaints(tmp_path, GOOD)
+    assert f"{name} is a link to " in found and "which is not there: make that folder" in found
+
+
 def test_too_little_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = SimpleNamespace(total=MIB, free=MIB)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage)

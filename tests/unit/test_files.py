@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,8 +9,12 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from tuneatlas.files import atomic, partial_path, publish, sha256_tree, write_text
+from tuneatlas import tables
+from tuneatlas.audit.checks import TABLES
+from tuneatlas.errors import UserError
+from tuneatlas.files import atomic, open_file, partial_path, publish, sha256_tree, write_text
 from tuneatlas.models import save_model
+from tuneatlas.tables import schema_of
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path):
@@ -40,6 +45,27 @@ def test_tree_hash_sees_names_and_contents(tmp_path: Path):
         (folder / name).write_text(text)
         found.add(sha256_tree(folder))
     assert len(found) == 3
+
+
+@pytest.mark.parametrize("read", [open_file, sha256_tree, TABLES["answers"].read, schema_of])
+@pytest.mark.parametrize("what", ["pipe", "device", "link"])
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, read, what: str):
+    path = tmp_path / "table.parquet"
+    if what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if what == "device" else tmp_path / "gone")
+    with pytest.raises((OSError, UserError), match="No such file" if what == "link" else "it is a"):
+        read(path)
+
+
+def test_a_table_is_opened_in_one_place():
+    """Where a pipe in its place is refused."""
+    opens = re.compile(r"pq\.(read_|ParquetFile\()")
+    found = {
+        p.name for p in Path(tables.__file__).parent.rglob("*.py") if opens.search(p.read_text())
+    }
+    assert found == {"tables.py", "corpus_files.py"}
 
 
 def test_killed_at_any_instant_the_file_is_whole(tmp_path: Path):

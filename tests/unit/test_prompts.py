@@ -1,3 +1,4 @@
+import os
 import random
 
 import pytest
@@ -154,3 +155,13 @@ def test_bad_templates_are_named(tmp_path):
         QuestionTemplate.load(tmp_path / "nothing.yaml")
     with pytest.raises(UserError, match="neither user nor assistant"):
         render(ChatTemplate.load(CHATS[0]), [{"role": "system", "content": ""}], "")
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"- a", b"1: 2", b"1: x\na: y", b"? [a]\n: b", b"\xff", b"[" * 5000, None]
+)
+def test_what_is_no_template_is_one_message(tmp_path, text: bytes | None):
+    path = tmp_path / "own.yaml"
+    os.mkfifo(path) if text is None else path.write_bytes(text)
+    with pytest.raises(UserError, match=r"own\.yaml: "):
+        QuestionTemplate.load(path)

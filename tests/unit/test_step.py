@@ -215,6 +215,18 @@ def fails(this_job: SimpleNamespace, error: Exception, attempt: int) -> bool:
     return began
 
 
+@pytest.mark.parametrize("note", ["", "{", "[]", "3", '{"message": "x"}', "\xff", None])
+def test_a_damaged_note_on_a_failure_says_nothing(tmp_path: Path, note: str | None):
+    """As of a disk that was full; a folder in its place is none."""
+    path = tmp_path / "log.failed"
+    path.mkdir() if note is None else path.write_text(note, encoding="latin-1")
+    this = job(tmp_path)
+    this.resources = ResourceList(fromdict={"attempt": 2})
+    with step(this) as running:
+        write(running)
+    assert (tmp_path / "out/a.txt").exists() and not path.exists()
+
+
 def test_what_failed_is_not_tried_again_until_something_changes(tmp_path: Path, capsys):
     error = UserError("row 3 is wrong")
     this_job = job(tmp_path, size=1)

@@ -10,24 +10,28 @@ from tuneatlas.errors import UserError
 # What comes with the workflow lies beside its Snakefile; what the user names and what is made, in
 # the folder that it works in, which `--directory` names.
 BESIDE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-HOME = Path() if BESIDE.samefile(Path()) else BESIDE
-
-
-# Used with `--software-deployment-method apptainer`; built from envs/container.def.
-container: str(HOME / "envs/tuneatlas.sif")
-
+CONTAINED = "apptainer" in map(str, workflow.deployment_settings.deployment_method)
 
 # The experiment is validated whole before anything is planned; see docs/config.md.
-CONFIG_FILES = workflow.config_settings.configfiles or [HOME / tuneatlas.DEFAULT_CONFIG]
 try:
+    HOME = tuneatlas.home_of(BESIDE, Path(workflow.main_snakefile))
+    CONFIG_FILES = workflow.config_settings.configfiles or [HOME / tuneatlas.DEFAULT_CONFIG]
     if workflow.is_main_process:
         tuneatlas.check_interpreter(sys.executable)
-        tuneatlas.check_project(HOME)
+        tuneatlas.check_folder(Path())
+        if CONTAINED:
+            tuneatlas.check_image(HOME / tuneatlas.IMAGE)
     experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config, HOME)
     if workflow.is_main_process:
         tuneatlas.preflight(experiment, Path(), "structure")
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+if CONTAINED:
+
+    container: str(HOME / tuneatlas.IMAGE)
+
 
 # Rules name only what changes results; a step reads its operational keys past them.
 SETTINGS = tuneatlas.resolve(experiment)

@@ -1,7 +1,22 @@
-# What the engine makes of times. They say when, not whether, a file changed.
+# What the engine makes of times. They say when, not whether, a file changed. It has no setting for
+# that: its own checksums leave out folders, and it dates outputs itself, after their step has ended.
+import inspect
+
 import snakemake.workflow
-from snakemake.dag import DAG
 from snakemake_interface_storage_plugins.io import Mtime
+
+DAG = getattr(snakemake.workflow, "DAG", object)
+# The methods that are refined below, as they are in the Snakemake of envs/lock.txt.
+REFINED = {
+    "update_needrun": ["self", "create_inventory"],
+    "check_output_mtime": ["self", "job", "expanded_output"],
+}
+for name, parameters in REFINED.items():
+    if [*inspect.signature(getattr(DAG, name, lambda: None)).parameters] != parameters:
+        raise WorkflowError(
+            f"Snakemake {snakemake.__version__} reckons with times in another way than the one "
+            "that this workflow was made for: install the version of envs/lock.txt, as make does"
+        )
 
 try:
     STANDING = tuneatlas.standing(Path("results")) if workflow.is_main_process else {}
@@ -20,8 +35,7 @@ class ByContent(DAG):
 
     async def check_output_mtime(self, job, expanded_output):
         """Outputs of an input dated ahead get its time; the engine would take them for broken."""
-        made = [*expanded_output, *([job.benchmark] if job.benchmark else [])]
-        tuneatlas.make_newer(map(Path, made), map(Path, job.input))
+        tuneatlas.make_newer(map(Path, expanded_output), map(Path, job.input))
 
 
 snakemake.workflow.DAG = ByContent

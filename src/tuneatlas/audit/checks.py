@@ -9,7 +9,6 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tuneatlas import tables
 from tuneatlas.audit.counts import COUNTS
@@ -190,12 +189,12 @@ def schemas(results: Results) -> Iterator[Finding]:
 def table_problem(path: Path) -> str:
     """What is wrong with a table; empty if nothing."""
     try:
-        schema = pq.read_schema(path)
+        schema = tables.schema_of(path)
         named = tables.table_name(schema)
         if named not in TABLES:
             return f"the table says it is {named!r}, which this version does not know"
         if path.stat().st_size <= READ_WHOLE_BYTES:
-            TABLES[named].check(pq.read_table(path), str(path))
+            TABLES[named].check(tables.open_parquet(path).read(), str(path))
         elif not schema.equals(TABLES[named].schema):
             return f"its columns are not those of a table {named!r}"
     except UserError as error:

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.errors import UserError
 from tuneatlas.stages import fate_indicators, knowledge_indicators
 from tuneatlas.statistics import EPSILON, Floats, kl_divergence, rank_correlation
-from tuneatlas.tables import GROUPS
+from tuneatlas.tables import GROUPS, open_parquet
 
 Column = dict[str, float]
 # The kinds of text that a measure of the forgetting study is about.
@@ -83,7 +82,7 @@ def rows_of(results: Results, output: str, *names: str) -> list[tuple[Any, ...]]
     """
     path = results.place(output)
     try:
-        table = pq.read_table(path, columns=list(names))
+        table = open_parquet(path).read(columns=list(names))
         return list(zip(*(table.column(n).to_pylist() for n in names), strict=True))
     except (OSError, KeyError, pa.ArrowException) as error:
         lines = str(error).splitlines()

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import open_table
+from tuneatlas.files import read_file
 from tuneatlas.knowledge import mixture_ratio
-from tuneatlas.tables import shard_bounds
+from tuneatlas.tables import open_parquet, shard_bounds
 
 Record = dict[str, Any]
 
@@ -24,7 +24,7 @@ Record = dict[str, Any]
 def read_columns(path: Path, *columns: str) -> list[tuple[Any, ...]]:
     """Rows of some columns of a parquet file; none if it cannot be read (another check says)."""
     try:
-        table = pq.read_table(path, columns=list(columns))
+        table = open_parquet(path).read(columns=list(columns))
         return list(zip(*(table.column(c).to_pylist() for c in columns), strict=True))
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return []
@@ -149,7 +149,7 @@ def restoration(results: Results, record: Record) -> Iterator[str]:
         yield f"{len(foreign)} questions are of no domain, such as {min(foreign, key=str)}"
     kept = [s for (s,) in read_columns(folder / "documents.parquet", "split")].count("restore")
     try:
-        said = json.loads((folder / "overlap.json").read_text())["restore_documents"]
+        said = json.loads(read_file(folder / "overlap.json"))["restore_documents"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return  # another check says
     if kept != said:
@@ -220,7 +220,7 @@ def set_aside(
             rows = read_columns(results.place(name), "problem")
             found += Counter(f"no paraphrase: {p}" for (p,) in rows if p)
         elif step == "prepare_restoration" and table == "documents":
-            overlap = json.loads((results.place(name).parent / "overlap.json").read_text())
+            overlap = json.loads(read_file(results.place(name).parent / "overlap.json"))
             left = overlap["restore_characters_read"] - overlap["restore_characters"]
             found["characters of text that repeats a question or states its fact"] += left
     yield from ((number, text) for text, number in found.most_common() if number)

@@ -248,6 +248,11 @@ def trust_weights(results: Results) -> None:
             results._contents[name] = Content(record["sha256"], recorded, record["sha256"])
 
 
+def holds_records(folder: Path) -> bool:
+    """Whether a folder has the record of any output; it need not be there."""
+    return folder.is_dir() and any(path.name.endswith(SUFFIX) for path, _ in _paths(folder))
+
+
 def read_results(folder: Path, root: Path | None = None) -> Results:
     """Read all records of a results folder; damaged ones are kept apart, with what is wrong.
 
@@ -261,7 +266,7 @@ def read_results(folder: Path, root: Path | None = None) -> Results:
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; name a results folder")
     found = Results(folder, folder.absolute().parent if root is None else root)
-    for path, problem in walk(folder, lambda path: os.path.lexists(record_path(path))):
+    for path, problem in _paths(folder):
         name = found.name(path)
         if problem:
             found.closed[name] = problem
@@ -301,6 +306,11 @@ def left_out(results: Results) -> str:
         return ""
     text = f"{results.folder}: {len(names)} records are damaged and left out, such as that of "
     return one_line(f"{text}{names[0]}; run tuneatlas audit") + "\n"
+
+
+def _paths(folder: Path) -> Iterator[tuple[Path, str]]:
+    """As `walk`; an output that has a record is whole."""
+    return walk(folder, lambda path: os.path.lexists(record_path(path)))
 
 
 def walk(folder: Path, whole: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:

@@ -2,12 +2,12 @@
 
 import json
 import os
-import stat
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from tuneatlas.files import open_file
 from tuneatlas.records import is_sealed
 
 # A record names every file of a folder; one of a million files is about this long.
@@ -81,15 +81,11 @@ def read_record(path: Path) -> tuple[dict[str, Any] | None, str]:
 
 
 def _text(path: Path) -> str:
-    # A pipe would be waited for at its opening, so no more than a look at it is taken.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("it is no file")
-        if found.st_size > MOST_BYTES:
-            raise ValueError(f"{found.st_size / 1e6:.0f} MB are more than any record has")
-        return stream.read().decode("utf-8")
+    with open_file(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > MOST_BYTES:
+            raise ValueError(f"{size / 1e6:.0f} MB are more than any record has")
+        return stream.readall().decode("utf-8")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

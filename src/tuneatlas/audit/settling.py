@@ -13,11 +13,10 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from tuneatlas.audit.lineage import Results, benchmark_of, read_results
+from tuneatlas.audit.lineage import Results, benchmark_of, holds_records, read_results
 from tuneatlas.audit.reasons import written
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, walk
-from tuneatlas.records import SUFFIX
+from tuneatlas.files import FOLDER_MARK
 
 
 def standing(folder: Path) -> dict[Path, int]:
@@ -26,7 +25,7 @@ def standing(folder: Path) -> dict[Path, int]:
     By what the engine compares: an output's file, folder or link, and its benchmark. Nothing is
     written; an input is read only where times leave open whether it changed.
     """
-    if not any(path.name.endswith(SUFFIX) for path in walk(folder)):
+    if not holds_records(folder):
         return {}
     results = read_results(folder, folder.parent)
     now = time.time_ns()

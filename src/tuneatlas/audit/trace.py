@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from tuneatlas.audit.lineage import Results, is_categories
 from tuneatlas.errors import UserError
-from tuneatlas.tables import Row
+from tuneatlas.tables import Row, open_parquet
 
 # Tables that are looked through, in the order of an item's life; their step names.
 STEPS = (
@@ -126,7 +126,7 @@ def tables(results: Results, trained: bool = False) -> Iterator[tuple[str, str, 
 
 def open_table(path: Path) -> pq.ParquetFile:
     """A table to read in parts: nothing is read ahead, so that no more than a part is held."""
-    return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+    return open_parquet(path, pre_buffer=False, buffer_size=1 << 20)
 
 
 def rows_about(path: Path, ids: Iterable[str], start: str = "") -> list[Row]:

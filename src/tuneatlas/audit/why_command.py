@@ -6,12 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuneatlas.audit.lineage import Results, left_out, read_results
+from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
 from tuneatlas.audit.plan import Job, read_plan
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
 from tuneatlas.errors import UserError
-from tuneatlas.files import walk
-from tuneatlas.records import SUFFIX
 from tuneatlas.terminal import say
 
 
@@ -37,8 +35,9 @@ def run(options: argparse.Namespace) -> int:
             raise UserError(f"{options.target}: neither a step nor a file of this experiment")
         jobs = kept
     folder = options.root / "results"
-    new = not any(path.name.endswith(SUFFIX) for path in walk(folder))
-    results = Results(folder, options.root) if new else read_results(folder, options.root)
+    results = Results(folder, options.root)
+    if holds_records(folder):
+        results = read_results(folder, options.root)
     print(left_out(results), end="", file=sys.stderr)
     if options.json:
         found = {str(reason.job): list(reason.own) for reason in reasons(jobs, results)}

@@ -20,6 +20,9 @@ FilePath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
 # A commit of the hub: the name of a branch may stand for other weights tomorrow.
 COMMIT_PATTERN = "^[0-9a-f]{40}$"
 Commit = Annotated[str, StringConstraints(pattern=COMMIT_PATTERN)]
+# A repository of the hub, as the hub names them: one level of folders, none of which goes up.
+HUB_PATTERN = "^[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*/[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*$"
+HubId = Annotated[str, StringConstraints(max_length=96, pattern=HUB_PATTERN)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]

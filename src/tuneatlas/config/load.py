@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tuneatlas.config.checks import find_conflicts
-from tuneatlas.config.fields import COMMIT_PATTERN, NAME_PATTERN, PATH_PATTERN
+from tuneatlas.config.fields import COMMIT_PATTERN, HUB_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
@@ -17,6 +17,7 @@ from tuneatlas.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
 
 # What is said of a text of another spelling.
 SPELT = {
+    HUB_PATTERN: "no repository of the hub, such as owner/name",
     PACKAGE_PATTERN: "no name of a package: letters, digits, '.', '_' and '-' only, no address",
     VERSION_PATTERN: "no exact version, such as 1.2.0",
     INNER_PATTERN: "no path inside a package, such as models/weights.gguf",

@@ -28,6 +28,12 @@ Found = Iterator[tuple[Key, str]]
 def check_outputs(experiment: Experiment, root: Path) -> Found:
     """The folders that results, logs and benchmarks go to: a file is made in each."""
     for name in OUTPUTS:
+        lost = [p for p in _with_steps(root / name) if p.is_symlink() and not p.exists()]
+        for path in lost:
+            text = f"{path} is a link to {path.readlink()}, which is not there: make that folder"
+            yield (), f"{text}, or remove the link"
+        if lost:
+            continue
         folder = _existing(root / name)
         try:
             with tempfile.TemporaryFile(dir=folder):
@@ -129,6 +135,14 @@ def _staged_models(experiment: Experiment) -> int:
     followed = len(experiment.staged_domains) * len(study.groups)
     per_seed = followed * (steps + (steps + 1) * points) + (points if followed else 0)
     return per_seed * len(experiment.seeds)
+
+
+def _with_steps(folder: Path) -> list[Path]:
+    """A folder of outputs and those of the steps in it, any of which may be a link."""
+    try:
+        return [folder, *sorted(folder.iterdir())]
+    except OSError:
+        return [folder]
 
 
 def _existing(path: Path) -> Path:

@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from tuneatlas.errors import UserError
+from tuneatlas.text_files import open_input
 
 Key = tuple[str | int, ...]
 # Sections are nested some four deep.
@@ -133,7 +134,8 @@ def merge(base: Node, over: Node) -> Node:
 def _read(path: Path, problems: list[Problem]) -> Node:
     yaml = YAML(typ="safe", pure=True)
     try:
-        text = path.read_bytes().decode("utf-8")
+        with open_input(path) as stream:
+            text = stream.readall().decode("utf-8")
         root = yaml.compose(text)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

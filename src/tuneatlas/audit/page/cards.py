@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tuneatlas.audit.checks import TABLES
 from tuneatlas.audit.counts import set_aside
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import BATCH, open_table
-from tuneatlas.tables import Column, table_name
+from tuneatlas.tables import Column, open_parquet, schema_of, table_name
 
 BINS = 12
 SAMPLES = 3
@@ -86,14 +85,14 @@ def cards(results: Results) -> Iterator[dict[str, Any]]:
 
 def _table(path: Any) -> str:
     try:
-        return table_name(pq.read_schema(path))
+        return table_name(schema_of(path))
     except (OSError, pa.ArrowException):
         return ""
 
 
 def _card(results: Results, step: str, table: str, names: list[str]) -> dict[str, Any]:
     # A table of an older version may lack columns; the audit says so, the card shows the others.
-    there = set.intersection(*(set(pq.read_schema(results.place(n)).names) for n in names))
+    there = set.intersection(*(set(schema_of(results.place(n)).names) for n in names))
     columns = [c for c in TABLES[table].columns if c.name in there]
     spreads = [Spread(c, _limits(results, names, c)) for c in columns]
     rows, samples = 0, list[dict[str, Any]]()
@@ -123,7 +122,7 @@ def _limits(results: Results, names: list[str], column: Column) -> tuple[float, 
         return None
     low, high = list[float](), list[float]()
     for name in names:
-        metadata = pq.ParquetFile(results.place(name)).metadata
+        metadata = open_parquet(results.place(name)).metadata
         place = metadata.schema.to_arrow_schema().get_field_index(column.name)
         for group in range(metadata.num_row_groups):
             part = metadata.row_group(group)

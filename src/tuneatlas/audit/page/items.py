@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from tuneatlas.audit.behind import read_items
 from tuneatlas.audit.columns import Column, rows_of
 from tuneatlas.audit.lineage import Results
@@ -24,7 +22,7 @@ from tuneatlas.audit.trace import (
     tables,
 )
 from tuneatlas.stages import FATES
-from tuneatlas.tables import Row
+from tuneatlas.tables import Row, schema_of
 
 PER_SHARD = 100
 DOCUMENTS = 12
@@ -78,13 +76,13 @@ class Catalogue:
         pairs = [
             row
             for path in of_step
-            if "pivot" in pq.read_schema(path).names
+            if "pivot" in schema_of(path).names
             for rows in batches(path, "id", "source_id", "target_id", "split")
             for row in rows
         ]
         used = {row[side] for row in pairs for side in ("source_id", "target_id")}
         for path in of_step:
-            if "sentence" in pq.read_schema(path).names:
+            if "sentence" in schema_of(path).names:
                 for rows in batches(path, "id", "sentence"):
                     for row in rows:
                         if row["id"] in used:
@@ -222,7 +220,7 @@ def _join(life: dict[str, Any], step: str, output: int, row: Row) -> None:
 
 
 def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill: "_Spill") -> None:
-    pointers = [name for name in POINTERS if name in pq.read_schema(path).names]
+    pointers = [name for name in POINTERS if name in schema_of(path).names]
     for batch in open_table(path).iter_batches(BATCH):
         for row in batch.to_pylist():
             if step == "prepare_corpus" and "text" in row:

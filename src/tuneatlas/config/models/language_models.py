@@ -8,6 +8,7 @@ from tuneatlas.config.fields import (
     REQUIRED,
     Commit,
     FilePath,
+    HubId,
     Positive,
     Section,
     Sha256,
@@ -77,7 +78,7 @@ class HubModel(_Model):
     """A model on the Hugging Face hub."""
 
     source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
-    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = option(REQUIRED, "owner/name")
+    id: HubId = option(REQUIRED, "owner/name")
     revision: Commit = option(
         REQUIRED, "commit hash, so that the weights never change beneath a result"
     )

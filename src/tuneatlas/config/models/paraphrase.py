@@ -10,6 +10,7 @@ from tuneatlas.config.fields import (
     Commit,
     Count,
     FilePath,
+    HubId,
     Name,
     Positive,
     Section,
@@ -58,7 +59,7 @@ class HubParaphraser(Section):
     """An encoder-decoder on the Hugging Face hub."""
 
     source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
-    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = option(REQUIRED, "owner/name")
+    id: HubId = option(REQUIRED, "owner/name")
     revision: Commit = option(
         REQUIRED, "commit hash, so that the weights never change beneath a result"
     )

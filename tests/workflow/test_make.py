@@ -1,0 +1,114 @@
+"""The Makefile: which files it hands on, and what it refuses before it makes an environment."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+# In place of the environment's programs: print each argument in brackets.
+STUB = '#!/bin/sh\nprintf "%s" "${0##*/}"; for word; do printf "[%s]" "$word"; done; echo\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the Makefile with an environment of stand-ins, in a folder of plain letters."""
+    folder = tmp_path / "project"
+    programs = folder / ".venv/bin"
+    programs.mkdir(parents=True)
+    (folder / "envs").mkdir()
+    for name in ("Makefile", "envs/lock.txt"):
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("snakemake", "tuneatlas"):
+        (programs / name).write_text(STUB)
+        (programs / name).chmod(0o755)
+    (folder / ".venv/ready").touch()
+    os.utime(folder / "envs/lock.txt", (0, 0))
+    return folder
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # Were an environment begun, it would fail at once.
+    return subprocess.run(
+        ["make", "PYTHON=/bin/false", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["one.yaml"], ["a b.yaml", "c.yaml"], ["it's.yaml", "ü.yaml"], ['"q".yaml', "$x.yaml"]],
+)
+def test_config_files_are_handed_on_whole_and_in_order(project: Path, names: list[str]):
+    from tuneatlas.workflow import command
+
+    for name in names:
+        (project / name).touch()
+    here = Path.cwd()
+    os.chdir(project)
+    try:
+        told = command([Path(name) for name in names], project)
+    finally:
+        os.chdir(here)
+    files = "".join(f"[{name}]" for name in names)
+    assert f"[--configfile]{files}[--][all]" in given(project, told)
+    files = "".join(f"[--config][{name}]" for name in names)
+    assert f"tuneatlas[why]{files}\n" == given(project, told.replace("run", "why", 1))
+
+
+def given(folder: Path, command: str) -> str:
+    """What the programs were given by a command that a shell runs."""
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("what", ["absent", "pipe", "folder", "link"])
+@pytest.mark.parametrize("goal", ["run", "why", "audit"])
+def test_a_config_that_is_no_file_is_said_by_name(project: Path, goal: str, what: str):
+    """The engine would end with a traceback, or wait for a pipe."""
+    path = project / "mine.yaml"
+    {
+        "absent": lambda: None,
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "link": lambda: path.symlink_to("gone"),
+    }[what]()
+    (project / "base.yaml").touch()
+    done = make(project, goal, "CONFIG=base.yaml mine.yaml")
+    assert done.returncode and "mine.yaml: there is no such config file" in done.stderr
+    assert "[" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "a{b}", "a(b)", "a$b", "a\nb", "a&b", "a*b"])
+def test_no_environment_is_made_where_jobs_could_not_be_started_from_it(tmp_path: Path, name: str):
+    folder = tmp_path / name
+    (folder / "envs").mkdir(parents=True)
+    for part in ("Makefile", "envs/lock.txt"):
+        shutil.copy(ROOT / part, folder / part)
+    done = make(folder, "run")
+    assert "make VENV=/FOLDER run" in done.stderr and not (folder / ".venv").exists()
+    # As it is refused when it is named.
+    done = make(folder, "run", f"VENV={tmp_path}/x y")
+    assert "jobs cannot be started" in done.stderr and not (folder / ".venv").exists()
+    # Elsewhere, it would be made.
+    done = make(folder, "run", f"VENV={tmp_path}/venv")
+    assert "jobs cannot be started" not in done.stderr
+    assert (folder / ".venv").readlink() == tmp_path / "venv"
+
+
+def test_an_environment_of_others_is_never_cleared(project: Path, tmp_path: Path):
+    theirs = (project / ".venv").rename(tmp_path / "theirs")
+    (project / ".venv").symlink_to(theirs)
+    (theirs / "ready").unlink()
+    done = make(project, "run")
+    assert f".venv is a link to {theirs}, which others may use" in done.stderr
+    assert (theirs / "bin/snakemake").is_file()
+    done = make(project, "run", f"VENV={theirs}")
+    assert f"{theirs} is there and no environment; name a new folder" in done.stderr
+    assert (theirs / "bin/snakemake").is_file()
