@@ -13,8 +13,15 @@ BESIDE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 HOME = Path() if BESIDE.samefile(Path()) else BESIDE
 
 
-# Used with `--software-deployment-method apptainer`; built from envs/container.def.
-container: str(HOME / "envs/tuneatlas.sif")
+# Used with `--software-deployment-method apptainer`; built from envs/container.def. The engine takes
+# no image by a path with blanks, used or not.
+IMAGE = str(HOME / "envs/tuneatlas.sif")
+if not re.search(r"\s", IMAGE):
+
+    container: IMAGE
+
+elif any(str(m) == "apptainer" for m in workflow.deployment_settings.deployment_method):
+    raise WorkflowError(f"{IMAGE}: no image can be used by a path with blanks; run in its folder")
 
 
 # The experiment is validated whole before anything is planned; see docs/config.md.
