@@ -56,10 +56,10 @@ def test_what_is_no_file_is_told_at_once(tmp_path: Path, reader: str) -> None:
         ("a.jsonl", '{"text": "a"}'.encode("utf-16"), "line 1: is UTF-16"),
         ("a.jsonl", '{"text": "a"}'.encode("utf-16-le"), "line 1, column 2: a NUL character"),
         ("a.jsonl", b"\n{\xfc}", "line 2, column 2: byte 0xfc is not UTF-8"),
-        ("a.jsonl", gzip.compress(b"{}"), r"let its name end in \.gz"),
+        ("a.jsonl", gzip.compress(b"{}", mtime=0), r"let its name end in \.gz"),
         ("a.jsonl", b"PK\x03\x04 xlsx", "is a spreadsheet"),
         ("a.jsonl.gz", b"{}", "cannot be read: Not a gzipped file"),
-        ("a.jsonl.gz", gzip.compress(b"{}" * 999)[:-9], "cannot be read"),
+        ("a.jsonl.gz", gzip.compress(b"{}" * 999, mtime=0)[:-9], "cannot be read"),
         ("a.jsonl.gz", b"\x1f\x8b\x08\x00\0\0\0\0\0\x03\xff\xff\xff", "cannot be read: Error -3"),
         ("a.jsonl", b'{"text": "\\ud83d"}', r"line 1: 'text' holds \\ud83d, half of a surrogate"),
         ("a.jsonl", b'{"\\udc00": "a"}', r"half of a surrogate"),
@@ -88,7 +88,7 @@ def test_a_line_without_an_end_is_not_read_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tuneatlas.text_files.LONGEST_LINE", 100)
-    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"a\n" + b"x" * 10**6))
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"a\n" + b"x" * 10**6, mtime=0))
     with pytest.raises(UserError, match="line 2: longer than 100 characters"):
         list(read_lines(tmp_path / "a.txt.gz"))
 

@@ -71,6 +71,21 @@ def test_every_shipped_config_plans(config: Path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_project_whose_folder_has_blanks_plans_from_elsewhere(tmp_path: Path):
+    home, work = tmp_path / "a b", tmp_path / "work"
+    work.mkdir()
+    home.mkdir()
+    for name in ("Snakefile", "config", "envs", "profiles", "src", "workflow"):
+        (home / name).symlink_to(ROOT / name)
+    command = [BIN / "snakemake", "-s", home / "Snakefile", "-n", "-q", "--cores", "1"]
+    command += ["--configfile", home / "config/syntax-smoke.yaml"]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]
+    command += ["--sdm", "apptainer"]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    assert "no image can be used by a path with blanks" in done.stdout + done.stderr
+
+
 def test_lint_finds_nothing():
     done = subprocess.run(
         [BIN / "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True, check=False
