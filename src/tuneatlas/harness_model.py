@@ -18,16 +18,19 @@ from tuneatlas.chat_templates import own_template, refuse_unusable
 from tuneatlas.errors import UserError
 from tuneatlas.generation import Finite, set_generation
 from tuneatlas.not_numbers import not_numbers
+from tuneatlas.tokens import encode
 
 
 class HarnessModel(HFLM):  # type: ignore[misc]
     """A model that refuses what its library would go on with."""
 
     _names: Sequence[str] = ()
+    _chat = False
 
     def go_by_config(self, *, chat: bool) -> None:
         """Take no settings of the model's folder; refuse a chat template that cannot be used."""
         set_generation(self.model, self.tokenizer)
+        self._chat = chat
         if chat:
             try:
                 refuse_unusable(self.tokenizer)
@@ -41,6 +44,33 @@ class HarnessModel(HFLM):  # type: ignore[misc]
         """Without the begin token, of which ``models.NAME.bos`` says whether there is one."""
         text = super().apply_chat_template(chat_history, add_generation_prompt)
         return str(text).removeprefix(str(self.tokenizer.bos_token or ""))
+
+    def tok_encode(
+        self, string: str, add_special_tokens: bool | None = None, **kwargs: Any
+    ) -> list[int]:
+        """Ids of a text, in which ``<s>`` is no begin token but in a chat, whose template has some.
+
+        ``add_special_tokens``: whether it begins with the begin token; None: as the config says.
+        """
+        if self._chat:
+            found: list[int] = super().tok_encode(string, add_special_tokens, **kwargs)
+            return found
+        bos = self.add_bos_token if add_special_tokens is None else add_special_tokens
+        return encode(self.tokenizer, string, bool(bos))
+
+    def tok_batch_encode(
+        self, strings: list[str], padding_side: str = "left", **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids and mask of texts, as ``tok_encode`` has them, each of shape (texts, longest)."""
+        if self._chat:
+            both: tuple[torch.Tensor, torch.Tensor] = super().tok_batch_encode(
+                strings, padding_side, **kwargs
+            )
+            return both
+        # The longest is within the model's positions: `generate_until` has seen to that.
+        rows = [self.tok_encode(string) for string in strings]
+        padded = self.tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt")
+        return padded["input_ids"], padded["attention_mask"]
 
     def loglikelihood(
         self, requests: list[Instance], disable_tqdm: bool = False

@@ -120,6 +120,40 @@ def test_in_a_chat_the_begin_token_is_as_the_config_says(
     assert not any("20" in own.decode(row).split("</s>")[-1] for row in fed)
 
 
+@pytest.mark.parametrize("bos", [True, False])
+def test_a_begin_token_in_a_tasks_text_is_text(
+    tmp_path, asked, tokenizer, offline, monkeypatch, bos
+):
+    """In what is scored and in what is answered, at the beginning and within."""
+    fed = []
+    real = HarnessModel._model_call, HarnessModel._model_generate
+
+    def call(self, ids, *args, **kwargs):
+        # The library fills rows up with 0, which is the begin token here.
+        fed.extend(
+            row[: 1 + max(n for n, token in enumerate(row) if token)] for row in ids.tolist()
+        )
+        return real[0](self, ids, *args, **kwargs)
+
+    def write(self, context, *args, **kwargs):
+        fed.extend(context.tolist())
+        return real[1](self, context, *args, **kwargs)
+
+    monkeypatch.setattr(HarnessModel, "_model_call", call)
+    monkeypatch.setattr(HarnessModel, "_model_generate", write)
+    rows = [question(n) | {"prompt": f"<s>What is <s> in {n}?"} for n in (1, 22)]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    written = TASK.replace("multiple_choice", "generate_until").replace("numbers", "writing")
+    written = written.replace("doc_to_choice: choices\n", "").replace("metric: acc", "metric: bleu")
+    written += "generation_kwargs: {{max_gen_toks: 2, until: [x]}}\n"
+    (tmp_path / "tasks/writing.yaml").write_text(written.format(data=tmp_path / "data.jsonl"))
+    for task in ("numbers", "writing"):
+        fed.clear()
+        evaluate_harness(tmp_path / "model", asked | {"tasks": [task]}, bos=bos)
+        assert fed
+        assert {row.count(tokenizer.bos_token_id) for row in fed} == {int(bos)}
+
+
 def test_an_unknown_task_is_named(tmp_path, offline):
     (tmp_path / "mine.yaml").write_text("task: no_such_task\n  output_type: [\n")
     options = OPTIONS | {"tasks": ["no_such_task"], "include_path": str(tmp_path)}
