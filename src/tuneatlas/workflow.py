@@ -88,7 +88,7 @@ def check_folder(path: Path) -> None:
 
 def check_image(path: Path) -> None:
     """Refuse to start without the container that jobs are to run in; none could begin."""
-    if {*" \t\n"} & {*str(path)}:
+    if len(str(path).split()) > 1:
         raise UserError(
             f"{path}: the workflow engine takes no container image by a path with blanks: run in "
             "the project's folder, without --directory"

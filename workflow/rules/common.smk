@@ -10,7 +10,6 @@ from tuneatlas.errors import UserError
 # What comes with the workflow lies beside its Snakefile; what the user names and what is made, in
 # the folder that it works in, which `--directory` names.
 BESIDE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-CONTAINED = "apptainer" in map(str, workflow.deployment_settings.deployment_method)
 
 # The experiment is validated whole before anything is planned; see docs/config.md.
 try:
@@ -19,7 +18,7 @@ try:
     if workflow.is_main_process:
         tuneatlas.check_interpreter(sys.executable)
         tuneatlas.check_folder(Path())
-        if CONTAINED:
+        if "apptainer" in map(str, workflow.deployment_settings.deployment_method):
             tuneatlas.check_image(HOME / tuneatlas.IMAGE)
     experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config, HOME)
     if workflow.is_main_process:
@@ -28,7 +27,8 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
-if CONTAINED:
+# The engine takes no image by a path with blanks; where one is asked for, `check_image` says so.
+if not re.search(r"\s", str(HOME)):
 
     container: str(HOME / tuneatlas.IMAGE)
 
