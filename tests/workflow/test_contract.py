@@ -83,7 +83,7 @@ def test_a_project_whose_folder_has_blanks_plans_from_elsewhere(tmp_path: Path):
     assert done.returncode == 0, done.stderr[-1000:]
     command += ["--sdm", "apptainer"]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    assert "no image can be used by a path with blanks" in done.stdout + done.stderr
+    assert "takes no container image by a path with blanks" in done.stdout + done.stderr
 
 
 def test_lint_finds_nothing():
