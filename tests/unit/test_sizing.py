@@ -27,7 +27,7 @@ from tuneatlas.sizing.estimates import (
 )
 from tuneatlas.sizing.needs import Study
 from tuneatlas.sizing.plans import full_configs, outdated
-from tuneatlas.sizing.shapes import Shape, known_shape, shape_of
+from tuneatlas.sizing.shapes import COUNTS, Shape, known_shape, shape_of
 from tuneatlas.sizing.sheet import Line, refuse_misfits
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
@@ -72,6 +72,21 @@ def test_where_a_config_json_is_silent_its_family_says_if_embeddings_are_shared(
         (tmp_path / "config.json").write_text(json.dumps(described | {"model_type": family}))
         sizes[family] = shape_of({"source": "path", "path": str(tmp_path)}, ROOT).parameters
     assert sizes["llama"] - sizes["gemma2"] == 8 * 100
+
+
+@pytest.mark.parametrize("name", [*sorted(COUNTS), "tie_word_embeddings", "is_encoder_decoder"])
+def test_a_key_that_is_null_is_as_one_that_is_not_there(tmp_path: Path, name: str):
+    sound = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 9}
+
+    def found(described: dict[str, object]) -> str:
+        (tmp_path / "config.json").write_text(json.dumps(described))
+        try:
+            return str(shape_of({"source": "path", "path": str(tmp_path)}, ROOT))
+        except UserError as error:
+            return str(error)
+
+    absent = {key: value for key, value in sound.items() if key != name}
+    assert found(sound | {name: None}) == found(absent)
 
 
 def test_weights_gradients_and_moments_are_what_the_optimizer_needs():

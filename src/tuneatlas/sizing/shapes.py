@@ -108,6 +108,8 @@ def _described(data: Any) -> Shape:
     """The shape that a Hugging Face config.json describes."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{data!s:.20} is not an object")
+    # A key that is null is left to its family, as one that is not there.
+    data = {name: value for name, value in data.items() if value is not None}
     for name in COUNTS:
         count = data.get(name)
         if count is not None and not (type(count) is int and 0 < count < MOST):
