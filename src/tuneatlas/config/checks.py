@@ -363,14 +363,14 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (key,), f"{text}: a model tuned so never learns to stop; give it an 'end'"
         if isinstance(template, QuestionTemplate) and section in scored:
             needed = "{letter}" if scored[section] == "letter" else "{text}"
+            asked = template.question if section == "probe_knowledge" else template.instruction
             if needed not in template.scored:
                 text = (
                     f"scoring by {scored[section]} needs {needed} in what is scored, but template "
                     f"{name!r} scores {template.scored!r}"
                 )
                 yield ((section, "scoring"), key), text
-            asked = template.question if section == "probe_knowledge" else template.instruction
-            if scored[section] == "letter" and not _shows_letters(template, asked):
+            elif scored[section] == "letter" and not _shows_letters(template, asked):
                 text = f"scoring by letter needs options with letters, but template {name!r} shows"
                 yield ((section, "scoring"), key), f"{text} none: {asked!r}, {template.option!r}"
 
