@@ -288,7 +288,7 @@ def changed(data: dict[str, Any], experiment: dict[str, Any]) -> dict[str, Any]:
 
 
 # The YAML writer takes these for ends of lines, which YAML 1.2 does not.
-TEXT = st.text(st.characters(exclude_characters="\x85\u2028\u2029"))
+TEXT = st.text(st.characters(exclude_characters="\x00\x85\u2028\u2029"))
 experiments = st.fixed_dictionaries(
     {
         "name": st.from_regex(r"[a-z0-9][a-z0-9_-]{0,9}", fullmatch=True),
