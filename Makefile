@@ -54,7 +54,7 @@ run: .venv/ready
 	@echo $(call quoted,Done. $(or $(LOOK),What was made is in results.))
 
 test: check
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n logical --maxprocesses 4
 	@echo "All tests passed. What a failing test left behind is named in its message."
 
 test-slow: .venv/ready
