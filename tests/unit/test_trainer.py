@@ -34,7 +34,7 @@ def setting(folder: Path, tokenizer, epochs: int = 3):
 
 
 def fingerprint(model) -> str:
-    data = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
+    data = b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())
     return hashlib.sha256(data).hexdigest()
 
 
