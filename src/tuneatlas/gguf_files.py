@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -19,30 +20,25 @@ from tuneatlas.loading import DAMAGED, OPENING, opened
 
 def open_gguf_tokenizer(path: Path) -> PreTrainedTokenizerBase:
     """The tokenizer in a GGUF file; UserError if it is none, or damaged."""
-    if path.suffix != ".gguf":
-        raise UserError(f"{path.name}: weights in a package are read from .gguf files only")
-    try:
-        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            path.parent, gguf_file=path.name, **OPENING
-        )
-    except (*DAMAGED, NotImplementedError, struct.error) as error:
-        raise UserError(
-            f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
-        ) from error
+    found: PreTrainedTokenizerBase = _open(AutoTokenizer, path)
     return found
 
 
 def open_gguf_config(path: Path) -> PreTrainedConfig:
     """The config of a model in a GGUF file; UserError if it is none, or damaged."""
+    found: PreTrainedConfig = _open(AutoConfig, path)
+    return found
+
+
+def _open(kind: Any, path: Path) -> Any:
+    if path.suffix != ".gguf":
+        raise UserError(f"{path.name}: weights in a package are read from .gguf files only")
     try:
-        found: PreTrainedConfig = AutoConfig.from_pretrained(
-            path.parent, gguf_file=path.name, **OPENING
-        )
+        return kind.from_pretrained(path.parent, gguf_file=path.name, **OPENING)
     except (*DAMAGED, NotImplementedError, struct.error) as error:
         raise UserError(
             f"{path}: cannot be opened as a GGUF model ({error}); fetch it again"
         ) from error
-    return found
 
 
 def load_gguf(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
