@@ -1,10 +1,18 @@
 """What the device reaches on one large product, by number format, and on one copy."""
 
+from functools import cache
 from typing import Any
 
 import torch
 
 from bench.gpu.work import DEVICE, Work, seconds
+
+
+@cache
+def half_peak(size: int, rounds: int) -> float:
+    """FLOP/s of a product of two matrices of this size in bf16, measured once a process."""
+    a, b = (torch.randn(size, size, device=DEVICE, dtype=torch.bfloat16) for _ in range(2))
+    return 2 * size**3 / seconds(lambda: a @ b, rounds)
 
 
 def roofs(work: Work) -> dict[str, Any]:

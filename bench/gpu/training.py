@@ -1,6 +1,5 @@
 """Training as the steps do it, beside a bare loop: tokens a second, share of the roof, memory."""
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 import tuneatlas.training.loss as loss
-from bench.gpu.roofs import roofs
+from bench.gpu.roofs import half_peak
 from bench.gpu.work import DEVICE, Work, documents, network, wait
 from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.models import train_tokenizer
@@ -191,7 +190,7 @@ def _figures(
 ) -> dict[str, Any]:
     """Rate, share of the matrix unit's roof by 6 FLOP a parameter and token, memory in GiB."""
     parameters = model.num_parameters()
-    peak = roofs(dataclasses.replace(work, rounds=2))["bf16_flop_s"]
+    peak = half_peak(work.matrix, work.rounds)
     width, _, layers, _, _ = work.shapes[shape]
     planned = training_memory(
         Shape(parameters, layers, width, work.vocabulary),
