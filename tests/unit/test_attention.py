@@ -98,6 +98,13 @@ def test_a_kernel_that_differs_is_left(kernel, monkeypatch, tokenizer, caplog, f
     assert "dense mask" in caplog.text
 
 
+def test_dropout_does_not_set_the_two_apart(kernel, tokenizer):
+    model = new_llama(tokenizer, TINY, seed=1).train()
+    model.model.norm = torch.nn.Sequential(model.model.norm, torch.nn.Dropout(0.5))
+    assert attention.use_kernel(model, IDS, POSITIONS)
+    assert all(module.training for module in model.modules())
+
+
 def test_a_processor_keeps_the_dense_mask(tokenizer):
     assert not attention.use_kernel(new_llama(tokenizer, TINY, seed=1), IDS, POSITIONS)
 
