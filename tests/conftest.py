@@ -1,11 +1,16 @@
 """Fixtures that many tests share: a tokenizer and a tiny model, both made here."""
 
+import os
 from pathlib import Path
 
 import pytest
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 pytest_plugins = ["finished_run", "sandbox"]
+# What `make test` hands on to a make within a test: its options, variables and depth, which change
+# what that one does and prints.
+for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+    os.environ.pop(name, None)
 ROOT = Path(__file__).parent.parent
 TEMPLATES = ROOT / "config" / "templates"
 
