@@ -5,10 +5,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.prompts import ChatTemplate, QuestionTemplate, render, reply_text, user_text
+from tuneatlas.models.encode import encode_segments
+from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate, render, reply_text, user_text
+from tuneatlas.models.token_files import Example
 from tuneatlas.tables import QUESTIONS
-from tuneatlas.tokens import encode_segments
-from tuneatlas.training.tokens import Example
 
 SHORTEST, LONGEST = 20, 200
 

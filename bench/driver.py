@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from tuneatlas.audit.plan import Job, read_plan
+from tuneatlas.engine.jobs import Job, read_plan
 
 ROOT = Path(__file__).parent.parent
 # Jobs aimed at, and what the experiment asks for to come near them.

@@ -22,9 +22,9 @@ from tuneatlas.audit.checks import INTEGRITY, run_checks  # noqa: E402
 from tuneatlas.audit.lineage import read_results  # noqa: E402
 from tuneatlas.audit.page.cards import cards  # noqa: E402
 from tuneatlas.audit.trace import trace  # noqa: E402
+from tuneatlas.engine.files import sha256_file  # noqa: E402
+from tuneatlas.engine.records import dump, record_path  # noqa: E402
 from tuneatlas.errors import UserError  # noqa: E402
-from tuneatlas.files import sha256_file  # noqa: E402
-from tuneatlas.records import dump, record_path  # noqa: E402
 from tuneatlas.tables import DOCUMENTS  # noqa: E402
 
 ROWS, LENGTH = 20_000, 4_000

@@ -27,7 +27,7 @@ TINY = {
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
-    from tuneatlas.models import train_tokenizer
+    from tuneatlas.models.build import train_tokenizer
 
     readme = (ROOT / "Makefile").read_text(encoding="utf-8")
     return train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
@@ -35,7 +35,7 @@ def tokenizer() -> PreTrainedTokenizerBase:
 
 @pytest.fixture
 def model(tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    from tuneatlas.models import new_llama
+    from tuneatlas.models.build import new_llama
 
     return new_llama(tokenizer, TINY, seed=1).eval()
 

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 
 from bench.gpu.work import DEVICE, Work, documents, network, seconds
+from tuneatlas.models.token_files import write_tokens
 from tuneatlas.training.attention import spans, use_kernel
 from tuneatlas.training.packing import batch_arrays, pack, pieces_of
-from tuneatlas.training.tokens import write_tokens
 
 ROWS = 4
 

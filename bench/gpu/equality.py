@@ -14,8 +14,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.gpu.work import DEVICE, Work, documents
 from tuneatlas.config.models.training import TrainingConfig
-from tuneatlas.likelihoods import Request, log_likelihoods
-from tuneatlas.models import train_tokenizer
+from tuneatlas.models.build import train_tokenizer
+from tuneatlas.models.likelihoods import Request, log_likelihoods
 from tuneatlas.training.plan import plan_run
 from tuneatlas.training.trainer import train_here
 

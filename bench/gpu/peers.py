@@ -8,9 +8,9 @@ import torch
 
 from bench.gpu.training import WARM, Clock, trained
 from bench.gpu.work import DEVICE, Work, documents, network, seconds
-from tuneatlas.likelihoods import Request, log_likelihoods
-from tuneatlas.models import train_tokenizer
-from tuneatlas.tokens import encode_pairs
+from tuneatlas.models.build import train_tokenizer
+from tuneatlas.models.encode import encode_pairs
+from tuneatlas.models.likelihoods import Request, log_likelihoods
 
 
 def harness(work: Work) -> dict[str, Any]:

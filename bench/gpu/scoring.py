@@ -7,10 +7,9 @@ import torch
 
 from bench.gpu.roofs import roofs
 from bench.gpu.work import DEVICE, Work, network, seconds
-from tuneatlas.likelihoods import Request, log_likelihoods
-from tuneatlas.models import train_tokenizer
-from tuneatlas.syntax.generating import by_transformers
-from tuneatlas.syntax.models import new_t5
+from tuneatlas.models.build import new_t5, train_tokenizer
+from tuneatlas.models.likelihoods import Request, log_likelihoods
+from tuneatlas.studies.syntax.beam_search import by_transformers
 
 SHARED, OWN = 300, 60
 

@@ -13,9 +13,9 @@ import tuneatlas.training.loss as loss
 from bench.gpu.roofs import half_peak
 from bench.gpu.work import DEVICE, Work, documents, network, wait
 from tuneatlas.config.models.training import TrainingConfig
-from tuneatlas.models import train_tokenizer
+from tuneatlas.models.build import train_tokenizer
+from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing.estimates import GIB, training_memory, zero_of
-from tuneatlas.sizing.shapes import Shape
 from tuneatlas.training.attention import use_kernel
 from tuneatlas.training.packing import batch_arrays, micro_batches
 from tuneatlas.training.plan import Run, plan_run

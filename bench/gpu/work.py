@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tuneatlas.training.tokens import Example
+from tuneatlas.models.token_files import Example
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import ROUNDS, Peer, Work, timed
-from tuneatlas.models import load_model
-from tuneatlas.syntax.formats import Shape, fill, format_named, shown
-from tuneatlas.syntax.generating import by_transformers, generate
-from tuneatlas.syntax.linear import FORMS
-from tuneatlas.syntax.steps import trees_of
-from tuneatlas.syntax.tables import PARAPHRASES
-from tuneatlas.syntax.vocabulary import decode
+from tuneatlas.models.load import load_model
+from tuneatlas.studies.syntax.beam_search import by_transformers, generate
+from tuneatlas.studies.syntax.paraphrasing.formats import Shape, fill, format_named, shown, trees_of
+from tuneatlas.studies.syntax.pretraining.vocabulary import decode
+from tuneatlas.studies.syntax.tables import PARAPHRASES
+from tuneatlas.studies.syntax.trees.linear import FORMS
 from tuneatlas.training.seq2seq import encode_end
 
 SENTENCES, BEAMS, NEW, LONGEST = 500, 5, 40, 256

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from bench.harness import Peer, Work, timed
-from tuneatlas.knowledge import pick_demonstrations
-from tuneatlas.models import load_model
-from tuneatlas.prompts import QuestionTemplate, continuations, few_shot_prompt
-from tuneatlas.scoring import score_prompts
+from tuneatlas.models.encode import encode_pairs
+from tuneatlas.models.load import load_model
+from tuneatlas.models.prompts import QuestionTemplate, continuations, few_shot_prompt
+from tuneatlas.models.scoring import score_prompts
+from tuneatlas.studies.knowledge.probe import pick_demonstrations
 from tuneatlas.tables import QUESTIONS
-from tuneatlas.tokens import encode_pairs
 
 # Five rounds, each with a domain of its own.
 QUESTIONS_OF_A_DOMAIN, SHOTS = 100, 5

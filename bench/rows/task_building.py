@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bench.harness import ROUNDS, Peer, Work
 from bench.nltk_tasks import TASKS as NLTK_TASKS
-from tuneatlas.syntax.linear import FORMS
-from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
-from tuneatlas.syntax.tables import PARSES
-from tuneatlas.syntax.tasks import draw_examples, prefix
+from tuneatlas.studies.syntax.pretraining.syntax_tasks import SYNTAX_TASKS
+from tuneatlas.studies.syntax.pretraining.tasks import draw_examples, prefix
+from tuneatlas.studies.syntax.tables import PARSES
+from tuneatlas.studies.syntax.trees.linear import FORMS
 
 TREES = 10_000
 Example = tuple[int, str, str, str]

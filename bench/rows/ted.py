@@ -8,10 +8,10 @@ from apted.helpers import Tree as AptedTree
 from zss import Node, simple_distance
 
 from bench.harness import ROUNDS, Peer, Work
-from tuneatlas.syntax.linear import read_bracket
-from tuneatlas.syntax.tables import PARAPHRASES
-from tuneatlas.syntax.ted import tree_distance
-from tuneatlas.syntax.trees import Tree, size
+from tuneatlas.studies.syntax.tables import PARAPHRASES
+from tuneatlas.studies.syntax.trees.linear import read_bracket
+from tuneatlas.studies.syntax.trees.ted import tree_distance
+from tuneatlas.studies.syntax.trees.trees import Tree, size
 
 PAIRS = 2000
 

@@ -21,10 +21,9 @@ from trl import SFTConfig, SFTTrainer
 from bench.conversations import conversations
 from bench.harness import ROUNDS, Peer, Work, timed
 from tuneatlas.config.models.training import TrainingConfig
-from tuneatlas.loading import embedding_rows
-from tuneatlas.models import load_model, pad_id
+from tuneatlas.models.load import embedding_rows, load_model, pad_id
+from tuneatlas.models.token_files import Example
 from tuneatlas.training.plan import plan_run
-from tuneatlas.training.tokens import Example
 from tuneatlas.training.trainer import train_here
 
 CONVERSATIONS, BATCH, ROW, WIDTH = 2000, 64, 256, 512

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tuneatlas.engine.files import atomic, open_file
 from tuneatlas.errors import UserError
-from tuneatlas.files import atomic, open_file
 
 Row = dict[str, Any]
 # Rows in memory when a table is streamed.

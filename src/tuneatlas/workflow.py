@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.settling import make_newer, settle, standing
-from tuneatlas.cluster import Request, check_cluster, site_options
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
@@ -22,44 +21,63 @@ from tuneatlas.config.packages import (
     source_spec,
 )
 from tuneatlas.config.preflight import preflight
-from tuneatlas.digest import code_of
+from tuneatlas.config.slices import (
+    asked_options,
+    base_options,
+    category_weights,
+    forgetting_options,
+    needs_corpus,
+    plain_options,
+    question_sources,
+    stage_options,
+    task_options,
+)
+from tuneatlas.data.sources import load_specs
+from tuneatlas.engine.cluster import Request, check_cluster, site_options
+from tuneatlas.engine.digest import code_of
+from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.errors import UserError
-from tuneatlas.sections import asking, joined, operations_of, split
+from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
-from tuneatlas.sizing.shapes import known_shape
-from tuneatlas.sources import load_specs
 
 __all__ = [
     "PROSE",
     "Request",
     "asked_mb",
+    "asked_options",
     "asking",
+    "base_options",
     "brought_mb",
+    "category_weights",
     "check_cluster",
     "earlier_domains",
+    "forgetting_options",
     "joined",
     "known_shape",
     "load",
     "make_newer",
     "model_packages",
+    "needs_corpus",
     "operations_of",
     "pair_files",
+    "plain_options",
     "preflight",
+    "question_sources",
     "resolve",
     "settle",
     "site_options",
     "source_packages",
     "source_spec",
     "split",
+    "stage_options",
     "standing",
+    "task_options",
     "trained_mb",
 ]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 # Built from envs/container.def.
 IMAGE = Path("envs/tuneatlas.sif")
-# The stages of the syntax study that examples are built for.
-STAGES = ("plain", "structure", "syntax")
 
 
 # What a shell does not take as part of a word, or reads as something else.
@@ -139,17 +157,6 @@ def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path(
     return load_config(*(files or [root / DEFAULT_CONFIG]), root=root)
 
 
-def category_weights(options: Mapping[str, Any]) -> dict[str, float]:
-    """Weights in the loss by category of knowledge; empty where all weigh alike."""
-    weights = {
-        "HighlyKnown": 1.0,
-        "MaybeKnown": options["maybe_known_weight"],
-        "WeaklyKnown": options["weakly_known_weight"],
-        "Unknown": options["unknown_weight"],
-    }
-    return weights if set(weights.values()) != {1.0} else {}
-
-
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
     of_models = {p for model in config["models"] for p in model_packages(config, model)}
@@ -178,68 +185,3 @@ def command(files: Sequence[Path], project: Path) -> str:
         return "make run"
     # A dollar is make's own.
     return f"make run CONFIG={shlex.quote(shlex.join(names).replace('$', '$$'))}"
-
-
-# How a model is asked, which changes none.
-FORMATS = ("dtype", "tuned_dtype")
-
-
-def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:
-    """The packages and the files that the questions of a domain are made of or compared with."""
-    names = [*earlier_domains(config, domain), domain]
-    packages = {name: None for n in names for name in source_packages(config, n)}
-    paths = [path for n in names if (path := config["domains"][n].get("path"))]
-    return list(packages), paths
-
-
-def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
-    """Whether a model is pre-trained here, on the workflow's own corpus."""
-    return bool(config["models"][model]["source"] == "scratch")
-
-
-def base_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """What a base model is made or brought by: not the number format in which it is asked."""
-    return {k: v for k, v in config["models"][model].items() if k not in FORMATS}
-
-
-def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:
-    """A step's section, with the number format in which the model is asked.
-
-    What is compared with tuned models is asked as they are.
-    """
-    key = "dtype" if step in ("probe_knowledge", "explain_predictions") else "tuned_dtype"
-    return {**config[step], "dtype": config["models"][model][key]}
-
-
-def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How forgetting is told; out of the domain is what it is in the comparison of groups."""
-    return {**config["stage_forgetting"], "ood_roles": config["compare_groups"]["ood_roles"]}
-
-
-def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """How the stages of a model are measured: scored as it was when it was probed."""
-    return {
-        **asked_options(config, "evaluate_stages", model),
-        "scoring": config["probe_knowledge"]["scoring"],
-    }
-
-
-def task_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """How the examples of one stage are built: no key of another stage is among them."""
-    others = tuple(f"{name}_" for name in STAGES if name != stage)
-    options = {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
-    # A share of the trees is none of the plain sentences.
-    return options | ({"share": 1.0} if stage == "plain" else {})
-
-
-def plain_options(config: Mapping[str, Any], start: str) -> dict[str, Any]:
-    """How a model is trained on plain sentences.
-
-    The start ``plain`` sees as many tokens as both stages, whose epochs and lengths these are.
-    """
-    options = dict(config["pretrain_plain"])
-    if start == "plain":
-        stages = {stage: config[f"pretrain_{stage}"] for stage in STAGES if stage != "plain"}
-        keys = ("epochs", "row_length")
-        options["as_both"] = {s: {k: o[k] for k in keys} for s, o in stages.items()}
-    return options

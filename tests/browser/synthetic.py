@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.audit.lineage import Results, read_results
-from tuneatlas.compare import compare_groups, write_comparison
-from tuneatlas.files import sha256_tree, write_text
-from tuneatlas.paired_answers import CompareOptions
-from tuneatlas.records import dump, record_path
-from tuneatlas.robust import knowledge_row
-from tuneatlas.syntax.tables import (
+from tuneatlas.engine.files import sha256_tree, write_text
+from tuneatlas.engine.records import dump, record_path
+from tuneatlas.studies.knowledge.compare import compare_groups, write_comparison
+from tuneatlas.studies.knowledge.paired_answers import CompareOptions
+from tuneatlas.studies.knowledge.robust import knowledge_row
+from tuneatlas.studies.syntax.tables import (
     CANDIDATES,
     GENERATIONS,
     PAIRS,

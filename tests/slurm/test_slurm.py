@@ -14,7 +14,7 @@ from compare_results import differences
 from conftest import ROOT
 from sandbox import HERE, ask, cluster, run, start, until
 
-from tuneatlas.audit.plan import read_plan
+from tuneatlas.engine.jobs import read_plan
 
 pytestmark = pytest.mark.slurm
 

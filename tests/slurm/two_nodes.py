@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/unit")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/unit/training")]
 
 from recipes import RECIPE, planned  # noqa: E402
 from test_trainer import setting  # noqa: E402
 
-from tuneatlas.models import train_tokenizer  # noqa: E402
+from tuneatlas.models.build import train_tokenizer  # noqa: E402
 from tuneatlas.training.processes import train  # noqa: E402
 
 

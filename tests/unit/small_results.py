@@ -12,11 +12,12 @@ import numpy as np
 from conftest import question
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
-from tuneatlas.files import FOLDER_MARK
-from tuneatlas.knowledge import label_questions, mix_instructions
-from tuneatlas.prompts import QuestionTemplate
-from tuneatlas.robust import knowledge_row
-from tuneatlas.step import Step, step
+from tuneatlas.engine.files import FOLDER_MARK
+from tuneatlas.engine.step import Step, step
+from tuneatlas.models.prompts import QuestionTemplate
+from tuneatlas.studies.knowledge.label import label_questions
+from tuneatlas.studies.knowledge.mix import mix_instructions
+from tuneatlas.studies.knowledge.robust import knowledge_row
 from tuneatlas.tables import ANSWERS, CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
 
 MODEL = {"model": "mini"}

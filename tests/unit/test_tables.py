@@ -7,7 +7,7 @@ import pytest
 from conftest import question
 
 from tuneatlas.errors import UserError
-from tuneatlas.scoring import answer_row
+from tuneatlas.models.scoring import answer_row
 from tuneatlas.tables import ANSWERS, LABELS, MENTIONS, QUESTIONS
 
 

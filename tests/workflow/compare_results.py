@@ -7,7 +7,7 @@ them; all else must be equal.
 import sys
 from pathlib import Path
 
-from tuneatlas.files import sha256_file
+from tuneatlas.engine.files import sha256_file
 
 
 def contents(results: Path) -> dict[str, str]:

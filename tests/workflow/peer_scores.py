@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuneatlas.prompts import QuestionTemplate, continuations
+from tuneatlas.models.prompts import QuestionTemplate, continuations
 from tuneatlas.tables import ANSWERS, QUESTIONS, Row
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}

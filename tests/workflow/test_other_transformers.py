@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 import torch
 from conftest import TINY
-from test_stage_training import restoring, tuning
+from test_finetune_and_restore import restoring, tuning
 from transformers import PreTrainedTokenizerBase
 
-from tuneatlas.loading import weight_problems
-from tuneatlas.models import new_llama, save_model
-from tuneatlas.syntax.models import new_t5
-from tuneatlas.syntax.vocabulary import add_structure_tokens
-from tuneatlas.training.restoring import restore
-from tuneatlas.training.stages import finetune_stages
+from tuneatlas.models.build import new_llama, new_t5
+from tuneatlas.models.load import weight_problems
+from tuneatlas.models.save import save_model
+from tuneatlas.studies.forgetting.finetune import finetune_stages
+from tuneatlas.studies.forgetting.restore import restore
+from tuneatlas.studies.syntax.pretraining.vocabulary import add_structure_tokens
 
 FOUR = os.environ.get("TRANSFORMERS_4", "")
 pytestmark = [

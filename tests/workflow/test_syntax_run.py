@@ -62,7 +62,7 @@ def test_its_numbers_are_given_again_and_its_links_lead_to_them(whole: Path):
 
 
 def test_every_test_pair_has_its_scores_and_its_tree_or_reason(whole: Path):
-    from tuneatlas.syntax.tables import CANDIDATES, PARAPHRASES, SCORES
+    from tuneatlas.studies.syntax.tables import CANDIDATES, PARAPHRASES, SCORES
 
     results = whole / "results"
     pairs = PARAPHRASES.read(results / "prepare_paraphrases/paraphrases.parquet")

@@ -1,7 +1,8 @@
-from tuneatlas.compare import compare_groups, write_comparison
-from tuneatlas.figures import draw_figures
-from tuneatlas.paired_answers import COMPARED, CompareOptions
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.plots import draw_figures
+from tuneatlas.studies.knowledge.compare import compare_groups, write_comparison
+from tuneatlas.studies.knowledge.figures import FIGURES
+from tuneatlas.studies.knowledge.paired_answers import COMPARED, CompareOptions
 from tuneatlas.tables import ANSWERS, LABELS, MENTIONS
 
 with step(snakemake) as this:
@@ -17,4 +18,4 @@ with step(snakemake) as this:
         labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
     )
     write_comparison(comparison, this.outputs["folder"])
-    draw_figures(comparison.metrics(), this.outputs["folder"] / "figures")
+    draw_figures(comparison.metrics(), this.outputs["folder"] / "figures", FIGURES)

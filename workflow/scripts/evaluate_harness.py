@@ -1,5 +1,5 @@
-from tuneatlas.harness import evaluate_harness, write_metrics
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.models.harness import evaluate_harness, write_metrics
 
 with step(snakemake) as this:
     metrics = evaluate_harness(this.path("model"), this.options, bos=snakemake.params.bos)

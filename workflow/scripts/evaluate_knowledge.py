@@ -1,6 +1,6 @@
-from tuneatlas.answering import evaluate_tuned
-from tuneatlas.prompts import ChatTemplate, QuestionTemplate
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
+from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
 from tuneatlas.tables import ANSWERS, QUESTIONS
 
 with step(snakemake) as this:

@@ -1,5 +1,5 @@
-from tuneatlas.stage_answers import load_material, measure_stages, stages_of
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.studies.forgetting.evaluate import load_material, measure_stages, stages_of
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS
 
 with step(snakemake) as this:

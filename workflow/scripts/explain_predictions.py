@@ -1,7 +1,7 @@
-from tuneatlas.explaining import explain_predictions
-from tuneatlas.prompts import ExplainTemplate
-from tuneatlas.questions import by_id
-from tuneatlas.step import step
+from tuneatlas.data.questions import by_id
+from tuneatlas.engine.step import step
+from tuneatlas.models.prompts import ExplainTemplate
+from tuneatlas.studies.knowledge.explain import explain_predictions
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
 with step(snakemake) as this:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from tuneatlas.sources import SourceSpec, fetch_source
-from tuneatlas.step import step
+from tuneatlas.data.sources import SourceSpec, fetch_source
+from tuneatlas.engine.step import step
 
 with step(snakemake) as this:
     mirror = snakemake.params.mirror

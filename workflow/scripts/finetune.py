@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.training.runs import finetune
+from tuneatlas.engine.step import step
+from tuneatlas.studies.knowledge.finetune import finetune
 
 with step(snakemake) as this:
     this.info = finetune(this, bos=snakemake.params.bos)

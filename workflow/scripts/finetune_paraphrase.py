@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.syntax.runs import finetune_paraphrase
+from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.paraphrasing.finetune import finetune_paraphrase
 
 with step(snakemake) as this:
     this.info = finetune_paraphrase(this)

@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.training.stages import finetune_stages
+from tuneatlas.engine.step import step
+from tuneatlas.studies.forgetting.finetune import finetune_stages
 
 with step(snakemake) as this:
     this.info = finetune_stages(this, bos=snakemake.params.bos)

@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.syntax.runs import generate_paraphrases
+from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.paraphrasing.generate import generate_paraphrases
 
 with step(snakemake) as this:
     this.info = generate_paraphrases(this)

@@ -1,5 +1,5 @@
-from tuneatlas.knowledge import label_questions
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.studies.knowledge.label import label_questions
 from tuneatlas.tables import ANSWERS, LABELS
 
 with step(snakemake) as this:

@@ -1,7 +1,7 @@
-from tuneatlas.knowledge import mix_instructions
-from tuneatlas.prompts import QuestionTemplate
-from tuneatlas.questions import by_id
-from tuneatlas.step import step
+from tuneatlas.data.questions import by_id
+from tuneatlas.engine.step import step
+from tuneatlas.models.prompts import QuestionTemplate
+from tuneatlas.studies.knowledge.mix import mix_instructions
 from tuneatlas.tables import CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
 
 with step(snakemake) as this:

@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.syntax.steps import parse_sentences
+from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.trees.parse import parse_sentences
 
 with step(snakemake) as this:
     this.info = parse_sentences(this)

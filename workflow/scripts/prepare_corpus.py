@@ -1,5 +1,5 @@
-from tuneatlas.corpus import build_corpus
-from tuneatlas.step import step
+from tuneatlas.data.corpus import build_corpus
+from tuneatlas.engine.step import step
 from tuneatlas.tables import DOCUMENTS, MENTIONS, QUESTIONS
 
 with step(snakemake) as this:

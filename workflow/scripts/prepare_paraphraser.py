@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.syntax.runs import prepare_paraphraser
+from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.pretraining.prepare import prepare_paraphraser
 
 with step(snakemake) as this:
     this.info = prepare_paraphraser(this)

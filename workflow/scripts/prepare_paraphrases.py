@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.syntax.steps import prepare_paraphrases
+from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.paraphrasing.prepare import prepare_paraphrases
 
 with step(snakemake) as this:
     this.info = prepare_paraphrases(this)

@@ -1,7 +1,7 @@
 import json
 
-from tuneatlas.restoration import prepare_restoration, read_documents
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.studies.forgetting.prepare import prepare_restoration, read_documents
 from tuneatlas.tables import DOCUMENTS, MENTIONS, QUESTIONS
 
 with step(snakemake) as this:

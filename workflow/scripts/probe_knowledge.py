@@ -1,6 +1,6 @@
-from tuneatlas.answering import probe_base
-from tuneatlas.prompts import QuestionTemplate
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.models.prompts import QuestionTemplate
+from tuneatlas.studies.knowledge.probe import probe_base
 from tuneatlas.tables import ANSWERS, KNOWLEDGE, QUESTIONS
 
 with step(snakemake) as this:

@@ -1,6 +1,6 @@
+from tuneatlas.engine.step import step
 from tuneatlas.report import build_report
 from tuneatlas.report.context import read_comparison, read_repeated, run_context
-from tuneatlas.step import step
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
 with step(snakemake) as this:

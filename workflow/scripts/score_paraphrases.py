@@ -1,5 +1,5 @@
-from tuneatlas.step import step
-from tuneatlas.syntax.scoring import score_paraphrases
+from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.paraphrasing.score import score_paraphrases
 
 with step(snakemake) as this:
     this.info = score_paraphrases(this, snakemake.params.parsing)

@@ -1,11 +1,11 @@
 import json
 
-from tuneatlas.compare import write_metrics
-from tuneatlas.figures import draw_figures
-from tuneatlas.stage_figures import STAGE_FIGURES
-from tuneatlas.stage_forgetting import Options, stage_forgetting
-from tuneatlas.stage_tables import read_tables
-from tuneatlas.step import step
+from tuneatlas.engine.step import step
+from tuneatlas.plots import draw_figures
+from tuneatlas.statistics.metrics import write_metrics
+from tuneatlas.studies.forgetting.compare import Options, stage_forgetting
+from tuneatlas.studies.forgetting.figures import STAGE_FIGURES
+from tuneatlas.studies.forgetting.tables import read_tables
 
 with step(snakemake) as this:
     base, runs = read_tables(this.paths("base"), this.paths("runs"))

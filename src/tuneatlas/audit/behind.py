@@ -8,7 +8,7 @@ from tuneatlas.audit.columns import Columns, rows_of
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.numbers import SUM, Number, Term, Where, numbers
 from tuneatlas.errors import UserError
-from tuneatlas.statistics import partial_spearman
+from tuneatlas.statistics.correlation import partial_spearman
 from tuneatlas.tables import MENTIONS
 
 

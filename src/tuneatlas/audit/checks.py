@@ -13,13 +13,13 @@ import pyarrow as pa
 from tuneatlas import tables
 from tuneatlas.audit.counts import COUNTS
 from tuneatlas.audit.lineage import RESULTS, Results, walk
-from tuneatlas.audit.plan import code_changes, code_in
-from tuneatlas.digest import code_of
+from tuneatlas.engine.digest import code_of
+from tuneatlas.engine.files import FOLDER_MARK, PARTIAL
+from tuneatlas.engine.jobs import code_changes, code_in
+from tuneatlas.engine.records import SUFFIX, record_path
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, PARTIAL
-from tuneatlas.model_folder import folder_problems
-from tuneatlas.records import SUFFIX, record_path
-from tuneatlas.syntax import tables as syntax_tables
+from tuneatlas.models.folder import folder_problems
+from tuneatlas.studies.syntax import tables as syntax_tables
 
 TABLES = {
     table.name: table
@@ -29,7 +29,7 @@ TABLES = {
 }
 # Larger tables are checked by their columns and their hash alone.
 READ_WHOLE_BYTES = 200_000_000
-# How the folder is called in which a step keeps its progress; see `tuneatlas.step`.
+# How the folder is called in which a step keeps its progress; see `tuneatlas.engine.step`.
 PROGRESS = re.compile(r"\..+\.[0-9a-f]{12}$")
 
 

@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.errors import UserError
-from tuneatlas.stages import fate_indicators, knowledge_indicators
-from tuneatlas.statistics import EPSILON, Floats, kl_divergence, rank_correlation
+from tuneatlas.statistics.bootstrap import Floats
+from tuneatlas.statistics.correlation import rank_correlation
+from tuneatlas.statistics.divergence import EPSILON, kl_divergence
+from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
 from tuneatlas.tables import GROUPS, open_parquet
 
 Column = dict[str, float]

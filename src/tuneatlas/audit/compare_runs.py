@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from tuneatlas.audit.compare_tables import Aligned, align
 from tuneatlas.audit.lineage import METRICS, Results, read_metrics
-from tuneatlas.audit.plan import code_changes, code_in, differences
+from tuneatlas.engine.jobs import code_changes, code_in, differences
+from tuneatlas.engine.operations import joined, section_of
 from tuneatlas.errors import UserError
-from tuneatlas.sections import joined, section_of
 
 SHOWN = 8
 # Steps whose tables say of each item whether a model was right.

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import open_table
-from tuneatlas.files import read_file
-from tuneatlas.knowledge import mixture_ratio
+from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.engine.files import read_file
 from tuneatlas.tables import open_parquet, shard_bounds
 
 Record = dict[str, Any]
@@ -90,7 +90,7 @@ def explain(results: Results, record: Record) -> Iterator[str]:
 def mix(results: Results, record: Record) -> Iterator[str]:
     """A training set holds its group, a mixture every question of it once."""
     labels = _inputs(results, record, "label_knowledge", "id", "group")
-    harmonious = mixture_ratio(record["wildcards"]["group"]) is None
+    harmonious = self_aligning_share(record["wildcards"]["group"]) is None
     group = "harmonious" if harmonious else "incompatible"
     wanted = [i for i, found in labels if found == group]
     yield from _same_ids(

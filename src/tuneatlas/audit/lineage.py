@@ -17,10 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.record_files import read_record
+from tuneatlas.engine.files import FOLDER_MARK, digest_files, listed, sha256_file
+from tuneatlas.engine.record_files import read_record
+from tuneatlas.engine.records import SUFFIX, record_path
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK, digest_files, listed, sha256_file
-from tuneatlas.records import SUFFIX, record_path
 from tuneatlas.terminal import one_line
 
 RESULTS = "results/"

@@ -10,11 +10,11 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import Pieces
-from tuneatlas.chat_templates import fit_chat
-from tuneatlas.loading import open_tokenizer
-from tuneatlas.prompts import ChatTemplate, render
+from tuneatlas.models.chat_templates import fit_chat
+from tuneatlas.models.encode import encode_segments
+from tuneatlas.models.load import open_tokenizer
+from tuneatlas.models.prompts import ChatTemplate, render
 from tuneatlas.tables import Row
-from tuneatlas.tokens import encode_segments
 
 
 def text_reader(results: Results, record: dict[str, Any]) -> Callable[[Row], Pieces]:

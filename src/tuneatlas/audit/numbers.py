@@ -11,9 +11,15 @@ from typing import Any
 
 from tuneatlas.audit.columns import TEXT_KINDS, rows_of
 from tuneatlas.audit.lineage import Results, read_metrics
-from tuneatlas.compare import ALL, AWAY, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
-from tuneatlas.scopes import scope_of
-from tuneatlas.stage_forgetting import COMPARISONS
+from tuneatlas.data.scopes import scope_of
+from tuneatlas.studies.forgetting.compare import COMPARISONS
+from tuneatlas.studies.knowledge.compare import (
+    ALL,
+    AWAY,
+    CONSISTENCY_TRACKS,
+    INCOMPATIBLE_WORSE,
+    POOLED,
+)
 from tuneatlas.tables import ROLES, Row
 
 # Which items: the values that an attribute may have (block: domain/role; split; facts).

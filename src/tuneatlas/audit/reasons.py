@@ -6,9 +6,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.plan import Job, changed_options, code_changes, code_in
-from tuneatlas.digest import code_of
-from tuneatlas.files import FOLDER_MARK
+from tuneatlas.engine.digest import code_of
+from tuneatlas.engine.files import FOLDER_MARK
+from tuneatlas.engine.jobs import Job, changed_options, code_changes, code_in
 
 
 @dataclass(frozen=True)

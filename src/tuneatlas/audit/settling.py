@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tuneatlas.audit.lineage import Results, benchmark_of, holds_records, read_results
 from tuneatlas.audit.reasons import written
+from tuneatlas.engine.files import FOLDER_MARK
 from tuneatlas.errors import UserError
-from tuneatlas.files import FOLDER_MARK
 
 
 def standing(folder: Path) -> dict[Path, int]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.benchmarks import have_dev, load_sets
 from tuneatlas.config.models.data import (
     BenchmarkDomain,
     BenchmarkLimits,
@@ -22,9 +21,10 @@ from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
+from tuneatlas.data.benchmarks import have_dev, load_sets
+from tuneatlas.data.sources import load_specs
 from tuneatlas.errors import UserError
-from tuneatlas.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
-from tuneatlas.sources import load_specs
+from tuneatlas.models.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
 
 # The keys involved, the one to change first, and what is wrong.
 Conflict = tuple[tuple[Key, ...], str]
@@ -53,9 +53,9 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def _syntax(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     # Imported here, as few experiments have this study.
-    from tuneatlas.syntax.formats import FORMATS
-    from tuneatlas.syntax.structure_tasks import STRUCTURE_TASKS
-    from tuneatlas.syntax.syntax_tasks import SYNTAX_TASKS
+    from tuneatlas.studies.syntax.paraphrasing.formats import FORMATS
+    from tuneatlas.studies.syntax.pretraining.structure_tasks import STRUCTURE_TASKS
+    from tuneatlas.studies.syntax.pretraining.syntax_tasks import SYNTAX_TASKS
 
     if not experiment.paraphrasers:
         return
@@ -391,7 +391,7 @@ def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def built_in_domains() -> list[str]:
     """Names of the domains of facts that come with the package."""
-    from tuneatlas.facts import DOMAINS
+    from tuneatlas.data.facts import DOMAINS
 
     return sorted(DOMAINS)
 

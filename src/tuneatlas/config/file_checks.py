@@ -18,7 +18,7 @@ Found = Iterator[tuple[Key, str]]
 def check_pairs(experiment: Experiment, root: Path) -> Found:
     """All pairs and sentences that the run will use, read as it will read them."""
     # Imported here, as few experiments have this study.
-    from tuneatlas.syntax.pair_files import read_numbered, read_sentences
+    from tuneatlas.studies.syntax.sentences.pair_files import read_numbered, read_sentences
 
     options = experiment.prepare_sentences
     if not experiment.paraphrasers:
@@ -51,7 +51,7 @@ def check_corpus(experiment: Experiment, root: Path) -> Found:
     if not experiment.stage_forgetting.groups or not corpus:
         return
     # Imported here, as few experiments have a corpus of their own.
-    from tuneatlas.corpus_files import read_texts, shards_of
+    from tuneatlas.data.corpus_files import read_texts, shards_of
 
     key: Key = ("prepare_restoration", "corpus")
     try:

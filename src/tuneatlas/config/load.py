@@ -13,7 +13,7 @@ from tuneatlas.config.fields import COMMIT_PATTERN, HUB_PATTERN, NAME_PATTERN, P
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
-from tuneatlas.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
+from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
 
 # What is said of a text of another spelling.
 SPELT = {

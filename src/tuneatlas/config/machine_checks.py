@@ -12,7 +12,7 @@ from tuneatlas.config.models.language_models import HubModel, ScratchModel
 from tuneatlas.config.models.paraphrase import HubParaphraser
 from tuneatlas.config.source import Key
 from tuneatlas.config.trainings import trainings
-from tuneatlas.sizing.shapes import known_shape
+from tuneatlas.models.shapes import known_shape
 
 OUTPUTS = ("results", "logs", "benchmarks")
 TABLES_BYTES = 200 * 2**20

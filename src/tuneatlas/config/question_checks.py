@@ -25,9 +25,9 @@ def check_questions(experiment: Experiment, root: Path) -> Found:
     default; else their packages are looked at by hash alone.
     """
     # Imported here, as a dry-run needs no tables.
-    from tuneatlas.domains import Prepared, prepare_one, prepare_own, related_to
-    from tuneatlas.duplicates import Key, index
-    from tuneatlas.questions import check_followed
+    from tuneatlas.data.domains import Prepared, prepare_one, prepare_own, related_to
+    from tuneatlas.data.duplicates import Key, index
+    from tuneatlas.data.questions import check_followed
     from tuneatlas.tables import ROLES, Row
 
     config = resolve(experiment)

@@ -13,8 +13,8 @@ from pydantic.fields import FieldInfo
 from tuneatlas.config.fields import Section
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, Leaf, Named, Shape, shape_of, type_name
-from tuneatlas.files import write_text
-from tuneatlas.licences import licences_markdown
+from tuneatlas.data.licences import licences_markdown
+from tuneatlas.engine.files import write_text
 
 WIDTH = 96
 REPAIR = "make config-docs"

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from tuneatlas.data.text_files import open_input
 from tuneatlas.errors import UserError
-from tuneatlas.text_files import open_input
 
 Key = tuple[str | int, ...]
 # Sections are nested some four deep.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.duplicates import telling
-from tuneatlas.model_folder import parameter_count
-from tuneatlas.records import record_path
+from tuneatlas.data.duplicates import telling
+from tuneatlas.engine.records import record_path
+from tuneatlas.models.folder import parameter_count
 from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.sources import used_sources
 from tuneatlas.tables import Row

@@ -10,14 +10,14 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from tuneatlas.data.groups import group_name
+from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
-from tuneatlas.group_names import group_name
-from tuneatlas.licences import duties
-from tuneatlas.look import BASE_STYLE
 from tuneatlas.report import wording
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
 from tuneatlas.report.stages import Stages, stages_part
-from tuneatlas.syntax.starts import SUBSETS
+from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS
+from tuneatlas.theme import BASE_STYLE
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
 FIGURE_COLOURS = {

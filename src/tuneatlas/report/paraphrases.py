@@ -6,11 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tuneatlas.compare import FAILED, HELD, UNDECIDED
 from tuneatlas.report.tree_drawing import draw_tree
 from tuneatlas.report.wording import Scale, counted, number, signed
-from tuneatlas.syntax.linear import read_bracket
-from tuneatlas.syntax.starts import (
+from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.studies.syntax.paraphrasing.starts import (
     BOTH,
     CONTROL,
     DRAWN,
@@ -20,7 +19,8 @@ from tuneatlas.syntax.starts import (
     VANILLA,
     metric_named,
 )
-from tuneatlas.syntax.trees import words
+from tuneatlas.studies.syntax.trees.linear import read_bracket
+from tuneatlas.studies.syntax.trees.trees import words
 from tuneatlas.tables import Row
 
 RANKS = ("near the top", "in the middle", "near the end")

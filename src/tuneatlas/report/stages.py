@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuneatlas.compare import FAILED, HELD, UNDECIDED
-from tuneatlas.group_names import group_name
+from tuneatlas.data.groups import group_name
 from tuneatlas.report.wording import Scale, counted, listed, percent, points, signed
-from tuneatlas.stages import ACTUAL, NONE, PSEUDO, UNCLEAR
+from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.studies.forgetting.fates import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.tables import Row
 
 STAGE_NAMES = {

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from tuneatlas.syntax.linear import read_bracket, write_bracket
-from tuneatlas.syntax.trees import Tree, prune
+from tuneatlas.studies.syntax.trees.linear import read_bracket, write_bracket
+from tuneatlas.studies.syntax.trees.trees import Tree, prune
 
 # Pixels: a character's width, the gap between words, a level's height, the margin.
 CHARACTER, GAP, LEVEL, MARGIN = 7.2, 10.0, 34.0, 12.0

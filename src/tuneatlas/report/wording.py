@@ -4,15 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuneatlas.compare import (
-    ALL,
-    CONSISTENCY_TRACKS,
-    FAILED,
-    HELD,
-    INCOMPATIBLE_WORSE,
-    POOLED,
-    UNDECIDED,
-)
+from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.studies.knowledge.compare import ALL, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
 from tuneatlas.tables import Row
 
 MINUS = "\N{MINUS SIGN}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tuneatlas.benchmarks import parts_of
+from tuneatlas.data.benchmarks import parts_of
 
 # Where nothing says it. Splits have the names of their limits.
 ASSUMED = {"train": 1000, "test": 250, "related_test": 250}
@@ -66,7 +66,7 @@ def _known(domain: str, entry: Mapping[str, Any], root: Path | None) -> dict[str
 def _counted(domain: str, path: Path, entry: Mapping[str, Any]) -> dict[str, int | None]:
     """Questions of a file in each of the splits that have a limit."""
     # Imported here, as few plans have their files at hand.
-    from tuneatlas.questions import read_question_file
+    from tuneatlas.data.questions import read_question_file
 
     prefixes = {"home": "", "related": "related_"}
     rows = read_question_file(path, domain, entry)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.sizing.shapes import Shape
+from tuneatlas.models.shapes import Shape
 
 GIB = 2**30
 # Bytes per parameter: gradients, and AdamW's two moments, in single precision.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing.estimates import HALF, MOMENTS, SINGLE, zero_of
-from tuneatlas.sizing.shapes import Shape
 
 MIB = 2**20
 

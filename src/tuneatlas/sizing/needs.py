@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.plan import Job
-from tuneatlas.sections import joined, operations_of, split
+from tuneatlas.config.slices import task_options
+from tuneatlas.engine.jobs import Job
+from tuneatlas.engine.operations import joined, operations_of, split
+from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
-from tuneatlas.sizing.shapes import Shape
-from tuneatlas.workflow import task_options
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
 # its tree: near the means of the data that comes along.

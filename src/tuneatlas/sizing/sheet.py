@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.plan import Job, read_plan
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import where
 from tuneatlas.config.source import Key, Problem, refuse
+from tuneatlas.engine.jobs import Job, read_plan
+from tuneatlas.engine.operations import section_of
 from tuneatlas.errors import UserError
-from tuneatlas.sections import section_of
+from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import DEVICES, Device, Need, training_memory, zero_of
 from tuneatlas.sizing.needs import Study, need_of, shared
-from tuneatlas.sizing.shapes import shape_of
 
 # What to try, in this order, where a training does not fit: DeepSpeed config, processes.
 REMEDIES = [

@@ -4,8 +4,8 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from tuneatlas.errors import UserError
-from tuneatlas.loading import embedding_rows
-from tuneatlas.positions import most_positions
+from tuneatlas.models.load import embedding_rows
+from tuneatlas.models.positions import most_positions
 from tuneatlas.training.plan import Run
 from tuneatlas.training.seq2seq import LikeLengths
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuneatlas.errors import UserError
+from tuneatlas.models.token_files import TokenFile
 from tuneatlas.training.packing import Row
-from tuneatlas.training.tokens import TokenFile
 
 log = logging.getLogger(__name__)
 

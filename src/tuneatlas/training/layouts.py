@@ -8,10 +8,10 @@ from typing import Any
 import numpy.typing as npt
 from transformers import PreTrainedModel
 
+from tuneatlas.models.token_files import TokenFile
 from tuneatlas.training.loss import supervise
 from tuneatlas.training.packing import Row, batch_arrays, micro_batches
 from tuneatlas.training.seq2seq import deal_in_order, seq2seq_arrays, supervise_seq2seq
-from tuneatlas.training.tokens import TokenFile
 
 
 @dataclass(frozen=True)

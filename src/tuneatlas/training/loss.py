@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from tuneatlas.heads import token_logits
+from tuneatlas.models.lm_head import token_logits
 from tuneatlas.training.attention import spans, use_kernel
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tuneatlas.training.tokens import TokenFile
+from tuneatlas.models.token_files import TokenFile
 
 IGNORED = -100
 OPEN_ROWS = 64

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.models.token_files import Example, TokenFile, write_tokens
 from tuneatlas.training.labels import (
     Labels,
     fit_labels,
@@ -18,7 +19,6 @@ from tuneatlas.training.labels import (
 )
 from tuneatlas.training.packing import Row, pieces_of, plan_steps
 from tuneatlas.training.schedule import rate_share, warmup_updates
-from tuneatlas.training.tokens import Example, TokenFile, write_tokens
 
 log = logging.getLogger(__name__)
 

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, TrainerCallback
 
+from tuneatlas.engine.files import remove, write_text
 from tuneatlas.errors import PassingError, UserError
-from tuneatlas.files import remove, write_text
-from tuneatlas.loading import open_network, open_tokenizer
-from tuneatlas.models import save_model
+from tuneatlas.models.load import open_network, open_tokenizer
+from tuneatlas.models.save import save_model
+from tuneatlas.models.token_files import open_tokens
 from tuneatlas.training.fitting import refuse_beyond
 from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
 from tuneatlas.training.packing import Piece, Row
 from tuneatlas.training.plan import Recipe, Run
 from tuneatlas.training.resharding import Mended, parts_of, reshard
-from tuneatlas.training.tokens import open_tokens
 from tuneatlas.training.trainer import (
     GO_ON,
     newest_checkpoint,

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from tuneatlas.engine.files import remove, sync, write_text
 from tuneatlas.errors import UserError
-from tuneatlas.files import remove, sync, write_text
 
 WHOLE = "universal"
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.tokens import coder_of
+from tuneatlas.models.encode import coder_of
+from tuneatlas.models.token_files import Example, TokenFile
 from tuneatlas.training.packing import IGNORED, Piece, Row
-from tuneatlas.training.tokens import Example, TokenFile
 
 # What T5 fills in; a sentence that speaks of one is written otherwise (syntax/linear).
 SENTINEL = re.compile(r"<extra_id_\d+>")

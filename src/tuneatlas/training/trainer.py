@@ -19,9 +19,9 @@ from transformers import (
 )
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from tuneatlas.files import PARTIAL, atomic, remove, sync
-from tuneatlas.loading import embedding_rows
-from tuneatlas.models import pad_id, save_model
+from tuneatlas.engine.files import PARTIAL, atomic, remove, sync
+from tuneatlas.models.load import embedding_rows, pad_id
+from tuneatlas.models.save import save_model
 from tuneatlas.training.finite import refuse_step, refuse_weights
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row

@@ -17,7 +17,7 @@ from tuneatlas.audit.numbers import Number, numbers
 from tuneatlas.audit.page.cards import cards
 from tuneatlas.audit.page.graph import layered, step_data
 from tuneatlas.audit.page.items import Catalogue, write_items
-from tuneatlas.look import BASE_STYLE
+from tuneatlas.theme import BASE_STYLE
 
 PLACES = 6
 

@@ -21,7 +21,7 @@ from tuneatlas.audit.trace import (
     open_table,
     tables,
 )
-from tuneatlas.stages import FATES
+from tuneatlas.studies.forgetting.fates import FATES
 from tuneatlas.tables import Row, schema_of
 
 PER_SHARD = 100

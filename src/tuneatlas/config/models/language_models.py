@@ -16,7 +16,7 @@ from tuneatlas.config.fields import (
     option,
 )
 from tuneatlas.config.models.training import PretrainingConfig
-from tuneatlas.sources import PACKAGE_PATTERN, VERSION_PATTERN, Inner
+from tuneatlas.data.sources import PACKAGE_PATTERN, VERSION_PATTERN, Inner
 
 
 class _Model(Section):

@@ -1,0 +1,84 @@
+"""``tuneatlas why``: which jobs would a run execute now, and because of what."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
+from tuneatlas.audit.reasons import Reasons, reasons, restricted
+from tuneatlas.engine.jobs import Job, read_plan
+from tuneatlas.errors import UserError
+from tuneatlas.terminal import say
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    parser.add_argument(
+        "target", nargs="?", metavar="TARGET", help="a file or a step (default: everything)"
+    )
+    parser.add_argument(
+        "--config", type=Path, action="append", help="the experiment (default: config/config.yaml)"
+    )
+    parser.add_argument("--root", type=Path, default=Path(), help="the project's folder")
+    parser.add_argument("--json", action="store_true", help="print jobs and reasons as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Say what would run; 0 in any case."""
+    configs = options.config or [options.root / "config" / "config.yaml"]
+    jobs = read_plan(options.root, configs)
+    if options.target:
+        kept = restricted(jobs, options.target)
+        if not kept:
+            raise UserError(f"{options.target}: neither a step nor a file of this experiment")
+        jobs = kept
+    folder = options.root / "results"
+    results = Results(folder, options.root)
+    if holds_records(folder):
+        results = read_results(folder, options.root)
+    print(left_out(results), end="", file=sys.stderr)
+    if options.json:
+        found = {str(reason.job): list(reason.own) for reason in reasons(jobs, results)}
+        say(json.dumps({"jobs": found, "engine": [str(job) for job in jobs if job.due]}))
+        return 0
+    for line in told(jobs, reasons(jobs, results), bool(options.target)):
+        say(line)
+    return 0
+
+
+def told(jobs: list[Job], found: list[Reasons], part: bool) -> Iterator[str]:
+    """The reasons in words; jobs that run for the same reason are told together."""
+    for reason in found:
+        yield f"{reason.job}"
+        for text in reason.own:
+            yield f"    {text}"
+        if reason.after:
+            names = [str(job) for job in reason.after]
+            yield f"    after {', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
+    steps: dict[str, int] = {}
+    for reason in found:
+        steps[reason.job.step] = steps.get(reason.job.step, 0) + 1
+    counted = ", ".join(f"{step} {number}" for step, number in steps.items())
+    if found:
+        yield f"{len(found)} of {len(jobs)} jobs would run: {counted}."
+    else:
+        yield f"Nothing would run: all {len(jobs)} jobs stand."
+    if not part:
+        yield from _disagreement(jobs, found)
+
+
+def _disagreement(jobs: list[Job], found: list[Reasons]) -> Iterator[str]:
+    """Where the workflow engine's own memory says otherwise than the records."""
+    due = {reason.job for reason in found}
+    more = [str(job) for job in jobs if job.due and job not in due]
+    less = [reason.job for reason in found if reason.own and not reason.job.due]
+    if more:
+        yield f"The workflow engine would also run {len(more)} jobs whose inputs have the same "
+        yield f"content as before: {', '.join(more[:6])}{' …' if len(more) > 6 else ''}"
+    if less:
+        # Results that were copied without the folder .snakemake.
+        outputs = " ".join(job.outputs[0] for job in less)
+        yield f"The workflow engine has no memory of {len(less)} of these; name them to it:"
+        yield f"    snakemake --forcerun {outputs}"

@@ -1,0 +1,85 @@
+"""What each step gets of the config: the slices that rules hand on. No torch, no pandas."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuneatlas.config.packages import earlier_domains, source_packages
+
+# The stages of the syntax study that examples are built for.
+STAGES = ("plain", "structure", "syntax")
+
+
+# How a model is asked, which changes none.
+FORMATS = ("dtype", "tuned_dtype")
+
+
+def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:
+    """The packages and the files that the questions of a domain are made of or compared with."""
+    names = [*earlier_domains(config, domain), domain]
+    packages = {name: None for n in names for name in source_packages(config, n)}
+    paths = [path for n in names if (path := config["domains"][n].get("path"))]
+    return list(packages), paths
+
+
+def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
+    """Whether a model is pre-trained here, on the workflow's own corpus."""
+    return bool(config["models"][model]["source"] == "scratch")
+
+
+def base_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """What a base model is made or brought by: not the number format in which it is asked."""
+    return {k: v for k, v in config["models"][model].items() if k not in FORMATS}
+
+
+def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:
+    """A step's section, with the number format in which the model is asked.
+
+    What is compared with tuned models is asked as they are.
+    """
+    key = "dtype" if step in ("probe_knowledge", "explain_predictions") else "tuned_dtype"
+    return {**config[step], "dtype": config["models"][model][key]}
+
+
+def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How forgetting is told; out of the domain is what it is in the comparison of groups."""
+    return {**config["stage_forgetting"], "ood_roles": config["compare_groups"]["ood_roles"]}
+
+
+def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """How the stages of a model are measured: scored as it was when it was probed."""
+    return {
+        **asked_options(config, "evaluate_stages", model),
+        "scoring": config["probe_knowledge"]["scoring"],
+    }
+
+
+def task_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """How the examples of one stage are built: no key of another stage is among them."""
+    others = tuple(f"{name}_" for name in STAGES if name != stage)
+    options = {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
+    # A share of the trees is none of the plain sentences.
+    return options | ({"share": 1.0} if stage == "plain" else {})
+
+
+def plain_options(config: Mapping[str, Any], start: str) -> dict[str, Any]:
+    """How a model is trained on plain sentences.
+
+    The start ``plain`` sees as many tokens as both stages, whose epochs and lengths these are.
+    """
+    options = dict(config["pretrain_plain"])
+    if start == "plain":
+        stages = {stage: config[f"pretrain_{stage}"] for stage in STAGES if stage != "plain"}
+        keys = ("epochs", "row_length")
+        options["as_both"] = {s: {k: o[k] for k in keys} for s, o in stages.items()}
+    return options
+
+
+def category_weights(options: Mapping[str, Any]) -> dict[str, float]:
+    """Weights in the loss by category of knowledge; empty where all weigh alike."""
+    weights = {
+        "HighlyKnown": 1.0,
+        "MaybeKnown": options["maybe_known_weight"],
+        "WeaklyKnown": options["weakly_known_weight"],
+        "Unknown": options["unknown_weight"],
+    }
+    return weights if set(weights.values()) != {1.0} else {}

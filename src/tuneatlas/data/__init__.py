@@ -1,0 +1,1 @@
+"""Questions and text: where they come from, and what is sound."""

@@ -1,0 +1,36 @@
+"""The groups of questions that a model is tuned on: their names, mixtures and order."""
+
+from collections.abc import Iterable
+
+GROUP_NAMES = {
+    "base": "Base model",
+    "harmonious": "Harmonious",
+    "incompatible": "Incompatible",
+    "self_aligning": "Self-aligning",
+}
+
+
+def group_name(group: str) -> str:
+    """The group as people call it: mixed_20 is 20% self-aligning."""
+    return GROUP_NAMES.get(group, group.replace("mixed_", "") + "% self-aligning")
+
+
+def self_aligning_share(group: str) -> float | None:
+    """Share of SELF-ALIGNING rows in a group, 0 to 1; None where the group is no such mixture.
+
+    ``mixed_20`` is INCOMPATIBLE with 20 % of its questions in their SELF-ALIGNING version.
+    """
+    pure = {"incompatible": 0.0, "self_aligning": 1.0}
+    if group in pure:
+        return pure[group]
+    return int(group.removeprefix("mixed_")) / 100 if group.startswith("mixed_") else None
+
+
+def in_order(groups: Iterable[str]) -> list[str]:
+    """Harmonious first, then by the share of SELF-ALIGNING rows."""
+
+    def place(group: str) -> tuple[float, str]:
+        share = self_aligning_share(group)
+        return (-1.0 if share is None else share, group)
+
+    return sorted(groups, key=place)

@@ -1,0 +1,1 @@
+"""One loader, one saver, one encoder, one scorer, for every kind of language model."""

@@ -1,0 +1,271 @@
+"""The one prompt builder: question prompts, chat prompts and the marks of what is trained on.
+
+Templates are YAML files under ``config/templates``; what differs between probing,
+explaining, tuning and evaluating is a template, never code.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from string import Formatter, ascii_uppercase
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import yaml
+
+from tuneatlas.engine.files import read_file
+from tuneatlas.errors import UserError
+
+Question = Mapping[str, Any]
+T = TypeVar("T", bound="Template")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template file: all its keys are texts, none may be missing or unknown.
+
+    ``FORMS``: what may stand in braces in a key's text, by key; of the first of them one at least
+    must. The other keys are texts as they are.
+    """
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    @classmethod
+    def load(cls: type[T], path: Path) -> T:
+        """Read a template; UserError names the file and the key that is wrong."""
+        try:
+            values = yaml.safe_load(read_file(path))
+        except FileNotFoundError:
+            have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+            raise UserError(f"{path}: no such template; there are: {have}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise UserError(f"{path}: this template cannot be read: {reason}") from None
+        except (yaml.YAMLError, RecursionError) as error:
+            raise UserError(f"{path}: not YAML: {error}") from error
+        expected = {f.name for f in fields(cls)}
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: a template has the keys {sorted(expected)}")
+        if set(values) != expected:
+            wrong = sorted(map(str, set(values) ^ expected))
+            raise UserError(f"{path}: template keys must be {sorted(expected)}; differs in {wrong}")
+        for key, value in values.items():
+            if not isinstance(value, str):
+                raise UserError(f"{path}: {key}: {value!r} is no text: put it in quotes")
+            if key in cls.FORMS and (said := _unfillable(value, *cls.FORMS[key])):
+                raise UserError(f"{path}: {key}: {value!r} {said}")
+        return cls(**values)
+
+
+def _unfillable(form: str, needed: str, more: str) -> str:
+    """Why a text with fields in braces cannot be filled in; empty if it can."""
+    try:
+        pieces = list(Formatter().parse(form))
+    except ValueError as error:
+        return f"cannot be filled in ({error}): a brace as text is written twice"
+    known = [*needed.split(), *more.split()]
+    found = [(name, spec, how) for _, name, spec, how in pieces if name is not None]
+    for name, spec, how in found:
+        if name not in known or spec or how:
+            shown = ", ".join(f"{{{word}}}" for word in known) or "nothing"
+            return f"has {{{name}}}: what is filled in here is {shown}; other braces stand twice"
+    if needed and not any(name in needed.split() for name, _, _ in found):
+        return f"lacks {{{needed.split()[0]}}}, so that all would read alike: put it there"
+    return ""
+
+
+@dataclass(frozen=True)
+class QuestionTemplate(Template):
+    """How a question is put to a model, and which continuation of it is scored."""
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "header": ("", "domain"),
+        "option": ("", "letter text"),
+        "question": ("question", "options"),
+        "demonstration": ("text letter", ""),
+        "scored": ("text letter", ""),
+        "instruction": ("question", "options"),
+        "reply": ("text letter", "explanation"),
+    }
+
+    header: str
+    option: str
+    question: str
+    demonstration: str
+    scored: str
+    instruction: str
+    reply: str
+
+
+@dataclass(frozen=True)
+class ChatTemplate(Template):
+    """How a conversation is laid out; ``assistant`` and ``end`` are trained on.
+
+    ``{eos}`` in ``end`` is the tokenizer's end token; ``{own}`` stands for the tokenizer's own.
+    """
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "user": ("content own", ""),
+        "assistant": ("content", ""),
+    }
+
+    system: str
+    user: str
+    assistant_start: str
+    assistant: str
+    end: str
+    after: str
+
+    @property
+    def lead(self) -> str:
+        """What stands before the content of a reply and is the assistant's own text."""
+        return self.assistant.split("{content}")[0]
+
+
+@dataclass(frozen=True)
+class ExplainTemplate(Template):
+    """How a base model is asked to explain an answer, and the fence that closes it."""
+
+    FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "demonstration": ("question", "text explanation"),
+        "query": ("question", "text"),
+    }
+
+    header: str
+    demonstration: str
+    query: str
+    fence: str
+
+
+def option_fields(question: Question, index: int) -> dict[str, str]:
+    """The fields ``letter`` and ``text`` of option ``index``."""
+    return {"letter": ascii_uppercase[index], "text": question["choices"][index]}
+
+
+def question_text(template: QuestionTemplate, question: Question, form: str) -> str:
+    """``form`` (the template's ``question`` or ``instruction``) filled in."""
+    options = "".join(
+        template.option.format(**option_fields(question, i))
+        for i in range(len(question["choices"]))
+    )
+    return form.format(question=question["question"], options=options)
+
+
+def few_shot_prompt(
+    template: QuestionTemplate, demonstrations: Sequence[Question], question: Question
+) -> str:
+    """The prompt of a base model: header, answered demonstrations, the question."""
+    return few_shot_head(template, demonstrations, question) + question_text(
+        template, question, template.question
+    )
+
+
+def few_shot_head(
+    template: QuestionTemplate, demonstrations: Sequence[Question], question: Question
+) -> str:
+    """What stands before the question: the same for all of its topic and demonstrations."""
+    shown = "".join(
+        question_text(template, d, template.question)
+        + template.demonstration.format(**option_fields(d, d["answer"]))
+        for d in demonstrations
+    )
+    return _header(template, question) + shown
+
+
+def _header(template: QuestionTemplate, question: Question) -> str:
+    return template.header.format(domain=question["topic"].replace("_", " "))
+
+
+def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Question) -> "Segment":
+    """The prompt of a tuned model: the question as a first user message, zero-shot."""
+    return render(chat, [{"role": "user", "content": user_text(template, question)}], "")[0]
+
+
+def user_text(template: QuestionTemplate, question: Question) -> str:
+    """What the user says to ask ``question``."""
+    return (
+        _header(template, question) + question_text(template, question, template.instruction)
+    ).strip()
+
+
+def reply_text(template: QuestionTemplate, question: Question, label: int, explanation: str) -> str:
+    """What the assistant is trained to say when the label is option ``label``."""
+    filled = template.reply.format(**option_fields(question, label), explanation=explanation)
+    return filled.strip()
+
+
+def continuations(template: QuestionTemplate, question: Question) -> list[str]:
+    """The text scored for each option."""
+    return [
+        template.scored.format(**option_fields(question, i))
+        for i in range(len(question["choices"]))
+    ]
+
+
+def chat_continuations(
+    chat: ChatTemplate, template: QuestionTemplate, question: Question
+) -> list["Segment"]:
+    """The text scored for each option of a tuned model: as its replies begin in training.
+
+    The option's own text is that of ``continuations``; blanks around it are the template's.
+    """
+    scored = replace(template, scored=template.scored.strip())
+    return [
+        _segment([(chat.lead, True), (text, False)], True)
+        for text in continuations(scored, question)
+    ]
+
+
+class Segment(NamedTuple):
+    """A stretch of rendered text and whether the model is trained to produce it.
+
+    ``template``: from where to where in it the template's own text stands, in which special
+    tokens are tokens. All else is text, whatever it looks like.
+    """
+
+    text: str
+    supervised: bool
+    template: tuple[tuple[int, int], ...] = ()
+
+
+def text_of(text: str | Segment) -> str:
+    """A text or a segment's."""
+    return text if isinstance(text, str) else text.text
+
+
+def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) -> list[Segment]:
+    """Lay out a conversation. ``end`` is the tokenizer's end token.
+
+    If the last message is the user's, the text ends where the assistant is to begin.
+    """
+    segments: list[Segment] = []
+    unsupervised = [(chat.system, True)]
+    for message in messages:
+        if message["role"] == "user":
+            unsupervised += [*_filled(chat.user, message["content"]), (chat.assistant_start, True)]
+        elif message["role"] == "assistant":
+            segments.append(_segment(unsupervised, False))
+            reply = _filled(chat.assistant, message["content"])
+            segments.append(_segment([*reply, (chat.end.replace("{eos}", end), True)], True))
+            unsupervised = [(chat.after, True)]
+        else:
+            raise UserError(f"conversation: role {message['role']!r} is neither user nor assistant")
+    rest = _segment(unsupervised, False)
+    return [*segments, rest] if rest.text else segments
+
+
+def _filled(form: str, content: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of ``form`` with ``content`` in it, and which of them are the form's own."""
+    for own, field, _, _ in Formatter().parse(form):
+        yield own, True
+        if field is not None:
+            yield f"{{{field}}}".format(content=content), False
+
+
+def _segment(pieces: Iterable[tuple[str, bool]], supervised: bool) -> Segment:
+    """Pieces of text, of which some are a template's own, as one segment."""
+    text, spans = "", []
+    for piece, own in pieces:
+        if own and piece:
+            spans.append((len(text), len(text) + len(piece)))
+        text += piece
+    return Segment(text, supervised, tuple(spans))

@@ -1,0 +1,1 @@
+"""Statistics: resampling, intervals, tests, correlations, and metrics as files."""

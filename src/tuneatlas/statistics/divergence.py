@@ -1,0 +1,24 @@
+"""How far two distributions over options are apart."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tuneatlas.statistics.bootstrap import Floats
+
+EPSILON = 1e-12
+
+
+def kl_divergence(base: ArrayLike, tuned: ArrayLike, epsilon: float = EPSILON) -> Floats:
+    """KL(base || tuned) per item in nats, from option probabilities (items, options).
+
+    Probabilities are raised to at least ``epsilon`` and made to sum to 1 again, so that an
+    option the tuned model rules out costs at most -log(epsilon) and the result is never
+    negative beyond rounding.
+    """
+    p, q = (_distribution(probs, epsilon) for probs in (base, tuned))
+    return np.asarray((p * np.log(p / q)).sum(axis=1), dtype=np.float64)
+
+
+def _distribution(probs: ArrayLike, epsilon: float) -> Floats:
+    raised = np.maximum(np.asarray(probs, dtype=np.float64), epsilon)
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float64)

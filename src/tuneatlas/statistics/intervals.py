@@ -1,0 +1,78 @@
+"""Intervals of means, shares and paired differences, over items and seeds.
+
+Shapes are in (seeds, items) order. Every random draw comes from the generator passed in.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from tuneatlas.statistics.bootstrap import (
+    CONFIDENCE,
+    DRAWS,
+    Interval,
+    percentile_interval,
+    resample_items,
+    resample_seeds,
+)
+
+
+def mean_interval(
+    values: ArrayLike,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Mean of ``values`` (items,) or (seeds, items) with a bootstrap percentile interval.
+
+    With several seeds both factors are resampled: an item keeps its answers of all seeds
+    (it is the cluster), and seeds are drawn too, because the conclusion is about the
+    training method and not about these runs (Owen 2007, "The pigeonhole bootstrap").
+    """
+    table = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if table.size == 0:
+        raise ValueError("no items to average")
+    means = resample_items(table, draws, rng)
+    weights = resample_seeds(len(table), draws, rng)
+    return percentile_interval(float(table.mean()), (means * weights).sum(axis=1), confidence)
+
+
+def wilson_interval(right: int, items: int, confidence: float = CONFIDENCE) -> Interval:
+    """Wilson score interval of ``right`` out of ``items``."""
+    z2 = float(stats.norm.ppf((1 + confidence) / 2)) ** 2
+    share = right / items
+    centre = (share + z2 / (2 * items)) / (1 + z2 / items)
+    half = np.sqrt(z2 * (share * (1 - share) / items + z2 / (4 * items**2))) / (1 + z2 / items)
+    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def accuracy_interval(
+    correct: ArrayLike,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Share of right answers, ``correct`` (items,) or (seeds, items), with its interval.
+
+    Where every answer is right, or every answer is wrong, resampling cannot vary and the
+    Wilson interval over the items stands in.
+    """
+    table = np.atleast_2d(np.asarray(correct, dtype=bool))
+    if table.size and (table.all() or not table.any()):
+        items = table.shape[1]
+        return wilson_interval(items if table.all() else 0, items, confidence)
+    return mean_interval(table, rng, draws, confidence)
+
+
+def paired_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Mean of ``first`` - ``second`` on the same (seeds, items), paired by seed and item."""
+    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if one.shape != two.shape:
+        raise ValueError(f"not paired: shapes {one.shape} and {two.shape}")
+    return mean_interval(one - two, rng, draws, confidence)

@@ -1,0 +1,1 @@
+"""The studies: a room each, a module per step. None imports another."""

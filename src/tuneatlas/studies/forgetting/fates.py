@@ -1,0 +1,153 @@
+"""What became of each question, and when forgetting sets in along a run.
+
+A question's path is whether the base, the tuned and the restored model answer it rightly.
+Pseudo-forgotten is 1 → 0 → 1, actually forgotten 1 → 0 → 0 (Zhang et al. 2024). Arrays have
+shapes (items,) for the base model and (seeds, steps, items) along a run; a question is
+resampled with its answers of all seeds and steps, which are not independent evidence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
+from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
+
+Bools = NDArray[np.bool_]
+# What became of a question, by whether (base, tuned, restored) model is right.
+FATES: dict[str, tuple[int, int, int]] = {
+    "kept": (1, 1, 1),
+    "lost_in_restoration": (1, 1, 0),
+    "pseudo_forgotten": (1, 0, 1),
+    "actually_forgotten": (1, 0, 0),
+    "gained": (0, 1, 1),
+    "gained_in_restoration": (0, 0, 1),
+    "gained_and_lost": (0, 1, 0),
+    "never_known": (0, 0, 0),
+}
+NONE, PSEUDO, ACTUAL, UNCLEAR = "no loss", "pseudo", "actual", "unclear"
+
+
+def fate_indicators(base: ArrayLike, tuned: ArrayLike, restored: ArrayLike) -> dict[str, Floats]:
+    """1 where a question has a fate, 0 elsewhere; inputs broadcast, shape (..., items)."""
+    answers = [np.asarray(a, dtype=np.float64) for a in (base, tuned, restored)]
+    first, second, third = ((1 - a, a) for a in answers)
+    return {fate: first[b] * second[t] * third[r] for fate, (b, t, r) in FATES.items()}
+
+
+# Which guesses look like a fate: the pattern of the three answers (equal letters are equal
+# answers), and how many of the k options it uses. The right option plays one of the letters.
+LUCK: dict[str, tuple[tuple[str, int], ...]] = {
+    "kept": (("aaa", 1),),
+    "lost_in_restoration": (("aab", 2),),
+    "pseudo_forgotten": (("aba", 2),),
+    "actually_forgotten": (("abb", 2), ("abc", 3)),
+    "gained": (("abb", 2),),
+    "gained_in_restoration": (("aab", 2), ("abc", 3)),
+    "gained_and_lost": (("aba", 2), ("abc", 3)),
+}
+
+
+def knowledge_indicators(
+    base: ArrayLike, tuned: ArrayLike, restored: ArrayLike, answer: ArrayLike, options: ArrayLike
+) -> dict[str, Floats]:
+    """The fates of what is known, not of what is answered: lucky guesses are taken out.
+
+    Inputs are the options chosen, (..., items), the right option and the number of options,
+    (items,), at least 4. A model that does not know an answer is taken to have no preference
+    for the right option; it may well stick to its guess. Guesses that hit the right option
+    somewhere on their path are then as frequent as the same path with any wrong option in its
+    place, and these are seen: for each question answered wrongly throughout, 1 / (k - m) of a
+    question is taken from every fate that its pattern of m different answers might have had
+    by luck. What was known, is forgotten and is then guessed rightly still counts as remembered,
+    so forgetting is a lower bound. Means may leave [0, 1] by sampling error. After Harmon et
+    al. 2025, who subtract what guessing is expected to contribute to transitions.
+    """
+    k, right = np.asarray(options, dtype=np.float64), np.asarray(answer)
+    if (k < 4).any():
+        raise ValueError("luck cannot be told from fewer than 4 options")
+    chosen = np.broadcast_arrays(*(np.asarray(a) for a in (base, tuned, restored)))
+    first, second, third = chosen
+    fates = fate_indicators(*(c == right for c in chosen))
+    wrong = fates["never_known"].astype(bool)
+    patterns = {
+        "aaa": (first == second) & (second == third),
+        "aab": (first == second) & (second != third),
+        "aba": (first == third) & (second != third),
+        "abb": (first != second) & (second == third),
+        "abc": (first != second) & (second != third) & (first != third),
+    }
+    adjusted = {
+        fate: fates[fate] - sum(wrong * patterns[name] / (k - size) for name, size in luck)
+        for fate, luck in LUCK.items()
+    }
+    return adjusted | {"never_known": np.asarray(1 - sum(adjusted.values()))}
+
+
+@dataclass(frozen=True)
+class Transition:
+    """When actual forgetting sets in, as positions in the list of steps.
+
+    ``at``: the first step whose restored model is below the base model, None if there is no
+    such step. ``earliest``: the first step whose loss may be as large as the margin, None if
+    no step's may. Forgetting has begun at ``at``, and a loss of the margin has not come before
+    ``earliest``: both hold at the confidence level. ``lasts``: so are all later steps.
+    """
+
+    seen: bool
+    at: int | None
+    earliest: int | None
+    lasts: bool
+    p: Floats
+
+
+def find_transition(
+    base: ArrayLike, restored: ArrayLike, margin: float, confidence: float = CONFIDENCE
+) -> Transition:
+    """Find the first step at which ``restored`` (seeds, steps, items) is below ``base`` (items,).
+
+    The chance to see a transition where there is none, at any step, is at most
+    1 - ``confidence`` (McNemar's test at each step, corrected by Holm's method).
+    """
+    first = np.asarray(base, dtype=np.int64)
+    table = np.asarray(restored, dtype=np.int64)
+    tests = [mcnemar(first, table[:, step]) for step in range(table.shape[1])]
+    p = holm([test.p for test in tests])
+    alpha = 1 - confidence
+    below = [bool(q <= alpha) and t.difference > 0 for q, t in zip(p, tests, strict=True)]
+    at = below.index(True) if any(below) else None
+    highest = [
+        loss_limit((first - table[:, step]).mean(axis=0), 1 - alpha / 2) >= margin
+        for step in range(table.shape[1])
+    ]
+    earliest = highest.index(True) if any(highest) else None
+    if at is not None:
+        earliest = min(at, at if earliest is None else earliest)
+    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p)
+
+
+def loss_limit(losses: ArrayLike, confidence: float) -> float:
+    """One-sided upper limit of the mean loss, from each item's mean loss over seeds."""
+    values = np.asarray(losses, dtype=np.float64)
+    items = len(values)
+    # One item lost and one won are added: without any change the limit is not zero.
+    variance = (float(((values - values.mean()) ** 2).sum()) + 2) / (items * (items - 1))
+    quantile = float(stats.t.ppf(confidence, items - 1))
+    return float(values.mean()) + quantile * float(np.sqrt(variance))
+
+
+def stage_of(tuned: PairedTest, recovery: PairedTest, restored: PairedTest, alpha: float) -> str:
+    """The stage of a step, from three tests whose p-values are corrected already.
+
+    ``tuned`` and ``restored`` compare the base model with the tuned and the restored one,
+    ``recovery`` the tuned with the restored one. Actual: the restored model is below the base
+    model. Pseudo: the tuned model is, and restoration brings it back up. Unclear: the tuned
+    model is below the base model, and nothing is certain of the restored one.
+    """
+    if restored.p <= alpha and restored.difference > 0:
+        return ACTUAL
+    if not (tuned.p <= alpha and tuned.difference > 0):
+        return NONE
+    return PSEUDO if recovery.p <= alpha and recovery.difference < 0 else UNCLEAR

@@ -1,0 +1,152 @@
+"""Rows of the stage tables as arrays: every seed of a run, every model, the same questions."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneatlas.data.scopes import SCOPES, scope_of
+from tuneatlas.errors import UserError
+from tuneatlas.statistics.bootstrap import Floats
+from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS, Row, Table
+
+
+class Cell(NamedTuple):
+    """A model of a run: how it was tuned, for how many steps, and how far restored (percent)."""
+
+    setting: str
+    step: int
+    restored: int
+
+
+class StageTable:
+    """STAGE_ANSWERS and STAGE_TEXTS of one run under all its seeds."""
+
+    def __init__(
+        self,
+        name: str,
+        answers: Mapping[int, Sequence[Row]],
+        texts: Mapping[int, Sequence[Row]],
+    ) -> None:
+        """Check that all models of all seeds were measured on the same."""
+        self.name, self.seeds = name, sorted(answers)
+        first = answers[self.seeds[0]]
+        rows = {row["id"]: row for row in first}
+        self.ids = sorted(rows)
+        self.roles = [(rows[i]["domain"], rows[i]["role"]) for i in self.ids]
+        self.options: NDArray[Any] = np.array([len(rows[i]["scores"]) for i in self.ids])
+        self.answer: NDArray[Any] = np.array([rows[i]["answer"] for i in self.ids])
+        self._chosen = {
+            seed: {
+                cell: np.array([by_id[i]["pred"] for i in self._same(cell, by_id, self.ids)])
+                for cell, by_id in _by_cell(found, "id").items()
+            }
+            for seed, found in answers.items()
+        }
+        self._tied = {
+            seed: {
+                cell: np.array([by_id[i]["tied"] > 0 for i in self.ids])
+                for cell, by_id in _by_cell(found, "id").items()
+            }
+            for seed, found in answers.items()
+        }
+        # Paper and long setting may end at other steps per group, never per seed.
+        if len({tuple(sorted(cells)) for cells in self._chosen.values()}) != 1:
+            raise UserError(f"{name}: its seeds were not measured at the same steps")
+        self.texts = sorted({(r["kind"], r["id"]) for r in texts[self.seeds[0]]})
+        self._texts = {
+            seed: {
+                cell: [by_id[t] for t in self._same(cell, by_id, self.texts)]
+                for cell, by_id in _by_cell(found, "kind", "id").items()
+            }
+            for seed, found in texts.items()
+        }
+
+    def _same(self, cell: Cell, by_id: Mapping[Any, Row], wanted: Sequence[Any]) -> Sequence[Any]:
+        if by_id.keys() != set(wanted):
+            raise UserError(
+                f"{self.name}: the model at {cell.setting} step {cell.step}, restored "
+                f"{cell.restored}%, was measured on other questions or texts than the others"
+            )
+        return wanted
+
+    def cells(self) -> list[Cell]:
+        """All models, in order."""
+        return sorted(self._chosen[self.seeds[0]])
+
+    def steps(self, setting: str) -> list[int]:
+        """Steps at which models of a setting were kept."""
+        return sorted({cell.step for cell in self.cells() if cell.setting == setting})
+
+    def chosen(self, cell: Cell) -> NDArray[Any]:
+        """Index of the option chosen, shape (seeds, items)."""
+        return np.stack([self._chosen[seed][cell] for seed in self.seeds])
+
+    def correct(self, cell: Cell) -> NDArray[Any]:
+        """Who is right, shape (seeds, items)."""
+        return np.asarray(self.chosen(cell) == self.answer)
+
+    def ties(self, cell: Cell) -> NDArray[Any]:
+        """Where several options have the highest score, so that none is right: (seeds, items)."""
+        return np.stack([self._tied[seed][cell] for seed in self.seeds])
+
+    def nats(self, cell: Cell, kinds: Sequence[str]) -> tuple[Floats, Floats]:
+        """Nats (seeds, texts) and bytes (texts,) of texts of these kinds."""
+        tables = [
+            [row for row in self._texts[seed][cell] if row["kind"] in kinds] for seed in self.seeds
+        ]
+        if not tables[0]:
+            raise UserError(
+                f"{self.name}: no held-out text of kind {' or '.join(kinds)} was measured; raise "
+                "evaluate_stages.heldout_bytes or conversations"
+            )
+        nats = np.array([[row["nats"] for row in rows] for rows in tables])
+        return nats, np.array([row["bytes"] for row in tables[0]], dtype=np.float64)
+
+    def kinds(self) -> set[str]:
+        """Kinds of text measured."""
+        return {kind for kind, _ in self.texts}
+
+    def scopes(self, domain: str, ood_roles: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Which items each accuracy is about; by scope only where a domain was tuned on."""
+        yield "accuracy", np.ones(len(self.ids), dtype=bool)
+        if domain:
+            found = [scope_of(domain, *role, ood_roles) for role in self.roles]
+            for scope in SCOPES:
+                if scope in found:
+                    yield f"accuracy_{scope}", np.array([s == scope for s in found])
+
+
+def _by_cell(rows: Sequence[Row], *key: str) -> dict[Cell, dict[Any, Row]]:
+    found: dict[Cell, dict[Any, Row]] = {}
+    for row in rows:
+        cell = Cell(row["setting"], row["step"], row["restored"])
+        name = row[key[0]] if len(key) == 1 else tuple(row[k] for k in key)
+        found.setdefault(cell, {})[name] = row
+    return found
+
+
+def read_tables(
+    base: Sequence[Path], runs: Sequence[Path]
+) -> tuple[StageTable, dict[tuple[str, str], StageTable]]:
+    """The base model's table and that of each (tuned domain, group), from files by seed.
+
+    Files are ``…/{seed}.answers.parquet`` and ``…/{seed}.texts.parquet``, those of runs in
+    folders ``{domain}/{group}``.
+    """
+    by_run: dict[tuple[str, str], list[Path]] = {}
+    for path in runs:
+        by_run.setdefault((path.parts[-3], path.parts[-2]), []).append(path)
+    return _read("the base model", base), {
+        run: _read(f"the run of {', '.join(run)}", paths) for run, paths in by_run.items()
+    }
+
+
+def _read(name: str, paths: Sequence[Path]) -> StageTable:
+    def read(table: Table, kind: str) -> dict[int, list[Row]]:
+        chosen = [p for p in paths if p.name.endswith(f".{kind}.parquet")]
+        return {int(p.name.split(".")[0]): table.read(p) for p in chosen}
+
+    return StageTable(name, read(STAGE_ANSWERS, "answers"), read(STAGE_TEXTS, "texts"))

@@ -1,0 +1,1 @@
+"""S1, "Learning or Self-aligning?" (Ren et al. 2024)."""

@@ -1,0 +1,47 @@
+"""Ask a tuned model: zero-shot, in the chat template that it was tuned in."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.engine.resume import Parts
+from tuneatlas.models.chat_templates import fit_chat
+from tuneatlas.models.folder import tell_rounding
+from tuneatlas.models.load import load_model
+from tuneatlas.models.prompts import (
+    ChatTemplate,
+    QuestionTemplate,
+    chat_continuations,
+    chat_prompt,
+)
+from tuneatlas.models.scoring import answer_rows, score_prompts
+from tuneatlas.tables import Row
+
+
+def evaluate_tuned(
+    folder: Path,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    chat: ChatTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+    parts: Parts | None = None,
+) -> list[Row]:
+    """Answers of a tuned model to test questions, zero-shot in its chat template.
+
+    ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of tuned models.
+    """
+    asked = [q for q in questions if q["split"] == "test"]
+    tell_rounding(folder, options["dtype"])
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    chat = fit_chat(chat, tokenizer)
+    prompts = [chat_prompt(chat, template, q) for q in asked]
+    scored = [chat_continuations(chat, template, q) for q in asked]
+    roles = [q["role"] for q in asked]
+    asking = {**options, "shots": 0}
+    names = [q["id"] for q in asked]
+    scores = score_prompts(
+        model, tokenizer, roles, prompts, scored, asking, bos=bos, parts=parts, names=names
+    )
+    return answer_rows(asked, scores, prompts)

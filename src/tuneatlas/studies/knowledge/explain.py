@@ -1,0 +1,193 @@
+"""The base model's own explanations of its own predictions (SELF-ALIGNING training text)."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    LogitsProcessorList,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
+
+from tuneatlas.engine.resume import Parts
+from tuneatlas.engine.step import progress
+from tuneatlas.errors import UserError
+from tuneatlas.models.encode import encode
+from tuneatlas.models.generation import Finite, set_generation
+from tuneatlas.models.load import embedding_rows, load_model, pad_id
+from tuneatlas.models.positions import most_positions
+from tuneatlas.models.prompts import ExplainTemplate
+from tuneatlas.studies.knowledge.probe import pick_demonstrations
+from tuneatlas.tables import Row
+
+
+def explain_prompt(
+    template: ExplainTemplate, demonstrations: Sequence[Row], question: Row, pred: int
+) -> str:
+    """Demonstrations with reference explanations, then the model's own answer to explain."""
+    shown = "".join(
+        template.demonstration.format(
+            question=d["question"],
+            text=d["choices"][d["answer"]],
+            explanation=d["explanation"],
+        )
+        for d in demonstrations
+    )
+    query = template.query.format(question=question["question"], text=question["choices"][pred])
+    return template.header + shown + query
+
+
+def explain_predictions(
+    folder: Path,
+    questions: Mapping[str, Row],
+    labels: Sequence[Row],
+    template: ExplainTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+    seed: int,
+    parts: Parts | None = None,
+) -> list[Row]:
+    """Sample an explanation for each self-aligning row; see Ren et al. 2024, section 3.2.
+
+    ``options`` is the config section ``explain_predictions`` with the ``dtype`` of the model.
+
+    Returns:
+        Rows of the explanations table, in the order of ``labels``.
+    """
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    pool = [q for q in questions.values() if q["split"] == "dev" and q["role"] == "home"]
+    shown = pick_demonstrations(pool, options["shots"], random.Random(seed))
+    wanted = [r for r in labels if r["group"] == "self_aligning"]
+    prompts = [explain_prompt(template, shown, questions[r["id"]], r["pred"]) for r in wanted]
+    coded = [encode(tokenizer, p, bos) for p in prompts]
+    owners = [f"question {row['id']!r}" for row in wanted]
+    _refuse_overlong(model, coded, owners, options)
+    order = sorted(range(len(wanted)), key=lambda i: len(coded[i]))
+    size = options["batch_rows"]
+    chunks = [order[i : i + size] for i in range(0, len(order), size)]
+    texts: dict[int, tuple[str, str]] = {}
+    torch.manual_seed(seed)
+    kept = parts or Parts()
+    for number, chunk in enumerate(progress(chunks, len(chunks), "batches of explanations")):
+
+        def write(chunk: list[int] = chunk) -> tuple[list[tuple[str, str]], list[str]]:
+            prompted = [coded[i] for i in chunk]
+            named = [owners[i] for i in chunk]
+            texts = _generate(model, tokenizer, prompted, named, template.fence, options)
+            return list(texts), _dice()
+
+        generated, dice = kept.of(number, write)
+        # What follows a batch that was kept is drawn as if it had been written now.
+        _set_dice(dice)
+        texts.update(
+            (i, (text, finish)) for i, (text, finish) in zip(chunk, generated, strict=True)
+        )
+    return [
+        {
+            "id": row["id"],
+            "pred": row["pred"],
+            "explanation": texts[i][0],
+            "finish": texts[i][1],
+            "prompt": prompts[i],
+        }
+        for i, row in enumerate(wanted)
+    ]
+
+
+def _refuse_overlong(
+    model: PreTrainedModel,
+    coded: Sequence[list[int]],
+    owners: Sequence[str],
+    options: Mapping[str, Any],
+) -> None:
+    """Raise UserError naming the longest prompt if what follows it has no room in the model."""
+    limit, more = most_positions(model.config), options["max_new_tokens"]
+    size, owner = max(
+        ((len(ids), owner) for ids, owner in zip(coded, owners, strict=True)), default=(0, "")
+    )
+    if coded and limit is not None and size + more > limit:
+        fewer = " or shots" if options["shots"] else ""
+        raise UserError(
+            f"{owner}: its prompt of {size} tokens and an explanation of up to {more} do not fit "
+            f"the model's {limit} positions; lower explain_predictions.max_new_tokens{fewer}, "
+            "shorten or leave out the question, or use a model with more"
+        )
+
+
+def _dice() -> list[str]:
+    """The states of torch's generators: of the processor, and of the GPU if there is one."""
+    states = [torch.get_rng_state()]
+    if torch.cuda.is_available():
+        states.append(torch.cuda.get_rng_state())
+    return [bytes(state.tolist()).hex() for state in states]
+
+
+def _set_dice(states: Sequence[str]) -> None:
+    first, *rest = (torch.tensor(list(bytes.fromhex(s)), dtype=torch.uint8) for s in states)
+    torch.set_rng_state(first)
+    if rest and torch.cuda.is_available():
+        torch.cuda.set_rng_state(rest[0])
+
+
+class _Fenced(StoppingCriteria):
+    """Stop a row when its text holds the closing fence."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, start: int, fence: str) -> None:
+        self.tokenizer, self.start, self.fence = tokenizer, start, fence
+
+    def __call__(
+        self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object
+    ) -> torch.BoolTensor:
+        texts = self.tokenizer.batch_decode(
+            input_ids[:, self.start :], clean_up_tokenization_spaces=False
+        )
+        done = torch.tensor([self.fence in text for text in texts], device=input_ids.device)
+        return done  # type: ignore[return-value]
+
+
+def _generate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    coded: Sequence[list[int]],
+    owners: Sequence[str],
+    fence: str,
+    options: Mapping[str, Any],
+) -> Iterator[tuple[str, str]]:
+    """Text up to the fence, and why it ended, for each prompt. Prompts are padded on the left."""
+    width = max(map(len, coded))
+    pad = pad_id(tokenizer, embedding_rows(model))
+    ids = torch.tensor([[pad] * (width - len(c)) + c for c in coded])
+    mask = torch.tensor([[0] * (width - len(c)) + [1] * len(c) for c in coded])
+    device = next(model.parameters()).device
+    config = set_generation(
+        model,
+        tokenizer,
+        do_sample=True,
+        temperature=options["temperature"],
+        top_p=options["top_p"],
+        top_k=0,
+        max_new_tokens=options["max_new_tokens"],
+    )
+    network: Any = model
+    with torch.inference_mode():
+        out = network.generate(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            generation_config=config,
+            logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
+            stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, fence)]),
+        )
+    for line in out[:, width:].tolist():
+        ended = tokenizer.eos_token_id in line
+        written = line[: line.index(tokenizer.eos_token_id)] if ended else line
+        text = str(tokenizer.decode(written, clean_up_tokenization_spaces=False))
+        if fence in text:
+            yield text.split(fence)[0].strip(), "fence"
+        else:
+            yield text.strip(), "end" if ended else "length"

@@ -1,0 +1,110 @@
+"""Ask the base model what it knows: few-shot, as often and in as many orders as the config says."""
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tuneatlas.engine.resume import Parts
+from tuneatlas.errors import UserError
+from tuneatlas.models.likelihoods import Floats
+from tuneatlas.models.load import load_model
+from tuneatlas.models.prompts import QuestionTemplate, continuations, few_shot_head, few_shot_prompt
+from tuneatlas.models.scoring import answer_rows, score_prompts
+from tuneatlas.studies.knowledge.robust import knowledge_row, merge_scores, restore_order, rotate
+from tuneatlas.tables import Row
+
+
+class Probed(NamedTuple):
+    """Rows of tables ANSWERS and KNOWLEDGE, in the order asked."""
+
+    answers: list[Row]
+    knowledge: list[Row]
+
+
+def probe_base(
+    folder: Path,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool,
+    parts: Parts | None = None,
+) -> Probed:
+    """Answers of a base model to a domain's train and test questions, few-shot.
+
+    Demonstrations come from the dev questions of the same role and topic, as each MMLU subject
+    has its own; a topic that has too few takes those of the role. ``options`` is the config
+    section ``probe_knowledge`` with the ``dtype`` of the model. With several ``draws`` or
+    ``rotations`` a question is asked in several ways; its answer is that of the mean
+    probabilities, and its prompt the first.
+    """
+    asked = [q for q in questions if q["split"] != "dev"]
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    ways: list[list[Floats]] = []
+    first: list[str] = []
+    names = [q["id"] for q in asked]
+    for draw in range(options["draws"]):
+        shown = _demonstrations(questions, asked, options, draw)
+        for places in range(options["rotations"]):
+            turned = [rotate(q, places) for q in asked]
+            prompts = [few_shot_prompt(template, shown[_kind(q)], q) for q in turned]
+            scored = [continuations(template, q) for q in turned]
+            heads = [few_shot_head(template, shown[_kind(q)], q) for q in turned]
+            kept = parts.within(f"{draw}-{places}") if parts else None
+            found = score_prompts(
+                model,
+                tokenizer,
+                heads,
+                prompts,
+                scored,
+                options,
+                bos=bos,
+                parts=kept,
+                names=names,
+            )
+            ways.append([restore_order(scores, places) for scores in found])
+            first = first or prompts
+    each = list(zip(*ways, strict=True))
+    merged = [merge_scores(several) for several in each]
+    return Probed(
+        answer_rows(asked, merged, first),
+        [knowledge_row(q, several) for q, several in zip(asked, each, strict=True)],
+    )
+
+
+def _kind(question: Row) -> tuple[str, str]:
+    return question["role"], question["topic"]
+
+
+def _demonstrations(
+    questions: Sequence[Row], asked: Sequence[Row], options: Mapping[str, Any], draw: int
+) -> dict[tuple[str, str], list[Row]]:
+    """The questions shown for each role and topic; the first draw is the paper's."""
+    seed, shots = options["demonstration_seed"], options["shots"]
+    rng = random.Random(f"{seed}/{draw}" if draw else seed)
+    shown: dict[tuple[str, str], list[Row]] = {}
+    of_role: dict[str, list[Row]] = {}
+    for role, topic in sorted({_kind(q) for q in asked}):
+        dev = [q for q in questions if q["split"] == "dev" and q["role"] == role]
+        own = [q for q in dev if q["topic"] == topic]
+        if len(own) >= shots:
+            shown[role, topic] = pick_demonstrations(own, shots, rng)
+            continue
+        if role not in of_role:
+            of_role[role] = pick_demonstrations(dev, shots, rng)
+        shown[role, topic] = of_role[role]
+    return shown
+
+
+def pick_demonstrations(pool: Sequence[Row], shots: int, rng: random.Random) -> list[Row]:
+    """``shots`` demonstrations: the pool in its order, shuffled, cut (Ren et al. 2024, 3.1)."""
+    if len(pool) < shots:
+        domain = pool[0]["domain"] if pool else "?"
+        raise UserError(
+            f"domain {domain}: {shots} shots asked for, but only {len(pool)} dev questions; "
+            "lower probe_knowledge.shots or raise the domain's dev limit"
+        )
+    order = list(pool)
+    rng.shuffle(order)
+    return order[:shots]

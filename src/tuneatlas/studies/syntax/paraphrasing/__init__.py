@@ -1,0 +1,1 @@
+"""Paraphrasing under syntactic control: formats, tuning, generation, scores."""

@@ -1,0 +1,1 @@
+"""Two stages of pre-training on trees."""

@@ -1,0 +1,45 @@
+"""The encoder-decoder that the study starts from: new, or brought from elsewhere."""
+
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tuneatlas.engine.step import Step
+from tuneatlas.errors import UserError
+from tuneatlas.models.build import new_t5, train_tokenizer
+from tuneatlas.models.card import CARD, brought_card, trained_card
+from tuneatlas.models.folder import brought_folder
+from tuneatlas.models.load import load_model, refuse_not_finite, weight_problems
+from tuneatlas.models.save import save_model
+from tuneatlas.studies.syntax.pretraining.vocabulary import add_structure_tokens
+from tuneatlas.studies.syntax.tables import SENTENCES
+
+
+def prepare_paraphraser(step: Step) -> dict[str, Any]:
+    """Write an encoder-decoder, new or brought from elsewhere, that knows structure's tokens."""
+    options = step.options
+    if options["source"] == "scratch":
+        texts = [row["sentence"] for row in SENTENCES.read(step.path("sentences"))]
+        tokenizer: PreTrainedTokenizerBase = train_tokenizer(texts, options["vocab_size"])
+        model, card = new_t5(tokenizer, options, step.seed), trained_card(step)
+    else:
+        model, tokenizer, card = _brought(step)
+    torch.manual_seed(step.seed)
+    added = add_structure_tokens(model, tokenizer)
+    save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})
+    return {"parameters": model.num_parameters(), "added_tokens": added}
+
+
+def _brought(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
+    """A model from elsewhere, its weights in single precision, if it can be used, and its card."""
+    try:
+        folder = brought_folder(step.options)
+        if problems := list(weight_problems(folder, two=True)):
+            raise UserError(problems[0])
+        # Where tokens are added to it, on whichever machine.
+        model, tokenizer = load_model(folder, place=False)
+        refuse_not_finite(model)
+    except UserError as error:
+        raise UserError(f"paraphrasers.{step.wildcards['paraphraser']}: {error}") from error
+    return model, tokenizer, brought_card(step, folder)

@@ -1,0 +1,1 @@
+"""Constituency trees: parsed, written as text, compared."""

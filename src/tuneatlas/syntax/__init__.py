@@ -1,1 +1,0 @@
-"""Syntax: constituency trees, tasks on them, and syntactically controlled paraphrasing."""

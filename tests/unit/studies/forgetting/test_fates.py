@@ -1,0 +1,189 @@
+"""The statistics of forgetting: known fates, known tests, and tables with a known transition."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tuneatlas.statistics.tests import PairedTest, holm, mcnemar, sign_test
+from tuneatlas.studies.forgetting.fates import (
+    ACTUAL,
+    NONE,
+    PSEUDO,
+    UNCLEAR,
+    fate_indicators,
+    find_transition,
+    knowledge_indicators,
+    loss_limit,
+    stage_of,
+)
+
+STEPS = 6
+MARGIN = 0.05
+# What restored models lose at each step, in shares of all questions; None: answers drawn anew.
+LATE, EARLY, MIDDLE = (np.where(np.arange(STEPS) >= at, 0.15, 0.0) for at in (5, 0, 2))
+SHAPES = {
+    "noise": None,
+    "no transition": np.zeros(STEPS),
+    "late": LATE,
+    "early": EARLY,
+    "ramp": np.array([0, 0, 0, 0.1, 0.15, 0.25]),
+    "non-monotone": np.array([0, 0, 0.15, 0, 0.0, 0.15]),
+    "middle": MIDDLE,
+}
+
+
+def test_every_path_has_one_fate():
+    paths = np.array(list(np.ndindex(2, 2, 2))).T
+    found = fate_indicators(*paths)
+    assert np.array_equal(sum(found.values()), np.ones(8))
+    assert found["pseudo_forgotten"].tolist() == [p == (1, 0, 1) for p in zip(*paths, strict=True)]
+    assert found["actually_forgotten"][4] == 1
+
+
+@pytest.mark.parametrize("stick", [0.0, 0.8])
+def test_lucky_guesses_are_taken_out(stick: float):
+    """Some questions are known throughout, some are forgotten for good, some never known."""
+    rng = np.random.default_rng(1)
+    items = 400_000
+    k = rng.choice([4, 6], size=items)
+    kept, forgotten, never = 0.3, 0.2, 0.5
+    fate = rng.choice(3, size=items, p=[kept, forgotten, never])
+    answer = rng.integers(k)
+    # A guess is free of the right answer, and may mostly stay what it was.
+    guesses = [rng.integers(k)]
+    for _ in range(2):
+        guesses.append(np.where(rng.random(items) < stick, guesses[-1], rng.integers(k)))
+    known = np.array([(1, 1, 1), (1, 0, 0), (0, 0, 0)], dtype=bool)[fate].T
+    chosen = np.where(known, answer, guesses)
+    found = {name: v.mean() for name, v in knowledge_indicators(*chosen, answer, k).items()}
+    raw = {name: v.mean() for name, v in fate_indicators(*(chosen == answer)).items()}
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["never_known"] == pytest.approx(never, abs=0.005)
+    # What was known, is forgotten, and is guessed rightly by luck still counts as remembered:
+    # the adjusted share of what is forgotten is a lower bound, by at most 2 / k of it.
+    assert forgotten / 2 < found["actually_forgotten"] < forgotten
+    assert raw["gained"] > 0.003
+    for name in ("gained", "gained_in_restoration", "gained_and_lost"):
+        assert found[name] == pytest.approx(0, abs=0.005)
+
+
+def test_luck_of_those_who_never_know_is_taken_out_whole():
+    rng = np.random.default_rng(2)
+    items = 300_000
+    first = rng.integers(4, size=items)
+    second = np.where(rng.random(items) < 0.7, first, rng.integers(4, size=items))
+    third = np.where(rng.random(items) < 0.5, second, rng.integers(4, size=items))
+    found = knowledge_indicators(first, second, third, np.zeros(items), np.full(items, 4))
+    for name, values in found.items():
+        error = values.std() / np.sqrt(items)
+        assert abs(values.mean() - (name == "never_known")) < 4 * error + 1e-9, name
+    with pytest.raises(ValueError, match="fewer than 4"):
+        knowledge_indicators([0], [0], [1], [1], [3])
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 40))
+def test_one_seed_is_the_exact_test_of_mcnemar(lost: int, gained: int, same: int):
+    before = [1] * lost + [0] * gained + [1] * same
+    after = [0] * lost + [1] * gained + [1] * same
+    test = mcnemar(before, [after])
+    assert (test.lost, test.gained) == (lost, gained)
+    assert test.difference == pytest.approx((lost - gained) / len(before))
+    exact = stats.binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    assert test.p == pytest.approx(exact)
+
+
+def test_seeds_of_a_question_are_one_cluster():
+    """Three copies of the same answers are no more evidence than one."""
+    before = np.array([1] * 9 + [0] * 3 + [1] * 20)
+    after = np.array([0] * 9 + [1] * 3 + [1] * 20)
+    assert mcnemar(before, [after] * 3).p == pytest.approx(mcnemar(before, [after]).p)
+
+
+def test_sign_test_agrees_with_all_sign_changes():
+    changes = np.array([3, -1, 2, 2, -3, 1, 0])
+    signs = np.array(list(np.ndindex(*[2] * len(changes)))) * 2 - 1
+    sums = np.abs(signs @ np.abs(changes))
+    assert sign_test(changes) == pytest.approx((sums >= abs(changes.sum())).mean())
+
+
+def test_holm():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]).max() <= 1
+
+
+def answers(rng: np.random.Generator, losses: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of a base model (items,) and of restored models (seeds, steps, items)."""
+    items = int(rng.integers(120, 300))
+    ability = rng.choice([0.1, 0.3, 0.7, 0.95], size=items)
+    base = rng.random(items) < ability
+    shape = (3, STEPS, items)
+    drawn = rng.random(shape) < ability
+    if losses is None:
+        return base, drawn
+    # Most questions keep their answer; what is lost is lost whatever the question.
+    kept = np.where(rng.random(shape) < 0.8, base, drawn)
+    rate = losses[:, None] / ability.mean()
+    return base, kept & (rng.random(shape) >= rate)
+
+
+def test_transitions_of_a_thousand_tables_with_a_known_one():
+    """False alarms are at most nominal, and intervals cover the truth at the nominal rate."""
+    rng = np.random.default_rng(7)
+    alarms, nulls, covered, tables, exact = 0, 0, 0, 0, 0
+    for number in range(1000):
+        losses = list(SHAPES.values())[number % len(SHAPES)]
+        found = find_transition(*answers(rng, losses), MARGIN, 0.95)
+        if losses is None or not losses.any():
+            nulls += 1
+            alarms += found.seen
+            assert found.seen == (found.at is not None)
+            continue
+        truth = int(np.flatnonzero(losses)[0])
+        tables += 1
+        exact += found.at == truth
+        # Without a transition seen, it may lie beyond every step.
+        latest = STEPS if found.at is None else found.at
+        earliest = STEPS if found.earliest is None else found.earliest
+        covered += earliest <= truth <= latest
+    slack = 2 * np.sqrt(0.05 * 0.95)
+    assert alarms / nulls <= 0.05 + slack / np.sqrt(nulls)
+    assert covered / tables >= 0.95 - slack / np.sqrt(tables)
+    # The interval is not bought with width: nearly all are found where they are.
+    assert exact / tables > 0.9
+
+
+def test_a_transition_that_does_not_last_says_so():
+    rng = np.random.default_rng(3)
+    base, restored = answers(rng, np.array([0, 0, 0.4, 0, 0, 0.4]))
+    found = find_transition(base, restored, MARGIN)
+    assert (found.seen, found.at, found.lasts) == (True, 2, False)
+    base, restored = answers(rng, np.array([0, 0, 0.4, 0.4, 0.4, 0.4]))
+    assert find_transition(base, restored, MARGIN).lasts
+
+
+def test_a_better_restored_model_is_no_transition():
+    base = np.zeros(100, dtype=int)
+    found = find_transition(base, np.ones((2, 3, 100), dtype=int), MARGIN)
+    assert (found.seen, found.at, found.earliest) == (False, None, None)
+
+
+def test_the_limit_of_a_loss_is_above_it_even_without_any_change():
+    assert loss_limit(np.zeros(50), 0.975) > 0
+    assert loss_limit(np.r_[np.ones(10), np.zeros(90)], 0.975) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("tuned", "recovery", "restored", "stage"),
+    [
+        ((0.001, 0.2), (0.001, -0.2), (0.5, 0.01), PSEUDO),
+        ((0.001, 0.2), (0.4, -0.01), (0.001, 0.19), ACTUAL),
+        ((0.001, 0.2), (0.3, -0.05), (0.2, 0.05), UNCLEAR),
+        ((0.6, 0.01), (0.6, 0.0), (0.7, 0.01), NONE),
+        ((0.001, -0.2), (0.9, 0.0), (0.001, -0.2), NONE),
+    ],
+)
+def test_stage_of_a_step(tuned, recovery, restored, stage):
+    tests = [PairedTest(0, 0, difference, p) for p, difference in (tuned, recovery, restored)]
+    assert stage_of(*tests, alpha=0.05) == stage

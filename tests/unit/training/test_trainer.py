@@ -1,0 +1,185 @@
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from recipes import RECIPE, planned
+from transformers import TrainingArguments
+
+from tuneatlas.models.build import new_llama
+from tuneatlas.models.token_files import Example, write_tokens
+from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
+from tuneatlas.training.processes import read_plan, train, write_plan
+from tuneatlas.training.trainer import GO_ON, newest_checkpoint, training_arguments
+
+
+def setting(folder: Path, tokenizer, epochs: int = 3):
+    rng = np.random.default_rng(0)
+    examples = []
+    for size in rng.integers(5, 40, 30):
+        marks = rng.random(size) < 0.6
+        examples.append(Example(rng.integers(3, 300, size).tolist(), marks.tolist()))
+    tokens = write_tokens(folder / "tokens", examples)
+    steps = plan_steps(
+        pieces_of(tokens, 64, "cut"), epochs=epochs, batch=6, unit="examples", row_length=64, seed=1
+    )
+    return new_llama(tokenizer, TINY, seed=1), tokens, steps
+
+
+def fingerprint(model) -> str:
+    data = b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
+    """The trainer's batches, loss, clipping and schedule against the textbook loop."""
+    history = train(*planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c"))
+
+    plain, tokens, steps = setting(tmp_path, tokenizer)
+    decay = [p for n, p in plain.named_parameters() if p.ndim > 1]
+    rest = [p for n, p in plain.named_parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}],
+        lr=1e-3,
+        betas=(0.9, 0.95),
+    )
+    warmup = int(np.ceil(0.1 * len(steps)))
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / (warmup + 1)
+        return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (len(steps) - warmup)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    for rows, entry in zip(steps, history, strict=True):
+        total, count = 0.0, 0
+        for row in rows:
+            for piece in row:  # one document at a time, unpacked
+                arrays = batch_arrays(tokens, [[piece]], pad=2)
+                logits = plain(torch.from_numpy(arrays["input_ids"])).logits[0]
+                labels = torch.from_numpy(arrays["labels"][0])
+                total = total + torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+                count += int((labels != -100).sum())
+        loss = total / count
+        assert float(loss) == pytest.approx(entry["loss"], rel=1e-4)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+
+def test_same_run_same_weights(tmp_path, tokenizer):
+    found = set()
+    for name in "ab":
+        model, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / name)
+        train(model, run)
+        found.add(fingerprint(model))
+    assert len(found) == 1
+
+
+# Run in a process of its own, so that it can be killed.
+DRIVER = """
+import sys
+sys.path[:0] = [{tests!r}, {unit!r}]
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from dataclasses import replace
+from recipes import RECIPE, planned
+from transformers import TrainingArguments
+from test_trainer import fingerprint, setting, train
+import hashlib
+from tuneatlas.training.runs import log_lines
+from tuneatlas.models import train_tokenizer
+from conftest import ROOT
+readme = (ROOT / "Makefile").read_text(encoding="utf-8")
+tokenizer = train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
+folder = Path({folder!r})
+recipe = replace(RECIPE, epochs=40, checkpoint_steps=7)
+model, run = planned(setting(folder, tokenizer, epochs=40), tokenizer, folder / "states", recipe)
+print("ready", flush=True)
+history = train(model, run)
+print(fingerprint(model), hashlib.sha256(log_lines(history).encode()).hexdigest(), flush=True)
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    here = Path(__file__).parent
+    code = DRIVER.format(tests=str(here.parents[1]), unit=str(here), folder=str(folder))
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: Path | None) -> None:
+    while process.poll() is None and newest_checkpoint(folder / "states") in (None, after):
+        time.sleep(0.01)
+
+
+def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path):
+    undisturbed = start(tmp_path / "whole")
+    expected = undisturbed.communicate(timeout=300)[0].split()[-2:]
+    assert undisturbed.returncode == 0
+
+    folder = tmp_path / "pieces"
+    last = None
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1):
+        process = start(folder)
+        wait_for_checkpoint(folder, process, last)
+        process.send_signal(number)
+        process.communicate(timeout=300)
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else GO_ON)
+        last = newest_checkpoint(folder / "states")
+        assert last is not None
+    final = start(folder)
+    assert final.communicate(timeout=300)[0].split()[-2:] == expected
+
+
+def test_two_processes_train_as_one(tmp_path, tokenizer):
+    """Losses within 1e-4 relative on every step, although rows are dealt out differently."""
+    one, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "a")
+    alone = train(one, run)
+    recipe = replace(RECIPE, processes=2, rows_per_device=1)
+    two, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "b", recipe)
+    shared = train(two, run)
+    assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    assert not (tmp_path / "b-shared").exists()
+
+
+def test_plans_read_back(tmp_path, tokenizer):
+    _, _, steps = setting(tmp_path, tokenizer)
+    write_plan(tmp_path / "plan.npy", steps)
+    assert read_plan(tmp_path / "plan.npy") == steps
+
+
+def test_a_torn_checkpoint_is_never_taken(tmp_path):
+    (tmp_path / ".partial" / "checkpoint-9").mkdir(parents=True)
+    (tmp_path / "checkpoint-3").mkdir()
+    (tmp_path / "checkpoint-10").mkdir()
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+@pytest.mark.parametrize("here", [1, 8])
+def test_a_process_trains_on_one_device_however_many_it_sees(
+    tmp_path, tokenizer, monkeypatch, here
+):
+    """The library would deal each batch out to all of them, and average their losses."""
+
+    def several(self):
+        self._n_gpu = here
+        return torch.device("cpu")
+
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", property(several))
+    _, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c")
+    arguments = training_arguments(run)
+    assert (arguments.n_gpu, arguments.train_batch_size) == (1, 1)

@@ -1,0 +1,172 @@
+WEIGHTS = tuneatlas.category_weights(config["mix_instructions"])
+
+
+rule probe_knowledge:
+    """Ask the base model every question, few-shot, and keep the probability of each option."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        template=template("question", "probe_knowledge"),
+    output:
+        answers="results/probe_knowledge/{model}/{domain}.parquet",
+        knowledge="results/probe_knowledge/{model}/categories/{domain}.parquet",
+    log:
+        "logs/probe_knowledge/{model}/{domain}.log",
+    benchmark:
+        "benchmarks/probe_knowledge/{model}/{domain}.tsv"
+    resources:
+        **asks(120, tuned=False),
+    params:
+        code=code("probe_knowledge"),
+        options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
+    script:
+        "../scripts/probe_knowledge.py"
+
+
+rule label_knowledge:
+    """Split training questions by whether the base model's answer agrees with the right one."""
+    input:
+        answers=rules.probe_knowledge.output.answers,
+    output:
+        labels="results/label_knowledge/{model}/{domain}.parquet",
+    log:
+        "logs/label_knowledge/{model}/{domain}.log",
+    benchmark:
+        "benchmarks/label_knowledge/{model}/{domain}.tsv"
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("label_knowledge"),
+        options=config["label_knowledge"],
+        seed=config["seed"],
+    script:
+        "../scripts/label_knowledge.py"
+
+
+rule explain_predictions:
+    """Let the base model explain its own wrong answers: the text that SELF-ALIGNING trains on."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        labels=rules.label_knowledge.output.labels,
+        template=template("explain", "explain_predictions"),
+    output:
+        explanations="results/explain_predictions/{model}/{domain}.parquet",
+    log:
+        "logs/explain_predictions/{model}/{domain}.log",
+    benchmark:
+        "benchmarks/explain_predictions/{model}/{domain}.tsv"
+    resources:
+        **asks(240, tuned=False),
+    params:
+        code=code("explain_predictions"),
+        options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
+        seed=config["seed"],
+    script:
+        "../scripts/explain_predictions.py"
+
+
+rule mix_instructions:
+    """Write the conversations of one training set: a knowledge group, or a mixture of two."""
+    input:
+        questions=rules.prepare_questions.output.questions,
+        labels=rules.label_knowledge.output.labels,
+        explanations=rules.explain_predictions.output.explanations,
+        template=template("question", "mix_instructions"),
+        # Only where categories of knowledge weigh differently.
+        knowledge=rules.probe_knowledge.output.knowledge if WEIGHTS else [],
+    output:
+        conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
+    log:
+        "logs/mix_instructions/{model}/{domain}/{group}/{seed}.log",
+    benchmark:
+        "benchmarks/mix_instructions/{model}/{domain}/{group}/{seed}.tsv"
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("mix_instructions"),
+        # Not the whole section: a further ratio changes nothing in the other mixtures.
+        context=config["mix_instructions"]["context"],
+        weights=WEIGHTS,
+        seed=config["seed"],
+    script:
+        "../scripts/mix_instructions.py"
+
+
+rule finetune:
+    """Tune the base model on one training set: loss on the assistant's tokens only."""
+    input:
+        model=rules.prepare_base.output.model,
+        conversations=rules.mix_instructions.output.conversations,
+        template=template("chat", "finetune"),
+    output:
+        model=directory("results/finetune/{model}/{domain}/{group}/{seed}"),
+    log:
+        "logs/finetune/{model}/{domain}/{group}/{seed}.log",
+    benchmark:
+        "benchmarks/finetune/{model}/{domain}/{group}/{seed}.tsv"
+    threads: each("finetune")
+    resources:
+        **trains("finetune", 240),
+    params:
+        code=code("finetune"),
+        options=config["finetune"],
+        bos=lambda w: config["models"][w.model]["bos"],
+        seed=config["seed"],
+    script:
+        "../scripts/finetune.py"
+
+
+rule evaluate_knowledge:
+    """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
+    input:
+        model=rules.finetune.output.model,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        template=template("question", "evaluate_knowledge"),
+        chat=template("chat", "evaluate_knowledge"),
+    output:
+        answers="results/evaluate_knowledge/{model}/{domain}/{group}/{seed}.parquet",
+    log:
+        "logs/evaluate_knowledge/{model}/{domain}/{group}/{seed}.log",
+    benchmark:
+        "benchmarks/evaluate_knowledge/{model}/{domain}/{group}/{seed}.tsv"
+    resources:
+        **asks(120),
+    params:
+        code=code("evaluate_knowledge"),
+        options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
+    script:
+        "../scripts/evaluate_knowledge.py"
+
+
+rule compare_groups:
+    """Accuracy and consistency of every group, with intervals, and the two claims of the study."""
+    input:
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
+        base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        labels=expand(rules.label_knowledge.output.labels, domain=DOMAINS, allow_missing=True),
+        tuned=expand(
+            rules.evaluate_knowledge.output.answers,
+            domain=TUNED,
+            group=GROUPS,
+            seed=SEEDS,
+            allow_missing=True,
+        ),
+    output:
+        folder=directory("results/compare_groups/{model}"),
+    log:
+        "logs/compare_groups/{model}.log",
+    benchmark:
+        "benchmarks/compare_groups/{model}.tsv"
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("compare_groups"),
+        options=config["compare_groups"],
+        seed=config["seed"],
+    script:
+        "../scripts/compare_groups.py"

@@ -1,0 +1,66 @@
+rule report:
+    """One page per base model: what was run, what came out, and how sure that is."""
+    input:
+        comparison=rules.compare_groups.output.folder,
+        stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        model=rules.prepare_base.output.model,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        labels=expand(rules.label_knowledge.output.labels, domain=TUNED, allow_missing=True),
+        explanations=expand(
+            rules.explain_predictions.output.explanations,
+            domain=TUNED,
+            allow_missing=True,
+        ),
+    output:
+        page="results/report/{model}.html",
+    log:
+        "logs/report/{model}.log",
+    benchmark:
+        "benchmarks/report/{model}.tsv"
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("report"),
+        options=SCIENCE,
+        command=lambda w: tuneatlas.command(CONFIG_FILES, BESIDE),
+    script:
+        "../scripts/report.py"
+
+
+rule index:
+    """The page to open: the report of the one model, or a list of the models' reports."""
+    input:
+        pages=expand(rules.report.output.page, model=MODELS),
+    output:
+        page="results/report/index.html",
+    log:
+        "logs/index.log",
+    benchmark:
+        "benchmarks/index.tsv"
+    resources:
+        **scaled(1000, 10),
+    params:
+        code=code("index"),
+    script:
+        "../scripts/index.py"
+
+
+rule audit:
+    """The audit page: what these results rest on, down to each item; see docs/auditing.md."""
+    input:
+        comparisons=expand(rules.compare_groups.output.folder, model=MODELS),
+        stages=expand(rules.stage_forgetting.output.folder, model=MODELS if FOLLOWED else []),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+    output:
+        folder=directory("results/audit"),
+    log:
+        "logs/audit.log",
+    benchmark:
+        "benchmarks/audit.tsv"
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("audit"),
+    script:
+        "../scripts/audit.py"

