@@ -1,4 +1,4 @@
-"""The house: which rooms the package has, and that no import runs upward, sideways or in circles."""
+"""The house: its rooms, and that no import runs upward, sideways between studies or in circles."""
 
 import ast
 from graphlib import TopologicalSorter

@@ -1,7 +1,7 @@
 """Experiments and model folders under random mutation: read, or refused in one message.
 
 A few hundred mutations are tried with the other tests. For more, from the project's folder:
-``python tests/unit/config/test_fuzz_config.py [NUMBER [FIRST]]``; number n is always the same mutation.
+``python tests/unit/config/test_fuzz_config.py [NUMBER [FIRST]]``; number n is always the same one.
 """
 
 import copy
