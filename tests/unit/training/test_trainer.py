@@ -98,7 +98,7 @@ from transformers import TrainingArguments
 from test_trainer import fingerprint, setting, train
 import hashlib
 from tuneatlas.training.runs import log_lines
-from tuneatlas.models import train_tokenizer
+from tuneatlas.models.build import train_tokenizer
 from conftest import ROOT
 readme = (ROOT / "Makefile").read_text(encoding="utf-8")
 tokenizer = train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
