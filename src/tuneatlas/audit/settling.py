@@ -16,18 +16,22 @@ from pathlib import Path
 from tuneatlas.audit.lineage import Results, benchmark_of, holds_records, read_results
 from tuneatlas.audit.reasons import written
 from tuneatlas.engine.files import FOLDER_MARK
+from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 
 
-def standing(folder: Path) -> dict[Path, int]:
+def known(folder: Path) -> Results:
+    """The records of a results folder, which need not be there."""
+    root = folder.parent
+    return read_results(folder, root) if holds_records(folder) else Results(folder, root)
+
+
+def standing(results: Results) -> dict[Path, int]:
     """When outputs count as written, in nanoseconds, where that is not when they were.
 
     By what the engine compares: an output's file, folder or link, and its benchmark. Nothing is
     written; an input is read only where times leave open whether it changed.
     """
-    if not holds_records(folder):
-        return {}
-    results = read_results(folder, folder.parent)
     now = time.time_ns()
     times: dict[Path, int] = {}
 
@@ -67,6 +71,13 @@ def settle(times: Mapping[Path, int]) -> None:
         # Of another user, or where nothing may be written: they are told anew each time.
         with suppress(OSError):
             _date(path, at)
+
+
+def settle_job(outputs: Iterable[Path], benchmark: str, inputs: Iterable[Path]) -> None:
+    """Date outputs after inputs that came out as before; of one that was deleted, its record."""
+    dated = [path if path.exists() else record_path(path) for path in outputs]
+    with suppress(OSError):
+        make_newer([*dated, *([Path(benchmark)] if benchmark else [])], inputs)
 
 
 def make_newer(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

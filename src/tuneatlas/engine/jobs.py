@@ -1,6 +1,7 @@
 """The jobs of an experiment as it is configured now, and how they differ from the records."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ class Job:
     due: bool
     resources: Mapping[str, Any] = field(default_factory=dict)
     benchmark: str = ""
+    # Empty for a step that is no script, whose code is not known here.
+    script: str = ""
 
     @property
     def gpu(self) -> bool:
@@ -61,6 +64,30 @@ def read_plan(root: Path, configs: list[Path]) -> list[Job]:
         start = next((i for i, x in enumerate(lines) if ".yaml" in x), len(lines) - 1)
         raise UserError("the experiment cannot be planned: " + "\n".join(lines[start:]))
     return [_job(data) for data in json.loads(done.stdout)]
+
+
+def described(job: Any, due: bool) -> dict[str, Any]:
+    """A job of the workflow engine as plain data, of which `read_plan` makes a `Job`."""
+    params = {name: value for name, value in job.params.items() if name != "code"}
+    rule = job.rule
+    folder = rule.basedir and rule.basedir.get_path_or_uri(secret_free=True)
+    return {
+        "step": rule.name,
+        "wildcards": dict(job.wildcards.items()),
+        "inputs": [str(path) for path in job.input],
+        "outputs": [str(path) for path in job.output],
+        "options": params.pop("options", None) or {},
+        "params": params,
+        "due": due,
+        "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
+        "benchmark": str(job.benchmark or ""),
+        "script": os.path.normpath(Path(folder, rule.script)) if rule.script else "",
+    }
+
+
+def planned(job: Any) -> Job:
+    """A job of the workflow engine that runs in this process, as `read_plan` gives it."""
+    return _job(json.loads(json.dumps(described(job, True), default=str)))
 
 
 def _job(data: dict[str, Any]) -> Job:
