@@ -41,13 +41,16 @@ def standing(results: Results) -> dict[Path, int]:
     for name in _in_order(results):
         record = results.records[name]
         output = results.place(name)
+        places = {i: results.place(i) for i in record["inputs"]}
+        inputs = {i: when(path) for i, path in places.items() if path.exists() or path in times}
         if not output.exists():
+            # The engine takes what was deleted for as old as what was made from it.
+            if inputs:
+                times[output] = max(inputs.values())
             continue
         benchmark = results.root / benchmark_of(record)
         compared = [output, *([benchmark] if benchmark.is_file() else [])]
         made = [_made(path) for path in compared]
-        places = {i: results.place(i) for i in record["inputs"]}
-        inputs = {i: when(path) for i, path in places.items() if path.exists()}
         ahead = max(made) > now
         asked = [i for i, at in inputs.items() if ahead or at > min(made)]
         if not asked:
@@ -58,7 +61,7 @@ def standing(results: Results) -> dict[Path, int]:
         else:
             newest = max(inputs.values())
             times |= dict.fromkeys(compared, newest + TICK if newest > now else now)
-    return times
+    return {path: at for path, at in times.items() if path.exists()}
 
 
 # The engine compares times as floats, which tell a millisecond.
@@ -101,7 +104,9 @@ def _date(path: Path, at: int) -> None:
 
 def _same(results: Results, name: str, sha256: str) -> bool:
     content = results.content(name)
-    return content is not None and content.is_(sha256)
+    if content is None:
+        return name in results.records and results.records[name]["sha256"] == sha256
+    return content.is_(sha256)
 
 
 def _in_order(results: Results) -> list[str]:
