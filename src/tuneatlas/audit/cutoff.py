@@ -62,7 +62,7 @@ class Cutoff(Generic[J]):
         return iter(self._users.get(job, ()))
 
     def start(self, wanted: Iterable[J]) -> Decided[J]:
-        """What is known before anything has run, of which ``wanted`` run for reasons of their own."""
+        """What is known before anything has run; ``wanted`` run for reasons of their own."""
         decided: Decided[J] = Decided()
         for job in wanted:
             self._want(job, decided)

@@ -38,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
     """Write the acceptance to the record of each output; all of them can be, or none is."""
     why = " ".join(options.why.split())
     if not why:
-        raise UserError("accept: --why is empty; say why the change makes no output another")
+        raise UserError("accept: --why (WHY of make) is empty; say why no output is another")
+    if not options.step:
+        raise UserError("accept: name the step (STEP of make) whose outputs stay as they are")
     who = options.who or _user()
     if any(_locks(options.root)):
         raise UserError(
