@@ -39,7 +39,16 @@ def plan(configs: list[Path]) -> list[dict]:
         with contextlib.redirect_stdout(io.StringIO()):
             dag.summary()
         jobs = workflow._workflow.dag
-        return [described(job, jobs.needrun(job)) for job in jobs.jobs if job.output]
+        return [
+            {
+                **described(job),
+                "due": jobs.needrun(job),
+                "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
+                "benchmark": str(job.benchmark or ""),
+            }
+            for job in jobs.jobs
+            if job.output
+        ]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.cutoff import Cutoff, Decided
-from tuneatlas.audit.reasons import own_reasons
+from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
@@ -58,6 +58,7 @@ __all__ = [
     "check_cluster",
     "earlier_domains",
     "forgetting_options",
+    "is_what_made",
     "joined",
     "known",
     "known_shape",

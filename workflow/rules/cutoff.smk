@@ -71,12 +71,17 @@ class WithCutoff(ByContent):
         running = set(members(self._running))
         self.cutoff = tuneatlas.Cutoff(
             needs,
+            is_other=lambda job, files: any(
+                not tuneatlas.is_what_made(KNOWN, str(file), str(path))
+                for path in job.output
+                for file in files
+            ),
             is_changed=self.is_changed,
             is_missing=lambda path: not Path(path).exists(),
             together=lambda job: job.group,
         )
         self.cutoff.begin(running)
-        yet = {job: {f for files in needs[job].values() for f in files} for job in due}
+        yet = {job: {str(f) for files in needs[job].values() for f in files} for job in due}
         own = (job for job in due if job in running or self.has_reasons(job, yet[job]))
         self.apply(self.cutoff.start(own))
 
@@ -87,11 +92,13 @@ class WithCutoff(ByContent):
         forced = job.rule in self.forcerules or not self.forcefiles.isdisjoint(job.output)
         lacking = job in self.targetjobs and not all(Path(path).exists() for path in job.output)
         other = any(self.workflow.persistence.software_stack_changed(job))
-        return forced or lacking or other or self.is_changed(job, yet)
+        known = tuneatlas.planned(job)
+        return forced or lacking or other or any(tuneatlas.own_reasons(known, KNOWN, yet))
 
-    def is_changed(self, job, yet):
+    def is_changed(self, job):
+        # As the engine does before a job: what they rest on may be another file now.
         job.reset_params_and_resources()
-        return any(tuneatlas.own_reasons(tuneatlas.planned(job), KNOWN, {*map(str, yet)}))
+        return any(tuneatlas.own_reasons(tuneatlas.planned(job), KNOWN))
 
     def _ready(self, job):
         return super()._ready(job) and (self.cutoff is None or self.cutoff.must_run(job))
@@ -177,9 +184,7 @@ def tell_spared():
         steps = Counter(job.rule.name for job in SPARED)
         counted = ", ".join(f"{step} {times}" for step, times in steps.items())
         number = f"{len(SPARED)} job" + "s" * (len(SPARED) > 1)
-        logger.info(
-            f"Not run, as what they are made from came out as before: {number}: {counted}"
-        )
+        logger.info(f"Not run, as what they are made from came out as before: {number}: {counted}")
 
 
 onsuccess:

@@ -40,7 +40,7 @@ require_pinned(
 )
 
 try:
-    KNOWN = tuneatlas.known(Path("results" if workflow.is_main_process else "results/none"))
+    KNOWN = tuneatlas.known(Path("results"), workflow.is_main_process)
     STANDING = tuneatlas.standing(KNOWN)
 except UserError as error:
     raise WorkflowError(str(error)) from None

@@ -28,8 +28,8 @@ class Cutoff(Generic[J]):
 
     Args:
         needs: of each due job, the due jobs that it waits for, with the files it needs of each.
-        is_changed: whether a job's inputs hold other than what it was made from, as far as they
-            are decided; all others are in the collection given.
+        is_other: whether some of a job's inputs hold other than what it was made from.
+        is_changed: whether a job must run, now that all that it waits for is decided.
         is_missing: whether a file is not there.
         together: jobs of one group run in one submission, so that none of them can wait for
             another to be decided; None for a job of its own.
@@ -38,12 +38,13 @@ class Cutoff(Generic[J]):
     def __init__(
         self,
         needs: Mapping[J, Mapping[J, Collection[str]]],
-        is_changed: Callable[[J, Collection[str]], bool],
+        is_other: Callable[[J, Collection[str]], bool],
+        is_changed: Callable[[J], bool],
         is_missing: Callable[[str], bool],
         together: Callable[[J], object] = lambda job: None,
     ) -> None:
         self._needs, self._together = needs, together
-        self._is_changed, self._is_missing = is_changed, is_missing
+        self._is_other, self._is_changed, self._is_missing = is_other, is_changed, is_missing
         self._users: dict[J, dict[J, None]] = {job: {} for job in needs}
         for job, makers in needs.items():
             for maker in makers:
@@ -82,15 +83,12 @@ class Cutoff(Generic[J]):
             if user in self._standing and not self._started.isdisjoint(self.users(user)):
                 # What reads it has begun with what there is: the next run will see to both.
                 continue
-            if user not in self._wanted and self._is_changed(user, self._open(user)):
+            makers = self._needs[user]
+            files = [file for job in jobs for file in makers.get(job, ())]
+            if user not in self._wanted and self._is_other(user, files):
                 self._want(user, decided)
         self._decide(behind, decided)
         return decided
-
-    def _open(self, job: J) -> set[str]:
-        """The inputs of a job that are not decided."""
-        known = self._done | self._standing
-        return {f for maker, files in self._needs[job].items() if maker not in known for f in files}
 
     def _want(self, job: J, decided: Decided[J]) -> None:
         todo = [job]
@@ -116,7 +114,7 @@ class Cutoff(Generic[J]):
             if job in self._wanted or job in self._standing or job in self._done:
                 continue
             if all(m in self._done or m in self._standing for m in self._needs[job]):
-                if self._is_changed(job, ()):
+                if self._is_changed(job):
                     self._want(job, decided)
                 else:
                     self._standing.add(job)

@@ -55,8 +55,8 @@ class Results:
 
     ``unreadable`` are records with what is wrong with them, ``unsealed`` those of ``records`` that
     have no seal; ``closed`` are folders that cannot be looked into, and why; ``elsewhere`` models
-    whose weights were not copied with the rest (see `trust_weights`), ``renewed`` outputs that
-    were made since the records were read (see `renew`).
+    whose weights were not copied with the rest (see `trust_weights`), ``renewed`` files
+    whose content counts whatever their times say, as they were made since (see `renew`).
     """
 
     folder: Path

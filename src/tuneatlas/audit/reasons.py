@@ -108,11 +108,11 @@ def other_reasons(
     yield from (f"input {name} is new" for name in sorted(new - old))
     yield from (f"input {name} is gone" for name in sorted(old - new))
     for name in sorted((old & new).difference(pending)):
-        if not _is_what_made(results, name, output):
+        if not is_what_made(results, name, output):
             yield f"input {name} has other content"
 
 
-def _is_what_made(results: Results, name: str, output: str) -> bool:
+def is_what_made(results: Results, name: str, output: str) -> bool:
     """Whether an input holds what an output was made from; unread where it is older."""
     sha256 = results.records[output]["inputs"][name]
     place, made = results.place(name), results.place(output)

@@ -20,10 +20,10 @@ from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 
 
-def known(folder: Path) -> Results:
-    """The records of a results folder, which need not be there."""
+def known(folder: Path, asked: bool = True) -> Results:
+    """The records of a results folder, which need not be there; none if they are not asked for."""
     root = folder.parent
-    return read_results(folder, root) if holds_records(folder) else Results(folder, root)
+    return read_results(folder, root) if asked and holds_records(folder) else Results(folder, root)
 
 
 def standing(results: Results) -> dict[Path, int]:

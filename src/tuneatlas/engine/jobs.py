@@ -66,8 +66,8 @@ def read_plan(root: Path, configs: list[Path]) -> list[Job]:
     return [_job(data) for data in json.loads(done.stdout)]
 
 
-def described(job: Any, due: bool) -> dict[str, Any]:
-    """A job of the workflow engine as plain data, of which `read_plan` makes a `Job`."""
+def described(job: Any) -> dict[str, Any]:
+    """What a job of the workflow engine makes, of what, and how, as plain data for a `Job`."""
     params = {name: value for name, value in job.params.items() if name != "code"}
     rule = job.rule
     folder = rule.basedir and rule.basedir.get_path_or_uri(secret_free=True)
@@ -78,16 +78,13 @@ def described(job: Any, due: bool) -> dict[str, Any]:
         "outputs": [str(path) for path in job.output],
         "options": params.pop("options", None) or {},
         "params": params,
-        "due": due,
-        "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
-        "benchmark": str(job.benchmark or ""),
         "script": os.path.normpath(Path(folder, rule.script)) if rule.script else "",
     }
 
 
 def planned(job: Any) -> Job:
-    """A job of the workflow engine that runs in this process, as `read_plan` gives it."""
-    return _job(json.loads(json.dumps(described(job, True), default=str)))
+    """A job of the workflow engine in this process, as `read_plan` gives it."""
+    return _job(json.loads(json.dumps({**described(job), "due": True}, default=str)))
 
 
 def _job(data: dict[str, Any]) -> Job:

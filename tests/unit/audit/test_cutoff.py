@@ -55,12 +55,14 @@ def run(world: World, rng: random.Random) -> list[int]:
     needs = {j: {r: [str(r)] for r in world.reads[j] if r in due} for j in due}
     ended: set[int] = set()
 
-    def is_changed(job: int, yet) -> bool:
-        known = [r for r in world.reads[job] if str(r) not in yet]
-        return any(r in ended and world.anew[r] for r in known)
+    def is_other(job: int, files) -> bool:
+        return any(int(f) in ended and world.anew[int(f)] for f in files)
+
+    def is_changed(job: int) -> bool:
+        return is_other(job, world.reads[job])
 
     cutoff = Cutoff(
-        needs, is_changed, lambda f: int(f) in missing, together=lambda j: world.groups[j]
+        needs, is_other, is_changed, lambda f: int(f) in missing, together=lambda j: world.groups[j]
     )
     stands: set[int] = set()
     running: list[int] = []
