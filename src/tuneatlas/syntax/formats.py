@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tuneatlas.errors import UserError
-from tuneatlas.syntax.linear import Form, escape, read_bracket, write_sentence
+from tuneatlas.syntax.linear import Form, TreeError, escape, read_bracket, write_sentence
 from tuneatlas.syntax.tasks import SEP, Text
 from tuneatlas.syntax.trees import Tree, leafless, nodes, prune, words
 
@@ -119,7 +119,7 @@ def _read_sentence(text: str, _: Form) -> Reading:
 def _read_phrases(text: str, form: Form) -> Reading:
     try:
         tree = form.read(text, "output")
-    except UserError as error:
+    except TreeError as error:
         return Reading(_outside(text), None, str(error))
     return Reading(write_sentence(tree), tree, "")
 
@@ -127,7 +127,7 @@ def _read_phrases(text: str, form: Form) -> Reading:
 def _read_tokens(text: str, _: Form) -> Reading:
     try:
         tree = read_bracket(f"(ROOT {text})", "output")
-    except UserError as error:
+    except TreeError as error:
         return Reading(_outside(text), None, str(error))
     flat = all(isinstance(c, Tree) and len(c.children) == 1 for c in tree.children)
     flat = flat and len(words(tree)) == len(tree.children)
@@ -140,7 +140,7 @@ def _read_tree_then_sentence(text: str, form: Form) -> Reading:
         return Reading("", None, f"output: no {SEP}")
     try:
         return Reading(" ".join(last.split()), form.read(first, "output"), "")
-    except UserError as error:
+    except TreeError as error:
         return Reading(" ".join(last.split()), None, str(error))
 
 

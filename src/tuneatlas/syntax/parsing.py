@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import PassingError
 from tuneatlas.files import write_text
 from tuneatlas.step import progress
 from tuneatlas.syntax.asking import ask_all
 from tuneatlas.syntax.java import Stopped
-from tuneatlas.syntax.linear import MARKERS, read_bracket, write_bracket
+from tuneatlas.syntax.linear import MARKERS, TreeError, read_bracket, write_bracket
 from tuneatlas.syntax.parsers import PLAIN, Parser, over
 from tuneatlas.syntax.tokens import treebank, visible, words_of
 from tuneatlas.syntax.trees import Tree, normalise, relabel
@@ -75,7 +75,7 @@ def _finish(answer: str | Stopped | None, words: Sequence[str]) -> Parsed:
         return Parsed(None, "failed", f"the parser stops on it, alone and repeatedly: {answer}")
     try:
         tree = normalise(read_bracket(answer, "parser"))
-    except UserError as error:
+    except TreeError as error:
         return Parsed(None, "failed", str(error))
     if not over(answer, " ".join(treebank(words))) or len(leaves(tree)) != len(words):
         return Parsed(None, "failed", "its tree is over other words")
