@@ -6,6 +6,7 @@ stale result.
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,7 +108,7 @@ class Package:
     def _used_in(self, name: str, module: Module, definition: Definition) -> Uses:
         found = self._done_by_importing(definition.importing)
         found |= self._named_in(name, module, definition.chains, definition.imports)
-        return found | self._said_in(name, module, definition.strings)
+        return found | self._said_in(name, module, definition)
 
     def _named_in(
         self,
@@ -163,21 +164,31 @@ class Package:
     def _is_there(self, name: str) -> bool:
         return self.module(name) is not None or self.root.joinpath(*name.split(".")[1:]).is_dir()
 
-    def _said_in(self, name: str, module: Module, strings: Iterable[str]) -> Uses:
+    def _said_in(self, name: str, module: Module, definition: Definition) -> Uses:
         """What strings name: modules, such as programs to start, and data files of the package."""
         keys: set[Key] = set()
-        folders = [self._folder(name)] if name else []
-        for text in strings:
-            dotted = self._dotted.findall(text)
-            if dotted and text == f"{dotted[0]}.":
-                # The beginning of a name whose end is told at run time.
-                keys |= {Key(n, ALL) for n in self._below(dotted[0])}
-            for each in dotted if text.strip() != self.name else ():
-                keys |= self._meant(each.split(".")).keys if "." in each else frozenset()
-            folders += [self._folder(each) for each in dotted if self._is_there(each)]
-        reads = any(t.startswith(READING) for ts in module.imports.values() for t in ts)
-        files = self._files_of(strings, folders if reads else [])
-        return Uses(frozenset(keys), files=frozenset((name, path) for path in files))
+        folders: set[Path] = set()
+        for text in definition.strings:
+            for dotted in self._dotted.findall(text):
+                if text == f"{dotted}.":
+                    # The beginning of a name whose end is told at run time.
+                    keys |= {Key(n, ALL) for n in self._below(dotted)}
+                elif "." in dotted:
+                    keys |= self._meant(dotted.split(".")).keys
+                folders |= {self._folder(dotted)} if self._is_there(dotted) else set()
+        if any(chain[0] == "__file__" for chain in definition.chains):
+            folders.add(self._folder(name))
+        elif not any(t.startswith(READING) for ts in module.imports.values() for t in ts):
+            folders.clear()
+        found = {path for text in definition.strings for path in self._called.get(text, ())}
+        for path in self.data if folders else ():
+            above = [path.relative_to(f).parts for f in folders if f in path.parents]
+            named = {"/".join(parts[: n + 1]) for parts in above for n in range(len(parts))}
+            if named & definition.strings or (above and not found):
+                # Where a folder is named and nothing in it, it is all that is in it.
+                found.add(path)
+        files = frozenset((name, path) for path in self._with_named(found))
+        return Uses(frozenset(keys), files=files)
 
     def _below(self, name: str) -> Iterator[str]:
         for path in self._folder(name).rglob("*.py"):
@@ -190,28 +201,29 @@ class Package:
         base = self.root.joinpath(*module.split(".")[1:])
         return base if base.is_dir() else base.parent
 
-    def _files_of(self, strings: Iterable[str], folders: Sequence[Path]) -> set[Path]:
-        """Data files that strings name, or a folder of theirs does, and those that they name."""
-        said = set(strings)
-        found: set[Path] = set()
-        for path in self.data:
-            within = path.relative_to(self.root)
-            names = {"/".join(within.parts[at:]) for at in range(len(within.parts))}
-            named = {f.name for f in path.parents if f.parent in folders}
-            if said & (names | named):
-                found.add(path)
-        todo = list(found)
+    def _with_named(self, files: Iterable[Path]) -> set[Path]:
+        """Data files, and those beside or below that they name, as templates do."""
+        found, todo = set(files), list(files)
         while todo:
             path = todo.pop()
             text = path.read_bytes()
-            beside = self.root / path.relative_to(self.root).parts[0]
             for other in set(self.data) - found:
-                if beside in other.parents and other.parent.is_relative_to(path.parent):
+                if path.parent in other.parents and path.parent != self.root:
                     inner = other.relative_to(path.parent).parts
-                    if inner[-1].encode() in text or f"{inner[0]}/".encode() in text:
+                    if other.name.encode() in text or f"{inner[0]}/".encode() in text:
                         found.add(other)
                         todo.append(other)
         return found
+
+    @cached_property
+    def _called(self) -> dict[str, set[Path]]:
+        """Data files by their names, alone and with those of folders that they lie in."""
+        found: dict[str, set[Path]] = defaultdict(set)
+        for path in self.data:
+            parts = path.relative_to(self.root).parts
+            for at in range(len(parts)):
+                found["/".join(parts[at:])].add(path)
+        return dict(found)
 
     @cached_property
     def data(self) -> list[Path]:
