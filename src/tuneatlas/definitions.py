@@ -27,7 +27,7 @@ from tuneatlas.effects import (
 # Exceptions that end a step, and what is told by them: nobody keeps their words. Those of any other
 # exception count, as a step may keep them as data; see `tuneatlas.errors`.
 UNKEPT = frozenset({"UserError", "PassingError"})
-PROBLEM = "Problem"
+REFUSAL = "Refusal"
 LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 # Calls in a line of a log that change nothing, so that it can be left out whole.
 HARMLESS = frozenset(
@@ -267,7 +267,7 @@ class _Reader:
                     found[variable.id] += ast.walk(node.value)
                 case ast.Raise(exc=ast.Call(func=func)) if last(func) in UNKEPT:
                     unheard.update(ast.walk(node))
-                case ast.Call() if last(node) == PROBLEM or self._is_log(node):
+                case ast.Call() if last(node) == REFUSAL or self._is_log(node):
                     unheard.update(ast.walk(node))
         for name in others & found.keys():
             del found[name]
@@ -323,8 +323,8 @@ class _Reader:
                 self.said.append(f"{type(value).__name__} {value!r}")
                 if isinstance(value, str):
                     self.strings.add(value)
-            case ast.Call(func=func) if last(func) == PROBLEM:
-                self._any(["problem", func])
+            case ast.Call(func=func) if last(func) == REFUSAL:
+                self._any(["refusal", func])
             case ast.Call() if is_get_logger(node):
                 self.said.append("logger")
                 self._any(node.func)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tuneatlas.definitions import ALL
+from tuneatlas.definitions import ALL, Module
 from tuneatlas.reach import Package, parsed
 
 # What every step runs in: whole outputs, records, progress, messages. It is outside of all digests,
@@ -50,9 +50,12 @@ REAL = Package(Path(__file__).parent, FRAME)
 @cache
 def code_of(script: Path, package: Package = REAL) -> Code:
     """The code that ``script`` reaches, by the names in it and in what they stand for."""
-    module = parsed(script)
+    return code_by(f"script:{script.stem}", parsed(script), package)
+
+
+def code_by(own: str, module: Module, package: Package) -> Code:
+    """The code that a script reaches; ``own`` is the script's name among those of modules."""
     reached = package.reached(module)
-    own = f"script:{script.stem}"
     said: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     said[own] = [(name, module.definition(name).sha256) for name in module.statements]
     for key in reached.keys:
@@ -64,8 +67,8 @@ def code_of(script: Path, package: Package = REAL) -> Code:
     digests = {
         n: hashlib.sha256(repr(sorted(s)).encode()).hexdigest()[:16] for n, s in said.items()
     }
-    versions = {n: v for top in reached.libraries for n, v in _distributions(top).items()}
-    return Code({"frame": str(FRAME_VERSION), **digests}, versions)
+    libraries = dict(pair for top in reached.libraries for pair in versions(top))
+    return Code({"frame": str(FRAME_VERSION), **digests}, libraries)
 
 
 @cache
@@ -73,6 +76,8 @@ def _providers() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
-def _distributions(top: str) -> dict[str, str]:
+@cache
+def versions(top: str) -> tuple[tuple[str, str], ...]:
+    """The distributions that a top-level module comes from, and their versions."""
     names = _providers().get(top, [])
-    return {name.lower(): importlib.metadata.version(name) for name in names}
+    return tuple((name.lower(), importlib.metadata.version(name)) for name in names)

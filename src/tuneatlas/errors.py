@@ -24,7 +24,7 @@ class PassingError(UserError):
     """One that another attempt may be spared, as a network, node or process failed."""
 
 
-class Problem(str):
-    """What is wrong, in words for a user, before it is known whether it is raised."""
+class Refusal(str):
+    """Why something is refused, in words for the user, for its caller to raise."""
 
     __slots__ = ()

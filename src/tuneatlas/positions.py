@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-from tuneatlas.errors import Problem
+from tuneatlas.errors import Refusal
 
 # Options that say how long an input of the model is to be.
 LENGTHS = ("row_length", "window")
@@ -41,4 +41,4 @@ def position_problems(
         for key in LENGTHS:
             if most is not None and options.get(key, 0) > most:
                 text = f"{options[key]} tokens are more than the {most} positions of models.{model}"
-                yield (section, key), Problem(f"{text} (its max_position_embeddings): lower this")
+                yield (section, key), Refusal(f"{text} (its max_position_embeddings): lower this")

@@ -75,13 +75,17 @@ class Package:
         """All that a script reaches in the package and beyond it."""
         todo = [self._used_in("", script, script.definition(n)) for n in script.statements]
         todo.append(self._done_by_importing(script.importing))
-        found = Uses()
+        keys: set[Key] = set()
+        libraries: set[str] = set()
+        files: set[tuple[str, Path]] = set()
         while todo:
             new = todo.pop()
-            for key in new.keys - found.keys:
+            libraries |= new.libraries
+            files |= new.files
+            for key in new.keys - keys:
+                keys.add(key)
                 todo += [self._named_by(key), self._done_by(key.module)]
-            found |= new
-        return found
+        return Uses(frozenset(keys), frozenset(libraries), frozenset(files))
 
     def definition(self, key: Key) -> Definition:
         """A definition of the package."""

@@ -10,7 +10,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.chat_templates import fit_chat, refuse_unusable
-from tuneatlas.errors import Problem, UserError
+from tuneatlas.errors import Refusal, UserError
 from tuneatlas.option_tokens import option_problem
 from tuneatlas.prompts import (
     ChatTemplate,
@@ -49,32 +49,32 @@ def tokenizer_problems(
     if tokenizer.eos_token_id is None:
         yield (
             ("models", model),
-            Problem("its tokenizer has no end token, so replies would never end"),
+            Refusal("its tokenizer has no end token, so replies would never end"),
         )
     if not tokenizer.is_fast:
         yield (
             ("models", model),
-            Problem(
+            Refusal(
                 f"its tokenizer, a {type(tokenizer).__name__}, has no fast form (tokenizer.json), "
                 "which says where in a text each token begins: save it with one"
             ),
         )
         return
     if bos and tokenizer.bos_token_id is None:
-        yield ("models", model, "bos"), Problem("its tokenizer has no begin token: say bos: false")
+        yield ("models", model, "bos"), Refusal("its tokenizer has no begin token: say bos: false")
     for section, options in asking.items():
         chat = None
         if options.get("chat"):
             try:
                 refuse_unusable(tokenizer)
             except UserError as error:
-                yield (section, "chat"), Problem(f"models.{model}: {error}")
+                yield (section, "chat"), Refusal(f"models.{model}: {error}")
         if "chat_template" in options:
             file = root / TEMPLATES / "chat" / f"{options['chat_template']}.yaml"
             try:
                 chat = fit_chat(ChatTemplate.load(file), tokenizer)
             except UserError as error:
-                yield (section, "chat_template"), Problem(f"models.{model}: {error}")
+                yield (section, "chat_template"), Refusal(f"models.{model}: {error}")
                 continue
         if "question_template" in options:
             file = root / TEMPLATES / "questions" / f"{options['question_template']}.yaml"
@@ -82,7 +82,7 @@ def tokenizer_problems(
             if marker := _marker(tokenizer, template):
                 yield (
                     (section, "question_template"),
-                    Problem(
+                    Refusal(
                         f"{file} holds {marker!r}, a special token of models.{model}, but all that "
                         "it holds is put to the model as text: put the marker into a chat template"
                     ),
@@ -113,7 +113,7 @@ def overlong_question(
             longest = max(continuations(template, question), key=len)
             size = len(coder.encode(few_shot_prompt(template, [], question) + longest))
             if size > limit:
-                return Problem(
+                return Refusal(
                     f"question {question['id']!r} is {size} tokens long in {section}, more than "
                     f"the model's {limit} positions: shorten it or leave it out"
                 )
@@ -144,4 +144,4 @@ def _letters(
     coded = encode_pairs(tokenizer, [(prompt, option) for option in options], False)
     ids = [after for _, after in coded]
     if problem := option_problem(tokenizer, prompt, options, ids, one_token=True):
-        yield Problem(f"models.{model}: {problem}")
+        yield Refusal(f"models.{model}: {problem}")
