@@ -3,7 +3,6 @@
 Imported once when the workflow is planned, so it must stay light: no torch, no pandas.
 """
 
-import inspect
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -165,16 +164,6 @@ def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
             "itself, without --directory, or rename it"
         )
     return beside
-
-
-def check_engine(kind: type, methods: Mapping[str, Sequence[str]], version: str) -> None:
-    """Refuse a workflow engine whose ``methods`` have other parameters than are counted on."""
-    for name, parameters in methods.items():
-        if [*inspect.signature(getattr(kind, name, lambda: None)).parameters] != [*parameters]:
-            raise UserError(
-                f"Snakemake {version} plans jobs in another way than the one that this workflow "
-                "was made for: install the version of envs/lock.txt, as make does"
-            )
 
 
 def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:

@@ -2,14 +2,6 @@
 # workflow's alone.
 import snakemake.workflow
 
-try:
-    # The method that is refined below, as it is in the Snakemake of envs/lock.txt.
-    updates = ["update_needrun", "update_incomplete_input_expand_jobs"]
-    refined = {"postprocess": ["self", *updates, "check_initial"]}
-    tuneatlas.check_engine(snakemake.workflow.DAG, refined, snakemake.__version__)
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
 
 def is_own(job):
     """Whether a job is of these rules; the workflow that uses them may have others."""

@@ -1,6 +1,6 @@
 """Files as they are found, and worse: each is read as a slow reader reads it, or refused.
 
-``DATA_MUTATIONS=5000 pytest tests/unit/data/test_data_file_mutations.py -s`` tries so many of each kind.
+``DATA_MUTATIONS=5000 pytest tests/unit/test_data_file_mutations.py -s`` tries so many of each kind.
 """
 
 import gzip
