@@ -16,6 +16,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from tuneatlas import workflow as tuneatlas
 from tuneatlas.errors import UserError
+ROOT = Path()
+is_own = lambda job: True
 """
 TIMES = f'include: "{ROOT}/workflow/rules/times.smk"\n'
 COPY = """

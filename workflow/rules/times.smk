@@ -10,6 +10,10 @@ DAG = getattr(snakemake.workflow, "DAG", object)
 REFINED = {
     "update_needrun": ["self", "create_inventory"],
     "check_output_mtime": ["self", "job", "expanded_output"],
+    # In checks.smk.
+    "postprocess": [
+        *("self", "update_needrun", "update_incomplete_input_expand_jobs", "check_initial")
+    ],
 }
 for name, parameters in REFINED.items():
     if [*inspect.signature(getattr(DAG, name, lambda: None)).parameters] != parameters:
@@ -19,7 +23,7 @@ for name, parameters in REFINED.items():
         )
 
 try:
-    STANDING = tuneatlas.standing(Path("results")) if workflow.is_main_process else {}
+    STANDING = tuneatlas.standing(ROOT / "results") if workflow.is_main_process else {}
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -35,6 +39,8 @@ class ByContent(DAG):
 
     async def check_output_mtime(self, job, expanded_output):
         """Outputs of an input dated ahead get its time; the engine would take them for broken."""
+        if not is_own(job):
+            return await super().check_output_mtime(job, expanded_output)
         tuneatlas.make_newer(map(Path, expanded_output), map(Path, job.input))
 
 
