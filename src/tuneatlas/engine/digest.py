@@ -16,8 +16,8 @@ from tuneatlas.engine.definitions import ALL, Module
 from tuneatlas.engine.reach import Package, parsed
 
 # What every step runs in: whole outputs, records, progress, messages. It is outside of all digests,
-# which hold this number in its place. Raise it when a change in a room or module below changes what the
-# outputs of steps hold, such as how seeds are derived: all steps run again then.
+# which hold this number in its place. Raise it when a change in a package or module below changes
+# what outputs hold, such as how seeds are derived: all steps run again then.
 FRAME_VERSION = 1
 FRAME = frozenset(
     {"tuneatlas.engine", "tuneatlas.errors", "tuneatlas.terminal", "tuneatlas.training.watch"}
