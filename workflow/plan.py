@@ -41,7 +41,7 @@ def plan(configs: list[Path]) -> list[dict]:
         jobs = workflow._workflow.dag
         return [
             {
-                **described(job),
+                **described(job, job.rule.name),
                 "due": jobs.needrun(job),
                 "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
                 "benchmark": str(job.benchmark or ""),

@@ -12,7 +12,7 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
-from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
     PROSE,
@@ -130,24 +130,44 @@ def check_image(path: Path) -> None:
         )
 
 
-def home_of(beside: Path, snakefile: Path) -> Path:
+# What a module of another workflow cannot do.
+MOVED = (
+    "a module with replace_prefix would part some results from the rest, where an audit does not "
+    "find them: give it a folder of its own, with prefix"
+)
+
+
+def parts(beside: Path) -> list[Path]:
+    """The files of the workflow by which the engine comes to its rules' common ground."""
+    names = ("Snakefile", "workflow/Snakefile", "workflow/rules/place.smk")
+    return [beside / name for name in names]
+
+
+def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
     """The project's folder as rules are to name it: empty where a run works in it.
 
     Args:
         beside: where its rules lie.
-        snakefile: what was started.
+        started: the Snakefile that was started, or that a module names.
+        prefix: what the engine puts before the rules' paths.
 
     Raises:
-        UserError: its templates there cannot be inputs, or it was not started by its own Snakefile.
+        UserError: it is not at hand, it was included, or its templates cannot be inputs there.
     """
-    own = beside / "Snakefile"
-    if not (own.is_file() and snakefile.is_file() and own.samefile(snakefile)):
-        # Names, seeds and settings go by the names of rules; its checks at the start by its own.
+    if not beside.is_dir():
+        # Steps are identified by their code, and read templates: files, which the engine fetches
+        # one by one as it comes to them.
         raise UserError(
-            f"{snakefile}: tuneatlas cannot be a module or part of another workflow, which would "
-            f"leave out its checks: run it by itself, with snakemake --snakefile {own}"
+            f"{beside}: tuneatlas runs from a folder only: clone it at the version you want, and "
+            "name FOLDER/workflow/Snakefile as the module's snakefile"
         )
-    if beside.samefile(Path()):
+    own = [path for path in parts(beside)[:2] if path.is_file()]
+    if not any(started.is_file() and started.samefile(path) for path in own):
+        raise UserError(
+            f"{started}: tuneatlas cannot be included in another workflow, whose names it would "
+            f"overwrite: use it as a module, with 'snakefile: \"{own[-1] if own else beside}\"'"
+        )
+    if not prefix and beside.samefile(Path()):
         return Path()
     if {"{", "}"} & set(str(beside)):
         # The engine knows no escape for them.
@@ -169,6 +189,14 @@ def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path(
     return load_config(*(files or [root / DEFAULT_CONFIG]), root=root)
 
 
+def load_given(config: Mapping[str, Any], name: str, root: Path) -> Experiment:
+    """The experiment that another workflow gives, called ``name``; the default one if it is empty.
+
+    It is described key by key, or by ``include: FILE`` with what differs.
+    """
+    return load_mapping(config, name, root) if config else load([], {}, root)
+
+
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
     of_models = {p for model in config["models"] for p in model_packages(config, model)}
@@ -180,13 +208,18 @@ def code_digest(script: Path) -> str:
     return code_of(script).digest
 
 
-def command(files: Sequence[Path], project: Path) -> str:
+def command(files: Sequence[Path], project: Path, workflow: Path | None = None) -> str:
     """What runs the experiment of these config files here, to be given to a shell.
 
     From the folder of ``project``, its default one is ``make run``; make takes CONFIG as a list of
-    the shell's words. A run in another folder names both.
+    the shell's words. A run in another folder names both; one of a module, the Snakefile of the
+    ``workflow`` that uses it.
     """
     here = Path.cwd()
+    if workflow:
+        options = ["--snakefile", str(workflow.absolute()), "--directory", str(here)]
+        given = ["--configfile", *(str(Path(f).absolute()) for f in files)] if files else []
+        return shlex.join(["snakemake", "--cores", "all", *options, *given])
     paths = [Path(f).absolute() for f in files]
     names = [str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths]
     if not project.samefile(here):

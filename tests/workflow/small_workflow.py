@@ -21,6 +21,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from tuneatlas import workflow as tuneatlas
 from tuneatlas.errors import UserError
+ROOT, PREFIX, IS_MODULE = Path(), "", False
+is_own = lambda job: True
+step_of = lambda job: job.rule.name
 include: "{ROOT}/workflow/rules/times.smk"
 include: "{ROOT}/workflow/rules/cutoff.smk"
 """

@@ -44,10 +44,6 @@ def test_a_run_in_another_folder_takes_templates_and_scripts_from_the_project(
 
 
 def test_what_a_run_cannot_be_started_with_is_said_first(project: Path, tmp_path: Path):
-    module = f"module ours:\n    snakefile: {str(project / 'Snakefile')!r}\n"
-    (tmp_path / "Snakefile").write_text(f"{module}use rule * from ours as their_*\n")
-    said = plan(tmp_path, "--cores", "1")
-    assert "cannot be a module or part of another workflow" in said
     # In place of the program, which the engine asks for its version.
     (tmp_path / "apptainer").write_text("#!/bin/sh\necho apptainer version 1.3.0\n")
     (tmp_path / "apptainer").chmod(0o755)

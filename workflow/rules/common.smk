@@ -1,28 +1,24 @@
+import os
 import re
 import sys
-from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
-
-from tuneatlas import workflow as tuneatlas
-from tuneatlas.errors import UserError
-
-# What comes with the workflow lies beside its Snakefile; what the user names and what is made, in
-# the folder that it works in, which `--directory` names.
-BESIDE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 
 # The experiment is validated whole before anything is planned; see docs/config.md.
 try:
-    HOME = tuneatlas.home_of(BESIDE, Path(workflow.main_snakefile))
-    CONFIG_FILES = workflow.config_settings.configfiles or [HOME / tuneatlas.DEFAULT_CONFIG]
+    STARTED_WITH = workflow.config_settings.configfiles
+    if not (IS_MODULE or STARTED_WITH):
+        STARTED_WITH = [HOME / tuneatlas.DEFAULT_CONFIG]
     if workflow.is_main_process:
         tuneatlas.check_interpreter(sys.executable)
         tuneatlas.check_folder(Path())
         if "apptainer" in map(str, workflow.deployment_settings.deployment_method):
             tuneatlas.check_image(HOME / tuneatlas.IMAGE)
-    experiment = tuneatlas.load(CONFIG_FILES, workflow.config_settings.config, HOME)
+    if IS_MODULE:
+        # Steered by what it is given, not by what its main workflow was started with.
+        experiment = tuneatlas.load_given(config, f"config of module {__name__}", HOME)
+    else:
+        experiment = tuneatlas.load(STARTED_WITH, workflow.config_settings.config, HOME)
     if workflow.is_main_process:
-        tuneatlas.preflight(experiment, Path(), "structure")
+        tuneatlas.preflight(experiment, ROOT, "structure")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -36,28 +32,13 @@ if not re.search(r"\s", str(HOME)):
 # Rules name only what changes results; a step reads its operational keys past them.
 SETTINGS = tuneatlas.resolve(experiment)
 SCIENCE, operations = tuneatlas.split(SETTINGS)
-config = SCIENCE | {"operations": operations}
+config = SCIENCE | {"operations": operations, "prefix": PREFIX}
 MODELS = list(config["models"])
 PARAPHRASERS = list(config["paraphrasers"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
 GROUPS = experiment.groups
 SEEDS = config["seeds"]
-
-
-onstart:
-    # Not in a dry-run: a plan needs neither data nor access to models, and writes nothing.
-    try:
-        tuneatlas.settle(STANDING)
-        needed = {job.rule.name for job in workflow.dag.needrun_jobs()}
-        here = workflow.local_exec
-        tuneatlas.preflight(experiment, Path(), "data", here=here, due=needed)
-        if not workflow.local_exec:
-            due = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-            site = tuneatlas.site_options(workflow.executor_settings)
-            tuneatlas.check_cluster(map(request, due), Path(), site)
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
@@ -81,7 +62,9 @@ def template(kind, step):
 
 def own(paths):
     """The user's own files that are there; a run does not start if one is missing."""
-    return [path for path in paths if path and Path(path).exists()]
+    there = [path for path in paths if path and Path(ROOT, path).exists()]
+    # `local` keeps the engine from giving a prefix to what has it.
+    return [local(os.path.normpath(ROOT / path)) for path in there] if PREFIX else there
 
 
 def corpus(model, path):
@@ -94,8 +77,8 @@ def fetched(package):
     return expand(rules.fetch_source.output.folder, package=package)[0]
 
 
-def request(job):
-    """What a job asks of the cluster."""
-    own = tuneatlas.operations_of(operations, job.rule.name, job.wildcards)
-    options = tuneatlas.joined(job.params.get("options") or {}, own)
-    return tuneatlas.Request(job.rule.name, dict(job.resources.items()), options)
+def every_shard(path, **wildcards):
+    """What each shard of the sentences has at ``path``. Not by `gather`: all modules share that."""
+    shards = config["parse_sentences"]["shards"]
+    items = [f"{number}-of-{shards}" for number in range(1, shards + 1)]
+    return expand(path, scatteritem=items, **wildcards)

@@ -1,6 +1,5 @@
 # Models asked by lm-evaluation-harness, if the config names tasks: the base model and all tuned.
 TRAINED = ["base", *expand("{d}/{g}/{s}", d=TUNED, g=GROUPS, s=SEEDS)]
-TUNED_MODEL = rules.finetune.output.model.replace("{domain}/{group}/{seed}", "{trained}")
 
 
 wildcard_constraints:
@@ -11,7 +10,11 @@ rule evaluate_harness:
     """Ask a model the tasks of lm-evaluation-harness, by its own library, beside our scorer."""
     input:
         tasks=own([config["evaluate_harness"]["include_path"]]),
-        model=lambda w: (rules.prepare_base.output.model if w.trained == "base" else TUNED_MODEL),
+        model=lambda w: expand(
+            (rules.prepare_base if w.trained == "base" else rules.finetune).output.model,
+            **dict(zip(["domain", "group", "seed"], w.trained.split("/"))),
+            allow_missing=True,
+        )[0],
     output:
         metrics="results/evaluate_harness/{model}/{trained}.json",
     log:

@@ -23,7 +23,7 @@ rule report:
     params:
         code=code("report"),
         options=SCIENCE,
-        command=lambda w: tuneatlas.command(CONFIG_FILES, BESIDE),
+        command=lambda w: tuneatlas.command(STARTED_WITH, BESIDE, MAIN),
     script:
         "../scripts/report.py"
 

@@ -27,7 +27,7 @@ def weighed(measure):
 
     def weights(wildcards):
         entry = entry_of(wildcards)
-        shape = tuneatlas.known_shape(entry, Path())
+        shape = tuneatlas.known_shape(entry, ROOT)
         return measure(shape, entry) if shape else 0
 
     return weights
@@ -48,7 +48,7 @@ def each(section):
 def trains(section, runtime):
     """A model is trained: a GPU for each process, on one node or on several."""
     training, here = SETTINGS[section], each(section)
-    weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, Path()))
+    weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, ROOT))
     needs = {**scaled(8000, runtime, weights), "nodes": training["nodes"], "cpus_per_task": here}
     if training["nodes"] == 1:
         return needs | {"gpu": here}
@@ -67,7 +67,7 @@ def brings(runtime):
 
     def measure(shape, entry):
         if "training" in entry:
-            return tuneatlas.trained_mb(shape, entry["training"], Path())
+            return tuneatlas.trained_mb(shape, entry["training"], ROOT)
         return tuneatlas.brought_mb(shape, entry)
 
     return scaled(8000, runtime, weighed(measure))

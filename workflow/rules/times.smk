@@ -3,6 +3,7 @@
 # after their step has ended. Its notes on settings and code, in .snakemake, stay behind where
 # results are copied, and know nothing of changes that were accepted: records say what they say.
 import inspect
+import os
 
 import snakemake.persistence
 import snakemake.workflow
@@ -28,6 +29,10 @@ require_pinned(
     {
         "update_needrun": ["self", "create_inventory"],
         "check_output_mtime": ["self", "job", "expanded_output"],
+        # In checks.smk.
+        "postprocess": [
+            *("self", "update_needrun", "update_incomplete_input_expand_jobs", "check_initial")
+        ],
     },
 )
 require_pinned(
@@ -40,15 +45,29 @@ require_pinned(
 )
 
 try:
-    KNOWN = tuneatlas.known(Path("results"), workflow.is_main_process)
+    KNOWN = tuneatlas.known(ROOT / "results", workflow.is_main_process)
     STANDING = tuneatlas.standing(KNOWN)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
+def recorded(path):
+    """What records call a file, which know no prefix."""
+    text = str(path)
+    if not PREFIX or Path(text).is_absolute():
+        return text
+    return os.path.relpath(text, PREFIX)
+
+
 def is_recorded(job):
     """Whether records say what a job's outputs were made with; of a shell's commands none does."""
-    return bool(job.rule.script) and any(str(path) in KNOWN.records for path in job.output)
+    script = is_own(job) and job.rule.script
+    return bool(script) and any(recorded(path) in KNOWN.records for path in job.output)
+
+
+def planned(job):
+    """A job as the records know it."""
+    return tuneatlas.planned(job, step_of(job), recorded)
 
 
 class Otherwise(snakemake.persistence.ParamsChange):
@@ -69,7 +88,7 @@ def by_records(notes):
     def changed(job, file=None):
         if not is_recorded(job):
             return params_changed(job, file=file)
-        reasons = set(tuneatlas.own_reasons(tuneatlas.planned(job), KNOWN))
+        reasons = set(tuneatlas.own_reasons(planned(job), KNOWN))
         return Otherwise(only_new=reasons, files={*map(str, job.output)})
 
     notes.has_metadata = lambda job: is_recorded(job) or has_metadata(job)
@@ -77,7 +96,10 @@ def by_records(notes):
     notes.input_changed = lambda job, file=None: (
         input_changed(job, file=file) if not is_recorded(job) else () if file is None else False
     )
-    notes.by_records = True
+
+
+# Those of which the records say what they say.
+WRAPPED = []
 
 
 class ByContent(DAG):
@@ -85,7 +107,8 @@ class ByContent(DAG):
 
     async def update_needrun(self, create_inventory=False):
         notes = self.workflow.persistence
-        if self.workflow.is_main_process and not hasattr(notes, "by_records"):
+        if self.workflow.is_main_process and notes not in WRAPPED:
+            WRAPPED.append(notes)
             by_records(notes)
         if create_inventory:
             known = {str(path): Mtime(local=at / 1e9) for path, at in STANDING.items()}
@@ -94,6 +117,8 @@ class ByContent(DAG):
 
     async def check_output_mtime(self, job, expanded_output):
         """Outputs of an input dated ahead get its time; the engine would take them for broken."""
+        if not is_own(job):
+            return await super().check_output_mtime(job, expanded_output)
         tuneatlas.make_newer(map(Path, expanded_output), map(Path, job.input))
 
 

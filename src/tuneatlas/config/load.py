@@ -1,6 +1,7 @@
 """Read an experiment from YAML and report everything that is wrong with it at once."""
 
 import json
+from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from tuneatlas.config.checks import find_conflicts
 from tuneatlas.config.fields import COMMIT_PATTERN, HUB_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
-from tuneatlas.config.source import Key, Node, Problem, dotted, merge, read_tree, refuse
+from tuneatlas.config.source import Key, Node, Problem, dotted, given_tree, merge, read_tree, refuse
 from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
 
 # What is said of a text of another spelling.
@@ -39,6 +40,26 @@ def load_config(path: Path | str, *further: Path | str, root: Path | str = Path(
     tree = read_tree(Path(path), problems)
     for other in further:
         tree = merge(tree, read_tree(Path(other), problems))
+    return _experiment(tree, str(path), problems, Path(root))
+
+
+def load_mapping(data: Mapping[str, Any], name: str, root: Path | str = Path()) -> Experiment:
+    """The experiment that data describes, as another workflow gives it; see `load_config`.
+
+    Args:
+        data: the keys of a config; ``include`` names a file by its path from the working folder.
+        name: what messages call the data.
+        root: the project's folder, under which templates lie.
+
+    Raises:
+        UserError: names the key of every mistake, and the nearest known key.
+    """
+    problems: list[Problem] = []
+    return _experiment(given_tree(data, name, problems), name, problems, Path(root))
+
+
+def _experiment(tree: Node, name: str, problems: list[Problem], root: Path) -> Experiment:
+    """The experiment of a tree; ``problems`` are those of reading it."""
     experiment, found = _validate(tree)
     problems += found
     if experiment is not None:
@@ -46,14 +67,14 @@ def load_config(path: Path | str, *further: Path | str, root: Path | str = Path(
         reported = [k for p in problems for k in (p.key, p.meant) if k]
         problems += [
             Problem(keys[0], text, tree.place_of(keys[0]))
-            for keys, text in find_conflicts(experiment, Path(root))
+            for keys, text in find_conflicts(experiment, root)
             if not any(_overlap(k, r) for k in keys for r in reported)
         ]
-    heading = f"{path}: {len(problems)} problems in the config:"
+    heading = f"{name}: {len(problems)} problems in the config:"
     problems.sort(key=lambda p: (str(p.place.file), p.place.line, dotted(p.key)))
     refuse(problems, heading)
     assert experiment is not None  # no problem means that validation passed
-    experiment._source, experiment._project = tree, Path(root)
+    experiment._source, experiment._project = tree, root
     return experiment
 
 

@@ -1,9 +1,9 @@
 """YAML as a tree that remembers file and line of every key, and the merge of two such trees."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -22,14 +22,14 @@ NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Place:
-    """Where something is written."""
+    """Where something is written; line 0 is for what has no lines."""
 
     file: Path
     line: int
 
     def __str__(self) -> str:
         """``file:line``."""
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else str(self.file)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,26 @@ def refuse(problems: Iterable[object], heading: str) -> None:
 
 def read_tree(path: Path, problems: list[Problem], including: tuple[Path, ...] = ()) -> Node:
     """Read an experiment and the file it includes, if any; the experiment's keys win."""
-    tree = _read(path, problems)
+    return _including(_read(path, problems), path, problems, including)
+
+
+def given_tree(data: Mapping[Any, Any], name: str, problems: list[Problem]) -> Node:
+    """The tree of data that is in no file, called ``name``; it may include a file by its path."""
+    place = Place(Path(name), 0)
+
+    def node(value: Any) -> Node:
+        if isinstance(value, Mapping):
+            return Node({str(key): node(inner) for key, inner in value.items()}, place)
+        if isinstance(value, list | tuple):
+            return Node([node(inner) for inner in value], place)
+        return Node(str(value) if isinstance(value, PurePath) else value, place)
+
+    return _including(node(data), Path(name), problems, ())
+
+
+def _including(
+    tree: Node, path: Path, problems: list[Problem], including: tuple[Path, ...]
+) -> Node:
     include = tree.value.pop("include", None)
     if include is None:
         return tree

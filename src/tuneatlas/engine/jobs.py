@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,25 +66,32 @@ def read_plan(root: Path, configs: list[Path]) -> list[Job]:
     return [_job(data) for data in json.loads(done.stdout)]
 
 
-def described(job: Any) -> dict[str, Any]:
-    """What a job of the workflow engine makes, of what, and how, as plain data for a `Job`."""
+def described(job: Any, step: str, name: Callable[[Any], str] = str) -> dict[str, Any]:
+    """What a job of the workflow engine makes, of what, and how, as plain data for a `Job`.
+
+    Args:
+        job: the engine's.
+        step: the step that it is, whatever its rule is called.
+        name: gives what records call a file.
+    """
     params = {name: value for name, value in job.params.items() if name != "code"}
     rule = job.rule
     folder = rule.basedir and rule.basedir.get_path_or_uri(secret_free=True)
     return {
-        "step": rule.name,
+        "step": step,
         "wildcards": dict(job.wildcards.items()),
-        "inputs": [str(path) for path in job.input],
-        "outputs": [str(path) for path in job.output],
+        "inputs": [name(path) for path in job.input],
+        "outputs": [name(path) for path in job.output],
         "options": params.pop("options", None) or {},
         "params": params,
         "script": os.path.normpath(Path(folder, rule.script)) if rule.script else "",
     }
 
 
-def planned(job: Any) -> Job:
+def planned(job: Any, step: str, name: Callable[[Any], str] = str) -> Job:
     """A job of the workflow engine in this process, as `read_plan` gives it."""
-    return _job(json.loads(json.dumps({**described(job), "due": True}, default=str)))
+    data = {**described(job, step, name), "due": True}
+    return _job(json.loads(json.dumps(data, default=str)))
 
 
 def _job(data: dict[str, Any]) -> Job:

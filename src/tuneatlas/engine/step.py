@@ -43,6 +43,7 @@ from tuneatlas.engine.operations import (
     section_of,
     split,
 )
+from tuneatlas.engine.placing import place
 from tuneatlas.engine.records import dump, record_path
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import PassingError, UserError
@@ -125,6 +126,7 @@ def step(job: Job) -> Iterator[Step]:
     step's own seed is derived from it, the step's name and the wildcards. A step that may be
     interrupted keeps its progress in ``checkpoints``, which goes when the output stands.
     """
+    place(job)
     outputs = {name: Path(path) for name, path in job.output.items()}
     wildcards = {str(k): str(v) for k, v in job.wildcards.items()}
     options = dict(job.params.get("options") or {})

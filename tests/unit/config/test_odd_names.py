@@ -140,15 +140,24 @@ def test_a_project_is_named_as_rules_can_name_it(tmp_path: Path, monkeypatch):
 
 
 @pytest.mark.parametrize("other", ["other/Snakefile", "gone", "https://x.org/Snakefile"])
-def test_a_workflow_of_others_cannot_take_it_in(tmp_path: Path, other: str):
-    """As a module with a prefix, every step would bear another name than its settings and seeds."""
+def test_a_workflow_of_others_cannot_include_it(tmp_path: Path, other: str):
+    """Both would share all names of variables and rules; as a module it is welcome."""
     (tmp_path / "other").mkdir()
     for path in (tmp_path / "Snakefile", tmp_path / "other/Snakefile"):
         path.touch()
-    with pytest.raises(UserError, match="cannot be a module or part of another workflow"):
+    with pytest.raises(UserError, match="use it as a module, with 'snakefile: "):
         home_of(tmp_path, tmp_path / other)
-    with pytest.raises(UserError, match="cannot be a module or part of another workflow"):
+    with pytest.raises(UserError, match="runs from a folder only: clone it"):
         home_of(Path("https://x.org"), tmp_path / "other/Snakefile")
+
+
+def test_a_module_with_a_prefix_names_the_project_whole(tmp_path: Path, monkeypatch):
+    """Even from within it: the prefix is put before what is relative."""
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/Snakefile").touch()
+    monkeypatch.chdir(tmp_path)
+    assert home_of(tmp_path, Path("workflow/Snakefile"), "atlas/") == tmp_path
+    assert home_of(tmp_path, Path("workflow/Snakefile")) == Path()
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch):

@@ -118,7 +118,7 @@ rule evaluate_tasks:
     """Measure a pre-trained model on the tasks of held-out trees."""
     input:
         model=model_of_start,
-        tasks=lambda w: gather.shards(
+        tasks=lambda w: every_shard(
             rules.build_tasks.output.heldout,
             stage="structure" if w.start == "structure" else "syntax",
         ),

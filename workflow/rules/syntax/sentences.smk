@@ -1,13 +1,10 @@
-scattergather:
-    shards=config["parse_sentences"]["shards"],
-
-
 TUNING = config["finetune_paraphrase"]
 PAIR_FILES = tuneatlas.pair_files(config)
 TUNING_SEEDS = TUNING["seeds"] or SEEDS
 
 
 wildcard_constraints:
+    scatteritem="[0-9]+-of-[0-9]+",
     stage="plain|structure|syntax",
     paraphraser="|".join(PARAPHRASERS) or "none",
     start="vanilla|plain|structure|syntax|both",
@@ -62,7 +59,7 @@ rule parse_sentences:
 rule collect_labels:
     """List the labels of all trees, which models that read trees have as tokens."""
     input:
-        parses=gather.shards(rules.parse_sentences.output.parses),
+        parses=every_shard(rules.parse_sentences.output.parses),
     output:
         labels="results/collect_labels/labels.json",
     log:

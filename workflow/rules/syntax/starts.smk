@@ -3,7 +3,7 @@
 
 def examples_of(stage):
     """The examples of a pre-training stage, from all shards."""
-    return gather.shards(rules.build_tasks.output.train, stage=stage)
+    return every_shard(rules.build_tasks.output.train, stage=stage)
 
 
 def vanilla(wildcards):
