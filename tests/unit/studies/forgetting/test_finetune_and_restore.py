@@ -36,7 +36,7 @@ from tuneatlas.studies.forgetting.finetune import finetune_stages
 from tuneatlas.studies.forgetting.restore import curve_steps, restore
 from tuneatlas.studies.knowledge.finetune import finetune
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS, STAGE_ANSWERS, STAGE_TEXTS
-from tuneatlas.training import stages, trainer
+from tuneatlas.training import keeping, trainer
 
 # Long enough that the replies, which stand at the end, are within a row.
 TRAINING = asdict(RECIPE) | {"checkpoint_steps": 1, "row_length": 256}
@@ -159,7 +159,7 @@ def test_a_run_of_few_steps_is_warned_of(tmp_path, base, caplog):
 
 
 def test_steps_never_reached_are_refused_by_name_before_training(tmp_path, base, monkeypatch):
-    monkeypatch.setattr(stages, "train", lambda *_, **__: pytest.fail("training began"))
+    monkeypatch.setattr(keeping, "train", lambda *_, **__: pytest.fail("training began"))
     with pytest.raises(UserError, match=r"steps: 7, 90 are never reached: 3 epochs of 12 conv"):
         finetune_stages(tuning(tmp_path, base, [1, 6, 7, 90]), bos=True)
 
