@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from compare_results import differences
-from conftest import ROOT
-from sandbox import HERE, ask, cluster, run, start, until
 
+from tests.examples import ROOT
+from tests.slurm.sandbox import HERE, ask, cluster, run, start, until
+from tests.workflow.compare_results import differences
 from tuneatlas.engine.jobs import read_plan
 
 pytestmark = pytest.mark.slurm

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import question
 
+from tests.examples import question
 from tuneatlas.errors import UserError
 from tuneatlas.models.scoring import answer_row
 from tuneatlas.tables import ANSWERS, LABELS, MENTIONS, QUESTIONS

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
 
-RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+from tests.examples import ROOT
+
+RULES = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 BIN = Path(sys.executable).parent
 CONFIGS = [

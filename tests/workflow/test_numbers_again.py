@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from number_checks import given_again, links_of, numbers_of
 
+from tests.workflow.number_checks import given_again, links_of, numbers_of
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.numbers import Number
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from finished_run import CONFIG, ROOT, environment
+
+from tests.workflow.finished_run import CONFIG, ROOT, environment
 
 GROUPS = ("harmonious", "incompatible", "self_aligning", "mixed_40")
 RUN = "mini countries incompatible 0"

@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-from compare_results import contents, differences
-from conftest import ROOT
-from finished_run import CONFIG, copy_project, run
-from peer_scores import compare
+from tests.examples import ROOT
+from tests.workflow.compare_results import contents, differences
+from tests.workflow.finished_run import CONFIG, copy_project, run
+from tests.workflow.peer_scores import compare
 
 
 def test_the_whole_workflow_ends_in_a_report(finished: Path):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from finished_run import environment, run
-from number_checks import given_again, links_of, numbers_of
 
+from tests.workflow.finished_run import environment, run
+from tests.workflow.number_checks import given_again, links_of, numbers_of
 from tuneatlas.audit.lineage import read_results
 
 CONFIG = "config/syntax-smoke.yaml"

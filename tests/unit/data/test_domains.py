@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import question
 
+from tests.examples import question
 from tuneatlas.data.domains import count_unexplained, prepare_counted, prepare_questions
 from tuneatlas.errors import UserError
 from tuneatlas.report.context import notes_on

@@ -1,6 +1,6 @@
 import pytest
-from conftest import question
 
+from tests.examples import question
 from tuneatlas.data.duplicates import find_repeated, index, settle_repeated
 from tuneatlas.errors import UserError
 

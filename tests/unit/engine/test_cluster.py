@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ROOT
 from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
+from tests.examples import ROOT
 from tuneatlas.engine.cluster import Request, check_cluster
 from tuneatlas.engine.jobs import read_plan
 from tuneatlas.errors import UserError

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from recipes import RECIPE, planned
-from test_trainer import fingerprint, setting
 from transformers import AutoModelForCausalLM, MixtralConfig
 
+from tests.unit.training.recipes import RECIPE, fingerprint, planned, setting
 from tuneatlas.errors import UserError
 from tuneatlas.training.processes import train
 from tuneatlas.training.trainer import newest_checkpoint

@@ -1,0 +1,211 @@
+"""Training in several processes, with DeepSpeed and without: the same as in one."""
+
+import json
+import os
+import shutil
+import threading
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from tests.examples import ROOT
+from tests.unit.training.recipes import RECIPE, fingerprint, planned, setting
+from tuneatlas.config.models.training import TrainingConfig
+from tuneatlas.config.trainings import deepspeed_problems
+from tuneatlas.errors import PassingError
+from tuneatlas.training import processes
+from tuneatlas.training.launch import launch_command, run_shared
+from tuneatlas.training.processes import read_plan, train, write_plan
+from tuneatlas.training.trainer import GO_ON, newest_checkpoint
+
+CONFIGS = sorted((ROOT / "config/deepspeed").glob("*.json"))
+TWO = replace(RECIPE, processes=2, rows_per_device=1)
+
+
+def zero(name: str) -> str:
+    return str(ROOT / f"config/deepspeed/{name}.json")
+
+
+def losses(history: list[dict[str, float]]) -> list[float]:
+    return [entry["loss"] for entry in history]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, tokenizer):
+    """Losses and model of the run in one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    model, run = planned(setting(folder, tokenizer), tokenizer, folder / "c")
+    history = train(model, run)
+    return losses(history), model
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "zero2",
+        "zero3",
+        pytest.param("zero1", marks=pytest.mark.slow),
+        pytest.param("zero0", marks=pytest.mark.slow),
+        pytest.param("zero2_offload", marks=pytest.mark.slow),
+        pytest.param("zero3_offload", marks=pytest.mark.slow),
+    ],
+)
+def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, alone, name):
+    """Losses per step, weights, and a model kept on the way: whole, plain folders."""
+    recipe = replace(TWO, deepspeed=zero(name), keep_checkpoints=9, checkpoint_steps=7)
+    kept = {7: [tmp_path / "kept"]}
+    states = tmp_path / "states"
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe, kept=kept)
+    history = train(model, run)
+    assert losses(history) == pytest.approx(alone[0], rel=1e-4)
+    # Its own schedule is one step on when the trainer asks for the rate.
+    rates = [entry["learning_rate"] for entry in history]
+    assert rates == [run.rate(i) for i in range(run.length)]
+    for a, b in zip(alone[1].parameters(), model.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "kept")
+    assert plain.num_parameters() == model.num_parameters()
+    assert plain.lm_head.weight.data_ptr() == plain.model.embed_tokens.weight.data_ptr()
+    # The same run goes on from step 7 in one process.
+    shutil.rmtree(states / "checkpoint-14")
+    one = replace(recipe, processes=1)
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, one)
+    resumed = losses(train(again, run))
+    assert resumed[7:] == pytest.approx(alone[0][7:], rel=1e-4)
+    for a, b in zip(alone[1].parameters(), again.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("zero2", 1), pytest.param("zero3", 2, marks=pytest.mark.slow)]
+)
+def test_deepspeed_in_bf16_writes_the_weights_that_it_trains(tmp_path, tokenizer, name, count):
+    """Those in single precision: in bf16 most updates at a small rate are nothing."""
+    base, tokens, steps = setting(tmp_path, tokenizer)
+    recipe = replace(TWO, deepspeed=zero(name), precision="bf16", learning_rate=1e-5)
+    recipe = replace(recipe, processes=count)
+    kept = {1: [tmp_path / "kept"]}
+    parts = (deepcopy(base), tokens, steps[:2])
+    model, run = planned(parts, tokenizer, tmp_path / "c", recipe, kept=kept)
+    train(model, run)
+    found = AutoModelForCausalLM.from_pretrained(tmp_path / "kept", dtype=torch.float32)
+    for tuned in (found, model):
+        pairs = zip(base.parameters(), tuned.parameters(), strict=True)
+        moved = torch.cat([(one != other).flatten() for one, other in pairs])
+        assert moved.float().mean() > 0.9
+        pairs = zip(base.parameters(), tuned.parameters(), strict=True)
+        assert max(float((one - other).abs().max()) for one, other in pairs) < 1e-4
+
+
+def test_without_deepspeed_a_run_goes_on_in_another_number_of_processes(tmp_path, tokenizer, alone):
+    states = tmp_path / "c"
+    recipe = replace(RECIPE, keep_checkpoints=9, checkpoint_steps=7)
+    train(*planned(setting(tmp_path, tokenizer), tokenizer, states, recipe))
+    shutil.rmtree(states / "checkpoint-14")
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, TWO)
+    found = train(again, run)
+    assert losses(found)[7:] == pytest.approx(alone[0][7:], rel=1e-4)
+
+
+def test_processes_asked_to_stop_save_their_state_and_go_on(tmp_path, tokenizer, alone):
+    """The wish reaches one process alone; all must end at the same step."""
+    states = tmp_path / "states"
+    recipe = replace(TWO, checkpoint_steps=1, keep_checkpoints=1)
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
+    done = threading.Event()
+
+    def ask() -> None:
+        while newest_checkpoint(states) is None and not done.wait(0.01):
+            pass
+        (tmp_path / "states-shared/stop").touch()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with pytest.raises(SystemExit) as stop:
+        train(model, run)
+    done.set()
+    asking.join()
+    assert stop.value.code == GO_ON
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
+    history = train(again, run)
+    assert losses(history) == pytest.approx(alone[0], rel=1e-4)
+    assert fingerprint(again) != fingerprint(model)
+
+
+def test_on_several_nodes_there_is_a_launcher_on_each():
+    recipe = replace(RECIPE, processes=8, nodes=2)
+    command = launch_command(["module", "folder"], recipe, {"SLURM_JOB_ID": "70007"})
+    assert command[0] == "srun" and "--nodes=2" in command and "--ntasks-per-node=1" in command
+    assert "--nproc-per-node=4" in command and "--nnodes=2" in command
+    assert any(part.endswith(":30007") for part in command)
+    here = launch_command(["module", "folder"], recipe, {})
+    assert "srun" not in here and "--nproc-per-node=8" in here
+
+
+def test_a_full_gpu_in_one_process_ends_as_in_this_one(tmp_path: Path, monkeypatch):
+    """The processes that train say so with a file, which the one that starts them reads."""
+    monkeypatch.setattr(processes, "_work", _full)
+    with pytest.raises(torch.OutOfMemoryError):
+        processes.work(tmp_path)
+    marks = [tmp_path / name for name in (processes.STOP, processes.STOPPED, processes.FULL)]
+    (tmp_path / "fails.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(torch.OutOfMemoryError):
+        run_shared(["fails"], TWO, *marks)
+    marks[-1].unlink()
+    with pytest.raises(PassingError, match="training in 2 processes ended with code 1"):
+        run_shared(["fails"], TWO, *marks)
+
+
+def _full(folder: Path) -> None:
+    raise torch.OutOfMemoryError
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_the_configs_that_come_along_are_sound(path: Path):
+    assert list(deepspeed_problems(path, TrainingConfig(precision="fp32"))) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"optimizer": {}}, "leave out optimizer"),
+        ({"fp16": {"enabled": True}}, "leave out fp16"),
+        ({"bf16": {"enabled": True}}, "precision says it"),
+        ({"train_batch_size": 8}, 'train_batch_size must be "auto"'),
+        ({"zero_optimization": {"stage": 4}}, "stage is 4"),
+        ({"zero_optimization": {"stage": 0}}, "bf16 drifts"),
+        ({"zero_optimization": {"stage": 2, "offload_param": {}}}, "needs stage 3, not 2"),
+        ({"zero_optimization": {"stage": 2, "offload_optimizer": {}}}, "torch has AdamW"),
+        ({"zero_optimization": {"stage": 3}}, "to write whole models"),
+        ([], "is no DeepSpeed config"),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path: Path, data, said: str):
+    path = tmp_path / "zero.json"
+    path.write_text(json.dumps(data))
+    (text,) = [t for t in deepspeed_problems(path, TrainingConfig()) if said in t]
+    assert str(path) in text
+
+
+def test_two_processes_train_as_one(tmp_path, tokenizer):
+    """Losses within 1e-4 relative on every step, although rows are dealt out differently."""
+    one, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "a")
+    alone = train(one, run)
+    recipe = replace(RECIPE, processes=2, rows_per_device=1)
+    two, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "b", recipe)
+    shared = train(two, run)
+    assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+    assert not (tmp_path / "b-shared").exists()
+
+
+def test_plans_read_back(tmp_path, tokenizer):
+    _, _, steps = setting(tmp_path, tokenizer)
+    write_plan(tmp_path / "plan.npy", steps)
+    assert read_plan(tmp_path / "plan.npy") == steps
