@@ -2,3 +2,8 @@
 
 
 include: "workflow/Snakefile"
+
+
+# The engine forgets the default target of what it includes.
+if workflow.modifier.is_main_snakefile():
+    workflow.default_target = "all"

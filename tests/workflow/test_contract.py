@@ -38,7 +38,7 @@ def blocks() -> list[tuple[str, str]]:
 def test_one_name_per_step(name: str, text: str):
     """Rule, script, log, benchmark and results bear the step's name; a sentence says why."""
     assert text.lstrip().startswith('"""'), "the rule has no docstring"
-    assert f'"../scripts/{name}.py"' in text
+    assert f'../scripts/{name}.py"' in text
     assert f'code=code("{name}")' in text
     for kind in ("logs", "benchmarks"):
         assert f'"{kind}/{name}' in text
@@ -70,6 +70,14 @@ def test_every_shipped_config_plans(config: Path):
     command = [BIN / "snakemake", "--configfile", config, "--dry-run", "--quiet", "all"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_without_a_target_everything_is_planned(snakefile: str):
+    """As `tuneatlas why` and `audit` ask for it; the engine forgets an included default."""
+    command = [BIN / "snakemake", "-s", snakefile, "--configfile", "config/smoke.yaml", "-n"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert re.search(r"^all +1$", done.stdout + done.stderr, re.MULTILINE), done.stderr
 
 
 def test_a_project_whose_folder_has_blanks_plans_from_elsewhere(tmp_path: Path):
