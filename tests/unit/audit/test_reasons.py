@@ -8,7 +8,7 @@ import pytest
 from tests.unit.small_results import PROBED, rewrite
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.reasons import reasons, restricted
-from tuneatlas.engine.jobs import Job, changed_options, differences
+from tuneatlas.engine.jobs import Job, changed_options
 
 
 def jobs(results: Results) -> list[Job]:
@@ -77,12 +77,3 @@ def test_records_without_parameters_still_tell_a_change_of_seed(results: Path):
     assert changed_options(job, record) == []
     record["seed"] = 1
     assert [c.key for c in changed_options(job, record)] == ["seed"]
-
-
-def test_differences_name_the_key_below_which_they_lie():
-    found = [str(c) for c in differences({"a": {"b": 1}, "c": 1}, {"a": {"b": 2}, "d": 1}, "s")]
-    assert found == [
-        "s.a.b: was 1, is 2",
-        "s.c: was 1, is (not there)",
-        "s.d: was (not there), is 1",
-    ]
