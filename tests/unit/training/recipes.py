@@ -1,10 +1,12 @@
 """A recipe for training runs of a few steps, such a run, and what its weights are."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tests.examples import TINY
 from tuneatlas.config.models.training import TrainingConfig
@@ -55,6 +57,23 @@ def setting(folder: Path, tokenizer, epochs: int = 3):
     return new_llama(tokenizer, TINY, seed=1), tokens, steps
 
 
+def long_run(folder: Path, tokenizer) -> tuple[Any, Run]:
+    """Of two hundred steps, with a checkpoint after every seven: long enough to be killed in."""
+    recipe = replace(RECIPE, epochs=40, checkpoint_steps=7)
+    return planned(setting(folder, tokenizer, epochs=40), tokenizer, folder / "states", recipe)
+
+
+def weights_of(model) -> dict[str, torch.Tensor]:
+    """By name, on the processor: a model that is trained where there is a GPU ends on it."""
+    return {name: value.detach().cpu() for name, value in model.named_parameters()}
+
+
+def apart(one, other) -> float:
+    """The most by which a weight of two models differs."""
+    theirs = weights_of(other)
+    return max(float((value - theirs[n]).abs().max()) for n, value in weights_of(one).items())
+
+
 def fingerprint(model) -> str:
-    data = b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())
+    data = b"".join(value.numpy().tobytes() for value in weights_of(model).values())
     return hashlib.sha256(data).hexdigest()

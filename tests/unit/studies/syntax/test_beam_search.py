@@ -95,10 +95,11 @@ def test_what_the_fast_engine_reads_otherwise_is_written_by_the_models_own_code(
     options = {"beams": 4, "length_penalty": 1.0, "max_new_tokens": 8}
     inputs = [f"the cat {n} sat" for n in range(8)]
     coded = [encode_end(tokenizer, text) for text in inputs]
+    start = model.config.decoder_start_token_id
     with torch.inference_mode():
         logits = model(
-            input_ids=torch.tensor(coded[:1]),
-            decoder_input_ids=torch.tensor([[model.config.decoder_start_token_id]]),
+            input_ids=torch.tensor(coded[:1], device=model.device),
+            decoder_input_ids=torch.tensor([[start]], device=model.device),
         ).logits[0, 0]
     greedy = by_transformers(model, tokenizer, coded[:1], options | {"beams": 1}, inputs)
     assert greedy[0][0] == int(logits.argmax())
