@@ -12,6 +12,12 @@ pytest_plugins = ["tests.workflow.finished_run", "tests.slurm.sandbox"]
 # what that one does and prints.
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
+LONGEST = ("workflow/test_run.py", "training/test_processes.py", "training/test_trainer.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process is left alone with it in the end."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
 
 
 @pytest.fixture(scope="session")
