@@ -1,3 +1,5 @@
+"""Tables: checked on writing, the same bytes for the same rows."""
+
 from pathlib import Path
 
 import numpy as np

@@ -83,3 +83,6 @@ def test_a_file_of_tests_bears_the_name_of_the_module_that_it_specifies():
         modules = {module.stem for module in room.iterdir()} | {"steps"}
         words = path.stem.split("_")[1:]
         assert any("_".join(words[:n]) in modules for n in range(1, len(words) + 1)), path
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), (
+            f"{path} says nothing"
+        )

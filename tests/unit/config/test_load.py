@@ -1,3 +1,5 @@
+"""An experiment is read with what it includes, or every mistake is named by line."""
+
 import os
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""What the preflight finds in data, models and the machine before the first job."""
+
 import json
 import os
 import re

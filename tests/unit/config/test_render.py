@@ -1,3 +1,5 @@
+"""Defaults, schema and reference table are written from the models, and in step with them."""
+
 import dataclasses
 import json
 from pathlib import Path

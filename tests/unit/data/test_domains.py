@@ -1,3 +1,5 @@
+"""A domain's questions, from facts, files and published sets together."""
+
 import json
 from pathlib import Path
 

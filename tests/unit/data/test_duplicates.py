@@ -1,3 +1,5 @@
+"""Questions that say the same are found, and refused, dropped or allowed."""
+
 import pytest
 
 from tests.examples import question

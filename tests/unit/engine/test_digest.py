@@ -1,3 +1,5 @@
+"""What a step's code is: what its script reaches, and no more."""
+
 from pathlib import Path
 
 import pytest

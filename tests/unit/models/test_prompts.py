@@ -1,3 +1,5 @@
+"""Prompts are those of the papers, and join to the text that is trained on."""
+
 import os
 import random
 

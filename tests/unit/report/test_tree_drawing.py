@@ -1,3 +1,5 @@
+"""A drawn tree: no name on another, and the same said in words."""
+
 import random
 import re
 from itertools import pairwise

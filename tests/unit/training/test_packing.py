@@ -1,3 +1,5 @@
+"""Rows of several documents: every token once, no document sees another."""
+
 import tempfile
 from copy import deepcopy
 from dataclasses import replace

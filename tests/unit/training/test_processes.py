@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import threading
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -108,31 +107,24 @@ def test_two_processes_train_as_one(tmp_path, tokenizer, alone):
 
 
 def test_a_run_goes_on_in_two_processes_that_stop_together_when_one_is_asked(
-    tmp_path, tokenizer, alone
+    tmp_path, tokenizer, alone, monkeypatch
 ):
     """Begun in one process; the wish to stop reaches one of two: both end at the same step."""
     states = tmp_path / "states"
     begun = replace(RECIPE, checkpoint_steps=7, keep_checkpoints=9)
     train(*planned(setting(tmp_path, tokenizer), tokenizer, states, begun))
     shutil.rmtree(states / "checkpoint-14")
-    first = newest_checkpoint(states)
-    recipe = replace(TWO, checkpoint_steps=1, keep_checkpoints=1)
-    model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
-    done = threading.Event()
 
-    def ask() -> None:
-        while newest_checkpoint(states) == first and not done.wait(0.01):
-            pass
-        (tmp_path / "states-shared/stop").touch()
+    def asked(work, recipe, stop, *marks):
+        stop.touch()
+        run_shared(work, recipe, stop, *marks)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    with pytest.raises(SystemExit) as stop:
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, TWO)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(processes, "run_shared", asked)
         train(model, run)
-    done.set()
-    asking.join()
-    assert stop.value.code == GO_ON
-    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
+    assert ended.value.code == GO_ON and newest_checkpoint(states) == states / "checkpoint-8"
+    again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, TWO)
     history = train(again, run)
     assert losses(history) == pytest.approx(alone[0], rel=1e-4)
     assert apart(alone[1], again) < 1e-4 and fingerprint(again) != fingerprint(model)

@@ -1,3 +1,5 @@
+"""Training of encoder-decoders against a plain loop, in batches of like length."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Every format of targets reads back what it writes, and shows what it says."""
+
 import random
 
 import pytest

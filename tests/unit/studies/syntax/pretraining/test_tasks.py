@@ -1,3 +1,5 @@
+"""The tasks of pre-training: each example is right by a checker of its own."""
+
 import contextlib
 import random
 from collections import Counter

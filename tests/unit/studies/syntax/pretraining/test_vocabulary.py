@@ -1,3 +1,5 @@
+"""New tokens begin as the paper says, and survive the tokenizer."""
+
 import random
 from functools import cache
 

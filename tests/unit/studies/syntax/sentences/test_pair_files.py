@@ -1,3 +1,5 @@
+"""Pairs of a user's files, and their splits, which share no sentence."""
+
 import json
 
 import pytest

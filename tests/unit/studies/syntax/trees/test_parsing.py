@@ -1,3 +1,5 @@
+"""Every sentence is parsed or kept with its reason, however often the run is cut off."""
+
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -1,3 +1,5 @@
+"""Trees as text: what is written reads back, what is no tree is refused by line."""
+
 import random
 import sys
 
