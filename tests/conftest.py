@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tests.examples import TINY, tiny_tokenizer
@@ -12,6 +13,8 @@ pytest_plugins = ["tests.workflow.finished_run", "tests.slurm.sandbox"]
 # what that one does and prints.
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
+# Two threads of a small model on busy cores are many times slower than one.
+torch.set_num_threads(1)
 LONGEST = ("workflow/test_run.py", "training/test_processes.py", "training/test_trainer.py")
 
 

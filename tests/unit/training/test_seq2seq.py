@@ -25,9 +25,6 @@ from tuneatlas.training.seq2seq import (
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "layers": 2, "heads": 2, "dropout": 0.0}
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(scope="module")
 def tokenizer():
     return train_tokenizer(["the cat sat on the mat"], 300)

@@ -102,7 +102,7 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: Pat
         time.sleep(0.01)
 
 
-def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path, tokenizer, one_thread):
+def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path, tokenizer):
     expected = end_of(tmp_path / "whole", tokenizer)
     folder = tmp_path / "pieces"
     last = None
