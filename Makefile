@@ -60,7 +60,8 @@ run: .venv/ready
 	@echo $(call quoted,Done. $(or $(LOOK),What was made is in results.))
 
 test: check
-	@.venv/bin/pytest -n logical --maxprocesses 4
+	@# A file at a time, in this order: what begins with the same run or model shares it.
+	@.venv/bin/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 	@echo "All tests passed. What a failing test left behind is named in its message."
 
 test-slow: .venv/ready

@@ -14,11 +14,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path.insert(0, str(ROOT))
 
-from chromium import Page, chromium  # noqa: E402
-from synthetic import WORDS, make_synthetic  # noqa: E402
-
+from tests.browser.chromium import Page, chromium  # noqa: E402
+from tests.unit.audit.synthetic import WORDS, make_synthetic  # noqa: E402
 from tuneatlas.audit.page.build import build_page  # noqa: E402
 
 TIMES = 7

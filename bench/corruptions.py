@@ -16,10 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/unit"), str(ROOT / "tests/unit/audit")]
+sys.path.insert(0, str(ROOT))
 
-from test_audit import CORRUPTIONS  # noqa: E402
-
+from tests.unit.audit.corruptions import CORRUPTIONS  # noqa: E402
 from tuneatlas.audit import checks  # noqa: E402
 from tuneatlas.audit.lineage import Results, read_results  # noqa: E402
 from tuneatlas.engine.files import FOLDER_MARK  # noqa: E402

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path.insert(0, str(ROOT))
 
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
-from synthetic import make_synthetic  # noqa: E402
 
+from tests.unit.audit.synthetic import make_synthetic  # noqa: E402
 from tuneatlas.audit.checks import INTEGRITY, run_checks  # noqa: E402
 from tuneatlas.audit.lineage import read_results  # noqa: E402
 from tuneatlas.audit.page.cards import cards  # noqa: E402

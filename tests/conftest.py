@@ -1,36 +1,31 @@
 """Fixtures that many tests share: a tokenizer and a tiny model, both made here."""
 
 import os
-from pathlib import Path
 
 import pytest
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-pytest_plugins = ["finished_run", "sandbox"]
+from tests.examples import TINY, tiny_tokenizer
+
+pytest_plugins = ["tests.workflow.finished_run", "tests.slurm.sandbox"]
 # What `make test` hands on to a make within a test: its options, variables and depth, which change
 # what that one does and prints.
 for name in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
-ROOT = Path(__file__).parent.parent
-TEMPLATES = ROOT / "config" / "templates"
+# Two threads of a small model on busy cores are many times slower than one.
+torch.set_num_threads(1)
+LONGEST = ("workflow/test_run.py", "training/test_processes.py", "training/test_trainer.py")
 
-TINY = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "layers": 2,
-    "heads": 4,
-    "kv_heads": 2,
-    "max_length": 256,
-    "tie_embeddings": True,
-}
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process is left alone with it in the end."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerBase:
-    from tuneatlas.models.build import train_tokenizer
-
-    readme = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
+    return tiny_tokenizer()
 
 
 @pytest.fixture
@@ -38,23 +33,3 @@ def model(tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     from tuneatlas.models.build import new_llama
 
     return new_llama(tokenizer, TINY, seed=1).eval()
-
-
-def question(number: int, **changes: object) -> dict:
-    """A question row; every field may be changed."""
-    row = {
-        "id": f"numbers/next/{number}",
-        "domain": "numbers",
-        "topic": changes.get("domain", "numbers"),
-        "relation": "next",
-        "role": "home",
-        "split": "train",
-        "subject": str(number),
-        "question": f"Which number follows {number}?",
-        "choices": [str(number + d) for d in (1, 2, 3, 4)],
-        "answer": 0,
-        "explanation": f"{number + 1} follows {number}.",
-        "source": "test",
-        "licence": "none",
-    }
-    return row | changes

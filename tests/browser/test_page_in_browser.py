@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import PROGRAM, Page, chromium
-from synthetic import make_synthetic
 
+from tests.browser.chromium import PROGRAM, Page, chromium
+from tests.unit.audit.synthetic import make_synthetic
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.page.build import build_page

@@ -23,12 +23,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("slurm", "workflow", "")]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from compare_results import contents, differences  # noqa: E402
-from finished_run import copy_project  # noqa: E402
-from finished_run import run as run_locally  # noqa: E402
-from sandbox import CONFIG, ask, cluster, start, until  # noqa: E402
+from tests.slurm.sandbox import CONFIG, ask, cluster, start, until
+from tests.workflow.compare_results import contents, differences
+from tests.workflow.finished_run import copy_project
+from tests.workflow.finished_run import run as run_locally
 
 NODES = ("c1", "g1", "g2")
 

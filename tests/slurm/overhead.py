@@ -16,10 +16,10 @@ from pathlib import Path
 
 import yaml
 
-sys.path[:0] = [str(Path(__file__).parents[1] / part) for part in ("slurm", "workflow", "")]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from finished_run import ROOT, SNAKEMAKE  # noqa: E402
-from sandbox import ask, cluster, until  # noqa: E402
+from tests.slurm.sandbox import ask, cluster, until
+from tests.workflow.finished_run import ROOT, SNAKEMAKE
 
 SNAKEFILE = """\
 rule all:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from finished_run import SNAKEMAKE, copy_project
+
+from tests.workflow.finished_run import SNAKEMAKE, copy_project
 
 HERE = Path(__file__).parent
 CLUSTER = HERE / "cluster.sh"

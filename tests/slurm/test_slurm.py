@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from compare_results import differences
-from conftest import ROOT
-from sandbox import HERE, ask, cluster, run, start, until
 
+from tests.examples import ROOT
+from tests.slurm.sandbox import HERE, ask, cluster, run, start, until
+from tests.workflow.compare_results import differences
 from tuneatlas.engine.jobs import read_plan
 
 pytestmark = pytest.mark.slurm
@@ -87,7 +88,8 @@ def test_two_nodes_train_as_one_process(slurm, tmp_path: Path, zero: str):
     found = {}
     for name, asked in (("alone", []), (zero, ["--nodes=2", "--ntasks=2", "--gres=gpu:1"])):
         folder = tmp_path / name
-        command = f"exec {sys.executable} {HERE / 'two_nodes.py'} {folder} {name}"
+        words = ("exec", sys.executable, HERE / "two_nodes.py", folder, name)
+        command = shlex.join(map(str, words))
         log = tmp_path / f"{name}.log"
         done = subprocess.run(
             ["sbatch", "--wait", "-Alab", "-pgpu", "-t10", *asked, f"-o{log}", "--wrap", command],

@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/unit/training")]
+sys.path.insert(0, str(ROOT))
 
-from recipes import RECIPE, planned  # noqa: E402
-from test_trainer import setting  # noqa: E402
-
+from tests.unit.training.recipes import (  # noqa: E402
+    RECIPE,
+    planned,
+    setting,
+)
 from tuneatlas.models.build import train_tokenizer  # noqa: E402
 from tuneatlas.training.processes import train  # noqa: E402
 

@@ -7,12 +7,14 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
-from conftest import question
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
+from tests.examples import question
 from tuneatlas.engine.files import FOLDER_MARK
+from tuneatlas.engine.records import SUFFIX, dump
 from tuneatlas.engine.step import Step, step
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.knowledge.label import label_questions
@@ -23,6 +25,7 @@ from tuneatlas.tables import ANSWERS, CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LA
 MODEL = {"model": "mini"}
 DOMAIN = {**MODEL, "domain": "numbers"}
 RUN = {**DOMAIN, "group": "mixed_40", "seed": "0"}
+PROBED = "results/probe_knowledge/mini/numbers.parquet"
 TEMPLATE = "config/templates/questions/cloze.yaml"
 
 
@@ -44,7 +47,7 @@ def _run(project: Path) -> None:
     asked = [r for r in rows if r["split"] != "dev"]
     test = [r for r in rows if r["split"] == "test"]
     questions = "results/prepare_questions/numbers.parquet"
-    base, probed = "results/prepare_base/mini", "results/probe_knowledge/mini/numbers.parquet"
+    base, probed = "results/prepare_base/mini", PROBED
     labels = "results/label_knowledge/mini/numbers.parquet"
     explained = "results/explain_predictions/mini/numbers.parquet"
     mixed = "results/mix_instructions/mini/numbers/mixed_40/0.parquet"
@@ -170,3 +173,10 @@ def _step(
         write(this)
     if Path(output).is_dir():
         (Path(output) / FOLDER_MARK).touch()
+
+
+def rewrite(results: Path, name: str, **changes: Any) -> None:
+    """Change the record of an output, and seal it again."""
+    path = results.parent / (name + SUFFIX)
+    record = json.loads(path.read_text()) | changes
+    path.write_text(dump({k: v for k, v in record.items() if k != "seal"}))

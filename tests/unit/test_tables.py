@@ -1,11 +1,13 @@
+"""Tables: checked on writing, the same bytes for the same rows."""
+
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import question
 
+from tests.examples import question
 from tuneatlas.errors import UserError
 from tuneatlas.models.scoring import answer_row
 from tuneatlas.tables import ANSWERS, LABELS, MENTIONS, QUESTIONS

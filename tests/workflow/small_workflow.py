@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import ROOT
-from finished_run import SNAKEMAKE
+from tests.examples import ROOT
+from tests.workflow.finished_run import SNAKEMAKE
 
 HEAD = f"""
 from pathlib import Path

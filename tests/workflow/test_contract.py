@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+
+from tests.examples import ROOT
+from tests.workflow.plans import planned
 
 RULES = sorted((ROOT / "workflow" / "rules").rglob("*.smk"))
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
@@ -65,10 +67,9 @@ def test_the_package_knows_no_workflow_engine():
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_every_shipped_config_plans(config: Path):
-    """Without network, data or a processor of another kind."""
-    command = [BIN / "snakemake", "--configfile", config, "--dry-run", "--quiet", "all"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    """Without network, data or a processor of another kind; down to the report."""
+    steps = {job.step for job in planned(ROOT, [ROOT / config])}
+    assert {"fetch_source", "report", "index", "audit"} <= steps
 
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])

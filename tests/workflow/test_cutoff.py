@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_workflow import Node, Nodes, expected, forget, held, numbers, run, write
+
+from tests.workflow.small_workflow import Node, Nodes, expected, forget, held, numbers, run, write
 
 NOTHING = "Nothing to be done"
 

@@ -1,10 +1,10 @@
-"""The house: its rooms, and that no import runs upward, sideways between studies or in circles."""
+"""The house: its rooms, of tests too; no import runs upward, between studies or in circles."""
 
 import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from conftest import ROOT
+from tests.examples import ROOT
 
 PACKAGE = ROOT / "src" / "tuneatlas"
 # From the ground up: a room may use those before it. Studies may not use one another.
@@ -73,3 +73,16 @@ def test_there_are_no_circles():
         for name, others in imports().items()
     }
     TopologicalSorter(graph).prepare()  # raises CycleError, which names one
+
+
+def test_a_file_of_tests_bears_the_name_of_the_module_that_it_specifies():
+    """And lies in its room: test_MODULE, or test_MODULE_SOME_MATTER; test_steps is of a study."""
+    unit = ROOT / "tests" / "unit"
+    for path in unit.rglob("test_*.py"):
+        room = PACKAGE / path.parent.relative_to(unit)
+        modules = {module.stem for module in room.iterdir()} | {"steps"}
+        words = path.stem.split("_")[1:]
+        assert any("_".join(words[:n]) in modules for n in range(1, len(words) + 1)), path
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), (
+            f"{path} says nothing"
+        )

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.examples import ROOT
 
 # In place of the environment's programs: print each argument in brackets.
 STUB = '#!/bin/sh\nprintf "%s" "${0##*/}"; for word; do printf "[%s]" "$word"; done; echo\n'

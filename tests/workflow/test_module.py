@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from finished_run import SNAKEMAKE
 
+from tests.examples import ROOT
+from tests.workflow.finished_run import SNAKEMAKE
 from tuneatlas.audit.lineage import read_results
 
 SMOKE = str(ROOT / "config/smoke.yaml")

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from finished_run import CONFIG, SNAKEMAKE, copy_project
 
+from tests.workflow.finished_run import CONFIG, SNAKEMAKE, copy_project
 from tuneatlas.workflow import command
 
 

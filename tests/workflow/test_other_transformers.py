@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import TINY
-from test_finetune_and_restore import restoring, tuning
 from transformers import PreTrainedTokenizerBase
 
+from tests.examples import TINY
+from tests.unit.steps import restoring, tuning
 from tuneatlas.models.build import new_llama, new_t5
 from tuneatlas.models.load import weight_problems
 from tuneatlas.models.save import save_model

@@ -1,7 +1,7 @@
 """Which edit rebuilds what: each row of the table is an edit and the exact set of its jobs.
 
 Told by the workflow engine's own plan and by `tuneatlas why`, which must agree. The table in
-docs/auditing.md is printed from here: python tests/workflow/test_rerun_matrix.py
+docs/auditing.md is printed from here: python -m tests.workflow.test_rerun_matrix
 """
 
 import json
@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import pytest
 import yaml
-from finished_run import CONFIG, ROOT, environment
+
+from tests.workflow.finished_run import CONFIG, ROOT, environment
 
 GROUPS = ("harmonious", "incompatible", "self_aligning", "mixed_40")
 RUN = "mini countries incompatible 0"
@@ -95,7 +96,13 @@ def domains(**changes: object) -> Callable[[Path], None]:
     return edit
 
 
+# The files of the project that the edits are of.
+EDITED: list[str] = []
+
+
 def text(file: str, old: str, new: str) -> Callable[[Path], None]:
+    EDITED.append(file)
+
     def edit(project: Path) -> None:
         path = project / file
         found = path.read_text()
@@ -106,9 +113,18 @@ def text(file: str, old: str, new: str) -> Callable[[Path], None]:
 
 
 def append(file: str, more: str) -> Callable[[Path], None]:
+    EDITED.append(file)
+
     def edit(project: Path) -> None:
         path = project / file
-        path.write_text((path.read_text() if path.exists() else "") + more)
+        path.write_text(path.read_text() + more)
+
+    return edit
+
+
+def create(file: str, content: str) -> Callable[[Path], None]:
+    def edit(project: Path) -> None:
+        (project / file).write_text(content)
 
     return edit
 
@@ -358,21 +374,27 @@ CASES = (
     ),
     Case(
         "the resources of a rule",
-        text("workflow/rules/probe.smk", "**asks(120)", "**asks(130)"),
+        text("workflow/rules/knowledge.smk", "**asks(120)", "**asks(130)"),
         NOTHING,
     ),
     Case(
         "a rule's docstring",
-        text("workflow/rules/probe.smk", "Ask the base", "Ask a base"),
+        text("workflow/rules/knowledge.smk", "Ask the base", "Ask a base"),
         NOTHING,
     ),
     # Code.
     Case("a comment in tables.py", append(f"{PACKAGE}/tables.py", "# why\n"), NOTHING),
     Case(
-        "a docstring in step.py", text(f"{PACKAGE}/step.py", '"""The frame', '"""A frame'), NOTHING
+        "a docstring in step.py",
+        text(f"{PACKAGE}/engine/step.py", '"""The frame', '"""A frame'),
+        NOTHING,
     ),
-    Case("a new module that nothing uses", append(f"{PACKAGE}/new.py", "X = 1\n"), NOTHING),
-    Case("a module of another study", append(f"{PACKAGE}/syntax/ted.py", "X = 1\n"), NOTHING),
+    Case("a new module that nothing uses", create(f"{PACKAGE}/new.py", "X = 1\n"), NOTHING),
+    Case(
+        "a module of another study",
+        append(f"{PACKAGE}/studies/syntax/trees/ted.py", "X = 1\n"),
+        NOTHING,
+    ),
     Case("the audit itself", append(f"{PACKAGE}/audit/checks.py", "X = 1\n"), AUDIT),
     Case("what tells the reasons", append(f"{PACKAGE}/audit/reasons.py", "X = 1\n"), NOTHING),
     Case(
@@ -384,11 +406,19 @@ CASES = (
         LABELLED,
     ),
     Case(
-        "a module that two scripts reach", append(f"{PACKAGE}/explaining.py", "X = 1\n"), EXPLAINED
+        "a module that two scripts reach",
+        append(f"{PACKAGE}/studies/knowledge/explain.py", "X = 1\n"),
+        EXPLAINED,
     ),
-    Case("a module reached through others", append(f"{PACKAGE}/scoring.py", "X = 1\n"), PROBED),
-    Case("a module that every step reaches", append(f"{PACKAGE}/files.py", "X = 1\n"), EVERYTHING),
-    Case("the look of both pages", append(f"{PACKAGE}/look/base.css", "\n"), REPORT | AUDIT),
+    Case(
+        "a module reached through others", append(f"{PACKAGE}/models/scoring.py", "X = 1\n"), PROBED
+    ),
+    Case(
+        "a module that every step reaches",
+        append(f"{PACKAGE}/engine/files.py", "X = 1\n"),
+        EVERYTHING,
+    ),
+    Case("the look of both pages", append(f"{PACKAGE}/theme/base.css", "\n"), REPORT | AUDIT),
     Case("a page template", append(f"{PACKAGE}/report/templates/style.css", "\n"), REPORT),
     Case(
         "the look of the audit page", append(f"{PACKAGE}/audit/page/assets/style.css", "\n"), AUDIT
@@ -473,6 +503,11 @@ ORDER = (
     "index",
     "audit",
 )
+
+
+def test_what_is_edited_is_there():
+    """Else an edit of a module that was moved would make a new one, and rerun nothing."""
+    assert [file for file in EDITED if not (ROOT / file).is_file()] == []
 
 
 def test_the_docs_show_this_table():

@@ -1,12 +1,29 @@
-"""Real runs of the whole workflow at its smallest size, in copies of the project."""
+"""Real runs of the whole workflow at its smallest size, in copies of the project.
 
+One file, so that one process makes the run that all of them begin with.
+"""
+
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from compare_results import contents, differences
-from conftest import ROOT
-from finished_run import CONFIG, copy_project, run
-from peer_scores import compare
+import pytest
+import yaml
+
+from tests.examples import ROOT
+from tests.workflow.compare_results import contents, differences
+from tests.workflow.finished_run import CONFIG, copy_project, environment, run
+from tests.workflow.number_checks import given_again, links_of, numbers_of
+from tests.workflow.peer_scores import compare
+from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.numbers import Number
+
+SYNTAX = "config/syntax-smoke.yaml"
+# Of the numbers of a report, so many are made again from their items.
+DRAWN = 50
 
 
 def test_the_whole_workflow_ends_in_a_report(finished: Path):
@@ -71,3 +88,113 @@ def test_a_torn_weight_file_is_named(finished: Path, tmp_path: Path):
     assert done.returncode != 0
     assert "results/prepare_base/mini/model.safetensors is truncated or damaged" in shown
     assert "Traceback (most recent call last)" not in shown
+
+
+@pytest.fixture(scope="module")
+def results(finished: Path) -> Results:
+    return read_results(finished / "results", finished)
+
+
+@pytest.fixture(scope="module")
+def found(results: Results) -> dict[str, Number]:
+    return numbers_of(results)
+
+
+def test_random_numbers_are_given_again_by_their_items(results: Results, found: dict[str, Number]):
+    given_again(results, list(found.values()), DRAWN)
+
+
+def test_every_link_of_the_report_leads_to_a_number_or_an_item(results: Results):
+    links = links_of(results, "mini.html")
+    assert len(links["of"]) > 50 and links["item"]
+
+
+def test_the_page_is_whole_and_asks_for_nothing_from_a_network(finished: Path):
+    folder = finished / "results" / "audit"
+    for name in ("index.html", "app.js", "base.css", "data/overview.js", "data/numbers.js"):
+        assert (folder / name).is_file(), name
+    for path in [*folder.glob("*.js"), *folder.glob("*.css"), folder / "index.html"]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "http" not in text and "fetch(" not in text, path.name
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """TUNEATLAS_SYNTAX_RUN names one that is there, to save the minutes."""
+    if given := os.environ.get("TUNEATLAS_SYNTAX_RUN"):
+        return Path(given)
+    project = tmp_path_factory.mktemp("syntax") / "project"
+    shutil.copytree(finished, project, symlinks=True)
+    done = run(project, config=SYNTAX)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+def due(project: Path, config: Path) -> set[str]:
+    """Step and wildcards of the jobs that a run would execute now."""
+    done = subprocess.run(
+        [sys.executable, "workflow/plan.py", config],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    jobs = [job for job in json.loads(done.stdout) if job["due"]]
+    return {" ".join([job["step"], *map(str, job["wildcards"].values())]) for job in jobs}
+
+
+def test_the_report_has_the_syntax_study(whole: Path):
+    page = (whole / "results/report/index.html").read_text(encoding="utf-8")
+    assert "What do trees teach?" in page
+    assert page.count('<svg class="tree"') >= 6
+
+
+def test_numbers_of_the_syntax_study_are_given_again_and_its_links_lead_to_them(whole: Path):
+    results = read_results(whole / "results", whole)
+    tables = ("paraphrase_scores", "paraphrase_differences", "tasks")
+    found = [n for a, n in numbers_of(results).items() if a.split("/")[0] in tables]
+    assert {n.address.split("/")[0] for n in found} == set(tables)
+    given_again(results, found, len(found))
+    page = "index.html" if not (whole / "results/report/mini.html").exists() else "mini.html"
+    links = links_of(results, page)["of"]
+    assert set(tables) <= {name.split("/")[0] for name in links}
+
+
+def test_every_test_pair_has_its_scores_and_its_tree_or_reason(whole: Path):
+    from tuneatlas.studies.syntax.tables import CANDIDATES, PARAPHRASES, SCORES
+
+    results = whole / "results"
+    pairs = PARAPHRASES.read(results / "prepare_paraphrases/paraphrases.parquet")
+    asked = {row["id"] for row in pairs if row["split"] == "test"}
+    found = sorted((results / "score_paraphrases").rglob("scores.parquet"))
+    assert len(found) == 2
+    for path in found:
+        assert {row["id"] for row in SCORES.read(path)} - {"corpus"} == asked
+        candidates = CANDIDATES.read(path.with_name("candidates.parquet"))
+        assert {row["id"] for row in candidates} == asked
+        assert all(row["tree"] or row["reason"] for row in candidates)
+
+
+def test_a_second_run_with_the_syntax_study_rebuilds_nothing(whole: Path):
+    assert due(whole, Path(SYNTAX)) == set()
+
+
+def test_masking_a_task_is_one_line_and_runs_what_depends_on_it(whole: Path, tmp_path: Path):
+    mask = tmp_path / "mask.yaml"
+    change = {"build_tasks": {"syntax_tasks": ["tree_pruning"]}}
+    mask.write_text(yaml.safe_dump({"include": str(whole / SYNTAX), **change}))
+    tuned = "mini both exemplar 100 0"
+    assert due(whole, mask) == {
+        "build_tasks syntax 1-of-2",
+        "build_tasks syntax 2-of-2",
+        "pretrain_syntax mini both",
+        "evaluate_tasks mini both",
+        *(f"{s} {tuned}" for s in ("finetune_paraphrase", "generate_paraphrases")),
+        f"score_paraphrases {tuned}",
+        "compare_paraphrases mini",
+        "report mini",
+        "index",
+        "audit",
+    }

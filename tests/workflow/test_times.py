@@ -5,10 +5,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from conftest import ROOT
-from finished_run import SNAKEMAKE
-from small_results import make_results
-
+from tests.examples import ROOT
+from tests.unit.small_results import make_results
+from tests.workflow.finished_run import SNAKEMAKE
 from tuneatlas.tables import ANSWERS
 
 HEAD = """

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from small_results import make_results
 
+from tests.examples import ROOT
+from tests.unit.small_results import make_results
 from tuneatlas.audit.checks import run_checks
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.reasons import reasons

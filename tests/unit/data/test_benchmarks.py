@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from config_files import GOOD, complaints
 
+from tests.unit.config.config_files import GOOD, complaints
 from tuneatlas.data.benchmark_questions import ARROW, benchmark_questions, related_questions
 from tuneatlas.data.benchmarks import load_sets, packages_of, parts_of
 from tuneatlas.data.domains import prepare_counted

@@ -1,3 +1,5 @@
+"""Documents that state facts: who is mentioned how often, in which split, beside which prose."""
+
 import gzip
 import json
 import random

@@ -1,9 +1,11 @@
+"""A domain's questions, from facts, files and published sets together."""
+
 import json
 from pathlib import Path
 
 import pytest
-from conftest import question
 
+from tests.examples import question
 from tuneatlas.data.domains import count_unexplained, prepare_counted
 from tuneatlas.errors import UserError
 from tuneatlas.report.context import notes_on

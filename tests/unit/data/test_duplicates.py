@@ -1,6 +1,8 @@
-import pytest
-from conftest import question
+"""Questions that say the same are found, and refused, dropped or allowed."""
 
+import pytest
+
+from tests.examples import question
 from tuneatlas.data.duplicates import find_repeated, index, settle_repeated
 from tuneatlas.errors import UserError
 

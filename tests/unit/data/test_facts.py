@@ -1,3 +1,5 @@
+"""Facts from data packages: unique, unambiguous and well worded."""
+
 import json
 import sqlite3
 import string

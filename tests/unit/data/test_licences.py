@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, question
 
+from tests.examples import ROOT, question
 from tuneatlas import workflow
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.data.licences import NONE, TERMS, UNKNOWN, duties

@@ -1,3 +1,5 @@
+"""Packages are fetched by version and hash, and nothing of them is run."""
+
 import hashlib
 import json
 import sys

@@ -1,3 +1,5 @@
+"""Text, tables and JSON of a user's files, read line by line, or damage told with its place."""
+
 import gzip
 import json
 import os

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ROOT
 from snakemake.iocontainers import ResourceList
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
+from tests.examples import ROOT
+from tests.workflow.plans import planned
 from tuneatlas.engine.cluster import Request, check_cluster
-from tuneatlas.engine.jobs import read_plan
 from tuneatlas.errors import UserError
 
 SINFO = """
@@ -180,7 +180,7 @@ def test_a_training_asks_for_a_gpu_for_each_process(tmp_path: Path):
         f"include: {ROOT / 'config/smoke.yaml'}\n"
         "finetune: {processes: 4, nodes: 2}\nrestore_stages: {processes: 2}\n"
     )
-    jobs = {job.step: job.resources for job in read_plan(ROOT, [path])}
+    jobs = {job.step: job.resources for job in planned(ROOT, [path])}
     wide = {"gres": "gpu:2", "nodes": 2, "tasks": 2, "mpi": "srun", "cpus_per_task": 2}
     assert wide.items() <= jobs["finetune"].items()
     assert {"gpu": 2, "cpus_per_task": 2, "nodes": 1}.items() <= jobs["restore_base"].items()
@@ -199,7 +199,7 @@ def sbatch(resources: dict) -> str:
 
 def test_memory_follows_from_the_size_of_the_model(tmp_path: Path):
     """LLaMA-2-7B takes 25.7 thousand MiB in four bytes a parameter, half of it in two."""
-    jobs = {j.step: j for j in read_plan(ROOT, [ROOT / "config/paper/s2-llama2-7b.yaml"])}
+    jobs = {j.step: j for j in planned(ROOT, [ROOT / "config/paper/s2-llama2-7b.yaml"])}
     asked = {step: jobs[step].resources["mem_mb"] for step in jobs}
     assert asked["prepare_base"] == 8000 + 25705
     assert asked["probe_knowledge"] == 8000 + 12853

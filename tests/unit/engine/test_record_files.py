@@ -8,9 +8,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from small_results import make_results
 
+from tests.examples import ROOT
 from tuneatlas.audit.checks import INTEGRITY, Finding, run_checks
 from tuneatlas.audit.lineage import read_contents, read_results
 from tuneatlas.cli import main
@@ -23,18 +22,6 @@ LEAF, TABLE, MODEL = (
     "evaluate_knowledge/mini/numbers/mixed_40/0.parquet",
     "finetune/mini/numbers/mixed_40/0",
 )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    project = tmp_path_factory.mktemp("records") / "project"
-    project.mkdir()
-    return make_results(project, ROOT)
-
-
-@pytest.fixture
-def results(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "results"))
 
 
 def audit(results: Path) -> list[Finding]:

@@ -11,8 +11,8 @@ from functools import cache
 from typing import NamedTuple
 
 import pytest
-from conftest import ROOT
 
+from tests.examples import ROOT
 from tuneatlas.engine.definitions import ALL, REFUSAL, UNKEPT, Module
 from tuneatlas.engine.digest import FRAME, REAL, code_by
 from tuneatlas.engine.effects import last

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TEMPLATES, question
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import TEMPLATES, question
 from tuneatlas.engine.resume import Parts
 from tuneatlas.models import likelihoods
 from tuneatlas.models.likelihoods import Request, log_likelihoods

@@ -1,3 +1,5 @@
+"""A step: outputs with their records, one message on failure, seeds, operational keys."""
+
 import json
 import subprocess
 import sys

@@ -1,8 +1,8 @@
 """The chat template, begin token and end token of each family, as its makers publish them."""
 
 import pytest
-from conftest import TEMPLATES, question
 
+from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import train_tokenizer
 from tuneatlas.models.chat_templates import fit_chat, own_chat

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
-from test_finetune_and_restore import a_step
 from transformers import AutoModelForCausalLM
 
+from tests.examples import TINY
+from tests.unit.steps import a_step
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
 from tuneatlas.models.gguf import load_gguf

@@ -4,8 +4,8 @@ import copy
 import json
 
 import pytest
-from conftest import TEMPLATES, question
 
+from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.harness import evaluate_harness
 from tuneatlas.models.harness_model import HarnessModel

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY
 from safetensors.torch import load_file, save_file
 
+from tests.examples import TINY
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama, new_t5
 from tuneatlas.models.compatibility import refuse_unfit

@@ -1,13 +1,15 @@
+"""Prompts are those of the papers, and join to the text that is trained on."""
+
 import os
 import random
 
 import pytest
-from conftest import TEMPLATES, question
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import train_tokenizer
 from tuneatlas.models.encode import encode_pairs, encode_segments

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TEMPLATES, TINY, question
-from test_finetune_and_restore import a_step
 from transformers import AutoTokenizer
 
+from tests.examples import TEMPLATES, TINY, question
+from tests.unit.steps import a_step
 from tuneatlas.engine.files import publish
 from tuneatlas.models.build import new_llama
 from tuneatlas.models.card import CARD, brought_card, jinja_template, trained_card

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from accelerate import dispatch_model
-from conftest import TEMPLATES, question
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from tests.examples import TEMPLATES, question
+from tests.unit.models.reference_scores import one_by_one
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.encode import encode_pairs
@@ -22,14 +23,6 @@ from tuneatlas.models.scoring import answer_row, score_options, score_prompts
 from tuneatlas.studies.knowledge.robust import knowledge_row
 
 QUESTIONS = [question(n, choices=[str(n + 1), "many more", f"{n} and {n}", "x"]) for n in range(25)]
-
-
-def one_by_one(model, request: Request) -> float:
-    ids = torch.tensor([request.context + request.continuation])
-    with torch.inference_mode():
-        log_probs = torch.log_softmax(model(ids).logits[0].float(), dim=-1)
-    first = len(request.context) - 1
-    return float(sum(log_probs[first + i, t] for i, t in enumerate(request.continuation)))
 
 
 def prompts(name: str) -> tuple[list[str], list[list[str]]]:

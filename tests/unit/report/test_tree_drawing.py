@@ -1,9 +1,10 @@
+"""A drawn tree: no name on another, and the same said in words."""
+
 import random
 import re
 from itertools import pairwise
 
-from random_trees import random_tree
-
+from tests.unit.studies.syntax.random_trees import random_tree
 from tuneatlas.report.tree_drawing import CHARACTER, draw_tree
 from tuneatlas.studies.syntax.trees.linear import write_bracket
 

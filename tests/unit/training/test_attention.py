@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from conftest import TINY
 from transformers import MistralConfig, MistralForCausalLM
 
+from tests.examples import TINY
 from tuneatlas.models.build import new_llama
 from tuneatlas.training import attention
 from tuneatlas.training.loss import supervise

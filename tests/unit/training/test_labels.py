@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import transformers
-from conftest import TEMPLATES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipes import RECIPE, planned
-from test_finetune_and_restore import TRAINING, a_step, restoring
-from test_prepare import document
 from transformers import AutoModelForCausalLM
 
+from tests.examples import TEMPLATES
+from tests.unit.steps import TRAINING, a_step, document, restoring
+from tests.unit.training.recipes import RECIPE, planned
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import train_tokenizer
 from tuneatlas.models.chat_templates import fit_chat
@@ -30,13 +29,6 @@ from tuneatlas.training.conversations import conversation_examples, refuse_unend
 from tuneatlas.training.labels import fit_labels, with_labels
 from tuneatlas.training.packing import IGNORED, batch_arrays, pieces_of, plan_steps
 from tuneatlas.training.processes import train
-
-
-@pytest.fixture
-def base(tmp_path: Path, model, tokenizer) -> Path:
-    save_model(tmp_path / "base", model, tokenizer)
-    return tmp_path / "base"
-
 
 marked = st.lists(st.booleans(), min_size=0, max_size=20)
 weighted = st.lists(st.tuples(marked, st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=12)

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from recipes import RECIPE, planned
-from test_trainer import fingerprint, setting
 from transformers import AutoModelForCausalLM, MixtralConfig
 
+from tests.unit.training.recipes import RECIPE, apart, fingerprint, planned, setting, weights_of
 from tuneatlas.errors import UserError
 from tuneatlas.training.processes import train
 from tuneatlas.training.trainer import newest_checkpoint
@@ -26,8 +25,8 @@ def test_what_is_added_is_of_low_rank_and_merged(tmp_path, tokenizer):
     kept = {len(steps): [tmp_path / "kept"]}
     model, history = tuned(tmp_path, tokenizer, kept=kept)
     assert history[-1]["loss"] < history[0]["loss"]
-    weights, old = model.state_dict(), before.state_dict()
-    assert list(weights) == list(old)
+    weights, old = weights_of(model), weights_of(before)
+    assert list(weights) == list(old) and list(model.state_dict()) == list(before.state_dict())
     for name, value in weights.items():
         added = value - old[name]
         if "proj" in name:
@@ -60,16 +59,14 @@ def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path, tokenizer):
 def test_recomputing_activations_changes_no_weight(tmp_path, tokenizer):
     plain, _ = tuned(tmp_path / "a", tokenizer)
     less, _ = tuned(tmp_path / "b", tokenizer, replace(LORA, gradient_checkpointing=True))
-    for one, other in zip(plain.parameters(), less.parameters(), strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
+    assert apart(plain, less) < 1e-5
 
 
-def test_two_processes_train_as_one(tmp_path, tokenizer):
+def test_two_processes_train_as_one(tmp_path, tokenizer, on_processors):
     one, alone = tuned(tmp_path / "a", tokenizer)
     two, shared = tuned(tmp_path / "b", tokenizer, replace(LORA, processes=2, rows_per_device=1))
     assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
-    for a, b in zip(one.parameters(), two.parameters(), strict=True):
-        assert torch.allclose(a, b, atol=1e-4)
+    assert apart(one, two) < 1e-4
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])

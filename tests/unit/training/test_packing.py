@@ -1,3 +1,5 @@
+"""Rows of several documents: every token once, no document sees another."""
+
 import tempfile
 from copy import deepcopy
 from dataclasses import replace
@@ -7,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import TINY
 from tuneatlas.models.build import new_llama, train_tokenizer
 from tuneatlas.models.token_files import Example, TokenFile, write_tokens
 from tuneatlas.training.loss import supervise

@@ -1,48 +1,31 @@
-import hashlib
+"""The trainer against a plain loop; runs that are killed end with the same weights."""
+
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
-from recipes import RECIPE, planned
 from transformers import TrainingArguments
 
-from tuneatlas.models.build import new_llama
-from tuneatlas.models.token_files import Example, write_tokens
-from tuneatlas.training.packing import batch_arrays, pieces_of, plan_steps
-from tuneatlas.training.processes import read_plan, train, write_plan
+from tests.examples import ROOT
+from tests.unit.training.recipes import fingerprint, long_run, planned, setting
+from tuneatlas.training.packing import batch_arrays
+from tuneatlas.training.processes import train
+from tuneatlas.training.runs import log_lines
 from tuneatlas.training.trainer import GO_ON, newest_checkpoint, training_arguments
-
-
-def setting(folder: Path, tokenizer, epochs: int = 3):
-    rng = np.random.default_rng(0)
-    examples = []
-    for size in rng.integers(5, 40, 30):
-        marks = rng.random(size) < 0.6
-        examples.append(Example(rng.integers(3, 300, size).tolist(), marks.tolist()))
-    tokens = write_tokens(folder / "tokens", examples)
-    steps = plan_steps(
-        pieces_of(tokens, 64, "cut"), epochs=epochs, batch=6, unit="examples", row_length=64, seed=1
-    )
-    return new_llama(tokenizer, TINY, seed=1), tokens, steps
-
-
-def fingerprint(model) -> str:
-    data = b"".join(p.detach().cpu().numpy().tobytes() for p in model.parameters())
-    return hashlib.sha256(data).hexdigest()
 
 
 def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
     """The trainer's batches, loss, clipping and schedule against the textbook loop."""
-    history = train(*planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c"))
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c")
+    history = train(model, run)
 
     plain, tokens, steps = setting(tmp_path, tokenizer)
+    plain.to(model.device)
     decay = [p for n, p in plain.named_parameters() if p.ndim > 1]
     rest = [p for n, p in plain.named_parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
@@ -63,8 +46,11 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
         for row in rows:
             for piece in row:  # one document at a time, unpacked
                 arrays = batch_arrays(tokens, [[piece]], pad=2)
-                logits = plain(torch.from_numpy(arrays["input_ids"])).logits[0]
-                labels = torch.from_numpy(arrays["labels"][0])
+                ids, labels = (
+                    torch.from_numpy(arrays[name]).to(plain.device)
+                    for name in ("input_ids", "labels")
+                )
+                logits, labels = plain(ids).logits[0], labels[0]
                 total = total + torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
                 count += int((labels != -100).sum())
         loss = total / count
@@ -88,35 +74,27 @@ def test_same_run_same_weights(tmp_path, tokenizer):
 # Run in a process of its own, so that it can be killed.
 DRIVER = """
 import sys
-sys.path[:0] = [{tests!r}, {unit!r}]
 from pathlib import Path
+sys.path.insert(0, {root!r})
 import torch
 torch.set_num_threads(1)
-from dataclasses import replace
-from recipes import RECIPE, planned
-from transformers import TrainingArguments
-from test_trainer import fingerprint, setting, train
-import hashlib
-from tuneatlas.training.runs import log_lines
-from tuneatlas.models.build import train_tokenizer
-from conftest import ROOT
-readme = (ROOT / "Makefile").read_text(encoding="utf-8")
-tokenizer = train_tokenizer([readme, "The capital of France is Paris. USER: ASSISTANT: A. B."], 400)
-folder = Path({folder!r})
-recipe = replace(RECIPE, epochs=40, checkpoint_steps=7)
-model, run = planned(setting(folder, tokenizer, epochs=40), tokenizer, folder / "states", recipe)
-print("ready", flush=True)
-history = train(model, run)
-print(fingerprint(model), hashlib.sha256(log_lines(history).encode()).hexdigest(), flush=True)
+from tests.examples import tiny_tokenizer
+from tests.unit.training.recipes import fingerprint, long_run, planned, setting
+from tuneatlas.training.processes import train
+train(*long_run(Path({folder!r}), tiny_tokenizer()))
 """
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    here = Path(__file__).parent
-    code = DRIVER.format(tests=str(here.parents[1]), unit=str(here), folder=str(folder))
-    return subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    code = DRIVER.format(root=str(ROOT), folder=str(folder))
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+
+
+def end_of(folder: Path, tokenizer) -> tuple[str, str]:
+    """What the weights and the log of the run are when it has ended, in this process."""
+    model, run = long_run(folder, tokenizer)
+    history = train(model, run)
+    return fingerprint(model), log_lines(history)
 
 
 def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: Path | None) -> None:
@@ -124,11 +102,8 @@ def wait_for_checkpoint(folder: Path, process: subprocess.Popen[str], after: Pat
         time.sleep(0.01)
 
 
-def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path):
-    undisturbed = start(tmp_path / "whole")
-    expected = undisturbed.communicate(timeout=300)[0].split()[-2:]
-    assert undisturbed.returncode == 0
-
+def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path, tokenizer):
+    expected = end_of(tmp_path / "whole", tokenizer)
     folder = tmp_path / "pieces"
     last = None
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1):
@@ -139,27 +114,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path):
         assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else GO_ON)
         last = newest_checkpoint(folder / "states")
         assert last is not None
-    final = start(folder)
-    assert final.communicate(timeout=300)[0].split()[-2:] == expected
-
-
-def test_two_processes_train_as_one(tmp_path, tokenizer):
-    """Losses within 1e-4 relative on every step, although rows are dealt out differently."""
-    one, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "a")
-    alone = train(one, run)
-    recipe = replace(RECIPE, processes=2, rows_per_device=1)
-    two, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "b", recipe)
-    shared = train(two, run)
-    assert [e["loss"] for e in shared] == pytest.approx([e["loss"] for e in alone], rel=1e-4)
-    for a, b in zip(one.parameters(), two.parameters(), strict=True):
-        assert torch.allclose(a, b, atol=1e-4)
-    assert not (tmp_path / "b-shared").exists()
-
-
-def test_plans_read_back(tmp_path, tokenizer):
-    _, _, steps = setting(tmp_path, tokenizer)
-    write_plan(tmp_path / "plan.npy", steps)
-    assert read_plan(tmp_path / "plan.npy") == steps
+    assert end_of(folder, tokenizer) == expected
 
 
 def test_a_torn_checkpoint_is_never_taken(tmp_path):

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import question
 from pydantic import ValidationError
 
+from tests.examples import question
+from tests.unit.steps import document
 from tuneatlas.config.models.stages import EvaluateStages
 from tuneatlas.errors import UserError
 from tuneatlas.studies.forgetting import prepare as restoration
@@ -34,18 +35,6 @@ OPTIONS = {
     "licence": "none",
 }
 DRAWN = {"seed": 1, "tokens": 1000, "tokenizer": Path("none")}
-
-
-def document(number: int, text: str, split: str = "restore", states: tuple[str, ...] = ()) -> dict:
-    return {
-        "id": f"{split}/{number}",
-        "split": split,
-        "kind": "quiz",
-        "text": text,
-        "questions": list(states),
-        "source": "test",
-        "licence": "none",
-    }
 
 
 def asked(count: int, role: str = "home", start: int = 0) -> list[dict]:

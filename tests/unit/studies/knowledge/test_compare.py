@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_answers import DOMAINS, GROUPS, make_study
 
+from tests.unit.studies.fake_answers import DOMAINS, GROUPS, make_study
 from tuneatlas.data.groups import in_order, self_aligning_share
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import paired_difference

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from conftest import TEMPLATES, question
 
+from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import ExplainTemplate
 from tuneatlas.models.save import save_model

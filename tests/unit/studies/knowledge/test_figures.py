@@ -7,8 +7,8 @@ from typing import Any
 
 import matplotlib as mpl
 import pytest
-from fake_answers import make_study
 
+from tests.unit.studies.fake_answers import make_study
 from tuneatlas.plots import draw_figures
 from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.figures import FIGURES

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import TEMPLATES, question
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import TEMPLATES, question
 from tuneatlas.models.prompts import QuestionTemplate, continuations
 from tuneatlas.models.save import save_model
 from tuneatlas.models.scoring import score_options, softmax

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.examples import ROOT
 
 SOURCES = Path(os.environ.get("TUNEATLAS_SOURCES", ROOT / "results" / "fetch_source"))
 

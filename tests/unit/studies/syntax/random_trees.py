@@ -39,6 +39,16 @@ any_tree = st.recursive(
     ),
     max_leaves=12,
 )
+# As a parser's: every branch ends in a word.
+any_parse = st.recursive(
+    st.builds(lambda label, word: Tree(label, (word,)), names, names),
+    lambda below: st.builds(
+        lambda label, children: Tree(label, tuple(children)),
+        names,
+        st.lists(below, min_size=1, max_size=4),
+    ),
+    max_leaves=12,
+)
 
 
 def random_tree(rng: random.Random, depth: int = 6) -> Tree:

@@ -1,0 +1,33 @@
+"""Every number of the report is given again by the items that it rests on."""
+
+import pytest
+
+from tests.unit.audit.synthetic import GAIN
+from tuneatlas.audit.behind import behind, compute, read_items
+from tuneatlas.audit.columns import Columns
+from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.numbers import blocks_of, numbers
+
+
+def test_every_number_is_given_again_by_its_items(whole: Results):
+    columns, items = Columns(whole), read_items(whole)
+    found = list(numbers(whole))
+    assert len(found) > 50
+    for number in found:
+        if number.value is not None:
+            again = compute(number, columns, items)
+            assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+
+
+def test_a_number_rests_on_the_items_of_its_scope_alone(whole: Results):
+    (gain,) = (n for n in numbers(whole) if n.address == GAIN)
+    items = read_items(whole)
+    found = behind(gain, Columns(whole), items)
+    assert {items.attributes[i]["block"] for i in found} == {"facts/home"}
+    assert {items.attributes[i]["split"] for i in found} == {"test"}
+    assert all(len(values) == 2 for values in found.values())
+
+
+def test_results_that_name_no_roles_had_all_of_other_domains_out_of_the_domain():
+    assert blocks_of(["a", "b"], {})("a", "ood") == ("b/home", "b/related")
+    assert blocks_of(["a", "b"], {"ood_roles": ["related"]})("a", "ood") == ("b/related",)

@@ -1,0 +1,86 @@
+"""Steps as the workflow hands them over: tuning that keeps models, and their restoration."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from tests.examples import TEMPLATES
+from tests.unit.training.recipes import RECIPE, fingerprint
+from tuneatlas.engine.step import Step
+from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
+
+# Long enough that the replies, which stand at the end, are within a row.
+TRAINING = asdict(RECIPE) | {"checkpoint_steps": 1, "row_length": 256}
+
+
+def a_step(
+    folder: Path, inputs: dict, outputs: dict, options: dict, work: str = "work", **wildcards: str
+) -> Step:
+    """Inputs are paths or lists of them; outputs are paths below the folder."""
+    return Step(
+        name="a_step",
+        wildcards=wildcards or {"model": "mini", "seed": "0"},
+        inputs={
+            name: str(path) if isinstance(path, Path) else [str(p) for p in path]
+            for name, path in inputs.items()
+        },
+        outputs={name: folder / path for name, path in outputs.items()},
+        options=options,
+        threads=1,
+        base_seed=1,
+        seed=2,
+        checkpoints=folder / work,
+    )
+
+
+def tuning(folder: Path, base: Path, steps: list[int], name: str = "kept", epochs: int = 3) -> Step:
+    rows = [
+        {
+            "id": f"q/{n}",
+            "origin": "incompatible",
+            "label": 0,
+            "messages": [
+                {"role": "user", "content": f"Which number follows {n}?"},
+                {"role": "assistant", "content": f"{n + 1} follows {n}."},
+            ],
+            "weight": 1.0,
+        }
+        for n in range(12)
+    ]
+    CONVERSATIONS.write(folder / "conversations.parquet", rows)
+    inputs = {
+        "model": base,
+        "conversations": folder / "conversations.parquet",
+        "template": TEMPLATES / "chat/vicuna.yaml",
+    }
+    outputs = {f"step_{n}": f"{name}/{n}" for n in steps}
+    options = TRAINING | {"steps": steps, "epochs": epochs, "schedule_end": "epochs"}
+    return a_step(folder, inputs, outputs, options, f"work-{name}")
+
+
+def restoring(folder: Path, models: dict[str, Path], tokens: int = 200, name: str = "r") -> Step:
+    documents = [document(n, f"After {n} comes {n + 1}, and then {n + 2}. " * 2) for n in range(40)]
+    documents.append(document(99, "After 7 comes 8, held out for measuring.", "heldout"))
+    DOCUMENTS.write(folder / "material/documents.parquet", documents)
+    options = TRAINING | {"tokens": tokens, "curve": [50], "batch": 1, "batch_unit": "rows"}
+    options |= {"rows_per_device": 1, "epochs": 1, "row_length": 128}
+    inputs = {**models, "material": folder / "material"}
+    return a_step(folder, inputs, {m: f"{name}/{m}" for m in models}, options, f"work-{name}")
+
+
+def weights(folder: Path) -> str:
+    return fingerprint(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
+
+
+def document(number: int, text: str, split: str = "restore", states: tuple[str, ...] = ()) -> dict:
+    return {
+        "id": f"{split}/{number}",
+        "split": split,
+        "kind": "quiz",
+        "text": text,
+        "questions": list(states),
+        "source": "test",
+        "licence": "none",
+    }
