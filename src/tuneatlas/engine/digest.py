@@ -1,27 +1,35 @@
-"""What code a step consists of: content digests of its script and of all it imports.
+"""What code a step consists of: a digest of all definitions that its script reaches.
 
-Found statically and over the normalised syntax tree, so that comments, docstrings and
-formatting change nothing, while an edit to an imported module changes every step that
-reaches it. Third-party imports are returned as distribution versions.
+Found statically, definition by definition: from the script each name is followed to the function,
+class or value that it stands for, and on from there. See docs/reruns.md for the law. What cannot
+be followed counts as a whole module: too much costs a rerun, too little would keep a stale result.
 """
 
-import ast
 import hashlib
 import importlib.metadata
-import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tuneatlas.errors import UserError
+from tuneatlas.engine.definitions import ALL, Module
+from tuneatlas.engine.reach import Package, parsed
 
-PACKAGE = "tuneatlas"
-PACKAGE_ROOT = Path(__file__).parent.parent
+# What every step runs in: whole outputs, records, progress, messages. It is outside of all digests,
+# which hold this number in its place. Raise it when a change in a package or module below changes
+# what outputs hold, such as how seeds are derived: all steps run again then.
+FRAME_VERSION = 1
+FRAME = frozenset(
+    {"tuneatlas.engine", "tuneatlas.errors", "tuneatlas.terminal", "tuneatlas.training.watch"}
+)
 
 
 @dataclass(frozen=True)
 class Code:
-    """Digest of each module (name to hex) and version of each library that a script reaches."""
+    """Digest of each module (name to hex) and version of each library that a script reaches.
+
+    A module's digest is over those of its definitions that the script reaches.
+    """
 
     modules: dict[str, str]
     libraries: dict[str, str]
@@ -33,83 +41,31 @@ class Code:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+REAL = Package(Path(__file__).parent.parent, FRAME)
+
+
 @cache
-def code_of(script: Path) -> Code:
-    """The code that ``script`` reaches through imports, here and in functions."""
-    modules: dict[str, str] = {}
-    libraries: set[str] = set()
-    todo = [(f"script:{script.stem}", script)]
-    while todo:
-        name, path = todo.pop()
-        if name in modules:
-            continue
-        tree = _tree(path)
-        modules[name] = _digest(path, tree)
-        for imported in _imports(tree, name, path):
-            top = imported.split(".")[0]
-            if top == PACKAGE:
-                todo += [(n, p) for n, p in _package_files(imported) if n not in modules]
-            elif top not in sys.stdlib_module_names:
-                libraries.add(top)
-    return Code(modules, {n: v for top in libraries for n, v in _distributions(top).items()})
+def code_of(script: Path, package: Package = REAL) -> Code:
+    """The code that ``script`` reaches, by the names in it and in what they stand for."""
+    return code_by(f"script:{script.stem}", parsed(script), package)
 
 
-def _tree(path: Path) -> ast.Module:
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise UserError(f"{path}:{line}: this code cannot be read: {error}") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                # The docstring goes, but a body must not be left empty.
-                node.body = node.body[1:] or [ast.Pass()]
-    return tree
-
-
-def _digest(path: Path, tree: ast.Module) -> str:
-    digest = hashlib.sha256(ast.dump(tree).encode())
-    if path.name == "__init__.py" and path.parent != PACKAGE_ROOT:
-        # A subpackage's data files (page templates, tables of facts) are part of its code.
-        for data in sorted(path.parent.rglob("*")):
-            # Compiled code comes and goes with runs.
-            if data.is_file() and data.suffix != ".py" and data.parent.name != "__pycache__":
-                digest.update(data.name.encode() + data.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _imports(tree: ast.Module, name: str, path: Path) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise ValueError(f"{path}:{node.lineno}: relative import in {name}; use absolute")
-            module = node.module or ""
-            # `from package import x` may import a submodule x.
-            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return found
-
-
-def _package_files(module: str) -> list[tuple[str, Path]]:
-    """The files that importing ``module`` executes: each parent's __init__ and its own file."""
-    files = []
-    parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
-        base = PACKAGE_ROOT.joinpath(*parts[1:depth])
-        name = ".".join(parts[:depth])
-        if (base / "__init__.py").is_file():
-            files.append((name, base / "__init__.py"))
-        elif base.with_suffix(".py").is_file():
-            files.append((name, base.with_suffix(".py")))
-    return files
+def code_by(own: str, module: Module, package: Package) -> Code:
+    """The code that a script reaches; ``own`` is the script's name among those of modules."""
+    reached = package.reached(module)
+    said: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    said[own] = [(name, module.definition(name).sha256) for name in module.statements]
+    for key in reached.keys:
+        if key.name != ALL:
+            said[key.module].append((key.name, package.definition(key).sha256))
+    for name, path in reached.files:
+        text = hashlib.sha256(path.read_bytes()).hexdigest()
+        said[name or own].append((path.relative_to(package.root).as_posix(), text))
+    digests = {
+        n: hashlib.sha256(repr(sorted(s)).encode()).hexdigest()[:16] for n, s in said.items()
+    }
+    libraries = dict(pair for top in reached.libraries for pair in versions(top))
+    return Code({"frame": str(FRAME_VERSION), **digests}, libraries)
 
 
 @cache
@@ -117,6 +73,8 @@ def _providers() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
-def _distributions(top: str) -> dict[str, str]:
+@cache
+def versions(top: str) -> tuple[tuple[str, str], ...]:
+    """The distributions that a top-level module comes from, and their versions."""
     names = _providers().get(top, [])
-    return {name.lower(): importlib.metadata.version(name) for name in names}
+    return tuple((name.lower(), importlib.metadata.version(name)) for name in names)

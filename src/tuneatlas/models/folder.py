@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import Refusal, UserError
 
 log = logging.getLogger(__name__)
 
@@ -42,34 +42,36 @@ def folder_problems(folder: Path) -> list[str]:
     """What keeps ``folder`` from being opened as a model with its tokenizer; empty if nothing."""
     try:
         if not folder.is_dir():
-            return [f"there is no folder {folder}"]
+            return [Refusal(f"there is no folder {folder}")]
         return list(_problems(folder))
     except OSError as error:
-        return [f"{error.filename or folder} cannot be read: {error.strerror}"]
+        return [Refusal(f"{error.filename or folder} cannot be read: {error.strerror}")]
 
 
 def _problems(folder: Path) -> Iterator[str]:
     if not (folder / CONFIG).is_file():
-        yield f"{folder} has no config.json: it is not a Hugging Face model folder"
+        yield Refusal(f"{folder} has no config.json: it is not a Hugging Face model folder")
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        yield f"{folder} has no tokenizer ({', '.join(TOKENIZERS)}): copy it beside the weights"
+        yield Refusal(
+            f"{folder} has no tokenizer ({', '.join(TOKENIZERS)}): copy it beside the weights"
+        )
     for name in OBJECTS:
         try:
             _of_config(folder / name)
         except UserError as error:
-            yield str(error)
+            yield Refusal(error)
     if (folder / ADAPTER).exists():
-        yield (
+        yield Refusal(
             f"{folder} has an {ADAPTER}, which transformers lays over the weights: merge the "
             "adapter into its base model (merge_and_unload of peft), or take the file out"
         )
     try:
         stored = tensors(folder)
     except UserError as error:
-        yield str(error)
+        yield Refusal(error)
         return
     if not stored:
-        yield f"{folder} holds no weights: save the model again"
+        yield Refusal(f"{folder} holds no weights: save the model again")
 
 
 def _of_config(path: Path) -> None:
@@ -228,7 +230,7 @@ def quantised_problem(folder: Path) -> str | None:
     stored = stored_formats(folder)
     if is_quantised(folder) or (stored - LOSSLESS["float32"]):
         text = f"{folder} holds quantised weights ({', '.join(sorted(stored))}), which cannot be "
-        return text + "tuned: save the model as float32 or bfloat16"
+        return Refusal(text + "tuned: save the model as float32 or bfloat16")
     return None
 
 
@@ -246,13 +248,13 @@ def format_problems(folder: Path, dtype: str) -> Iterator[tuple[str, str]]:
     try:
         stored, problem = stored_formats(folder), quantised_problem(folder)
     except UserError as error:
-        yield "", str(error)
+        yield "", Refusal(error)
         return
     if problem:
         yield "", problem
     elif lost := sorted(stored - LOSSLESS[dtype]):
         text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}"
-        yield "dtype", f"{text}: say dtype: float32, or save the model in {dtype}"
+        yield "dtype", Refusal(f"{text}: say dtype: float32, or save the model in {dtype}")
 
 
 def tell_rounding(folder: Path, dtype: str) -> None:

@@ -25,7 +25,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import Refusal, UserError
 from tuneatlas.models.folder import (
     CONFIG,
     folder_problems,
@@ -177,11 +177,11 @@ def has_own_head(model: PreTrainedModel) -> bool:
 def loading_problems(info: Mapping[str, Any]) -> Iterator[str]:
     """What ``output_loading_info`` of transformers tells, by name."""
     if missing := sorted(info["missing_keys"]):
-        yield f"{_names(missing)} missing among its weights"
+        yield Refusal(f"{_names(missing)} missing among its weights")
     if unexpected := sorted(info["unexpected_keys"]):
-        yield f"{_names(unexpected)} stored, but no part of a model of its config"
+        yield Refusal(f"{_names(unexpected)} stored, but no part of a model of its config")
     for name, stored, wanted in sorted(info["mismatched_keys"])[:SHOWN]:
-        yield f"{name} is stored as {tuple(stored)}, its config says {tuple(wanted)}"
+        yield Refusal(f"{name} is stored as {tuple(stored)}, its config says {tuple(wanted)}")
     yield from info["error_msgs"]
 
 
@@ -198,7 +198,7 @@ def weight_problems(folder: Path, *, two: bool) -> Iterator[str]:
     try:
         config = open_config(folder)
         if config.is_encoder_decoder != two:
-            yield (
+            yield Refusal(
                 f"{folder} is {'no' if two else 'an'} encoder-decoder ({config.model_type}): "
                 "paraphrasers are, models are not"
             )
@@ -209,7 +209,7 @@ def weight_problems(folder: Path, *, two: bool) -> Iterator[str]:
         network = open_network(folder, device_map={"": "meta"})
         tokenizer = open_tokenizer(folder)
     except UserError as error:
-        yield str(error)
+        yield Refusal(error)
         return
     if two:
         yield from _decoder_problems(folder, network)
@@ -220,12 +220,12 @@ def weight_problems(folder: Path, *, two: bool) -> Iterator[str]:
 def _decoder_problems(folder: Path, network: PreTrainedModel) -> Iterator[str]:
     """Whether it is known how what the decoder writes begins."""
     if not hasattr(network, "prepare_decoder_input_ids_from_labels"):
-        yield (
+        yield Refusal(
             f"{folder} is a {network.config.model_type}, of which transformers does not say how "
             "its decoder is trained: use another encoder-decoder, such as a T5"
         )
     elif getattr(network.config, "decoder_start_token_id", None) is None:
-        yield (
+        yield Refusal(
             f"{folder / CONFIG} lacks decoder_start_token_id, the token that what is written "
             "begins with: add it (in a T5 it is pad_token_id)"
         )
@@ -242,14 +242,14 @@ def _head_problems(folder: Path, network: PreTrainedModel) -> Iterator[str]:
     for target, source in network.all_tied_weights_keys.items():
         head = target.endswith("lm_head.weight")
         if head and not tied and target not in stored:
-            yield (
+            yield Refusal(
                 f"{folder} lacks {target}, though {CONFIG} says tie_word_embeddings: false: save "
                 "the model again, or say true if its output matrix is that of its input"
             )
         apart = not tied or said.get("scale_decoder_outputs") is False
         both = target in stored and source in stored
         if both and not (head and apart) and not _same(folder, target, source):
-            yield (
+            yield Refusal(
                 f"{folder} stores {target} and {source} with different values, though {CONFIG} "
                 "says that they are one (tie_word_embeddings): say false there, or take out one"
             )
@@ -286,7 +286,7 @@ def vocabulary_problems(tokenizer: PreTrainedTokenizerBase, rows: int) -> Iterat
     ]
     if wrong := [b for b in beyond if b[1] not in added or b[1] in used or b[1] in template]:
         number, token = min(wrong)
-        yield (
+        yield Refusal(
             f"the tokenizer has {len(tokenizer)} tokens, the embedding {rows} rows ({token!r} is "
             f"number {number}): resize it, or take the model's own tokenizer"
         )

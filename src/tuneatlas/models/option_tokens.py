@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
+from tuneatlas.errors import Refusal
 from tuneatlas.models.encode import Text
 from tuneatlas.models.prompts import text_of
 
@@ -26,14 +27,14 @@ def option_problem(
     for option, ids in zip(options, coded, strict=True):
         if one_token and (len(ids) != 1 or ids[0] == tokenizer.unk_token_id):
             what = "the unknown token" if len(ids) == 1 else f"{len(ids)} tokens"
-            return (
+            return Refusal(
                 f"scoring: letter cannot be used: option {text_of(option)!r} after {before!r} is "
                 f"{what}; {INSTEAD}"
             )
     first: dict[tuple[int, ...], Text] = {}
     for option, ids in zip(options, coded, strict=True):
         if (other := first.setdefault(tuple(ids), option)) is not option:
-            return (
+            return Refusal(
                 f"options {text_of(other)!r} and {text_of(option)!r} are the same tokens for the "
                 f"model's tokenizer, so their scores cannot differ; "
                 f"{INSTEAD if one_token else 'change one or leave the question out'}"

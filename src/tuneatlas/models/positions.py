@@ -5,6 +5,8 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
+from tuneatlas.errors import Refusal
+
 # Options that say how long an input of the model is to be.
 LENGTHS = ("row_length", "window")
 
@@ -39,4 +41,4 @@ def position_problems(
         for key in LENGTHS:
             if most is not None and options.get(key, 0) > most:
                 text = f"{options[key]} tokens are more than the {most} positions of models.{model}"
-                yield (section, key), f"{text} (its max_position_embeddings): lower this"
+                yield (section, key), Refusal(f"{text} (its max_position_embeddings): lower this")

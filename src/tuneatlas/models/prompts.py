@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import yaml
 
 from tuneatlas.engine.files import read_file
-from tuneatlas.errors import UserError
+from tuneatlas.errors import Refusal, UserError
 
 Question = Mapping[str, Any]
 T = TypeVar("T", bound="Template")
@@ -61,15 +61,17 @@ def _unfillable(form: str, needed: str, more: str) -> str:
     try:
         pieces = list(Formatter().parse(form))
     except ValueError as error:
-        return f"cannot be filled in ({error}): a brace as text is written twice"
+        return Refusal(f"cannot be filled in ({error}): a brace as text is written twice")
     known = [*needed.split(), *more.split()]
     found = [(name, spec, how) for _, name, spec, how in pieces if name is not None]
     for name, spec, how in found:
         if name not in known or spec or how:
             shown = ", ".join(f"{{{word}}}" for word in known) or "nothing"
-            return f"has {{{name}}}: what is filled in here is {shown}; other braces stand twice"
+            return Refusal(
+                f"has {{{name}}}: what is filled in here is {shown}; other braces stand twice"
+            )
     if needed and not any(name in needed.split() for name, _, _ in found):
-        return f"lacks {{{needed.split()[0]}}}, so that all would read alike: put it there"
+        return Refusal(f"lacks {{{needed.split()[0]}}}, so that all would read alike: put it there")
     return ""
 
 

@@ -42,14 +42,14 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
     if path is None or not path.is_file():
         raise UserError(
             f"its size is not known: fetch {name or 'it'} first, or add it to "
-            "src/tuneatlas/data/shapes.yaml"
+            "src/tuneatlas/models/shapes.yaml"
         )
     try:
         return _described(json.loads(path.read_text(encoding="utf-8")))
     except KeyError as error:
         raise UserError(
             f"{path}: no {error.args[0]}, so its size is not known; add {name or 'it'} to "
-            "src/tuneatlas/data/shapes.yaml"
+            "src/tuneatlas/models/shapes.yaml"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(
@@ -77,7 +77,7 @@ MOST = 10**9
 @cache
 def _table() -> Mapping[str, Shape]:
     """Models whose size is known, by their name on the hub or their package."""
-    text = (files("tuneatlas") / "data/shapes.yaml").read_text("utf-8")
+    text = (files("tuneatlas") / "models/shapes.yaml").read_text("utf-8")
     return {name: Shape(**figures) for name, figures in YAML(typ="safe").load(text).items()}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import Refusal, UserError
 from tuneatlas.models.chat_templates import fit_chat, refuse_unusable
 from tuneatlas.models.encode import Text, coder_of, encode_pairs
 from tuneatlas.models.option_tokens import option_problem
@@ -47,29 +47,34 @@ def tokenizer_problems(
         root: the project's folder, under which templates lie.
     """
     if tokenizer.eos_token_id is None:
-        yield ("models", model), "its tokenizer has no end token, so replies would never end"
+        yield (
+            ("models", model),
+            Refusal("its tokenizer has no end token, so replies would never end"),
+        )
     if not tokenizer.is_fast:
         yield (
             ("models", model),
-            f"its tokenizer, a {type(tokenizer).__name__}, has no fast form (tokenizer.json), "
-            "which says where in a text each token begins: save it with one",
+            Refusal(
+                f"its tokenizer, a {type(tokenizer).__name__}, has no fast form (tokenizer.json), "
+                "which says where in a text each token begins: save it with one"
+            ),
         )
         return
     if bos and tokenizer.bos_token_id is None:
-        yield ("models", model, "bos"), "its tokenizer has no begin token: say bos: false"
+        yield ("models", model, "bos"), Refusal("its tokenizer has no begin token: say bos: false")
     for section, options in asking.items():
         chat = None
         if options.get("chat"):
             try:
                 refuse_unusable(tokenizer)
             except UserError as error:
-                yield (section, "chat"), f"models.{model}: {error}"
+                yield (section, "chat"), Refusal(f"models.{model}: {error}")
         if "chat_template" in options:
             file = root / TEMPLATES / "chat" / f"{options['chat_template']}.yaml"
             try:
                 chat = fit_chat(ChatTemplate.load(file), tokenizer)
             except UserError as error:
-                yield (section, "chat_template"), f"models.{model}: {error}"
+                yield (section, "chat_template"), Refusal(f"models.{model}: {error}")
                 continue
         if "question_template" in options:
             file = root / TEMPLATES / "questions" / f"{options['question_template']}.yaml"
@@ -77,8 +82,10 @@ def tokenizer_problems(
             if marker := _marker(tokenizer, template):
                 yield (
                     (section, "question_template"),
-                    f"{file} holds {marker!r}, a special token of models.{model}, but all that it "
-                    "holds is put to the model as text: put the marker into a chat template",
+                    Refusal(
+                        f"{file} holds {marker!r}, a special token of models.{model}, but all that "
+                        "it holds is put to the model as text: put the marker into a chat template"
+                    ),
                 )
             if options.get("scoring") == "letter":
                 for text in _letters(model, tokenizer, template, chat):
@@ -106,7 +113,7 @@ def overlong_question(
             longest = max(continuations(template, question), key=len)
             size = len(coder.encode(few_shot_prompt(template, [], question) + longest))
             if size > limit:
-                return (
+                return Refusal(
                     f"question {question['id']!r} is {size} tokens long in {section}, more than "
                     f"the model's {limit} positions: shorten it or leave it out"
                 )
@@ -137,4 +144,4 @@ def _letters(
     coded = encode_pairs(tokenizer, [(prompt, option) for option in options], False)
     ids = [after for _, after in coded]
     if problem := option_problem(tokenizer, prompt, options, ids, one_token=True):
-        yield f"models.{model}: {problem}"
+        yield Refusal(f"models.{model}: {problem}")

@@ -65,8 +65,9 @@ def _bring(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
         refuse_unfit(model, tokenizer)
     except UserError as error:
         # Behind a dot if it names an option.
-        between = "." if str(error).startswith("dtype: ") else ": "
-        raise UserError(f"models.{name}{between}{error}") from error
+        raise UserError(
+            f"models.{name}{'.' if str(error).startswith('dtype: ') else ': '}{error}"
+        ) from error
     _refuse(_tokenizer(step, tokenizer, asking))
     _refuse(position_problems(name, model.config, asking))
     save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})

@@ -1,85 +1,233 @@
+"""What a step's digest covers, rule by rule, on packages of a few lines."""
+
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tuneatlas.engine import digest
-from tuneatlas.engine.digest import code_of
+from tuneatlas.engine.digest import FRAME, FRAME_VERSION, Code, code_of
+from tuneatlas.engine.reach import Package
+from tuneatlas.errors import UserError
+
+BASE = "BASE = 1\n"
+G = "def g():\n    return BASE\n"
+# script → a.f → sub.b.g; nothing reaches c, nor a.other.
+FILES = {
+    "__init__.py": '"""Package."""\n',
+    "a.py": (
+        "from p.sub import b\nimport numpy as np\nimport yaml\n\n\n"
+        "def f(x: int = 1) -> int:\n    '''Doc.'''\n    return b.g() + np.sum(x)\n\n\n"
+        "def other():\n    return yaml.dump(1)\n"
+    ),
+    "sub/__init__.py": "",
+    "sub/b.py": f"import json\n\n{BASE}\n\n{G}",
+    "c.py": "X = 1\n",
+    "errors.py": "class UserError(Exception):\n    pass\n\n\nclass Refusal(str):\n    pass\n",
+}
+SCRIPT = "from p.a import f\nfrom p.errors import UserError\n\nf()\n"
 
 
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of its own under the real one's name: script → a → b; c is not reached."""
-    root = tmp_path / "tuneatlas"
-    files = {
-        "__init__.py": '"""Package."""\n',
-        "a.py": "from tuneatlas.sub import b\n\n\ndef f():\n    return b.g()\n",
-        "sub/__init__.py": "",
-        "sub/page.html": "<p>",
-        "sub/b.py": "import numpy\n\n\ndef g():\n    '''Doc.'''\n    return 1\n",
-        "c.py": "X = 1\n",
-    }
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    (tmp_path / "script.py").write_text("def main():\n    import tuneatlas.a\n")
-    monkeypatch.setattr(digest, "PACKAGE_ROOT", root)
-    return tmp_path
+def write(folder: Path, files: Mapping[str, str], script: str) -> Path:
+    """A package p, on top of FILES, and a script."""
+    for name, text in (FILES | files).items():
+        path = folder / "p" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "script.py").write_text(script)
+    return folder
 
 
-def fresh(package: Path) -> digest.Code:
+def code(folder: Path, frame: tuple[str, ...] = ("p.errors",)) -> Code:
     code_of.cache_clear()
-    return code_of(package / "script.py")
+    return code_of(folder / "script.py", Package(folder / "p", frame))
 
 
-def edit(path: Path, old: str, new: str) -> None:
+def reached(folder: Path) -> set[str]:
+    package = Package(folder / "p", ("p.errors",))
+    script = digest.parsed(folder / "script.py")
+    return {f"{key.module}:{key.name}".removeprefix("p.") for key in package.reached(script).keys}
+
+
+def differs(folder: Path, file: str, old: str, new: str) -> bool:
+    """Whether an edit gives the script another digest."""
+    before = code(folder).digest
+    path = folder / file
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
+    return code(folder).digest != before
 
 
-def test_modules_and_libraries_are_found_through_imports(package: Path):
-    code = fresh(package)
-    assert set(code.modules) == {
-        "script:script", "tuneatlas", "tuneatlas.a", "tuneatlas.sub", "tuneatlas.sub.b",
-    }  # fmt: skip
-    assert set(code.libraries) == {"numpy"}
+def test_definitions_modules_and_libraries_are_found_by_names(tmp_path: Path):
+    found = code(write(tmp_path, {}, SCRIPT))
+    assert set(found.modules) == {"frame", "script:script", "p.a", "p.sub.b"}
+    assert set(found.libraries) == {"numpy"}
+    assert reached(tmp_path) == {"a:f", "sub.b:g", "sub.b:BASE"}
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new", "changes"),
     [
-        ("tuneatlas/sub/b.py", "return 1", "return 2", True),
-        ("tuneatlas/a.py", "b.g()", "b.g() + 1", True),
-        ("tuneatlas/sub/page.html", "<p>", "<b>", True),
-        ("script.py", "import tuneatlas.a", "import tuneatlas.a, tuneatlas.c", True),
-        ("tuneatlas/sub/b.py", "Doc.", "Other words.", False),
-        ("tuneatlas/sub/b.py", "return 1", "# why\n    return (1)", False),
-        ("tuneatlas/__init__.py", "Package.", "The package.", False),
-        ("tuneatlas/c.py", "X = 1", "X = 2", False),
+        ("p/sub/b.py", "return BASE", "return BASE + 1", True),
+        ("p/sub/b.py", "BASE = 1", "BASE = 2", True),
+        ("p/a.py", "b.g()", "b.g() + 1", True),
+        ("p/a.py", "x: int = 1", "x: int = 2", True),
+        ("p/a.py", "numpy as np", "yaml as np", True),
+        ("script.py", "f()", "f(); f()", True),
+        # In what is reached, but nothing that could show.
+        ("p/a.py", "Doc.", "Other words.", False),
+        ("p/a.py", "    return b", "    # why\n    return (b", False),
+        ("p/a.py", "x: int = 1", "x: 'float' = 1", False),
+        ("p/a.py", ") -> int", ")", False),
+        ("p/__init__.py", "Package.", "The package.", False),
+        # Not reached.
+        ("p/a.py", "yaml.dump(1)", "yaml.dump(2)", False),
+        ("p/a.py", "def other", "def another():\n    pass\n\n\ndef other", False),
+        ("p/a.py", "import yaml", "import yaml, p.c", False),
+        ("p/sub/b.py", "BASE = 1", "LATER = 3\nBASE = 1", False),
+        ("p/c.py", "X = 1", "X = 2", False),
+        # The order of definitions is none of their meaning.
+        ("p/sub/b.py", f"{BASE}\n\n{G}", f"{G}\n\n{BASE}", False),
     ],
-)
-def test_what_changes_the_digest(package: Path, file: str, old: str, new: str, changes: bool):
-    before = fresh(package).digest
-    edit(package / file, old, new)
-    assert (fresh(package).digest != before) == changes
+)  # fmt: skip
+def test_what_changes_the_digest(tmp_path: Path, file: str, old: str, new: str, changes: bool):
+    write(tmp_path, {}, SCRIPT)
+    if new.endswith("(b"):
+        old, new = "return b.g() + np.sum(x)", "# why\n    return (b.g() + np.sum(x))"
+    assert differs(tmp_path, file, old, new) == changes
 
 
-def test_a_library_upgrade_changes_it(package: Path, monkeypatch: pytest.MonkeyPatch):
-    before = fresh(package).digest
+def read_ways(text: str) -> dict[str, dict[str, str]]:
+    """By the name of each way in which a script depends on c.target: files of a package."""
+    ways = {}
+    for section in text.removeprefix("# ").split("\n# "):
+        name, *files = section.split("\n## ")
+        ways[name.strip()] = dict(file.split("\n", 1) for file in files)
+    return ways
+
+
+WAYS = read_ways(Path(__file__).with_name("ways_to_depend.txt").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_to_depend_on_a_definition_is_missed(tmp_path: Path, way: str):
+    target = {"c.py": "def target():\n    return 1\n"}
+    write(tmp_path, target | WAYS[way], WAYS[way].get("script.py", SCRIPT))
+    assert differs(tmp_path, "p/c.py", "def target():\n    return 1", "def target():\n    return 2")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ("raise UserError('words')", "raise UserError('other', f'{1}')", False),
+        ("raise UserError('words')", "raise UserError(words())", False),
+        ("raise UserError('words')", "raise ValueError('words')", True),
+        # Others may keep the words of any other exception.
+        ("raise ValueError('words')", "raise ValueError('other')", True),
+        ("yield Refusal('words')", "yield Refusal(f'other {1}')", False),
+        ("yield 'words'", "yield 'other'", True),
+        ("log.info('words %s', len(x))", "log.info('other %s, %s', len(x), sum(x))", False),
+        ("log.info('words')", "pass", False),
+        ("log.info('words %s', next(x))", "log.info('other %s', next(x))", False),
+        ("log.info('words %s', next(x))", "log.info('words')", True),
+        ("warnings.warn('words')", "warnings.warn('other')", False),
+        ("text = 'words'\n    raise UserError(text)", "'words'", False),
+        ("a = 'words'\n    b = f'{a}.'\n    b += 'x'\n    raise UserError(b)", "'words'", False),
+        ("a = 'a'\n    b = f'{a}.'\n    b += 'words'\n    raise UserError(b)", "'words'", False),
+        ("text = 'words'\n    if text != x:\n        raise UserError(text)", "'words'", True),
+        ("text = go('words')\n    raise UserError(text)", "'words'", True),
+        ("class a:\n        x = 'words'\n    return a.x", "'words'", True),
+        ("def h():\n        nonlocal x\n        x = 'words'\n    return h", "'words'", True),
+        ("global y\n    y = 'words'\n    raise UserError(y)", "'words'", True),
+        ("text = 'words'\n    return locals()", "'words'", True),
+    ],
+)  # fmt: skip
+def test_words_for_the_user_are_left_out(tmp_path: Path, before: str, after: str, changes: bool):
+    head = "import logging, warnings\nfrom p.errors import Refusal, UserError\n\n"
+    head += "log = logging.getLogger(__name__)\n\n\ndef f(x=()):\n    "
+    write(tmp_path, {"a.py": f"{head}{before}\n"}, SCRIPT)
+    if after == "'words'":
+        before, after = after, "'other'"
+    assert differs(tmp_path, "p/a.py", before, after) == changes
+
+
+def test_type_checkers_alone_read_some_imports(tmp_path: Path):
+    text = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from p.c import X\n\n\n"
+    write(tmp_path, {"a.py": text + "def f(x: 'X') -> 'X':\n    return x\n"}, SCRIPT)
+    assert reached(tmp_path) == {"a:f"}
+
+
+def test_a_statement_counts_in_whatever_imports_its_module(tmp_path: Path):
+    write(tmp_path, {"sub/b.py": "import gc\n\ngc.disable()\n\n\ndef g():\n    return 1\n"}, SCRIPT)
+    (tmp_path / "script.py").write_text("from p.sub.b import g\n")
+    assert differs(tmp_path, "p/sub/b.py", "gc.disable()", "gc.enable()")
+
+
+def test_data_files_belong_to_what_names_them(tmp_path: Path):
+    reads = "from importlib.resources import files\n\n\ndef f():\n    return "
+    files = {
+        "a.py": f"{reads}(files('p') / 'data' / 'one.yaml').read_text()\n",
+        "data/one.yaml": "1",
+        "data/two.yaml": "2",
+        "web/__init__.py": f"{reads}files('p.web') / 'assets'\n",
+        "web/assets/page.html": "<script src='app.js'>",
+        "web/assets/app.js": "x",
+        "look/__init__.py": f"{reads}files('p.look') / 'page.jinja'\n",
+        "look/parts/page.jinja": "{% include 'style.css' %}",
+        "look/parts/style.css": "a",
+        "look/parts/none.css": "a",
+    }
+    script = "from p.a import f\nfrom p.{} import f as g\n\nf(), g()\n"
+    write(tmp_path, files, script.format("web"))
+    package = Package(tmp_path / "p", ())
+    named = package.reached(digest.parsed(tmp_path / "script.py")).files
+    assert {(m, p.name) for m, p in named} == {
+        ("p.a", "one.yaml"), ("p.web", "page.html"), ("p.web", "app.js"),
+    }  # fmt: skip
+    assert differs(tmp_path, "p/data/one.yaml", "1", "3")
+    assert not differs(tmp_path, "p/data/two.yaml", "2", "3")
+    assert differs(tmp_path, "p/web/assets/app.js", "x", "y")
+    (tmp_path / "script.py").write_text(script.format("look"))
+    assert differs(tmp_path, "p/look/parts/style.css", "a", "b")
+    assert not differs(tmp_path, "p/look/parts/none.css", "a", "b")
+
+
+def test_compiled_code_that_a_run_leaves_changes_nothing(tmp_path: Path):
+    text = "def f():\n    return 'b.pyc', 'b.nbi'\n"
+    before = code(write(tmp_path, {"a.py": text}, SCRIPT)).digest
+    (tmp_path / "p/__pycache__").mkdir()
+    for name in ("b.pyc", "b.nbi"):
+        (tmp_path / "p/__pycache__" / name).write_text("x")
+    assert code(tmp_path).digest == before
+
+
+def test_the_frame_is_outside_but_for_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, {}, SCRIPT + "UserError()\n")
+    assert not differs(tmp_path, "p/errors.py", "pass", "x = 1")
+    assert code(tmp_path).modules["frame"] == str(FRAME_VERSION)
+    before = code(tmp_path).digest
+    monkeypatch.setattr(digest, "FRAME_VERSION", FRAME_VERSION + 1)
+    assert code(tmp_path).digest != before
+
+
+def test_a_library_upgrade_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    before = code(write(tmp_path, {}, SCRIPT)).digest
     monkeypatch.setattr(digest.importlib.metadata, "version", lambda name: "99")
-    assert fresh(package).digest != before
+    digest.versions.cache_clear()
+    assert code(tmp_path).digest != before
+    digest.versions.cache_clear()
 
 
-def test_relative_imports_are_refused(package: Path):
-    edit(package / "tuneatlas/a.py", "from tuneatlas.sub import b", "from .sub import b")
-    with pytest.raises(ValueError, match=r"a.py:1: relative import"):
-        fresh(package)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("from .sub import b\n", "line 1: a relative import"), ("def f(:\n", r"a\.py:1: .*read")],
+)
+def test_code_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message: str):
+    write(tmp_path, {"a.py": text}, SCRIPT)
+    with pytest.raises(UserError, match=message):
+        code(tmp_path)
 
 
-def test_compiled_code_that_a_run_leaves_changes_nothing(package: Path):
-    before = fresh(package).digest
-    cache = package / "tuneatlas/sub/__pycache__"
-    cache.mkdir()
-    for name in ("b.cpython-311.pyc", "b.g-4.py311.nbi"):
-        (cache / name).write_text("x")
-    assert fresh(package).digest == before
+def test_the_modules_of_the_frame_are_there():
+    assert all(digest.REAL.module(name) for name in FRAME)

@@ -52,7 +52,7 @@ def test_outputs_and_records_appear_together(tmp_path: Path):
     assert record["options"] == {"size": 3}
     assert record["wildcards"] == {"model": "mini"}
     assert list(record["inputs"]) == [str(tmp_path / "in.txt")]
-    assert "tuneatlas.engine.files" in record["code"]
+    assert {"frame", "script:script"} <= record["code"].keys()
     assert "done in" in (tmp_path / "log.txt").read_text()
 
 

@@ -218,7 +218,7 @@ def test_what_a_file_is_expected_to_hold_changes_no_result():
 
 def test_sizing_needs_no_torch():
     code = (
-        "import sys; from tuneatlas.sizing import command; "
+        "import sys; from tuneatlas.cli import size; "
         "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'snakemake')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,6 +14,7 @@ from tuneatlas.studies.syntax.pretraining.tasks import SEP, Text
 from tuneatlas.studies.syntax.trees.linear import (
     FORMS,
     Form,
+    TreeError,
     escape,
     read_bracket,
     write_sentence,
@@ -125,7 +126,7 @@ def _read_sentence(text: str, _: Form) -> Reading:
 def _read_phrases(text: str, form: Form) -> Reading:
     try:
         tree = form.read(text, "output")
-    except UserError as error:
+    except TreeError as error:
         return Reading(_outside(text), None, str(error))
     return Reading(write_sentence(tree), tree, "")
 
@@ -133,7 +134,7 @@ def _read_phrases(text: str, form: Form) -> Reading:
 def _read_tokens(text: str, _: Form) -> Reading:
     try:
         tree = read_bracket(f"(ROOT {text})", "output")
-    except UserError as error:
+    except TreeError as error:
         return Reading(_outside(text), None, str(error))
     flat = all(isinstance(c, Tree) and len(c.children) == 1 for c in tree.children)
     flat = flat and len(words(tree)) == len(tree.children)
@@ -146,7 +147,7 @@ def _read_tree_then_sentence(text: str, form: Form) -> Reading:
         return Reading("", None, f"output: no {SEP}")
     try:
         return Reading(" ".join(last.split()), form.read(first, "output"), "")
-    except UserError as error:
+    except TreeError as error:
         return Reading(" ".join(last.split()), None, str(error))
 
 

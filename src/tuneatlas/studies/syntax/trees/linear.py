@@ -36,6 +36,10 @@ _WAY = re.compile(r"(0|[1-9]\d*(?:\.[1-9]\d*)*)([:=])")
 _SYMBOLS = re.compile(r"[()]|[^() \t\r\n\f\v]+")
 
 
+class TreeError(UserError):
+    """A text is no tree. Steps keep the words with what they cannot read."""
+
+
 def escape(name: str) -> str:
     """``name`` as it is written."""
     if _PLAIN.fullmatch(name):
@@ -71,10 +75,10 @@ def write_bracket(tree: Tree) -> str:
 
 
 def read_bracket(text: str, where: str = "tree") -> Tree:
-    """Inverse of ``write_bracket``; UserError says at ``where`` what is wrong."""
+    """Inverse of ``write_bracket``; TreeError says at ``where`` what is wrong."""
     found = list(_read(((s, where) for s in _SYMBOLS.findall(text)), where))
     if len(found) != 1:
-        raise UserError(f"{where}: expected one tree, found {len(found)}: {_short(text)}")
+        raise TreeError(f"{where}: expected one tree, found {len(found)}: {_short(text)}")
     return found[0][1]
 
 
@@ -109,28 +113,28 @@ def _read(symbols: Iterable[tuple[str, str]], where: str) -> Iterator[tuple[str,
             _check_depth(len(stack), place)
         elif symbol == ")":
             if not stack:
-                raise UserError(f"{place}: ')' without '('")
+                raise TreeError(f"{place}: ')' without '('")
             label, children = stack.pop()
             if label is None:
-                raise UserError(f"{place}: '()' is a node without a label")
+                raise TreeError(f"{place}: '()' is a node without a label")
             tree = Tree(label, tuple(children))
             if stack:
                 stack[-1][1].append(tree)
             else:
                 yield place, tree
         elif not stack:
-            raise UserError(f"{place}: {_short(symbol)!r} stands outside the brackets")
+            raise TreeError(f"{place}: {_short(symbol)!r} stands outside the brackets")
         elif stack[-1][0] is None:
             stack[-1] = (unescape(symbol), stack[-1][1])
         else:
             stack[-1][1].append(unescape(symbol))
     if stack:
-        raise UserError(f"{where}: {len(stack)} '(' without ')' at the end")
+        raise TreeError(f"{where}: {len(stack)} '(' without ')' at the end")
 
 
 def _check_depth(depth: int, where: str) -> None:
     if depth > DEEPEST:
-        raise UserError(f"{where}: a tree deeper than {DEEPEST}; no sentence has that")
+        raise TreeError(f"{where}: a tree deeper than {DEEPEST}; no sentence has that")
 
 
 def _closing(written: str) -> str:
@@ -153,18 +157,18 @@ def write_slash(tree: Tree) -> str:
 
 
 def read_slash(text: str, where: str = "tree") -> Tree:
-    """Inverse of ``write_slash``; UserError says at ``where`` what is wrong."""
+    """Inverse of ``write_slash``; TreeError says at ``where`` what is wrong."""
     stack: list[tuple[str, list[Tree | str]]] = []
     done: Tree | None = None
     for symbol in reversed(text.split()):
         if done:
-            raise UserError(f"{where}: {_short(symbol)!r} stands before the root")
+            raise TreeError(f"{where}: {_short(symbol)!r} stands before the root")
         if symbol.startswith(("/", "</")):
             written = symbol[1:] if symbol[0] == "/" else f"<{symbol[2:]}"
             stack.append((written, []))
             _check_depth(len(stack), where)
         elif not stack:
-            raise UserError(f"{where}: {_short(symbol)!r} stands after the root")
+            raise TreeError(f"{where}: {_short(symbol)!r} stands after the root")
         elif symbol == stack[-1][0]:
             label, children = stack.pop()
             tree = Tree(unescape(label), tuple(reversed(children)))
@@ -176,7 +180,7 @@ def read_slash(text: str, where: str = "tree") -> Tree:
             stack[-1][1].append(unescape(symbol))
     if not done:
         open_ones = " ".join(_closing(label) for label, _ in stack) or "nothing"
-        raise UserError(f"{where}: not a tree: {_short(open_ones)} is left open")
+        raise TreeError(f"{where}: not a tree: {_short(open_ones)} is left open")
     return done
 
 
@@ -230,22 +234,22 @@ def _no_way(name: str) -> str:
 
 
 def read_path(text: str, where: str = "tree") -> Tree:
-    """Inverse of ``write_path``, in any order; UserError says at ``where`` what is wrong."""
+    """Inverse of ``write_path``, in any order; TreeError says at ``where`` what is wrong."""
     names: dict[Position, tuple[str, str]] = {}
     symbols = text.split()
     for way, name in zip_longest(symbols[::2], symbols[1::2], fillvalue=""):
         found = _WAY.fullmatch(way)
         if not found or not name:
-            raise UserError(
+            raise TreeError(
                 f"{where}: {_short(f'{way} {name}')!r} is not like 1.2: NP or 1.2= word"
             )
         position = read_position(found[1].replace(".", " "))
         if position in names:
-            raise UserError(f"{where}: {found[1]} is there twice")
+            raise TreeError(f"{where}: {found[1]} is there twice")
         _check_depth(len(position), where)
         names[position] = (found[2], unescape(name))
     if names.get((), ("", ""))[0] != ":":
-        raise UserError(f"{where}: there is no root 0: …")
+        raise TreeError(f"{where}: there is no root 0: …")
     below: dict[Position, list[Position]] = {}
     for position in sorted(names):
         if position:
@@ -255,12 +259,12 @@ def read_path(text: str, where: str = "tree") -> Tree:
         kind, name = names.pop(position)
         children = below.get(position, [])
         if [p[-1] for p in children] != list(range(len(children))) or (kind == "=" and children):
-            raise UserError(f"{where}: the children of {write_position(position)} do not fit")
+            raise TreeError(f"{where}: the children of {write_position(position)} do not fit")
         return name if kind == "=" else Tree(name, tuple(build(p) for p in children))
 
     tree = build(())
     if names or isinstance(tree, str):
-        raise UserError(f"{where}: {write_position(next(iter(names)))} has no parent")
+        raise TreeError(f"{where}: {write_position(next(iter(names)))} has no parent")
     return tree
 
 

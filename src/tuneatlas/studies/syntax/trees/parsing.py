@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.step import progress
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import PassingError
 from tuneatlas.studies.syntax.trees.asking import ask_all
 from tuneatlas.studies.syntax.trees.java import Stopped
-from tuneatlas.studies.syntax.trees.linear import MARKERS, read_bracket, write_bracket
+from tuneatlas.studies.syntax.trees.linear import MARKERS, TreeError, read_bracket, write_bracket
 from tuneatlas.studies.syntax.trees.parsers import PLAIN, Parser, over
 from tuneatlas.studies.syntax.trees.trees import Tree, normalise, relabel
 from tuneatlas.studies.syntax.trees.trees import words as leaves
@@ -75,7 +75,7 @@ def _finish(answer: str | Stopped | None, words: Sequence[str]) -> Parsed:
         return Parsed(None, "failed", f"the parser stops on it, alone and repeatedly: {answer}")
     try:
         tree = normalise(read_bracket(answer, "parser"))
-    except UserError as error:
+    except TreeError as error:
         return Parsed(None, "failed", str(error))
     if not over(answer, " ".join(treebank(words))) or len(leaves(tree)) != len(words):
         return Parsed(None, "failed", "its tree is over other words")
