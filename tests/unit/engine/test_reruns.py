@@ -379,9 +379,9 @@ def test_refusals_end_steps():
     tellers = {k for k, s in definitions() if calls(s, {REFUSAL})}
     for key, statement in definitions():
         if REAL._named_by(key).keys & tellers and key not in tellers:
-            assert calls(statement, UNKEPT) or is_among(
-                key, {"base._folder", "base._tokenizer"}
-            ), key
+            assert calls(statement, UNKEPT) or is_among(key, {"base._folder", "base._tokenizer"}), (
+                key
+            )
 
 
 def calls(statement: ast.stmt, names: Iterable[str]) -> bool:
