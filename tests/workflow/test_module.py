@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT
 from finished_run import SNAKEMAKE
 
@@ -190,3 +191,19 @@ def test_what_a_module_cannot_do_is_said(tmp_path: Path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b/Snakefile").write_text(within)
     assert "cannot be included in another workflow" in run(tmp_path / "b", "--dry-run")
+
+
+def test_the_catalogue_of_workflows_finds_what_it_asks_for():
+    """Its standard: snakemake.github.io/snakemake-workflow-catalog, "Adding workflows"."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
+    assert "snakemake" in readme and "workflow" in readme
+    assert (ROOT / "workflow/Snakefile").is_file() and (ROOT / "config/README.md").is_file()
+    assert any((ROOT / "workflow/rules").glob("*.smk"))
+    text = (ROOT / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8")
+    usage = yaml.safe_load(text)["usage"]
+    assert usage.keys() == {"mandatory-flags", "software-stack-deployment", "report"}
+    methods = usage["software-stack-deployment"]
+    assert methods == {"conda": False, "apptainer": True, "apptainer+conda": False}
+    profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    triggers = " ".join(profile["rerun-triggers"])
+    assert usage["mandatory-flags"]["flags"] == f"--rerun-triggers {triggers}"
