@@ -7,6 +7,8 @@
 # make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
 # make plan   what is missing or wrong before the first job, then the jobs that would run
 # make why    which jobs would run, and because of what; TARGET as above, or a step or file
+# make accept STEP=finetune WHY="only a message": say on record that a change of code that you read
+#             changes none of the step's outputs, so that they stand; OUTPUT=… of these alone
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
@@ -24,6 +26,10 @@ DEVICE ?= a100-80
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
+# accept: the step, why, and outputs or patterns such as '*/mini/*' (all)
+STEP ?=
+WHY ?=
+OUTPUT ?=
 # The step that a study ends with.
 LAST_s1 = compare_groups
 LAST_s2 = stage_forgetting
@@ -45,7 +51,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run plan why size plans test test-slow slurm-test slurm-faults check audit bench format \
+.PHONY: run plan why accept size plans test test-slow slurm-test slurm-faults check audit bench format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -72,6 +78,10 @@ plan: .venv/ready
 
 why: .venv/ready
 	@$(WITH_CONFIG); .venv/bin/tuneatlas why "$$@" $(or $(LAST),$(filter-out all,$(TARGET)))
+
+accept: .venv/ready
+	@$(WITH_CONFIG); .venv/bin/tuneatlas accept $(call quoted,$(STEP)) $(OUTPUT) \
+	--why $(call quoted,$(WHY)) "$$@"
 
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)

@@ -21,6 +21,8 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
+from tuneatlas.engine.jobs import described
+
 PROFILE = Path("profiles/default/config.yaml")
 
 
@@ -37,23 +39,16 @@ def plan(configs: list[Path]) -> list[dict]:
         with contextlib.redirect_stdout(io.StringIO()):
             dag.summary()
         jobs = workflow._workflow.dag
-        return [described(job, jobs.needrun(job)) for job in jobs.jobs if job.output]
-
-
-def described(job, due: bool) -> dict:
-    """A job as plain data."""
-    params = {name: value for name, value in job.params.items() if name != "code"}
-    return {
-        "step": job.rule.name,
-        "wildcards": dict(job.wildcards.items()),
-        "inputs": [str(path) for path in job.input],
-        "outputs": [str(path) for path in job.output],
-        "options": params.pop("options", None) or {},
-        "params": params,
-        "due": due,
-        "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
-        "benchmark": str(job.benchmark or ""),
-    }
+        return [
+            {
+                **described(job, job.rule.name),
+                "due": jobs.needrun(job),
+                "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
+                "benchmark": str(job.benchmark or ""),
+            }
+            for job in jobs.jobs
+            if job.output
+        ]
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def work(results: Path) -> Work:
     return Work(
         f"stage-2 examples of {len(texts)} trees ({min(len(parsed), TREES)} different ones)",
         ours,
-        [Peer("plain nltk", lambda i: list(nltk_examples(parts[i], random.Random(i))), 5)],
+        [Peer("plain nltk", lambda i: list(nltk_examples(parts[i], random.Random(i))), 1)],
         same,
         ["nltk"],
     )

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.settling import make_newer, settle, standing
+from tuneatlas.audit.cutoff import Cutoff, Decided
+from tuneatlas.audit.reasons import is_what_made, own_reasons
+from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
@@ -35,13 +37,17 @@ from tuneatlas.config.slices import (
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
+from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
+from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
 
 __all__ = [
     "PROSE",
+    "Cutoff",
+    "Decided",
     "Request",
     "asked_mb",
     "asked_options",
@@ -52,19 +58,25 @@ __all__ = [
     "check_cluster",
     "earlier_domains",
     "forgetting_options",
+    "is_what_made",
     "joined",
+    "known",
     "known_shape",
     "load",
     "make_newer",
     "model_packages",
     "needs_corpus",
     "operations_of",
+    "own_reasons",
     "pair_files",
     "plain_options",
+    "planned",
     "preflight",
     "question_sources",
+    "record_path",
     "resolve",
     "settle",
+    "settle_job",
     "site_options",
     "source_packages",
     "source_spec",

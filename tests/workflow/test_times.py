@@ -17,7 +17,9 @@ from snakemake.exceptions import WorkflowError
 from tuneatlas import workflow as tuneatlas
 from tuneatlas.errors import UserError
 ROOT = Path()
+PREFIX = ""
 is_own = lambda job: True
+step_of = lambda job: job.rule.name
 """
 TIMES = f'include: "{ROOT}/workflow/rules/times.smk"\n'
 COPY = """

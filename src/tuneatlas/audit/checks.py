@@ -13,9 +13,9 @@ import pyarrow as pa
 from tuneatlas import tables
 from tuneatlas.audit.counts import COUNTS
 from tuneatlas.audit.lineage import RESULTS, Results, walk
+from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.files import FOLDER_MARK, PARTIAL
-from tuneatlas.engine.jobs import code_changes, code_in
 from tuneatlas.engine.records import SUFFIX, record_path
 from tuneatlas.errors import UserError
 from tuneatlas.models.folder import folder_problems
@@ -256,7 +256,7 @@ def code(results: Results) -> Iterator[Finding]:
             changes["script", f"{record['step']} is not a step of the workflow here"].add(name)
             continue
         now = code_of(script)
-        for change in code_changes(code_in(record), now):
+        for change in changes_since(record, now):
             changes[change].add(name)
     for (kind, text), outputs in sorted(changes.items()):
         why = f"{text}: {len(outputs)} outputs are of other code than is here"

@@ -55,7 +55,8 @@ class Results:
 
     ``unreadable`` are records with what is wrong with them, ``unsealed`` those of ``records`` that
     have no seal; ``closed`` are folders that cannot be looked into, and why; ``elsewhere`` models
-    whose weights were not copied with the rest (see `trust_weights`).
+    whose weights were not copied with the rest (see `trust_weights`), ``renewed`` files
+    whose content counts whatever their times say, as they were made since (see `renew`).
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Results:
     unsealed: dict[str, str] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
+    renewed: set[str] = field(default_factory=set)
     _contents: dict[str, Content | None] = field(default_factory=dict)
 
     def place(self, name: str) -> Path:
@@ -84,6 +86,20 @@ class Results:
             digests = {file: _digest(file) for file in there.files} if there else {}
             self._contents[name] = _content(there, digests) if there else None
         return self._contents[name]
+
+    def renew(self, name: str) -> None:
+        """Read the record of an output that was made just now, and take it for what it says."""
+        record, _ = read_record(record_path(self.place(name)))
+        self.forget(name)
+        if record is not None and record["output"] == name:
+            self.records[name] = record
+            self._contents[name] = Content(record["sha256"], record["files"], record["sha256"])
+
+    def forget(self, name: str) -> None:
+        """Know no longer what an output holds, which was made anew: its users cannot stand."""
+        self.renewed.add(name)
+        self.records.pop(name, None)
+        self._contents[name] = None
 
     def digest(self) -> str:
         """One hex SHA-256 over all records: kept elsewhere, it shows any later change of one."""

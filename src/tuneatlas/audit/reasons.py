@@ -1,14 +1,16 @@
 """Why a job would run: the plan of an experiment against the records of what was done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.engine.digest import code_of
+from tuneatlas.engine.accepted import changes_since
+from tuneatlas.engine.digest import Code, code_of
 from tuneatlas.engine.files import FOLDER_MARK
-from tuneatlas.engine.jobs import Job, changed_options, code_changes, code_in
+from tuneatlas.engine.jobs import Job, changed_options
+from tuneatlas.engine.records import record_path
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def reasons(jobs: Sequence[Job], results: Results) -> list[Reasons]:
     needs = {job: _unique(makers[n] for n in job.inputs if n in makers) for job in jobs}
     order = list(TopologicalSorter(needs).static_order())
     used = {name for job in jobs for name in job.inputs}
-    own = {job: tuple(_own(job, results)) for job in order}
+    own = {job: tuple(own_reasons(job, results)) for job in order}
     missing = {job: [n for n in job.outputs if not results.place(n).exists()] for job in order}
     due: dict[Job, tuple[Job, ...]] = {}
     for job in order:
@@ -70,26 +72,60 @@ def restricted(jobs: Sequence[Job], target: str) -> list[Job]:
     return [job for job in jobs if job in kept]
 
 
-def _own(job: Job, results: Results) -> Iterator[str]:
+def own_reasons(
+    job: Job, results: Results, pending: Collection[str] = frozenset()
+) -> Iterator[str]:
+    """What a job's outputs were made with that is otherwise now, by their records.
+
+    What was deleted is judged by its record: it would not be made as it was.
+
+    Args:
+        job: what makes the outputs.
+        results: the records, and what the files hold.
+        pending: inputs that are yet to be made; their content says nothing.
+    """
     found: dict[str, None] = {}
     for output in job.outputs:
-        record = results.records.get(output)
-        if record is None or not results.place(output).exists():
-            continue
-        found |= dict.fromkeys(f"config {change}" for change in changed_options(job, record))
-        script = results.root / "workflow" / "scripts" / f"{job.step}.py"
-        now = code_of(script)
-        changes = code_changes(code_in(record), now)
-        found |= dict.fromkeys(f"{kind} {change}" for kind, change in changes)
-        old, new = set(record["inputs"]), set(job.inputs)
-        found |= dict.fromkeys(f"input {name} is new" for name in sorted(new - old))
-        found |= dict.fromkeys(f"input {name} is gone" for name in sorted(old - new))
-        for name in sorted(old & new):
-            if is_newer(results.place(name), results.place(output)):
-                content = results.content(name)
-                if content and not content.is_(record["inputs"][name]):
-                    found[f"input {name} has other content"] = None
+        if output in results.records:
+            changes = changes_since(results.records[output], code_now(job, results))
+            found |= dict.fromkeys(other_reasons(job, results, output, pending))
+            found |= dict.fromkeys(f"{kind} {change}" for kind, change in changes)
     yield from found
+
+
+def code_now(job: Job, results: Results) -> Code:
+    """The code that a job would run."""
+    return code_of(Path(job.script or results.root / "workflow" / "scripts" / f"{job.step}.py"))
+
+
+def other_reasons(
+    job: Job, results: Results, output: str, pending: Collection[str] = frozenset()
+) -> Iterator[str]:
+    """As `own_reasons`, of one output that has a record, but for its code."""
+    record = results.records[output]
+    yield from (f"config {change}" for change in changed_options(job, record))
+    old, new = set(record["inputs"]), set(job.inputs)
+    yield from (f"input {name} is new" for name in sorted(new - old))
+    yield from (f"input {name} is gone" for name in sorted(old - new))
+    for name in sorted((old & new).difference(pending)):
+        if not is_what_made(results, name, output):
+            yield f"input {name} has other content"
+
+
+def is_what_made(results: Results, name: str, output: str) -> bool:
+    """Whether an input holds what an output was made from; unread where it is older."""
+    sha256 = results.records[output]["inputs"][name]
+    place, made = results.place(name), results.place(output)
+    if not place.exists():
+        # Deleted to save space: it would be made again as it was. Of a user's own file that is
+        # gone the workflow itself speaks.
+        return name not in results.records or results.records[name]["sha256"] == sha256
+    if name not in results.renewed and not is_newer(
+        place, made if made.exists() else record_path(made)
+    ):
+        return True
+    content = results.content(name)
+    return content is not None and content.is_(sha256)
 
 
 def is_newer(one: Path, other: Path) -> bool:

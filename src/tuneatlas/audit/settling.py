@@ -16,18 +16,22 @@ from pathlib import Path
 from tuneatlas.audit.lineage import Results, benchmark_of, holds_records, read_results
 from tuneatlas.audit.reasons import written
 from tuneatlas.engine.files import FOLDER_MARK
+from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 
 
-def standing(folder: Path) -> dict[Path, int]:
+def known(folder: Path, asked: bool = True) -> Results:
+    """The records of a results folder, which need not be there; none if they are not asked for."""
+    root = folder.parent
+    return read_results(folder, root) if asked and holds_records(folder) else Results(folder, root)
+
+
+def standing(results: Results) -> dict[Path, int]:
     """When outputs count as written, in nanoseconds, where that is not when they were.
 
     By what the engine compares: an output's file, folder or link, and its benchmark. Nothing is
     written; an input is read only where times leave open whether it changed.
     """
-    if not holds_records(folder):
-        return {}
-    results = read_results(folder, folder.parent)
     now = time.time_ns()
     times: dict[Path, int] = {}
 
@@ -37,13 +41,16 @@ def standing(folder: Path) -> dict[Path, int]:
     for name in _in_order(results):
         record = results.records[name]
         output = results.place(name)
+        places = {i: results.place(i) for i in record["inputs"]}
+        inputs = {i: when(path) for i, path in places.items() if path.exists() or path in times}
         if not output.exists():
+            # The engine takes what was deleted for as old as what was made from it.
+            if inputs:
+                times[output] = max(inputs.values())
             continue
         benchmark = results.root / benchmark_of(record)
         compared = [output, *([benchmark] if benchmark.is_file() else [])]
         made = [_made(path) for path in compared]
-        places = {i: results.place(i) for i in record["inputs"]}
-        inputs = {i: when(path) for i, path in places.items() if path.exists()}
         ahead = max(made) > now
         asked = [i for i, at in inputs.items() if ahead or at > min(made)]
         if not asked:
@@ -54,7 +61,7 @@ def standing(folder: Path) -> dict[Path, int]:
         else:
             newest = max(inputs.values())
             times |= dict.fromkeys(compared, newest + TICK if newest > now else now)
-    return times
+    return {path: at for path, at in times.items() if path.exists()}
 
 
 # The engine compares times as floats, which tell a millisecond.
@@ -67,6 +74,13 @@ def settle(times: Mapping[Path, int]) -> None:
         # Of another user, or where nothing may be written: they are told anew each time.
         with suppress(OSError):
             _date(path, at)
+
+
+def settle_job(outputs: Iterable[Path], benchmark: str, inputs: Iterable[Path]) -> None:
+    """Date outputs after inputs that came out as before; of one that was deleted, its record."""
+    dated = [path if path.exists() else record_path(path) for path in outputs]
+    with suppress(OSError):
+        make_newer([*dated, *([Path(benchmark)] if benchmark else [])], inputs)
 
 
 def make_newer(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
@@ -90,7 +104,9 @@ def _date(path: Path, at: int) -> None:
 
 def _same(results: Results, name: str, sha256: str) -> bool:
     content = results.content(name)
-    return content is not None and content.is_(sha256)
+    if content is None:
+        return name in results.records and results.records[name]["sha256"] == sha256
+    return content.is_(sha256)
 
 
 def _in_order(results: Results) -> list[str]:

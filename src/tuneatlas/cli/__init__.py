@@ -14,6 +14,7 @@ COMMANDS = {
     "audit": ("tuneatlas.cli.audit", "verify that every result is what its record says"),
     "trace": ("tuneatlas.cli.trace", "print the whole life of one item"),
     "why": ("tuneatlas.cli.why", "say what a run would execute, and because of what"),
+    "accept": ("tuneatlas.cli.accept", "say on record that a change of code changes no output"),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tuneatlas.audit.checks import Finding, has_workflow, run_checks
 from tuneatlas.audit.lineage import Results, read_contents, read_results, trust_weights
+from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import changed_options, read_plan
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import one_line, reader_may_leave, say
@@ -89,6 +90,7 @@ def told(results: Results, found: list[Finding], everything: bool) -> Iterator[s
             yield f"    taints {len(tainted)}: {' '.join(shown)}{more}"
     if not has_workflow(results):
         yield f"(code not compared: no workflow/ in {results.root}; name its folder with --root)"
+    yield from (f"(accepted: {line})" for line in acceptances(results.records.values()))
     if results.elsewhere:
         names = " ".join(sorted(results.elsewhere))
         yield f"(not here, and taken for what their records say: the weights of {names})"

@@ -7,6 +7,7 @@ from pathlib import Path
 from tuneatlas.audit.lineage import left_out, read_results
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import masks_of, trace
+from tuneatlas.engine.accepted import acceptances
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -45,4 +46,8 @@ def run(options: argparse.Namespace) -> int:
     style = TERMINAL if sys.stdout.isatty() else PLAIN
     for line in tell(life, masks_of(results), style):
         print(line)
+    outputs = {seen.output for rows in life.rows.values() for seen in rows}
+    behind = sorted(outputs.union(*map(results.upstream, outputs)) & results.records.keys())
+    for line in acceptances(results.records[name] for name in behind):
+        say(f"accepted: {line}")
     return 0

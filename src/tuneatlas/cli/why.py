@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
+from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
@@ -39,13 +40,23 @@ def run(options: argparse.Namespace) -> int:
     if holds_records(folder):
         results = read_results(folder, options.root)
     print(left_out(results), end="", file=sys.stderr)
+    accepted = list(accepted_of(jobs, results))
     if options.json:
         found = {str(reason.job): list(reason.own) for reason in reasons(jobs, results)}
-        say(json.dumps({"jobs": found, "engine": [str(job) for job in jobs if job.due]}))
+        due = [str(job) for job in jobs if job.due]
+        say(json.dumps({"jobs": found, "engine": due, "accepted": accepted}))
         return 0
     for line in told(jobs, reasons(jobs, results), bool(options.target)):
         say(line)
+    for line in accepted:
+        say(f"accepted: {line}")
     return 0
+
+
+def accepted_of(jobs: list[Job], results: Results) -> Iterator[str]:
+    """The changes of code that were accepted for outputs of these jobs."""
+    names = (name for job in jobs for name in job.outputs if name in results.records)
+    return acceptances(results.records[name] for name in names)
 
 
 def told(jobs: list[Job], found: list[Reasons], part: bool) -> Iterator[str]:
@@ -63,6 +74,8 @@ def told(jobs: list[Job], found: list[Reasons], part: bool) -> Iterator[str]:
     counted = ", ".join(f"{step} {number}" for step, number in steps.items())
     if found:
         yield f"{len(found)} of {len(jobs)} jobs would run: {counted}."
+        if any(reason.after and not reason.own for reason in found):
+            yield "What only comes after others stands where these write what they wrote before."
     else:
         yield f"Nothing would run: all {len(jobs)} jobs stand."
     if not part:
@@ -73,12 +86,6 @@ def _disagreement(jobs: list[Job], found: list[Reasons]) -> Iterator[str]:
     """Where the workflow engine's own memory says otherwise than the records."""
     due = {reason.job for reason in found}
     more = [str(job) for job in jobs if job.due and job not in due]
-    less = [reason.job for reason in found if reason.own and not reason.job.due]
     if more:
         yield f"The workflow engine would also run {len(more)} jobs whose inputs have the same "
         yield f"content as before: {', '.join(more[:6])}{' …' if len(more) > 6 else ''}"
-    if less:
-        # Results that were copied without the folder .snakemake.
-        outputs = " ".join(job.outputs[0] for job in less)
-        yield f"The workflow engine has no memory of {len(less)} of these; name them to it:"
-        yield f"    snakemake --forcerun {outputs}"

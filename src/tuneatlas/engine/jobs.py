@@ -1,9 +1,10 @@
 """The jobs of an experiment as it is configured now, and how they differ from the records."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ class Job:
     due: bool
     resources: Mapping[str, Any] = field(default_factory=dict)
     benchmark: str = ""
+    # Empty for a step that is no script, whose code is not known here.
+    script: str = ""
 
     @property
     def gpu(self) -> bool:
@@ -61,6 +64,34 @@ def read_plan(root: Path, configs: list[Path]) -> list[Job]:
         start = next((i for i, x in enumerate(lines) if ".yaml" in x), len(lines) - 1)
         raise UserError("the experiment cannot be planned: " + "\n".join(lines[start:]))
     return [_job(data) for data in json.loads(done.stdout)]
+
+
+def described(job: Any, step: str, name: Callable[[Any], str] = str) -> dict[str, Any]:
+    """What a job of the workflow engine makes, of what, and how, as plain data for a `Job`.
+
+    Args:
+        job: the engine's.
+        step: the step that it is, whatever its rule is called.
+        name: gives what records call a file.
+    """
+    params = {name: value for name, value in job.params.items() if name != "code"}
+    rule = job.rule
+    folder = rule.basedir and rule.basedir.get_path_or_uri(secret_free=True)
+    return {
+        "step": step,
+        "wildcards": dict(job.wildcards.items()),
+        "inputs": [name(path) for path in job.input],
+        "outputs": [name(path) for path in job.output],
+        "options": params.pop("options", None) or {},
+        "params": params,
+        "script": os.path.normpath(Path(folder, rule.script)) if rule.script else "",
+    }
+
+
+def planned(job: Any, step: str, name: Callable[[Any], str] = str) -> Job:
+    """A job of the workflow engine in this process, as `read_plan` gives it."""
+    data = {**described(job, step, name), "due": True}
+    return _job(json.loads(json.dumps(data, default=str)))
 
 
 def _job(data: dict[str, Any]) -> Job:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
+from annotated_types import Len
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from tuneatlas.engine.files import open_file
@@ -26,6 +27,21 @@ Digest = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Step = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]*$")]
 
 
+Change = Annotated[list[str | None], Len(2, 2)]
+
+
+class Accepted(BaseModel):
+    """A change of code that was accepted: what modules and libraries were, and what they became."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    when: str
+    who: str
+    why: str
+    modules: dict[str, Change]
+    libraries: dict[str, Change]
+
+
 class Record(BaseModel):
     """What a record must hold, and may hold, of what is read here; the rest is kept as it is."""
 
@@ -43,6 +59,7 @@ class Record(BaseModel):
     files: dict[str, Digest] = {}
     operations: dict[str, Any] = {}
     params: dict[str, Any] = {}
+    accepted: list[Accepted] = []
     host: dict[str, Any] = {}
     seed: int | None = None
     log: str = ""

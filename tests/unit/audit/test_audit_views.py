@@ -16,7 +16,7 @@ from small_results import make_results
 from tuneatlas.audit.compare_runs import compare_runs
 from tuneatlas.audit.lineage import Results, is_categories, read_results
 from tuneatlas.audit.reasons import reasons, restricted
-from tuneatlas.audit.settling import make_newer, settle, standing
+from tuneatlas.audit.settling import known, make_newer, settle, standing
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import trace
 from tuneatlas.cli import main
@@ -136,21 +136,21 @@ def rewrite(results: Path, name: str, **changes: Any) -> None:
 
 
 def test_touched_files_are_settled_by_their_content(results: Path):
-    assert standing(results) == {}
+    assert standing(known(results)) == {}
     for number, path in enumerate(sorted(results.rglob("*"))):
         os.utime(path, ns=(0, 10**18 + number))
-    renewed = standing(results)
+    renewed = standing(known(results))
     assert results / "evaluate_knowledge/mini/numbers/mixed_40/0.parquet" in renewed
-    assert standing(results).keys() == renewed.keys(), "asking wrote something"
+    assert standing(known(results)).keys() == renewed.keys(), "asking wrote something"
     settle(renewed)
-    assert standing(results) == {}
+    assert standing(known(results)) == {}
 
 
 def test_an_output_of_other_content_is_not_settled(results: Path):
     path = results / "probe_knowledge/mini/numbers.parquet"
     ANSWERS.write(path, ANSWERS.read(path)[1:])
     os.utime(path, ns=(0, time.time_ns()))
-    assert results / "label_knowledge/mini/numbers.parquet" not in standing(results)
+    assert results / "label_knowledge/mini/numbers.parquet" not in standing(known(results))
 
 
 def test_an_output_dated_ahead_stands_until_an_input_is_edited(results: Path):
@@ -163,11 +163,11 @@ def test_an_output_dated_ahead_stands_until_an_input_is_edited(results: Path):
     os.utime(answers, ns=(0, ahead))
     make_newer([labels], [answers])
     assert labels.stat().st_mtime_ns > ahead
-    settle(standing(results))
+    settle(standing(known(results)))
     assert max(labels.stat().st_mtime_ns, answers.stat().st_mtime_ns) < ahead
     os.utime(labels, ns=(0, ahead))
     ANSWERS.write(answers, ANSWERS.read(answers)[1:])
-    assert standing(results)[labels] < answers.stat().st_mtime_ns
+    assert standing(known(results))[labels] < answers.stat().st_mtime_ns
 
 
 @pytest.mark.parametrize("linked", ["results", "results/label_knowledge", "results/finetune/mini"])
@@ -192,7 +192,7 @@ def test_a_model_may_be_called_as_a_folder_of_its_results():
 
 def test_a_link_in_circles_is_followed_once_and_told(results: Path):
     (results / "finetune/mini/up").symlink_to(results)
-    assert standing(results) == {}
+    assert standing(known(results)) == {}
     assert "a link to a folder" in read_results(results).closed["results/finetune/mini/up"]
 
 

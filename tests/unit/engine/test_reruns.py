@@ -61,7 +61,7 @@ ROWS = [
     Row("trees.parsers.Benepar", "none", "message"),
     Row("training.base._bring", "none", "message"),
     # But for the words that are kept with what could not be read.
-    Row("trees.linear._read", "syntax", "words kept"),
+    Row("trees.linear.read_bracket", "syntax", "words kept"),
     Row("attention.use_kernel", "none", "log"),
     Row("models.folder.tell_rounding", "none", "log"),
     Row("tables.Table", "none", "docstring"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.lineage import RESULTS, Results, benchmark_of
+from tuneatlas.engine.accepted import acceptances
 
 TOTALS = ("wall_s", "cpu_s")
 
@@ -31,6 +32,7 @@ def step_data(results: Results) -> dict[str, dict[str, Any]]:
                     "seed": str(record.get("seed", "")),
                     "code": _place(codes, record["code"]),
                     "libraries": _place(libraries, record["libraries"]),
+                    "accepted": list(acceptances([record])),
                     "host": record.get("host", {}),
                     "log": record.get("log", ""),
                     "benchmark": benchmark_of(record),

@@ -13,7 +13,6 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_t5, train_tokenizer
 from tuneatlas.models.load import load_model
 from tuneatlas.models.save import save_model
-from tuneatlas.studies.syntax.pretraining import flat
 from tuneatlas.studies.syntax.pretraining.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.studies.syntax.pretraining.syntax_tasks import SYNTAX_TASKS
 from tuneatlas.studies.syntax.pretraining.tasks import NONE, SEP, prefixed
@@ -30,9 +29,8 @@ from tuneatlas.studies.syntax.trees.linear import (
     FORMS,
     escape,
     read_sentence,
-    unescape,
-    write_bracket,
 )
+from tuneatlas.studies.syntax.trees.trees import nodes
 from tuneatlas.training.seq2seq import encode_end
 
 SHAPE = {"hidden_size": 16, "intermediate_size": 32, "layers": 1, "heads": 2, "dropout": 0.0}
@@ -119,7 +117,7 @@ def test_all_texts_of_the_tasks_survive_the_tokenizer(pair, tmp_path):
     rng = random.Random(1)
     trees = [random_tree(rng, 4) for _ in range(40)]
     add_structure_tokens(model, tokenizer)
-    labels = {unescape(name) for tree in trees for name in flat.labels(write_bracket(tree))}
+    labels = {node.label for tree in trees for _, node in nodes(tree)}
     add_labels(model, tokenizer, labels, seed=1)
     save_model(tmp_path, model, tokenizer)
     _, tokenizer = load_model(tmp_path)

@@ -94,7 +94,9 @@ async function opened(step, node, output) {
       inputs.length ? atlas.table("Inputs as they were, with the start of their SHA-256", ["File", "SHA-256"], inputs, false) : h("p", {}, "None."),
       h("h3", {}, "Code"),
       atlas.table("Digest of each module that the step reaches", ["Module", "Digest"], Object.entries(data.codes[job.code]).map(([n, d]) => [n, h("code", {}, d)]), false),
-      atlas.table("Libraries", ["Library", "Version"], Object.entries(data.libraries[job.libraries]), false)),
+      atlas.table("Libraries", ["Library", "Version"], Object.entries(data.libraries[job.libraries]), false),
+      job.accepted.length ? h("h3", {}, "Accepted changes of code") : null,
+      job.accepted.length ? h("ul", {}, job.accepted.map((text) => h("li", {}, text))) : null),
   ];
 }
 

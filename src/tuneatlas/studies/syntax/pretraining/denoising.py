@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tuneatlas.studies.syntax.pretraining.tasks import Build, Task, Text
-from tuneatlas.studies.syntax.trees.linear import FORMS, Form, escape, join_symbols, split_symbols
+from tuneatlas.studies.syntax.pretraining.tasks import Task, Text
+from tuneatlas.studies.syntax.trees.linear import Form, escape, join_symbols, split_symbols
 from tuneatlas.studies.syntax.trees.trees import Tree, words
 
 SENTINELS = 100
@@ -93,14 +93,7 @@ def unmask(text: Text) -> str:
 
 def denoise(kind: str, level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:
     """The written tree with masked spans, and what was masked."""
-    return denoise_written(kind, level, form.write(tree), rng, form)
-
-
-def denoise_written(
-    kind: str, level: str, text: str, rng: random.Random, form: Form
-) -> Text | None:
-    """The same of a tree that is written already."""
-    symbols = split_symbols(text)
+    symbols = split_symbols(form.write(tree))
     spans = KINDS[kind](symbols, RATES[level], rng, form)
     return mask(symbols, spans) if len(spans) < SENTINELS else None
 
@@ -111,9 +104,7 @@ def check_denoising(tree: Tree, text: Text, form: Form) -> bool:
 
 
 def _task(kind: str, level: str, weight: int) -> Task:
-    build: Build = partial(denoise, kind, level)
-    written = partial(denoise_written, kind, level, form=FORMS["bracket"])
-    return Task(weight, build, check_denoising, "exact_match", written)
+    return Task(weight, partial(denoise, kind, level), check_denoising, "exact_match")
 
 
 def denoise_words(level: str, tree: Tree, rng: random.Random, form: Form) -> Text | None:

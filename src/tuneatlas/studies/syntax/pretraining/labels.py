@@ -5,14 +5,14 @@ from typing import Any
 
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.step import Step
-from tuneatlas.studies.syntax.pretraining import flat
-from tuneatlas.studies.syntax.trees.linear import unescape
+from tuneatlas.studies.syntax.trees.linear import read_bracket
 from tuneatlas.studies.syntax.trees.parse import read_parses
+from tuneatlas.studies.syntax.trees.trees import nodes
 
 
 def collect_labels(step: Step) -> dict[str, Any]:
     """Write the labels of all trees as a sorted list in JSON."""
-    found = {name for _, tree in read_parses(step) for name in flat.labels(tree)}
-    labels = sorted(map(unescape, found))
+    trees = (read_bracket(tree) for _, tree in read_parses(step))
+    labels = sorted({node.label for tree in trees for _, node in nodes(tree)})
     write_text(step.outputs["labels"], json.dumps(labels) + "\n")
     return {"labels": len(labels)}

@@ -5,34 +5,43 @@ written as in the tree, so that words are copied letter by letter.
 """
 
 import random
-from functools import partial
+from collections.abc import Iterator
 
-from tuneatlas.studies.syntax.pretraining import flat
 from tuneatlas.studies.syntax.pretraining.denoising import denoising_tasks
-from tuneatlas.studies.syntax.pretraining.structure_tasks import read_productions
-from tuneatlas.studies.syntax.pretraining.tasks import JOINT, BuildWritten, Check, Score, Task, Text
+from tuneatlas.studies.syntax.pretraining.structure_tasks import read_productions, write_productions
+from tuneatlas.studies.syntax.pretraining.tasks import JOINT, Task, Text
 from tuneatlas.studies.syntax.trees.linear import (
     Form,
+    escape,
     read_sentence,
     unescape,
-    write_bracket,
     write_sentence,
 )
-from tuneatlas.studies.syntax.trees.trees import Tree, height, nodes, prune, spans, words
+from tuneatlas.studies.syntax.trees.trees import (
+    Tree,
+    height,
+    nodes,
+    productions,
+    prune,
+    spans,
+    words,
+)
 
 HEIGHT = 5
 SHIFTS = (-3, -2, -1, 1, 2, 3)
 
 
-def check_tagging(tree: Tree, text: Text, _: Form) -> bool:
-    """One tag per word, each a label that covers it."""
-    covering = [
-        {label for label, s, e in spans(tree) if s <= i < e} for i in range(len(words(tree)))
-    ]
-    tags = read_sentence(text.target)
-    return read_sentence(text.input) == words(tree) and (
-        len(tags) == len(covering) and all(t in c for t, c in zip(tags, covering, strict=True))
-    )
+def _tags(tree: Tree) -> Iterator[str]:
+    for child in tree.children:
+        if isinstance(child, str):
+            yield tree.label
+        else:
+            yield from _tags(child)
+
+
+def pos_tagging(tree: Tree, _: random.Random, _form: Form) -> Text:
+    """Sentence to the label right above each word."""
+    return Text(write_sentence(tree), " ".join(map(escape, _tags(tree))))
 
 
 def tree_pruning(tree: Tree, _: random.Random, form: Form) -> Text:
@@ -48,6 +57,73 @@ def pruned_tree_completion(tree: Tree, _: random.Random, form: Form) -> Text:
 def pruned_tree_parse(tree: Tree, _: random.Random, form: Form) -> Text:
     """Sentence to the tree cut at height 5."""
     return Text(write_sentence(tree), form.write(prune(tree, HEIGHT)))
+
+
+def _lexical(node: Tree) -> bool:
+    return any(isinstance(child, str) for child in node.children)
+
+
+def production_detection(tree: Tree, _: random.Random, _form: Form) -> Text | None:
+    """Sentence to the productions that yield no word, in pre-order."""
+    inner = (node for _, node in nodes(tree) if node.children)
+    both = zip(productions(tree), inner, strict=True)
+    found = [production for production, node in both if not _lexical(node)]
+    return Text(write_sentence(tree), write_productions(found)) if found else None
+
+
+def _phrases(tree: Tree) -> list[tuple[str, int, int]]:
+    """The nodes beneath the root with words, but none right beneath them, in pre-order.
+
+    Of each its label as it is written, and its words from where to where.
+    """
+    both = zip(nodes(tree), spans(tree), strict=True)
+    return [
+        (escape(label), start, end)
+        for (position, node), (label, start, end) in both
+        if position and start < end and not _lexical(node)
+    ]
+
+
+def constituency_searching(tree: Tree, rng: random.Random, _: Form) -> Text | None:
+    """Label and sentence to all phrases with that label, in pre-order."""
+    phrases = _phrases(tree)
+    if not phrases:
+        return None
+    said = list(map(escape, words(tree)))
+    label = rng.choice(sorted({label for label, _, _ in phrases}))
+    found = [" ".join(said[start:end]) for other, start, end in phrases if other == label]
+    return Text(f"{label}{JOINT}{' '.join(said)}", JOINT.join(found))
+
+
+def constituency_discrimination(tree: Tree, rng: random.Random, _: Form) -> Text | None:
+    """Label, phrase and sentence to True, or to False for the phrase shifted by some words."""
+    phrases = _phrases(tree)
+    said = list(map(escape, words(tree)))
+    true = {(label, tuple(said[start:end])) for label, start, end in phrases}
+    options = []
+    for label, start, end in phrases:
+        within = (by for by in SHIFTS if -start <= by <= len(said) - end)
+        shifted = [said[start + by : end + by] for by in within]
+        false = [other for other in shifted if (label, tuple(other)) not in true]
+        if false:
+            options.append((label, said[start:end], false))
+    if not options:  # also when there are true ones, so that half of the answers stay False
+        return None
+    label, phrase, false = rng.choice(options)
+    answer = rng.random() < 0.5
+    shown = " ".join(phrase if answer else rng.choice(false))
+    return Text(f"{label}{JOINT}{shown}{JOINT}{' '.join(said)}", str(answer))
+
+
+def check_tagging(tree: Tree, text: Text, _: Form) -> bool:
+    """One tag per word, each a label that covers it."""
+    covering = [
+        {label for label, s, e in spans(tree) if s <= i < e} for i in range(len(words(tree)))
+    ]
+    tags = read_sentence(text.target)
+    return read_sentence(text.input) == words(tree) and (
+        len(tags) == len(covering) and all(t in c for t, c in zip(tags, covering, strict=True))
+    )
 
 
 def _is_pruned(tree: Tree, whole: Tree) -> bool:
@@ -76,10 +152,6 @@ def _inner(tree: Tree) -> list[Tree]:
     return [node for _, node in nodes(tree) if node.children]
 
 
-def _lexical(node: Tree) -> bool:
-    return any(isinstance(child, str) for child in node.children)
-
-
 def check_detection(tree: Tree, text: Text, _: Form) -> bool:
     """As many productions as inner nodes, and each node's is there."""
     inner = [n for n in _inner(tree) if not _lexical(n)]
@@ -104,38 +176,15 @@ def check_discrimination(tree: Tree, text: Text, _: Form) -> bool:
     return read_sentence(sentence) == words(tree) and str(found) == text.target
 
 
-def _of_text(check: Check, score: Score, build: BuildWritten) -> Task:
-    """A task whose texts are the same in every form, so that the tree in brackets will do."""
-
-    def build_from_tree(tree: Tree, rng: random.Random, _: Form) -> Text | None:
-        return build(write_bracket(tree), rng)
-
-    return Task(8, build_from_tree, check, score, build)
-
-
 SYNTAX_TASKS = {
     **denoising_tasks(weight=21),
-    "pos_tagging": _of_text(check_tagging, "exact_match", flat.pos_tagging),
-    "tree_pruning": Task(
-        8, tree_pruning, check_pruning, "bracket_f1", partial(flat.tree_pruning, HEIGHT)
-    ),
-    "pruned_tree_completion": Task(
-        8,
-        pruned_tree_completion,
-        check_completion,
-        "bracket_f1",
-        partial(flat.pruned_tree_completion, HEIGHT),
-    ),
-    "pruned_tree_parse": Task(
-        8,
-        pruned_tree_parse,
-        check_pruned_parse,
-        "bracket_f1",
-        partial(flat.pruned_tree_parse, HEIGHT),
-    ),
-    "production_detection": _of_text(check_detection, "span_f1", flat.production_detection),
-    "constituency_searching": _of_text(check_searching, "span_f1", flat.constituency_searching),
-    "constituency_discrimination": _of_text(
-        check_discrimination, "exact_match", partial(flat.constituency_discrimination, SHIFTS)
+    "pos_tagging": Task(8, pos_tagging, check_tagging, "exact_match"),
+    "tree_pruning": Task(8, tree_pruning, check_pruning, "bracket_f1"),
+    "pruned_tree_completion": Task(8, pruned_tree_completion, check_completion, "bracket_f1"),
+    "pruned_tree_parse": Task(8, pruned_tree_parse, check_pruned_parse, "bracket_f1"),
+    "production_detection": Task(8, production_detection, check_detection, "span_f1"),
+    "constituency_searching": Task(8, constituency_searching, check_searching, "span_f1"),
+    "constituency_discrimination": Task(
+        8, constituency_discrimination, check_discrimination, "exact_match"
     ),
 }

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax.trees.linear import Form, read_bracket, write_bracket
+from tuneatlas.studies.syntax.trees.linear import Form, read_bracket
 from tuneatlas.studies.syntax.trees.trees import Tree
 
 SEP, NONE = "<sep>", "<none>"
@@ -26,22 +26,17 @@ class Text(NamedTuple):
 
 
 Build = Callable[[Tree, random.Random, Form], Text | None]
-BuildWritten = Callable[[str, random.Random], Text | None]
 Check = Callable[[Tree, Text, Form], bool]
 Score = Literal["bracket_f1", "span_f1", "exact_match"]
 
 
 class Task(NamedTuple):
-    """A task: how to build it from a tree (None: this tree has none), check and score it.
-
-    ``build_written`` builds the same from a tree in brackets, without reading it.
-    """
+    """A task: how to build it from a tree (None: this tree has none), check and score it."""
 
     weight: int
     build: Build
     check: Check
     score: Score
-    build_written: BuildWritten | None = None
 
 
 def prefixed(name: str, text: Text) -> Text:
@@ -74,16 +69,11 @@ def draw_examples(
     """
     names = list(tasks)
     weights = list(accumulate(tasks[name].weight for name in names))
-    in_brackets = form.write is write_bracket
     waiting: str | None = None
     for number, tree in enumerate(written):
         # As random.choices has it, without what that does around it.
         name = waiting or names[bisect(weights, rng.random() * weights[-1])]
-        task = tasks[name]
-        if in_brackets and task.build_written:
-            text = task.build_written(tree, rng)
-        else:
-            text = task.build(read_bracket(tree), rng, form)
+        text = tasks[name].build(read_bracket(tree), rng, form)
         waiting = None if text else name
         if text:
             yield number, name, prefixed(name, text)
