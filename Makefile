@@ -93,7 +93,7 @@ plans: .venv/ready
 check: .venv/ready
 	.venv/bin/ruff check $(SOURCES)
 	.venv/bin/ruff format --check $(SOURCES)
-	.venv/bin/snakefmt --check Snakefile workflow/rules
+	.venv/bin/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	.venv/bin/mypy
 	.venv/bin/tuneatlas config --check
 
@@ -113,7 +113,7 @@ bench: .venv-bench/ready
 format: .venv/ready
 	.venv/bin/ruff check --fix $(SOURCES)
 	.venv/bin/ruff format $(SOURCES)
-	.venv/bin/snakefmt Snakefile workflow/rules
+	.venv/bin/snakefmt Snakefile workflow/Snakefile workflow/rules
 
 config-docs: .venv/ready
 	.venv/bin/tuneatlas config --write

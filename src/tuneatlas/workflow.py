@@ -111,8 +111,8 @@ def check_folder(path: Path) -> None:
     for folder in (path, path / ".snakemake"):
         if folder.exists() and not os.access(folder, os.W_OK):
             raise UserError(
-                f"{folder.absolute()}: the workflow engine keeps its notes here, of dry-runs too, "
-                "and cannot write: make it writable, or work in another folder, by --directory"
+                f"{folder.absolute()}: the workflow engine keeps its notes here, even of dry-runs, "
+                "and cannot write: make it writable, or work in another folder, with --directory"
             )
 
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.examples import ROOT
 from tests.workflow.finished_run import SNAKEMAKE
@@ -37,11 +38,10 @@ def uses(
     *,
     rules: str = "use rule * from tuneatlas as ta_*",
     more: str = "",
-    before: str = "",
 ) -> Path:
     """A folder with a workflow that uses this one."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = f"{before}\nmodule tuneatlas:\n    snakefile: {str(ROOT / 'workflow/Snakefile')!r}\n"
+    text = f"module tuneatlas:\n    snakefile: {str(ROOT / 'workflow/Snakefile')!r}\n"
     text += f"    config: {config!r}\n" + more
     (folder / "Snakefile").write_text(f"{text}\n{rules}\n{OTHERS}")
     return folder
@@ -97,7 +97,8 @@ def test_a_module_has_the_jobs_of_a_run_alone(
     pages = [f"{root}results/report/index.html", f"{root}results/audit"]
     said = run(tmp_path, "--dry-run", *pages)
     assert jobs(said) == {name.format(k): n for k, n in alone.items() if k != "all"}, said
-    assert jobs(run(tmp_path, "--dry-run")) == {"mine": 1, "all": 1}
+    if not more:
+        assert jobs(run(tmp_path, "--dry-run")) == {"mine": 1, "all": 1}
 
 
 def test_two_experiments_stand_side_by_side(tmp_path: Path):
@@ -163,20 +164,15 @@ def test_files_of_the_user_lie_under_the_prefix(tmp_path: Path):
 
 
 def test_what_is_refused_alone_is_refused_of_a_module(tmp_path: Path):
-    said = run(uses(tmp_path / "a", {"include": SMOKE, "sedes": [1]}), "--dry-run")
+    said = run(uses(tmp_path, {"include": SMOKE, "sedes": [1]}), "--dry-run")
     assert "config of module tuneatlas: sedes: unknown key; did you mean 'seeds'?" in said, said
-    said = run(uses(tmp_path / "b", {"include": "gone.yaml"}), "--dry-run")
-    assert "config of module tuneatlas: include: there is no file gone.yaml" in said, said
     # Before the first job, though the main workflow has an `onstart`, and hooks are off.
-    config = {"include": SMOKE, "fetch_source": {"mirror": "gone"}}
-    for words in (["ta_all"], ["ta_all", "--no-hooks"]):
-        said = run(uses(tmp_path / "c", config, before="onstart:\n    print(1)\n"), *words)
-        assert (
-            "fetch_source.mirror: there is no folder gone" in said
-            and not (tmp_path / "c/results").exists()
-        ), said
+    uses(tmp_path, {"include": SMOKE, "fetch_source": {"mirror": "gone"}})
+    said = run(tmp_path, "ta_all", "--no-hooks")
+    assert "fetch_source.mirror: there is no folder gone" in said, said
+    assert not (tmp_path / "results").exists()
     # Jobs of others are none of its business.
-    assert "(100%) done" in run(tmp_path / "c", "mine.txt")
+    assert "(100%) done" in run(tmp_path, "mine.txt")
 
 
 def test_what_a_module_cannot_do_is_said(tmp_path: Path):
@@ -190,3 +186,19 @@ def test_what_a_module_cannot_do_is_said(tmp_path: Path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b/Snakefile").write_text(within)
     assert "cannot be included in another workflow" in run(tmp_path / "b", "--dry-run")
+
+
+def test_the_catalogue_of_workflows_finds_what_it_asks_for():
+    """Its standard: snakemake.github.io/snakemake-workflow-catalog, "Adding workflows"."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
+    assert "snakemake" in readme and "workflow" in readme
+    assert (ROOT / "workflow/Snakefile").is_file() and (ROOT / "config/README.md").is_file()
+    assert any((ROOT / "workflow/rules").glob("*.smk"))
+    text = (ROOT / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8")
+    usage = yaml.safe_load(text)["usage"]
+    assert usage.keys() == {"mandatory-flags", "software-stack-deployment", "report"}
+    methods = usage["software-stack-deployment"]
+    assert methods == {"conda": False, "apptainer": True, "apptainer+conda": False}
+    profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    triggers = " ".join(profile["rerun-triggers"])
+    assert usage["mandatory-flags"]["flags"] == f"--rerun-triggers {triggers}"

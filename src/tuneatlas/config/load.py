@@ -18,10 +18,10 @@ from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTE
 
 # What is said of a text of another spelling.
 SPELT = {
-    HUB_PATTERN: "no repository of the hub, such as owner/name",
+    HUB_PATTERN: "not a repository of the hub, such as owner/name",
     PACKAGE_PATTERN: "no name of a package: letters, digits, '.', '_' and '-' only, no address",
-    VERSION_PATTERN: "no exact version, such as 1.2.0",
-    INNER_PATTERN: "no path inside a package, such as models/weights.gguf",
+    VERSION_PATTERN: "not an exact version, such as 1.2.0",
+    INNER_PATTERN: "not a path inside a package, such as models/weights.gguf",
 }
 
 

@@ -192,7 +192,7 @@ def _convert(
     if len(key) > DEEPEST:
         raise UserError(f"{place}: {dotted(key[:3])}: {TOO_DEEP}")
     if id(node) in open_:
-        raise UserError(f"{place}: {dotted(key)}: an alias that holds itself")
+        raise UserError(f"{place}: {dotted(key)}: an alias that contains itself")
     inside = open_ | {id(node)}
 
     def line(child: Any) -> Place:
@@ -226,10 +226,10 @@ def _scalar(yaml: YAML, node: Any, key: Key, place: Place) -> Any:
         value = yaml.constructor.construct_object(node, deep=True)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # The library's own errors on tags and numbers that it cannot make a value of.
-        text = f"{str(node.value)[:40]!r} is no value of its kind ({error})"
+        text = f"{str(node.value)[:40]!r} is not a value of its kind ({error})"
         raise UserError(f"{place}: {dotted(key)}: {text}") from None
     if isinstance(value, str) and NO_TEXT.search(value):
-        raise UserError(f"{place}: {dotted(key)}: holds a null or half a character: leave it out")
+        raise UserError(f"{place}: {dotted(key)}: contains a NUL or half a character: remove it")
     return value
 
 

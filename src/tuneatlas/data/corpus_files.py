@@ -71,7 +71,7 @@ def _of_objects(path: Path) -> Iterator[str]:
     for record in read_json_lines(path):
         text = record.values.get("text")
         if not isinstance(text, str):
-            raise UserError(f"{record.place}: no JSON object with a 'text' that is one, in quotes")
+            raise UserError(f"{record.place}: not a JSON object with a 'text' in quotes")
         yield text
 
 

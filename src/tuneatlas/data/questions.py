@@ -302,7 +302,7 @@ def _split(rows: list[Row], wanted: Mapping[str, int], path: Path, domain: str) 
         if mine and role == "home" and dev + test > len(names):
             raise UserError(
                 f"{path}: domains.{domain}.split asks for {dev} dev and {test} test questions, "
-                f"and the file has {len(names)} different ones; lower them"
+                f"but the file has {len(names)} different ones; lower them"
             )
         drawn = dict.fromkeys(names, "train")
         drawn |= dict.fromkeys(names[dev : dev + test], "test") | dict.fromkeys(names[:dev], "dev")

@@ -189,7 +189,7 @@ def read_json_lines(path: Path) -> Iterator[Record]:
             how = "write one object with named values a line (jq -c '.[]' does)"
             raise UserError(f"{place}: a JSON array; {how}")
         if text == "{":
-            raise UserError(f"{place}: not JSON: an object stands on one line (jq -c . does)")
+            raise UserError(f"{place}: not JSON: put each object on one line (jq -c . does)")
         found = load_json(line, place)
         if not isinstance(found, dict):
             raise UserError(f"{place}: expected an object with named values")

@@ -81,8 +81,9 @@ def _of_config(path: Path) -> None:
     values = read_object(path)
     if "auto_map" in values:
         raise UserError(
-            f"{path} asks for code of its own (auto_map), and no code of a model is run here: use "
-            "a family that transformers knows; if this is one, take auto_map out of the file"
+            f"{path} needs code of its own (auto_map), and no code that comes with a model is run "
+            "here: use a family that transformers knows; if this is one, take auto_map out of the "
+            "file"
         )
     if path.name == CONFIG and (found := [key for key in ELSEWHERE if values.get(key)]):
         raise UserError(f"{path} says {found[0]}, which is not supported: take it out of the file")
@@ -91,7 +92,7 @@ def _of_config(path: Path) -> None:
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file; UserError names the file, whatever it is instead."""
     if not path.is_file():
-        raise UserError(f"{path} is missing, or no regular file: put it there again")
+        raise UserError(f"{path} is missing, or is not a regular file: put it back")
     if path.stat().st_size > MOST_JSON:
         raise UserError(f"{path} is too large to be what its name says: fetch the model again")
     try:

@@ -106,7 +106,7 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     if not isinstance(tokenizer.model_max_length, int | float):
         raise UserError(
             f"{folder / 'tokenizer_config.json'}: model_max_length is "
-            f"{str(tokenizer.model_max_length)[:40]!r}, which is no number of tokens"
+            f"{str(tokenizer.model_max_length)[:40]!r}, which is not a number of tokens"
         )
     if not tokenizer.is_fast:
         raise UserError(

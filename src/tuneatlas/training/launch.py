@@ -79,7 +79,7 @@ def run_shared(work: Sequence[str], recipe: Recipe, stop: Path, stopped: Path, f
     if code:
         raise PassingError(
             f"training in {recipe.processes} processes ended with code {code}; the reason is "
-            "above. Its checkpoints are kept: run again to go on"
+            "above. Its checkpoints are kept: run again to resume"
         )
 
 

@@ -34,7 +34,7 @@ def reshard(checkpoint: Path) -> None:
     if done.returncode:
         raise UserError(
             f"{checkpoint}: its parts cannot be put together for another number of processes: "
-            f"{done.stderr.strip().splitlines()[-1]}; go on with processes: {parts_of(checkpoint)}"
+            f"{done.stderr.strip().splitlines()[-1]}; resume with processes: {parts_of(checkpoint)}"
         )
     sync(partial)
     remove(checkpoint / WHOLE)

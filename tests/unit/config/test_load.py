@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import ROOT
 from tests.unit.config.config_files import GOOD, complaints, dump
-from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.errors import UserError
@@ -395,3 +395,23 @@ def test_a_package_is_a_name_and_is_one_version(tmp_path: Path, one: str, two: s
     models = PACKAGED.format(one=one, two=two, hash="a" * 64)
     (line,) = complaints(tmp_path, GOOD.replace("models:\n", f"models:\n{models}"))
     assert line.startswith("bad.yaml:") and ": models." in line and said in line
+
+
+def test_an_experiment_that_is_in_no_file_is_read_like_one(tmp_path: Path):
+    """As another workflow gives it: key by key, or a file and what differs."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"include: {ROOT / 'config/smoke.yaml'}\nseeds: [3]\n")
+    given = load_mapping({"include": str(path), "name": "other"}, "config of module x", ROOT)
+    same = load_config(path, root=ROOT)
+    assert resolve(given) == resolve(same) | {"name": "other"}
+    whole = load_mapping(resolve(same), "config of module x", ROOT)
+    assert resolve(whole) == resolve(same)
+    for wrong, said in (
+        ({"sedes": [1]}, "config of module x: sedes: unknown key; did you mean 'seeds'?"),
+        ({"include": "gone.yaml"}, "config of module x: include: there is no file gone.yaml"),
+        ({"seeds": ["1"]}, "config of module x: seeds"),
+        ({"seeds": {1: {2: 3}}}, "config of module x: seeds"),
+    ):
+        with pytest.raises(UserError) as error:
+            load_mapping({"include": str(path)} | wrong, "config of module x", ROOT)
+        assert said in str(error.value)
