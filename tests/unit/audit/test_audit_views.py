@@ -216,7 +216,7 @@ def test_why_names_nothing_when_nothing_changed(results: Path):
         ),
         ({"params": {"seed": 7}}, "config seed: was 7, is 42"),
         ({"libraries": {"pyarrow": "1"}}, "library pyarrow was 1, is "),
-        ({"code": {}}, "module tuneatlas.knowledge is now used"),
+        ({"code": {}}, "module tuneatlas.studies.knowledge is now used"),
         ({"inputs": {}}, f"input {PROBED} is new"),
     ],
 )

@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.behind import read_items
-from tuneatlas.audit.columns import Column, rows_of
+from tuneatlas.audit.columns import Column
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import (
-    BATCH,
-    POINTERS,
-    TRAINED,
-    Seen,
-    batches,
-    masks_of,
-    open_table,
-    tables,
-)
+from tuneatlas.audit.query import batches, columns_of, rows_of, stream
+from tuneatlas.audit.trace import POINTERS, TRAINED, Seen, masks_of, tables
 from tuneatlas.studies.forgetting.fates import FATES
-from tuneatlas.tables import Row, schema_of
+from tuneatlas.tables import Row
 
 PER_SHARD = 100
 DOCUMENTS = 12
@@ -72,26 +64,18 @@ class Catalogue:
 
     def add_pairs(self, results: Results, known: Mapping[str, Mapping[str, str]]) -> None:
         """Pairs of sentences, and these; other sentences, by the million, are only trained on."""
-        of_step = [results.place(output) for output in results.of_step("prepare_sentences")]
-        pairs = [
-            row
-            for path in of_step
-            if "pivot" in schema_of(path).names
-            for rows in batches(path, "id", "source_id", "target_id", "split")
-            for row in rows
-        ]
-        used = {row[side] for row in pairs for side in ("source_id", "target_id")}
-        for path in of_step:
-            if "sentence" in schema_of(path).names:
-                for rows in batches(path, "id", "sentence"):
-                    for row in rows:
-                        if row["id"] in used:
-                            self.add(row["id"], row["sentence"], {"kind": "sentence"})
-        for row in pairs:
-            ids = [row[side] for side in ("source_id", "target_id") if row[side] in self]
-            text = " → ".join(self.texts[self.number[i]] for i in ids)
-            own = {"kind": "pair", "split": row["split"]}
-            self.add(row["id"], text, own | {"pair": known.get(row["id"], {}).get("pair", "")})
+        paths = map(results.place, results.of_step("prepare_sentences"))
+        of_step = {path: columns_of(path) for path in paths}
+        select = "id, source_id, target_id, split"
+        pairs = [row for p in of_step if "pivot" in of_step[p] for row in stream(p, select)]
+        used = list({side for _, source, target, _ in pairs for side in (source, target)})
+        for path in [path for path in of_step if "sentence" in of_step[path]]:
+            for i, text in stream(path, "id, sentence", "id IN ?", [used]):
+                self.add(i, text, {"kind": "sentence"})
+        for i, source, target, split in pairs:
+            text = " → ".join(self.texts[self.number[n]] for n in (source, target) if n in self)
+            own = {"kind": "pair", "split": split, "pair": known.get(i, {}).get("pair", "")}
+            self.add(i, text, own)
 
     def __contains__(self, item: str) -> bool:
         return item in self.number
@@ -220,8 +204,8 @@ def _join(life: dict[str, Any], step: str, output: int, row: Row) -> None:
 
 
 def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill: "_Spill") -> None:
-    pointers = [name for name in POINTERS if name in schema_of(path).names]
-    for batch in open_table(path).iter_batches(BATCH):
+    pointers = [name for name in POINTERS if name in columns_of(path)]
+    for batch in batches(path):
         for row in batch.to_pylist():
             if step == "prepare_corpus" and "text" in row:
                 for i in row["questions"]:
