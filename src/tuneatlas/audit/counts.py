@@ -149,6 +149,9 @@ def restoration(results: Results, record: Record) -> Iterator[str]:
 
 def stages(results: Results, record: Record) -> Iterator[str]:
     """Every model is asked every question and reads the same held-out texts and replies."""
+    most = record["options"].get("conversations")
+    if not isinstance(most, int | None):
+        raise UncountableError(f"its record says conversations {most!r}")
     material = _inputs(results, record, "prepare_restoration")[:1]
     asked = _ids([folder / "questions.parquet" for folder in material])
     held = set(_ids([folder / "documents.parquet" for folder in material], "split = 'heldout'"))
@@ -160,10 +163,7 @@ def stages(results: Results, record: Record) -> Iterator[str]:
         found.setdefault((setting, steps, restored), []).append(text)
     shares = {share for _, _, share in found} | {0, 100}
     first = next(iter(found.values()), [])
-    replies = record["options"].get("conversations", len(asked))
-    if not isinstance(replies, int):
-        raise UncountableError(f"its record says conversations {replies!r}")
-    replies = min(len(asked), replies)
+    replies = len(asked) if most is None else min(len(asked), most)
     # How many texts are read is a matter of their bytes; which, must be one choice for all.
     texts = [i for i in first if i in held] + ["a reply"] * replies
     what, wanted = ("questions asked", asked) if answers else ("texts measured", texts)

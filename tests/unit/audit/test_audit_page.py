@@ -5,24 +5,27 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from synthetic import make_synthetic
 
+from tuneatlas.audit import query
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.checks import INTEGRITY, run_checks
-from tuneatlas.audit.columns import Columns, rows_of
+from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.counts import COUNTS, shard_ids
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.numbers import blocks_of, numbers
 from tuneatlas.audit.page.build import build_page
 from tuneatlas.audit.page.graph import restricted
+from tuneatlas.audit.query import rows_of
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import trace
 from tuneatlas.cli import main
 from tuneatlas.cli.trace import PLAIN
-from tuneatlas.engine.records import SUFFIX, record_path
+from tuneatlas.engine.records import SUFFIX, dump, record_path
 from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.tables import PARSES, SENTENCES
 from tuneatlas.tables import DOCUMENTS, QUESTIONS, STAGE_ANSWERS
@@ -162,7 +165,7 @@ def test_results_that_name_no_roles_had_all_of_other_domains_out_of_the_domain()
     assert blocks_of(["a", "b"], {"ood_roles": ["related"]})("a", "ood") == ("b/related",)
 
 
-def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
+def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results, monkeypatch):
     """The whole would not fit: what is held at once is a small part of it."""
     moved = tmp_path / "results"
     shutil.copytree(whole.folder, moved)
@@ -176,13 +179,16 @@ def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
             place = table.schema.get_field_index("prompt")
             writer.write_table(part.set_column(place, table.schema.field("prompt"), [prompts]))
     results = read_results(moved)
+    size = 40 * COUNT * 20_000
+    limits = {"memory_limit": f"{size // 2}B", "max_temp_directory_size": "0B"}
+    small = dict(query.SETTINGS) | limits
+    monkeypatch.setattr(query, "_database", lambda: duckdb.connect(config=small))
     before = pa.default_memory_pool().max_memory()
     some = rows_of(whole, "results/prepare_questions/facts.parquet", "id")[7][0]
     life = trace(results, f"{some}#17")
     assert [seen.step for seen in life.rows["probe_knowledge"]] == ["probe_knowledge"]
     with pytest.raises(UserError, match="the nearest: "):
         trace(results, some[:-1] + "x")
-    size = 40 * COUNT * 20_000
     assert pa.default_memory_pool().max_memory() - before < size / 2
 
 
@@ -262,3 +268,69 @@ def test_rows_of_the_forgetting_study_are_counted(whole, tmp_path, drop, said: l
     found = followed(whole, tmp_path, drop)
     assert len(found) == len(said)
     assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
+
+
+def rows_findings(results: Results) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for finding in run_checks(results, INTEGRITY):
+        if finding.kind == "rows":
+            found.setdefault(finding.where, []).append(finding.why)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "why"),
+    [
+        ("mix_instructions", {"wildcards": {}}, "its record says group ''"),
+        ("mix_instructions", {"wildcards": {"group": "mixed_x"}}, "says group 'mixed_x'"),
+        ("parse_sentences", {"wildcards": {"scatteritem": "1of2"}}, "says scatteritem '1of2'"),
+        ("evaluate_stages", {"options": {"conversations": "all"}}, "says conversations 'all'"),
+        ("parse_sentences", {"inputs": {}}, ""),
+        ("label_knowledge", {"options": {"harmonious_size": [1]}}, ""),
+    ],
+)
+def test_a_record_that_does_not_say_what_its_rows_are_is_named(
+    whole: Results, tmp_path: Path, step: str, change: dict, why: str
+):
+    moved = tmp_path / "results"
+    shutil.copytree(whole.folder, moved)
+    name = next(iter(whole.of_step(step)), f"results/{PROBED}")
+    path = record_path(moved / name.removeprefix("results/"))
+    record = {k: v for k, v in json.loads(path.read_text()).items() if k != "seal"}
+    path.write_text(dump(record | {"step": step} | change))
+    found = rows_findings(read_results(moved)).get(name, [])
+    assert all("\n" not in text for text in found)
+    assert any(why in text for text in found) or not why
+
+
+def test_a_fault_of_the_audit_itself_is_no_finding(whole: Results, monkeypatch):
+    def faulty(results: Results, record: dict):
+        yield {}[record["step"]]
+
+    monkeypatch.setitem(COUNTS, "probe_knowledge", faulty)
+    with pytest.raises(KeyError):
+        run_checks(whole, INTEGRITY)
+
+
+@pytest.mark.parametrize("step", ["prepare_questions", "label_knowledge", "evaluate_stages"])
+@pytest.mark.parametrize("damage", ["cut", "other type", "without", "gone"])
+def test_rows_of_a_damaged_table_are_not_counted(
+    whole: Results, tmp_path: Path, step: str, damage: str
+):
+    """Not of it, and not of what was made from it: that it is damaged is said once."""
+    moved, name = tmp_path / "results", next(iter(whole.of_step(step)))
+    shutil.copytree(whole.folder, moved)
+    path = moved / name.removeprefix("results/")
+    table = pq.read_table(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "without":
+        pq.write_table(table.drop_columns(["id"]), path)
+    else:
+        pq.write_table(table.set_column(0, table.column_names[0], [[None] * len(table)]), path)
+    found = read_results(moved)
+    kinds = {f.kind for f in run_checks(found, INTEGRITY) if f.where == name}
+    assert kinds & {"broken table", "missing output"}
+    assert rows_findings(found).items() <= rows_findings(whole).items()
