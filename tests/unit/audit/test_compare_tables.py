@@ -131,3 +131,27 @@ def test_the_rows_are_not_held(tmp_path: Path, monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < count * length / 2
+
+
+def test_zeros_of_two_signs_differ_as_their_bytes_do(tmp_path: Path):
+    rows = answers(3, 0)
+    found = beside(
+        tmp_path, [r | {"gold_prob": 0.0} for r in rows], [r | {"gold_prob": -0.0} for r in rows]
+    )
+    assert (found.changed.number, found.columns) == (3, ["gold_prob"])
+
+
+def test_rows_of_one_key_stand_beside_each_other_in_order(tmp_path: Path):
+    """As a damaged table has them: many are not a pair of each with each."""
+    rows = [answers(1, 0)[0] | {"pred": number % 2} for number in range(3000)]
+    found = beside(tmp_path, rows, [*rows[:-2], rows[-1]])
+    assert (found.changed.number, found.only_in_a.number, found.only_in_b.number) == (1, 1, 0)
+
+
+def test_a_damaged_table_is_told_and_the_others_are_compared(tmp_path: Path):
+    rows = answers(200, 0)
+    beside(tmp_path, rows, rows)
+    path = tmp_path / "b.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(query.UnreadableTableError, match=r"b\.parquet"):
+        difference(tmp_path / "a.parquet", path)

@@ -1,6 +1,7 @@
 """The items of the audit page: a catalogue to search, and each item's life in small files."""
 
 import json
+import sqlite3
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -159,22 +160,32 @@ def _groups(results: Results) -> dict[str, str]:
 def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write) -> int:
     """Write every item's rows, ``per_shard`` items a file; return the number of files.
 
-    Tables are read once, in batches; rows wait in one file per shard until all are there.
+    Tables are read once, in batches; rows wait in a file until all are there.
     """
     place = {name: number for number, name in enumerate(catalogue.outputs)}
     masked = masks_of(results)
-    with tempfile.TemporaryDirectory(dir=data.parent) as folder:
-        spill = _Spill(Path(folder), catalogue.per_shard)
+    with tempfile.NamedTemporaryFile(dir=data.parent) as file:
+        waiting = sqlite3.connect(file.name)
+        waiting.execute("CREATE TABLE rows (shard INTEGER, row TEXT)")
         for kind, output, _ in tables(results):
-            _spill_table(results.place(output), kind, place[output], catalogue, spill)
-        spill.flush()
+            found = _rows(results.place(output), kind, catalogue)
+            waiting.executemany(
+                "INSERT INTO rows VALUES (?, ?)",
+                (
+                    (number // catalogue.per_shard, json.dumps([number, kind, place[output], row]))
+                    for number, row in found
+                ),
+            )
+        waiting.execute("CREATE INDEX by_shard ON rows (shard)")
         count = -(-len(catalogue.ids) // catalogue.per_shard)
         for shard in range(count):
             lives: dict[int, dict[str, Any]] = {}
             first = shard * catalogue.per_shard
             for number in range(first, min(first + catalogue.per_shard, len(catalogue.ids))):
                 lives[number] = {"id": catalogue.ids[number], "texts": [], "rows": {}}
-            for number, step, at, row in spill.read(shard):
+            asked = "SELECT row FROM rows WHERE shard = ? ORDER BY rowid"
+            for (text,) in waiting.execute(asked, [shard]):
+                number, step, at, row = json.loads(text)
                 record = results.records[catalogue.outputs[at]]
                 if step == "mix_instructions":
                     seen = Seen(step, catalogue.outputs[at], record["wildcards"], row)
@@ -185,6 +196,7 @@ def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write
                     ]
                 _join(lives[number], step, at, row)
             write(data, f"items-{shard}", list(lives.values()))
+        waiting.close()
     return count
 
 
@@ -203,7 +215,8 @@ def _join(life: dict[str, Any], step: str, output: int, row: Row) -> None:
     life["rows"].setdefault(step, []).append([output, row])
 
 
-def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill: "_Spill") -> None:
+def _rows(path: Path, step: str, catalogue: Catalogue) -> Iterator[tuple[int, Row]]:
+    """What a table says of items, each by its number."""
     pointers = [name for name in POINTERS if name in columns_of(path)]
     for batch in batches(path):
         for row in batch.to_pylist():
@@ -211,7 +224,7 @@ def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill:
                 for i in row["questions"]:
                     if i in catalogue:
                         short = {"id": row["id"], "split": row["split"], "text": row["text"][:300]}
-                        spill.add(catalogue.number[i], step, place, short)
+                        yield catalogue.number[i], short
                 continue
             for name in pointers:
                 if row[name] in catalogue:
@@ -220,7 +233,7 @@ def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill:
                         keep = row
                     elif name != "id":
                         keep = {"pair": row["id"], "as": name.removesuffix("_id")}
-                    spill.add(catalogue.number[row[name]], step, place, keep)
+                    yield catalogue.number[row[name]], keep
 
 
 def _plain(value: Any) -> Any:
@@ -229,34 +242,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(v) for v in value]
     return value
-
-
-class _Spill:
-    """Rows on their way to the file of their item's shard."""
-
-    def __init__(self, folder: Path, per_shard: int) -> None:
-        self.folder, self.per_shard = folder, per_shard
-        self.waiting: dict[int, list[str]] = defaultdict(list)
-        self.held = 0
-
-    def add(self, number: int, step: str, output: int, row: Row) -> None:
-        text = json.dumps([number, step, output, row], ensure_ascii=False)
-        self.waiting[number // self.per_shard].append(text)
-        self.held += len(text)
-        if self.held > 32_000_000:
-            self.flush()
-
-    def flush(self) -> None:
-        for shard, lines in self.waiting.items():
-            with (self.folder / str(shard)).open("a", encoding="utf-8") as stream:
-                stream.writelines(line + "\n" for line in lines)
-        self.waiting.clear()
-        self.held = 0
-
-    def read(self, shard: int) -> Iterator[tuple[int, str, int, Row]]:
-        path = self.folder / str(shard)
-        if path.is_file():
-            with path.open(encoding="utf-8") as stream:
-                for line in stream:
-                    number, step, output, row = json.loads(line)
-                    yield number, step, output, row
