@@ -183,7 +183,8 @@ def open_parquet(path: Path, **how: Any) -> pq.ParquetFile:
         OSError, pyarrow.ArrowException: it cannot be read.
     """
     open_file(path).close()
-    return pq.ParquetFile(path, **how)
+    # Of a relative path it would take a tilde for a home.
+    return pq.ParquetFile(path.absolute(), **how)
 
 
 def schema_of(path: Path) -> pa.Schema:

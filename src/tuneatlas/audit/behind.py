@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from tuneatlas.audit.columns import Columns, rows_of
+from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.numbers import SUM, Number, Term, Where, numbers
+from tuneatlas.audit.query import rows_of
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.correlation import partial_spearman
-from tuneatlas.tables import MENTIONS
 
 
 @dataclass
@@ -34,10 +34,9 @@ def read_items(results: Results) -> Items:
             found[i] = {"block": f"{domain}/{role}", "split": split}
     for name in results.of_step("prepare_corpus"):
         if name.endswith("mentions.parquet"):
-            for row in MENTIONS.read(results.place(name)):
-                if row["id"] in found:
-                    said = "mentioned" if row["mentions"] else "unmentioned"
-                    found[row["id"]]["facts"] = said
+            for i, mentions in rows_of(results, name, "id", "mentions"):
+                if i in found:
+                    found[i]["facts"] = "mentioned" if mentions else "unmentioned"
     for name in results.of_step("prepare_paraphrases"):
         for i, hard in rows_of(results, name, "id", "hard"):
             found[i] = {"pair": "hard" if hard else "not hard"}

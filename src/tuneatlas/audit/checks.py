@@ -11,22 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from tuneatlas import tables
-from tuneatlas.audit.counts import COUNTS
+from tuneatlas.audit.counts import COUNTS, UncountableError
 from tuneatlas.audit.lineage import RESULTS, Results, walk
+from tuneatlas.audit.query import TABLES, UnreadableTableError
 from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.files import FOLDER_MARK, PARTIAL
 from tuneatlas.engine.records import SUFFIX, record_path
 from tuneatlas.errors import UserError
 from tuneatlas.models.folder import folder_problems
-from tuneatlas.studies.syntax import tables as syntax_tables
 
-TABLES = {
-    table.name: table
-    for module in (tables, syntax_tables)
-    for table in vars(module).values()
-    if isinstance(table, tables.Table)
-}
 # Larger tables are checked by their columns and their hash alone.
 READ_WHOLE_BYTES = 200_000_000
 # How the folder is called in which a step keeps its progress; see `tuneatlas.engine.step`.
@@ -212,10 +206,10 @@ def counts(results: Results) -> Iterator[Finding]:
             try:
                 for why in COUNTS[record["step"]](results, record):
                     yield Finding("rows", name, why, (name,))
-            except (LookupError, TypeError, ValueError) as error:
-                # Of a record or a table that is no longer as the step wrote it.
-                why = f"its rows cannot be counted: {type(error).__name__}: {error}"
-                yield Finding("rows", name, why, (name,))
+            except UnreadableTableError:
+                continue  # another check says why
+            except UncountableError as error:
+                yield Finding("rows", name, f"its rows cannot be counted: {error}", (name,))
 
 
 def _readable(results: Results) -> list[str]:

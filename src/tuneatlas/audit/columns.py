@@ -7,18 +7,16 @@ what the report's own steps had in memory.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.errors import UserError
+from tuneatlas.audit.query import rows_of
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
-from tuneatlas.tables import GROUPS, open_parquet
+from tuneatlas.tables import GROUPS
 
 Column = dict[str, float]
 # The kinds of text that a measure of the forgetting study is about.
@@ -74,24 +72,6 @@ class Columns:
             cells = _answers(self.results, names[min(names)])[0] if names else {}
             self._answers[model] = cells.get("base/0/0", {})
         return self._answers[model]
-
-
-def rows_of(results: Results, output: str, *names: str) -> list[tuple[Any, ...]]:
-    """Rows of some columns of an output's table.
-
-    Raises:
-        UserError: it cannot be read, or is of a version that had other columns.
-    """
-    path = results.place(output)
-    try:
-        table = open_parquet(path).read(columns=list(names))
-        return list(zip(*(table.column(n).to_pylist() for n in names), strict=True))
-    except (OSError, KeyError, pa.ArrowException) as error:
-        lines = str(error).splitlines()
-        raise UserError(
-            f"{path}: cannot be read as this version writes it ({lines[0] if lines else error}); "
-            "run tuneatlas audit to see what is wrong"
-        ) from None
 
 
 def _probed(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:

@@ -5,15 +5,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pyarrow as pa
-
-from tuneatlas.audit.compare_tables import Aligned, align
+from tuneatlas.audit.compare_tables import SHOWN, Difference, difference
 from tuneatlas.audit.lineage import METRICS, Results, read_metrics
+from tuneatlas.audit.query import UnreadableTableError
 from tuneatlas.engine.jobs import code_changes, code_in, differences
 from tuneatlas.engine.operations import joined, section_of
 from tuneatlas.errors import UserError
 
-SHOWN = 8
 # Steps whose tables say of each item whether a model was right.
 JUDGED = ("probe_knowledge", "evaluate_knowledge", "evaluate_base", "evaluate_stages")
 # What identifies a row of metrics beside its texts.
@@ -77,42 +75,35 @@ def code(a: Results, b: Results, shared: list[str]) -> Iterator[str]:
 def table_differences(a: Results, b: Results, name: str) -> tuple[list[str], list[str]]:
     """What differs in a table, and which items changed state in it."""
     try:
-        sides = align(a.place(name), b.place(name))
-        if sides is None:
-            return [], []
-        judged = a.records[name]["step"] in JUDGED and "correct" in sides.columns
-        return [table_changes(sides, name)], list(flips(sides, name)) if judged else []
-    except (OSError, pa.ArrowException):
+        found = difference(a.place(name), b.place(name))
+    except UnreadableTableError:
         return [f"{name}: cannot be read on one side; run tuneatlas audit there"], []
+    if found is None:
+        return [], []
+    judged = a.records[name]["step"] in JUDGED
+    return [table_changes(found, name)], list(flips(found, name)) if judged else []
 
 
-def table_changes(sides: Aligned, name: str) -> str:
+def table_changes(found: Difference, name: str) -> str:
     """Rows of a table on both sides: how many, and which were changed."""
-    changed, columns = sides.changed()
-    parts = [f"{len(sides.a)} and {len(sides.b)} rows"]
-    for what, side, rows in (
-        ("only in A", sides.a, sides.only_in_a),
-        ("only in B", sides.b, sides.only_in_b),
-        ("changed", sides.a, changed),
+    parts = ["{} and {} rows".format(*found.rows)]
+    for what, rows in (
+        ("only in A", found.only_in_a),
+        ("only in B", found.only_in_b),
+        ("changed", found.changed),
     ):
-        if len(rows):
-            parts.append(f"{len(rows)} {what}, such as {side.keys_of(rows[:1])[0]}")
-    if columns:
-        parts.append(f"in {', '.join(columns)}")
+        if rows.number:
+            parts.append(f"{rows.number} {what}, such as {rows.keys[0]}")
+    if found.columns:
+        parts.append(f"in {', '.join(found.columns)}")
     return f"{name}: {'; '.join(parts)}"
 
 
-def flips(sides: Aligned, name: str) -> Iterator[str]:
+def flips(found: Difference, name: str) -> Iterator[str]:
     """Items that a model answered rightly on one side and wrongly on the other."""
-    before, after = sides.values("correct", bool, bool)
-    for what, mask in (
-        ("right, then wrong", before & ~after),
-        ("wrong, then right", after & ~before),
-    ):
-        rows = sides.in_a[mask]
-        if len(rows):
-            shown = _some(sides.a.keys_of(rows[:SHOWN]), len(rows))
-            yield f"{name}: {len(rows)} {what}: {shown}"
+    for what, rows in (("right, then wrong", found.lost), ("wrong, then right", found.won)):
+        if rows.number:
+            yield f"{name}: {rows.number} {what}: {_some(rows.keys, rows.number)}"
 
 
 def metric_changes(a: Results, b: Results, name: str) -> Iterator[str]:

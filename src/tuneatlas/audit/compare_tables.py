@@ -1,156 +1,97 @@
-"""Two tables of one kind, row beside row, without holding their rows.
+"""Two tables of one kind, row beside row, without holding what the rows hold.
 
-Of each row a digest of its key is held, and of one column at a time a hash of its value: less than
-a hundred bytes a row, whatever the rows hold.
+Of each row its key is held, and a hash of each of its values.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from tuneatlas.audit.query import TABLES, listed, reading, table
+from tuneatlas.tables import schema_of, table_name
 
-from tuneatlas.audit.checks import TABLES
-from tuneatlas.audit.trace import BATCH, open_table
-from tuneatlas.tables import table_name
-
-Numbers = npt.NDArray[np.int64]
-Digests = npt.NDArray[np.uint64]
-
-
-def _hash(value: Any) -> int:
-    """Equal for equal values within this process; a NaN is equal to a NaN."""
-    return hash(repr(value))
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two tables; ``key`` columns together identify a row."""
-
-    path: Path
-    key: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.digests)
-
-    def _keys(self) -> Iterator[list[tuple[Any, ...]]]:
-        for batch in open_table(self.path).iter_batches(BATCH, columns=list(self.key)):
-            columns = (batch.column(name).to_pylist() for name in self.key)
-            yield list(zip(*columns, strict=True))
-
-    @cached_property
-    def digests(self) -> Digests:
-        """Two numbers for each row's key, in the order of the table."""
-        found = bytearray()
-        for keys in self._keys():
-            for key in keys:
-                found += blake2b(repr(key).encode(), digest_size=16).digest()
-        return np.frombuffer(found, np.uint64).reshape(-1, 2)
-
-    def keys_of(self, rows: Numbers) -> list[str]:
-        """What identifies the rows with these numbers, in words; the numbers ascend."""
-        found: list[str] = []
-        start = 0
-        for keys in self._keys():
-            inside = rows[(start <= rows) & (rows < start + len(keys))] - start
-            found += [" ".join(map(str, keys[n])) for n in inside]
-            start += len(keys)
-            if len(found) == len(rows):
-                break
-        return found
-
-    def values(self, column: str, of: Callable[[Any], Any], kind: type) -> npt.NDArray[Any]:
-        """``of`` each value of a column, in the order of the table."""
-        parts: list[npt.NDArray[Any]] = [
-            np.fromiter(map(of, batch.column(0).to_pylist()), kind, len(batch))
-            for batch in open_table(self.path).iter_batches(BATCH, columns=[column])
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, kind)
+SHOWN = 8
+# A table, its rows numbered, and so are those of one key, of which a damaged table has several.
+SIDE = """
+CREATE TEMP TABLE {side} AS
+SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY row) AS repeat
+FROM (SELECT file_row_number AS row, {key}, {right} AS judged, [{hashes}]::UBIGINT[] AS hashes
+    FROM {table})"""
+# The rows that one side alone has, and those of both that differ: in the columns of which the
+# hashes do, or in those that one side alone has.
+BESIDE = """
+CREATE TEMP TABLE beside AS
+SELECT a.row AS in_a, b.row AS in_b, {keys}, a.judged AS was, b.judged AS now,
+    list_filter($names, lambda name, place: a.hashes[place] <> b.hashes[place]) AS differ
+FROM a FULL JOIN b ON a.repeat = b.repeat AND {same}
+WHERE in_a IS NULL OR in_b IS NULL OR a.hashes <> b.hashes OR {lone}"""
+BOTH = "in_a IS NOT NULL AND in_b IS NOT NULL"
 
 
 @dataclass(frozen=True)
-class Aligned:
-    """Two tables, and the numbers of the rows that both hold: in A, and of the same keys in B.
+class Some:
+    """How many rows there are of a kind, and the keys of the first."""
 
-    ``columns`` are those of both sides beside the key, ``lone`` those of one side.
+    number: int
+    keys: list[str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs between two tables: how many rows they have, which differ, in which columns.
+
+    ``lost`` are answers that only A says are right, ``won`` those that only B does.
     """
 
-    a: Side
-    b: Side
-    in_a: Numbers
-    in_b: Numbers
-    columns: tuple[str, ...]
-    lone: tuple[str, ...]
-
-    @property
-    def only_in_a(self) -> Numbers:
-        """Numbers of the rows of A whose key B lacks."""
-        return _others(len(self.a), self.in_a)
-
-    @property
-    def only_in_b(self) -> Numbers:
-        """Numbers of the rows of B whose key A lacks."""
-        return _others(len(self.b), self.in_b)
-
-    def values(
-        self, column: str, of: Callable[[Any], Any] = _hash, kind: type = np.int64
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """``of`` each value of a column on both sides, row beside row."""
-        before = self.a.values(column, of, kind)[self.in_a]
-        return before, self.b.values(column, of, kind)[self.in_b]
-
-    def changed(self) -> tuple[Numbers, list[str]]:
-        """Numbers in A of the rows that B holds otherwise, and the columns that differ in them."""
-        rows = np.full(len(self.in_a), bool(self.lone))
-        names = list(self.lone)
-        for column in self.columns:
-            before, after = self.values(column)
-            differs = before != after
-            if differs.any():
-                names.append(column)
-                rows |= differs
-        return self.in_a[rows], sorted(names)
+    rows: tuple[int, int]
+    only_in_a: Some
+    only_in_b: Some
+    changed: Some
+    columns: list[str]
+    lost: Some
+    won: Some
 
 
-def align(one: Path, other: Path) -> Aligned | None:
+def difference(one: Path, other: Path, shown: int = SHOWN) -> Difference | None:
     """Put two tables beside each other; None if they are not two of one known kind.
 
     Raises:
-        OSError, pa.ArrowException: one cannot be read.
+        UnreadableTableError: one cannot be read.
     """
     if not all(path.suffix == ".parquet" and path.is_file() for path in (one, other)):
         return None
-    schemas = [open_table(path).schema_arrow for path in (one, other)]
-    kinds = {table_name(schema) for schema in schemas}
-    before, after = (list(schema.names) for schema in schemas)
-    table = TABLES.get(kinds.pop())
-    if kinds or table is None or not {*before} & {*after} >= {*table.key}:
-        return None
-    a, b = Side(one, table.key), Side(other, table.key)
-    in_a, in_b = _matches(a.digests, b.digests)
-    both = tuple(name for name in before if name in after and name not in table.key)
-    lone = tuple({*before} ^ {*after})
-    return Aligned(a, b, in_a, in_b, both, lone)
+    with reading(one, other) as cursor:
+        schemas = [schema_of(path) for path in (one, other)]
+        kinds = {table_name(schema) for schema in schemas}
+        before, after = (set(schema.names) for schema in schemas)
+        kind = TABLES.get(kinds.pop())
+        if kinds or kind is None or not before & after >= {*kind.key}:
+            return None
+        both, lone = sorted((before & after) - {*kind.key}), before ^ after
+        key = listed(kind.key)
+        right = '"correct"' if "correct" in both else "false"
+        hashes = listed(both, 'hash("{0}"::VARCHAR)')
+        for side, path in (("a", one), ("b", other)):
+            asked = SIDE.format(side=side, key=key, right=right, hashes=hashes, table=table(path))
+            cursor.execute(asked)
+        keys = listed(kind.key, 'coalesce(a."{0}", b."{0}") AS "{0}"')
+        same = " AND ".join(f'a."{name}" IS NOT DISTINCT FROM b."{name}"' for name in kind.key)
+        cursor.execute(BESIDE.format(keys=keys, same=same, lone=bool(lone)), {"names": both})
 
+        def some(which: str, row: str = "in_a") -> Some:
+            asked = f"SELECT count(*) OVER (), {key} FROM beside WHERE {which} ORDER BY {row}"
+            rows = cursor.execute(f"{asked} LIMIT {shown}").fetchall()
+            return Some(rows[0][0] if rows else 0, [" ".join(map(str, own)) for _, *own in rows])
 
-def _matches(one: Digests, other: Digests) -> tuple[Numbers, Numbers]:
-    """Where the same digests stand in both, in the order of ``one``."""
-    if not len(other):
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    # Numbers sort several times as fast as bytes; that two keys agree in half is one in 10,000
-    # tables of 60 million rows.
-    order = np.argsort(other[:, 0])
-    place = np.searchsorted(other[:, 0], one[:, 0], sorter=order)
-    near = order.take(place, mode="clip")
-    same = (other[near] == one).all(axis=1)
-    return np.flatnonzero(same), near[same]
-
-
-def _others(count: int, rows: Numbers) -> Numbers:
-    mask = np.ones(count, bool)
-    mask[rows] = False
-    return np.flatnonzero(mask)
+        cursor.execute("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)")
+        (rows,) = cursor.fetchall()
+        cursor.execute(f"SELECT DISTINCT unnest(differ) FROM beside WHERE {BOTH}")
+        columns = [*lone, *(name for (name,) in cursor.fetchall())]
+        return Difference(
+            rows=rows,
+            only_in_a=some("in_b IS NULL"),
+            only_in_b=some("in_a IS NULL", "in_b"),
+            changed=some(BOTH),
+            columns=sorted(columns),
+            lost=some(f"{BOTH} AND was AND NOT now"),
+            won=some(f"{BOTH} AND now AND NOT was"),
+        )

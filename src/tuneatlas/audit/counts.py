@@ -2,41 +2,54 @@
 
 Each entry of ``COUNTS`` tells for one step which rows its output should hold, given those of
 its inputs. Only the columns needed are read.
+
+Raises, all of them:
+    UnreadableTableError: a table is damaged, gone, or not as declared, as other checks say.
+    UncountableError: a record does not say what its rows are.
 """
 
-import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+from pydantic import BaseModel
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import open_table
+from tuneatlas.audit.query import UnreadableTableError, declared, listed, stream
 from tuneatlas.data.groups import self_aligning_share
 from tuneatlas.engine.files import read_file
-from tuneatlas.tables import open_parquet, shard_bounds
+from tuneatlas.errors import UserError
+from tuneatlas.tables import GROUPS, shard_bounds
 
 Record = dict[str, Any]
+Count = Callable[[Results, Record], Iterator[str]]
 
 
-def read_columns(path: Path, *columns: str) -> list[tuple[Any, ...]]:
-    """Rows of some columns of a parquet file; none if it cannot be read (another check says)."""
-    try:
-        table = open_parquet(path).read(columns=list(columns))
-        return list(zip(*(table.column(c).to_pylist() for c in columns), strict=True))
-    except (OSError, KeyError, ValueError, pa.ArrowException):
-        return []
+class UncountableError(UserError):
+    """A record, or a file beside a table, that does not say what is needed to count its rows."""
 
 
-def _inputs(results: Results, record: Record, step: str, *columns: str) -> list[tuple[Any, ...]]:
-    names = [n for n in record["inputs"] if n.startswith(f"results/{step}/")]
-    return [row for name in names for row in read_columns(results.place(name), *columns)]
+def _rows(path: Path, *columns: str, where: str = "true") -> Iterator[tuple[Any, ...]]:
+    if not declared(path, columns):
+        raise UnreadableTableError(f"{path}: not with the columns that this version writes")
+    return stream(path, listed(columns), where)
 
 
-def _output(results: Results, record: Record, *columns: str) -> list[tuple[Any, ...]]:
-    return read_columns(results.place(record["output"]), *columns)
+def _inputs(results: Results, record: Record, step: str) -> list[Path]:
+    return [results.place(n) for n in record["inputs"] if n.startswith(f"results/{step}/")]
+
+
+def _ids(paths: list[Path], where: str = "true") -> list[str]:
+    return [i for path in paths for (i,) in _rows(path, "id", where=where)]
+
+
+def _wildcard(record: Record, name: str, form: str) -> str:
+    value: str = record["wildcards"].get(name, "")
+    if not re.fullmatch(form, value):
+        raise UncountableError(f"its record says {name} {value!r}")
+    return value
 
 
 def _same_ids(found: list[str], wanted: list[str], what: str) -> Iterator[str]:
@@ -48,27 +61,25 @@ def _same_ids(found: list[str], wanted: list[str], what: str) -> Iterator[str]:
         yield f"{extra.total()} of its rows are not {what}, such as {min(extra, key=str)}"
 
 
-def probe(results: Results, record: Record) -> Iterator[str]:
-    """All train and test questions are asked."""
-    asked = _inputs(results, record, "prepare_questions", "id", "split")
-    wanted = [i for i, split in asked if split != "dev"]
-    yield from _same_ids(
-        [i for (i,) in _output(results, record, "id")], wanted, "questions of splits train and test"
-    )
+def every(step: str, what: str, where: str = "true") -> Count:
+    """A count of outputs that have a row for each row of a step's tables for which this holds."""
+
+    def count(results: Results, record: Record) -> Iterator[str]:
+        found = _ids([results.place(record["output"])])
+        yield from _same_ids(found, _ids(_inputs(results, record, step), where), what)
+
+    return count
 
 
 def label(results: Results, record: Record) -> Iterator[str]:
     """Wrong answers are in two groups, right ones in one or sampled away."""
-    answers = _inputs(results, record, "probe_knowledge", "id", "split", "correct")
-    groups: dict[str, list[str]] = {"harmonious": [], "incompatible": [], "self_aligning": []}
-    for i, group in _output(results, record, "id", "group"):
-        groups.setdefault(group, []).append(i)
-    wrong = [i for i, split, correct in answers if split == "train" and not correct]
-    right = [i for i, split, correct in answers if split == "train" and correct]
-    for group in ("incompatible", "self_aligning"):
-        for text in _same_ids(groups[group], wanted=wrong, what="wrongly answered questions"):
+    answers, output = _inputs(results, record, "probe_knowledge"), results.place(record["output"])
+    wrong = _ids(answers, "split = 'train' AND NOT correct")
+    right = _ids(answers, "split = 'train' AND correct")
+    kept, *others = (_ids([output], f"\"group\" = '{group}'") for group in GROUPS)
+    for group, found in zip(GROUPS[1:], others, strict=True):
+        for text in _same_ids(found, wrong, "wrongly answered questions"):
             yield f"group {group}: {text}"
-    kept = groups["harmonious"]
     matched = record["options"].get("harmonious_size") == "match"
     wanted = min(len(right), len(wrong)) if matched else len(right)
     if len(kept) != wanted or set(kept) - set(right):
@@ -78,100 +89,81 @@ def label(results: Results, record: Record) -> Iterator[str]:
         )
 
 
-def explain(results: Results, record: Record) -> Iterator[str]:
-    """Every self-aligning question is explained."""
-    labels = _inputs(results, record, "label_knowledge", "id", "group")
-    wanted = [i for i, group in labels if group == "self_aligning"]
-    yield from _same_ids(
-        [i for (i,) in _output(results, record, "id")], wanted, "self-aligning questions"
-    )
-
-
 def mix(results: Results, record: Record) -> Iterator[str]:
     """A training set holds its group, a mixture every question of it once."""
-    labels = _inputs(results, record, "label_knowledge", "id", "group")
-    harmonious = self_aligning_share(record["wildcards"]["group"]) is None
-    group = "harmonious" if harmonious else "incompatible"
-    wanted = [i for i, found in labels if found == group]
-    yield from _same_ids(
-        [i for (i,) in _output(results, record, "id")], wanted, f"questions of group {group}"
-    )
-
-
-def evaluate(results: Results, record: Record) -> Iterator[str]:
-    """All test questions are asked."""
-    asked = _inputs(results, record, "prepare_questions", "id", "split")
-    wanted = [i for i, split in asked if split == "test"]
-    yield from _same_ids([i for (i,) in _output(results, record, "id")], wanted, "test questions")
+    name = _wildcard(record, "group", rf"{'|'.join(GROUPS)}|mixed_\d+")
+    group = "harmonious" if self_aligning_share(name) is None else "incompatible"
+    count = every("label_knowledge", f"questions of group {group}", f"\"group\" = '{group}'")
+    yield from count(results, record)
 
 
 def corpus(results: Results, record: Record) -> Iterator[str]:
     """The mentions of every question are counted."""
     if record["output"].endswith("/mentions.parquet"):
-        wanted = [i for (i,) in _inputs(results, record, "prepare_questions", "id")]
-        yield from _same_ids([i for (i,) in _output(results, record, "id")], wanted, "questions")
+        yield from every("prepare_questions", "questions")(results, record)
 
 
 def parse(results: Results, record: Record) -> Iterator[str]:
     """Each sentence of a shard has a row, with its tree or with the reason for none."""
-    step = "results/prepare_sentences/"
-    source = results.place(next((n for n in record["inputs"] if n.startswith(step)), step))
-    try:
-        wanted = shard_ids(source, record["wildcards"]["scatteritem"])
-    except (OSError, LookupError, ValueError, pa.ArrowException):
-        return  # another check says
-    found = [i for (i,) in _output(results, record, "id")]
-    yield from _same_ids(found, wanted, "sentences of its shard")
+    shard = _wildcard(record, "scatteritem", r"[1-9]\d*-of-[1-9]\d*")
+    for source in _inputs(results, record, "prepare_sentences")[:1]:
+        found, wanted = _ids([results.place(record["output"])]), shard_ids(source, shard)
+        yield from _same_ids(found, wanted, "sentences of its shard")
 
 
 def shard_ids(path: Path, shard: str) -> list[str]:
     """Ids of the rows of a shard; only those groups of rows are read that it has a part in."""
-    file = open_table(path)
-    start, stop = shard_bounds(file.metadata.num_rows, shard)
-    ids: list[str] = []
-    end = 0
-    for group in range(file.num_row_groups):
-        begin, end = end, end + file.metadata.row_group(group).num_rows
-        if begin < stop and start < end:
-            column = file.read_row_group(group, ["id"]).column("id")
-            ids += column.slice(
-                max(start - begin, 0), min(stop, end) - max(start, begin)
-            ).to_pylist()
-    return ids
+    ((count,),) = stream(path, "count(*)")
+    start, stop = shard_bounds(count, shard)
+    return _ids([path], f"file_row_number >= {start} AND file_row_number < {stop}")
+
+
+class Overlap(BaseModel):
+    """What the texts to restore with have in common with the questions, as overlap.json has it."""
+
+    restore_documents: int
+    restore_characters: int
+    restore_characters_read: int
+
+    @classmethod
+    def read(cls, folder: Path) -> "Overlap":
+        """That of an output of ``prepare_restoration``."""
+        try:
+            return cls.model_validate_json(read_file(folder / "overlap.json"))
+        except (OSError, ValueError):
+            raise UncountableError("its overlap.json is not as this version writes it") from None
 
 
 def restoration(results: Results, record: Record) -> Iterator[str]:
     """Questions are those there are; documents read are kept or left out, and counted."""
     folder = results.place(record["output"])
-    every = {i for (i,) in _inputs(results, record, "prepare_questions", "id")}
-    foreign = {i for (i,) in read_columns(folder / "questions.parquet", "id")} - every
+    every = set(_ids(_inputs(results, record, "prepare_questions")))
+    foreign = set(_ids([folder / "questions.parquet"])) - every
     if foreign:
         yield f"{len(foreign)} questions are of no domain, such as {min(foreign, key=str)}"
-    kept = [s for (s,) in read_columns(folder / "documents.parquet", "split")].count("restore")
-    try:
-        said = json.loads(read_file(folder / "overlap.json"))["restore_documents"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return  # another check says
+    kept = len(_ids([folder / "documents.parquet"], "split = 'restore'"))
+    said = Overlap.read(folder).restore_documents
     if kept != said:
         yield f"{kept} documents to restore with, where overlap.json counts {said}"
 
 
 def stages(results: Results, record: Record) -> Iterator[str]:
     """Every model is asked every question and reads the same held-out texts and replies."""
-    step = "results/prepare_restoration/"
-    folder = results.place(next((n for n in record["inputs"] if n.startswith(step)), step))
-    asked = [i for (i,) in read_columns(folder / "questions.parquet", "id")]
-    documents = read_columns(folder / "documents.parquet", "id", "split")
-    held = {i for i, split in documents if split == "heldout"}
+    most = record["options"].get("conversations")
+    if not isinstance(most, int | None):
+        raise UncountableError(f"its record says conversations {most!r}")
+    material = _inputs(results, record, "prepare_restoration")[:1]
+    asked = _ids([folder / "questions.parquet" for folder in material])
+    held = set(_ids([folder / "documents.parquet" for folder in material], "split = 'heldout'"))
     answers = record["output"].endswith(".answers.parquet")
     found: dict[tuple[str, int, int], list[str]] = {}
     names = ("setting", "step", "restored", "id", *(() if answers else ("kind",)))
-    for setting, steps, restored, i, *kind in _output(results, record, *names):
+    for setting, steps, restored, i, *kind in _rows(results.place(record["output"]), *names):
         text = "a reply" if kind == ["instruction"] else i
         found.setdefault((setting, steps, restored), []).append(text)
     shares = {share for _, _, share in found} | {0, 100}
     first = next(iter(found.values()), [])
-    replies = min(len(asked), record["options"].get("conversations", len(asked)))
+    replies = len(asked) if most is None else min(len(asked), most)
     # How many texts are read is a matter of their bytes; which, must be one choice for all.
     texts = [i for i in first if i in held] + ["a reply"] * replies
     what, wanted = ("questions asked", asked) if answers else ("texts measured", texts)
@@ -183,12 +175,16 @@ def stages(results: Results, record: Record) -> Iterator[str]:
             yield f"{setting} step {steps}: no rows of the model restored {restored}%"
 
 
-COUNTS: dict[str, Callable[[Results, Record], Iterator[str]]] = {
-    "probe_knowledge": probe,
+COUNTS: dict[str, Count] = {
+    "probe_knowledge": every(
+        "prepare_questions", "questions of splits train and test", "split <> 'dev'"
+    ),
     "label_knowledge": label,
-    "explain_predictions": explain,
+    "explain_predictions": every(
+        "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"
+    ),
     "mix_instructions": mix,
-    "evaluate_knowledge": evaluate,
+    "evaluate_knowledge": every("prepare_questions", "test questions", "split = 'test'"),
     "prepare_corpus": corpus,
     "parse_sentences": parse,
     "prepare_restoration": restoration,
@@ -203,24 +199,23 @@ def set_aside(
     """How many rows a step left out, and why, over its outputs ``names``."""
     found: Counter[str] = Counter()
     for name in names:
-        record = results.records.get(name, {})
+        path = results.place(name)
         if table == "labels":
-            answers = _inputs(results, record, "probe_knowledge", "split", "correct")
-            right = sum(correct for split, correct in answers if split == "train")
-            kept = [g for (g,) in read_columns(results.place(name), "group")].count("harmonious")
+            answers = _inputs(results, results.records[name], "probe_knowledge")
+            right = len(_ids(answers, "split = 'train' AND correct"))
             text = "rightly answered training questions, sampled away to match the wrong ones"
-            found[text] += right - kept
+            found[text] += right - len(_ids([path], "\"group\" = 'harmonious'"))
         elif table == "parses":
-            rows = read_columns(results.place(name), "status", "reason")
-            found += Counter(f"{s}: {r}" for s, r in rows if s != "parsed")
+            rows = _rows(path, "status", "reason", where="status <> 'parsed'")
+            found.update(f"{status}: {reason}" for status, reason in rows)
         elif table == "explanations":
-            rows = read_columns(results.place(name), "finish")
-            found["explanations cut off at the longest length"] += rows.count(("length",))
+            cut = len(_ids([path], "finish = 'length'"))
+            found["explanations cut off at the longest length"] += cut
         elif table == "generations":
-            rows = read_columns(results.place(name), "problem")
-            found += Counter(f"no paraphrase: {p}" for (p,) in rows if p)
+            rows = _rows(path, "problem", where="problem <> ''")
+            found.update(f"no paraphrase: {problem}" for (problem,) in rows)
         elif step == "prepare_restoration" and table == "documents":
-            overlap = json.loads(read_file(results.place(name).parent / "overlap.json"))
-            left = overlap["restore_characters_read"] - overlap["restore_characters"]
+            overlap = Overlap.read(path.parent)
+            left = overlap.restore_characters_read - overlap.restore_characters
             found["characters of text that repeats a question or states its fact"] += left
     yield from ((number, text) for text, number in found.most_common() if number)

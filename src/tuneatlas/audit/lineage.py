@@ -117,22 +117,11 @@ class Results:
 
     def downstream(self, names: Iterable[str]) -> list[str]:
         """All outputs made from any of ``names``, directly or not."""
-        todo, found = list(names), set[str]()
-        while todo:
-            new = set(self.users.get(todo.pop(), ())) - found
-            found |= new
-            todo += new
-        return sorted(found)
+        return sorted(reached(names, lambda name: self.users.get(name, ())))
 
     def upstream(self, name: str) -> list[str]:
         """All that the output ``name`` was made from, directly or not."""
-        todo, found = [name], set[str]()
-        while todo:
-            record = self.records.get(todo.pop())
-            new = set(record["inputs"] if record else ()) - found
-            found |= new
-            todo += new
-        return sorted(found)
+        return sorted(reached([name], lambda n: self.records.get(n, {}).get("inputs", ())))
 
     @cached_property
     def _by_step(self) -> dict[str, dict[str, dict[str, Any]]]:
@@ -149,6 +138,16 @@ class Results:
         """The records of the base models' answers, without the categories made of them."""
         found = self.of_step("probe_knowledge")
         return {name: r for name, r in found.items() if not is_categories(name)}
+
+
+def reached(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    """All that follows on any of ``starts``, directly or not."""
+    todo, found = list(starts), set[str]()
+    while todo:
+        new = set(following(todo.pop())) - found
+        found |= new
+        todo += new
+    return found
 
 
 def benchmark_of(record: Mapping[str, Any]) -> str:

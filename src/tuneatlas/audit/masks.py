@@ -9,7 +9,6 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import Pieces
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.encode import encode_segments
 from tuneatlas.models.load import open_tokenizer
@@ -17,7 +16,9 @@ from tuneatlas.models.prompts import ChatTemplate, render
 from tuneatlas.tables import Row
 
 
-def text_reader(results: Results, record: dict[str, Any]) -> Callable[[Row], Pieces]:
+def text_reader(
+    results: Results, record: dict[str, Any]
+) -> Callable[[Row], list[tuple[str, bool]]]:
     """What gives a conversation as the tuned model of ``record`` saw it, and what it learned from.
 
     ``record`` is that of a tuned model; its inputs say which tokenizer and chat layout it had.
@@ -30,7 +31,7 @@ def text_reader(results: Results, record: dict[str, Any]) -> Callable[[Row], Pie
     layout = fit_chat(ChatTemplate.load(chat), tokenizer)
     row_length = int(record.get("options", {}).get("row_length", sys.maxsize))
 
-    def trained_text(conversation: Row) -> Pieces:
+    def trained_text(conversation: Row) -> list[tuple[str, bool]]:
         segments = render(layout, conversation["messages"], str(tokenizer.eos_token))
         example = encode_segments(tokenizer, segments, bos)
         pieces: list[tuple[list[int], bool]] = []

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneatlas.audit.columns import TEXT_KINDS, rows_of
+from tuneatlas.audit.columns import TEXT_KINDS
 from tuneatlas.audit.lineage import Results, read_metrics
+from tuneatlas.audit.query import rows_of
 from tuneatlas.data.scopes import scope_of
 from tuneatlas.studies.forgetting.compare import COMPARISONS
 from tuneatlas.studies.knowledge.compare import (

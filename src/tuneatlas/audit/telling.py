@@ -4,26 +4,17 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 
-from tuneatlas.audit.trace import Life, Masked, Seen
+from tuneatlas.audit.trace import CATEGORIES, Life, Masked, Seen
 from tuneatlas.tables import Row
 from tuneatlas.terminal import visible
 
 WIDTH = 96
 BAR = 30
-# Steps whose rows have a section of their own; the others are shown column by column.
-OWN = {
-    "prepare_questions",
-    "prepare_corpus",
-    "probe_knowledge",
-    "label_knowledge",
-    "explain_predictions",
-    "mix_instructions",
-    "evaluate_knowledge",
-    "evaluate_base",
-    "evaluate_stages",
-    "generate_paraphrases",
-    "score_paraphrases",
-}
+# Steps whose rows are shown column by column; those of the others have a section of their own.
+BY_COLUMN = (
+    *("prepare_sentences", "parse_sentences", "prepare_paraphrases", "build_tasks"),
+    *("evaluate_tasks", CATEGORIES),
+)
 
 
 def tell(life: Life, masked: Masked, style: Mapping[bool, tuple[str, str]]) -> Iterator[str]:
@@ -55,7 +46,7 @@ def _told(life: Life, masked: Masked, style: Mapping[bool, tuple[str, str]]) -> 
         yield from _tuned(life, seen.wildcards["model"])
         yield from _stages(life, seen.wildcards["model"])
     for step, rows in life.rows.items():
-        if step not in OWN:
+        if step in BY_COLUMN:
             yield from _heading(step)
             for seen in rows:
                 yield " ".join([seen.output, *seen.wildcards.values()])
@@ -97,8 +88,8 @@ def _corpus(life: Life) -> Iterator[str]:
     for number in mentions:
         yield f"the pre-training corpus states the fact {number} times"
     by_split: dict[str, list[str]] = {}
-    for row in life.documents:
-        by_split.setdefault(row["split"], []).append(row["id"])
+    for split, name in life.documents:
+        by_split.setdefault(split, []).append(name)
     for split, ids in by_split.items():
         shown = ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")
         yield f"stated in {len(ids)} documents of split {split}: {shown}"

@@ -3,17 +3,14 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from tuneatlas.audit.lineage import Results, is_categories
+from tuneatlas.audit.query import columns_of, listed, stream
 from tuneatlas.errors import UserError
-from tuneatlas.tables import Row, open_parquet
+from tuneatlas.tables import Row
 
 # Tables that are looked through, in the order of an item's life; their step names.
 STEPS = (
@@ -42,7 +39,6 @@ ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences", "build_ta
 TRAINED = "train.parquet"
 # Ids compared letter by letter with one that does not exist; more would take minutes.
 COMPARED = 50_000
-BATCH = 4096
 # Columns that name another item, beside `id`.
 POINTERS = ("id", "source_id", "target_id", "template_id", "exemplar_id")
 
@@ -63,11 +59,11 @@ Masked = Callable[[Seen], Pieces | None]
 
 @dataclass(frozen=True)
 class Life:
-    """All rows about an item, by step, and how many documents of the corpus state it."""
+    """All rows about an item, by step, and the split and id of the documents that state it."""
 
     id: str
     rows: dict[str, list[Seen]]
-    documents: list[Row]
+    documents: list[tuple[str, str]]
 
     def of(self, step: str, **wildcards: str) -> list[Seen]:
         """The rows of a step whose wildcards are as given."""
@@ -87,12 +83,14 @@ def trace(results: Results, item: str) -> Life:
         UserError: no table holds it; the nearest ids are named.
     """
     rows: dict[str, list[Seen]] = {}
-    documents: list[Row] = []
-    names = {item}
+    documents: list[tuple[str, str]] = []
+    # What is no text is in no table.
+    names = {item.encode(errors="replace").decode()}
     for step, output, record in tables(results, trained=True):
         path, wildcards, start = results.place(output), record["wildcards"], ""
         if path.name == "documents.parquet":
-            documents += _stating(path, item)
+            # Those that state the fact of a question.
+            documents += stream(path, "split, id", "list_contains(questions, ?)", [item])
         if step == "build_tasks":
             # An example is called by its stage, the sentence that it is made of, and a number.
             stage = f"{wildcards.get('stage')}/"
@@ -124,48 +122,14 @@ def tables(results: Results, trained: bool = False) -> Iterator[tuple[str, str, 
                 yield CATEGORIES if is_categories(output) else step, output, of_step[output]
 
 
-def open_table(path: Path) -> pq.ParquetFile:
-    """A table to read in parts: nothing is read ahead, so that no more than a part is held."""
-    return open_parquet(path, pre_buffer=False, buffer_size=1 << 20)
-
-
 def rows_about(path: Path, ids: Iterable[str], start: str = "") -> list[Row]:
-    """Rows of a table that name one of ``ids``, or whose own id begins with ``start``, if given.
-
-    Some thousands are held in memory at a time.
-    """
-    try:
-        file = open_table(path)
-        names = [name for name in POINTERS if name in file.schema_arrow.names]
-        wanted = pa.array(ids, pa.string())
-        rows: list[Row] = []
-        for group in range(file.num_row_groups if names else 0):
-            # The other columns are read only where a pointer names the item.
-            pointers = file.iter_batches(BATCH, [group], names)
-            if any(_naming(batch, names, wanted, start).num_rows for batch in pointers):
-                for batch in file.iter_batches(BATCH, [group]):
-                    rows += _naming(batch, names, wanted, start).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: not a readable table: {error}; run tuneatlas audit") from None
-    return rows
-
-
-def _naming(batch: Any, names: list[str], ids: Any, start: str) -> Any:
-    """Those rows of a batch that name one of ``ids`` in one of the columns."""
-    found = [pc.is_in(batch.column(name), value_set=ids) for name in names]
-    if start:
-        found.append(pc.starts_with(batch.column("id"), start))
-    return batch.filter(reduce(pc.or_, found))
-
-
-def _stating(path: Path, item: str) -> list[Row]:
-    """Documents that state the fact of a question."""
-    return [
-        row
-        for rows in batches(path, "id", "split", "kind", "questions")
-        for row in rows
-        if item in row["questions"]
-    ]
+    """Rows of a table that name one of ``ids``, or whose own id begins with ``start``, if given."""
+    columns = columns_of(path)
+    pointers = [name for name in POINTERS if name in columns]
+    naming = [f'"{name}" IN $ids' for name in pointers] + ["starts_with(id, $start)"] * bool(start)
+    values = {"ids": list(ids)} | ({"start": start} if start else {})
+    found = stream(path, listed(columns), " OR ".join(naming), values) if pointers else ()
+    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
 def masks_of(results: Results) -> Masked:
@@ -190,34 +154,22 @@ def masks_of(results: Results) -> Masked:
     return masked
 
 
-def batches(path: Path, *columns: str) -> Iterator[list[Row]]:
-    """Rows of some columns of a table, some thousands at a time."""
-    try:
-        for batch in open_table(path).iter_batches(BATCH, columns=list(columns)):
-            yield batch.to_pylist()
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise UserError(f"{path}: not a readable table: {error}; run tuneatlas audit") from None
-
-
-def all_ids(results: Results) -> Iterator[str]:
-    """Ids of all items: questions, documents, sentences, pairs, examples of tasks."""
+def ids_where(results: Results, where: str, value: str, most: int) -> list[str]:
+    """Ids of items for which this holds: questions, documents, sentences, pairs, examples."""
+    found = dict[str, None]()
     for step, output, _ in tables(results):
         if step in ORIGINS:
-            for rows in batches(results.place(output), "id"):
-                yield from (row["id"] for row in rows)
+            for (name,) in stream(results.place(output), "id", where, [value]):
+                found[name] = None
+                if len(found) == most:
+                    return list(found)
+    return list(found)
 
 
 def _nearest(results: Results, item: str) -> str:
     """Ids that contain ``item``, or else that are spelt alike, of those that begin alike."""
-    part, start = item.casefold(), item.casefold()[:2]
-    holding, alike = dict[str, None](), dict[str, None]()
-    for name in all_ids(results):
-        low = name.casefold()
-        if part in low:
-            holding[name] = None
-        elif low.startswith(start) and len(alike) < COMPARED:
-            alike[name] = None
-        if len(holding) == 5:
-            break
-    near = list(holding) or difflib.get_close_matches(item, alike, n=5, cutoff=0.5)
+    near = ids_where(results, "contains(lower(id), lower(?))", item, 5)
+    if not near:
+        alike = ids_where(results, "starts_with(lower(id), lower(?))", item[:2], COMPARED)
+        near = difflib.get_close_matches(item, alike, n=5, cutoff=0.5)
     return f"; the nearest: {', '.join(near)}" if near else ""

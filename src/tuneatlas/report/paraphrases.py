@@ -7,8 +7,8 @@ from typing import Any
 from markupsafe import Markup
 
 from tuneatlas.report.tree_drawing import draw_tree
-from tuneatlas.report.wording import Scale, counted, number, signed
-from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.report.wording import ENDINGS, Scale, counted, level_of, number, signed
+from tuneatlas.statistics.metrics import UNDECIDED
 from tuneatlas.studies.syntax.paraphrasing.starts import (
     BOTH,
     CONTROL,
@@ -117,19 +117,14 @@ def _claimed(metrics: Mapping[str, Any]) -> list[Row]:
 def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, str]:
     if not rows:
         return UNDECIDED, "This run has no model of both stages beside T5: nothing to compare.", ""
-    row = rows[0]
-    level = f"{100 * metrics['design']['confidence']:g}%"
+    row, level = rows[0], level_of(metrics)
     means = {
         r["start"]: r["value"]
         for r in metrics["scores"]
         if all(r[k] == row[k] for k in ("format", "share", "subset", "metric"))
     }
     way = "higher" if row["value"] > 0 else "lower"
-    ending = {
-        HELD: ".",
-        FAILED: ": the opposite of the claim.",
-        UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
-    }[row["verdict"]]
+    ending = ENDINGS[row["verdict"]]
     if row["value"] == 0:
         way, ending = "different", ": these runs cannot tell."
     finding = (

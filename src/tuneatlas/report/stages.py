@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.data.groups import group_name
-from tuneatlas.report.wording import Scale, counted, listed, percent, points, signed
+from tuneatlas.report.wording import Scale, counted, level_of, listed, percent, points, signed
 from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
 from tuneatlas.studies.forgetting.fates import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.tables import Row
@@ -45,7 +45,7 @@ class Stages:
 
 def stages_part(metrics: Mapping[str, Any], links: str) -> Stages:
     """The part of the page, from the metrics.json of step ``stage_forgetting``."""
-    level = f"{100 * metrics['design']['confidence']:g}%"
+    level = level_of(metrics)
     names = dict.fromkeys((row["domain"], row["group"]) for row in metrics["stages"])
     runs = [_run(metrics, *name, level) for name in names]
     verdicts = {run.verdict for run in runs}

@@ -10,6 +10,12 @@ from tuneatlas.tables import Row
 
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
+# How a sentence on what was found ends, by the verdict on the claim.
+ENDINGS = {
+    HELD: ".",
+    FAILED: ": the opposite of the claim.",
+    UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
+}
 SCOPE_NAMES = {"homo": "HOMO", "id": "ID", "ood": "OOD", POOLED: "ID and OOD", ALL: "all three"}
 
 
@@ -45,6 +51,11 @@ def listed(words: Sequence[object]) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 seed``, ``1,200 seeds``."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def level_of(metrics: Mapping[str, Any]) -> str:
+    """The level of a run's intervals: ``95%``."""
+    return f"{100 * metrics['design']['confidence']:g}%"
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ def claims(metrics: Mapping[str, Any]) -> list[Claim]:
         rows = [row for row in metrics["claims"] if row["claim"] == name]
         headline = next((row for row in rows if row["headline"]), None)
         if headline:
-            found.append(make(headline, rows, f"{100 * metrics['design']['confidence']:g}%"))
+            found.append(make(headline, rows, level_of(metrics)))
     return found
 
 
@@ -111,11 +122,6 @@ def summary(found: Sequence[Claim]) -> str:
 
 def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
     lower = "lower" if headline["value"] < 0 else "higher"
-    ending = {
-        HELD: ".",
-        FAILED: ": the opposite of the claim.",
-        UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
-    }[headline["verdict"]]
     ends = [row[end] for row in rows for end in ("low", "high")]
     return Claim(
         title="New facts hurt more than the model\N{RIGHT SINGLE QUOTATION MARK}s own mistakes",
@@ -126,7 +132,7 @@ def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
         finding=f"Incompatible scored {abs(100 * headline['value']):.1f} points {lower} than "
         f"Self-aligning: {percent(headline['incompatible'])} against "
         f"{percent(headline['self_aligning'])}, where the base model had "
-        f"{percent(headline['base'])}{ending}",
+        f"{percent(headline['base'])}{ENDINGS[headline['verdict']]}",
         evidence=f"Difference {points(headline['value'])} points, {level} interval "
         f"{points(headline['low'])} to {points(headline['high'])}; n = "
         f"{counted(headline['items'], 'question')}, {counted(headline['seeds'], 'seed')}, "
@@ -146,14 +152,9 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
         finding = "The correlation is not defined: consistency or accuracy did not vary."
     else:
         direction = "higher" if value > 0 else "lower"
-        ending = {
-            HELD: ".",
-            FAILED: ": the opposite of the claim.",
-            UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
-        }[headline["verdict"]]
         finding = (
             "Tuned models that kept more of the base model\N{RIGHT SINGLE QUOTATION MARK}s ranking "
-            f"of the options had {direction} accuracy{ending}"
+            f"of the options had {direction} accuracy{ENDINGS[headline['verdict']]}"
         )
     return Claim(
         title="Keeping what the model knows goes with doing well",

@@ -1,5 +1,6 @@
 """The rows that each step must have written, counted from its inputs."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.unit.small_results import PROBED
 from tuneatlas.audit.checks import INTEGRITY, run_checks
 from tuneatlas.audit.counts import COUNTS, shard_ids
 from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.engine.records import dump, record_path
 from tuneatlas.studies.syntax.tables import PARSES, SENTENCES
 from tuneatlas.tables import DOCUMENTS, QUESTIONS, STAGE_ANSWERS
 
@@ -64,3 +67,69 @@ def test_rows_of_the_forgetting_study_are_counted(whole, tmp_path, drop, said: l
     found = followed(whole, tmp_path, drop)
     assert len(found) == len(said)
     assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
+
+
+def rows_findings(results: Results) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for finding in run_checks(results, INTEGRITY):
+        if finding.kind == "rows":
+            found.setdefault(finding.where, []).append(finding.why)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "why"),
+    [
+        ("mix_instructions", {"wildcards": {}}, "its record says group ''"),
+        ("mix_instructions", {"wildcards": {"group": "mixed_x"}}, "says group 'mixed_x'"),
+        ("parse_sentences", {"wildcards": {"scatteritem": "1of2"}}, "says scatteritem '1of2'"),
+        ("evaluate_stages", {"options": {"conversations": "all"}}, "says conversations 'all'"),
+        ("parse_sentences", {"inputs": {}}, ""),
+        ("label_knowledge", {"options": {"harmonious_size": [1]}}, ""),
+    ],
+)
+def test_a_record_that_does_not_say_what_its_rows_are_is_named(
+    whole: Results, tmp_path: Path, step: str, change: dict, why: str
+):
+    moved = tmp_path / "results"
+    shutil.copytree(whole.folder, moved)
+    name = next(iter(whole.of_step(step)), f"results/{PROBED}")
+    path = record_path(moved / name.removeprefix("results/"))
+    record = {k: v for k, v in json.loads(path.read_text()).items() if k != "seal"}
+    path.write_text(dump(record | {"step": step} | change))
+    found = rows_findings(read_results(moved)).get(name, [])
+    assert all("\n" not in text for text in found)
+    assert any(why in text for text in found) or not why
+
+
+def test_a_fault_of_the_audit_itself_is_no_finding(whole: Results, monkeypatch):
+    def faulty(results: Results, record: dict):
+        yield {}[record["step"]]
+
+    monkeypatch.setitem(COUNTS, "probe_knowledge", faulty)
+    with pytest.raises(KeyError):
+        run_checks(whole, INTEGRITY)
+
+
+@pytest.mark.parametrize("step", ["prepare_questions", "label_knowledge", "evaluate_stages"])
+@pytest.mark.parametrize("damage", ["cut", "other type", "without", "gone"])
+def test_rows_of_a_damaged_table_are_not_counted(
+    whole: Results, tmp_path: Path, step: str, damage: str
+):
+    """Not of it, and not of what was made from it: that it is damaged is said once."""
+    moved, name = tmp_path / "results", next(iter(whole.of_step(step)))
+    shutil.copytree(whole.folder, moved)
+    path = moved / name.removeprefix("results/")
+    table = pq.read_table(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "without":
+        pq.write_table(table.drop_columns(["id"]), path)
+    else:
+        pq.write_table(table.set_column(0, table.column_names[0], [[None] * len(table)]), path)
+    found = read_results(moved)
+    kinds = {f.kind for f in run_checks(found, INTEGRITY) if f.where == name}
+    assert kinds & {"broken table", "missing output"}
+    assert rows_findings(found).items() <= rows_findings(whole).items()

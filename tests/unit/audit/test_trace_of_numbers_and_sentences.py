@@ -3,13 +3,15 @@
 import shutil
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.audit.synthetic import COUNT, GAIN, PROBED
-from tuneatlas.audit.columns import rows_of
+from tuneatlas.audit import query
 from tuneatlas.audit.lineage import Results, read_results
+from tuneatlas.audit.query import rows_of
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import trace
 from tuneatlas.cli import main
@@ -38,7 +40,7 @@ def test_trace_wants_an_item_or_a_number(whole: Results, capsys):
     assert "either an ID or" in capsys.readouterr().err
 
 
-def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
+def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results, monkeypatch):
     """The whole would not fit: what is held at once is a small part of it."""
     moved = tmp_path / "results"
     shutil.copytree(whole.folder, moved)
@@ -52,13 +54,16 @@ def test_a_large_table_is_traced_by_row_groups(tmp_path: Path, whole: Results):
             place = table.schema.get_field_index("prompt")
             writer.write_table(part.set_column(place, table.schema.field("prompt"), [prompts]))
     results = read_results(moved)
+    size = 40 * COUNT * 20_000
+    limits = {"memory_limit": f"{size // 2}B", "max_temp_directory_size": "0B"}
+    small = dict(query.SETTINGS) | limits
+    monkeypatch.setattr(query, "_database", lambda: duckdb.connect(config=small))
     before = pa.default_memory_pool().max_memory()
     some = rows_of(whole, "results/prepare_questions/facts.parquet", "id")[7][0]
     life = trace(results, f"{some}#17")
     assert [seen.step for seen in life.rows["probe_knowledge"]] == ["probe_knowledge"]
     with pytest.raises(UserError, match="the nearest: "):
         trace(results, some[:-1] + "x")
-    size = 40 * COUNT * 20_000
     assert pa.default_memory_pool().max_memory() - before < size / 2
 
 

@@ -4,17 +4,17 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tuneatlas.audit.checks import TABLES
 from tuneatlas.audit.counts import set_aside
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import BATCH, open_table
-from tuneatlas.tables import Column, open_parquet, schema_of, table_name
+from tuneatlas.audit.query import TABLES, batches, columns_of, stream
+from tuneatlas.tables import Column, schema_of, table_name
 
 BINS = 12
 SAMPLES = 3
@@ -92,12 +92,13 @@ def _table(path: Any) -> str:
 
 def _card(results: Results, step: str, table: str, names: list[str]) -> dict[str, Any]:
     # A table of an older version may lack columns; the audit says so, the card shows the others.
-    there = set.intersection(*(set(schema_of(results.place(n)).names) for n in names))
+    paths = [results.place(name) for name in names]
+    there = set.intersection(*(set(columns_of(path)) for path in paths))
     columns = [c for c in TABLES[table].columns if c.name in there]
-    spreads = [Spread(c, _limits(results, names, c)) for c in columns]
+    spreads = [Spread(c, _limits(paths, c)) for c in columns]
     rows, samples = 0, list[dict[str, Any]]()
-    for name in names:
-        for batch in open_table(results.place(name)).iter_batches(BATCH):
+    for path in paths:
+        for batch in batches(path):
             rows += batch.num_rows
             if len(samples) < SAMPLES:
                 samples += batch.slice(0, SAMPLES - len(samples)).to_pylist()
@@ -115,29 +116,17 @@ def _card(results: Results, step: str, table: str, names: list[str]) -> dict[str
     }
 
 
-def _limits(results: Results, names: list[str], column: Column) -> tuple[float, float] | None:
-    """Least and greatest value of a column of numbers, from what the files say of themselves."""
+def _limits(paths: list[Path], column: Column) -> tuple[float, float] | None:
+    """Least and greatest value of a column of numbers."""
     kind = column.type
     if column.allowed or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return None
-    low, high = list[float](), list[float]()
-    for name in names:
-        metadata = open_parquet(results.place(name)).metadata
-        place = metadata.schema.to_arrow_schema().get_field_index(column.name)
-        for group in range(metadata.num_row_groups):
-            part = metadata.row_group(group)
-            index = next(
-                i
-                for i in range(part.num_columns)
-                if part.column(i).path_in_schema.split(".")[0] == column.name
-            )
-            said = part.column(index).statistics
-            if place >= 0 and said is not None and said.has_min_max:
-                low.append(said.min)
-                high.append(said.max)
-    if not low or not np.isfinite([min(low), max(high)]).all():
+    asked = f'min("{column.name}"), max("{column.name}")'
+    found = [pair for path in paths for pair in stream(path, asked) if None not in pair]
+    ends = [end for pair in found for end in pair]
+    if not ends or not np.isfinite(ends).all():
         return None
-    return float(min(low)), float(max(high))
+    return float(min(ends)), float(max(ends))
 
 
 def _cut(value: Any) -> str:

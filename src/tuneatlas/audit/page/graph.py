@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.lineage import RESULTS, Results, benchmark_of
+from tuneatlas.audit.lineage import RESULTS, Results, benchmark_of, reached
 from tuneatlas.engine.accepted import acceptances
 
 TOTALS = ("wall_s", "cpu_s")
@@ -91,16 +91,8 @@ def _needs(results: Results) -> dict[str, list[str]]:
 
 def _by_others(before: str, step: str, needs: dict[str, list[str]]) -> bool:
     """Whether ``step`` needs ``before`` by way of another step, too."""
-    todo = [n for n in needs[step] if n != before]
-    seen = set[str]()
-    while todo:
-        name = todo.pop()
-        if name == before:
-            return True
-        if name not in seen:
-            seen.add(name)
-            todo += needs.get(name, [])
-    return False
+    others = [n for n in needs[step] if n != before]
+    return before in reached(others, lambda name: needs.get(name, ()))
 
 
 def _place(known: list[dict[str, str]], value: dict[str, str]) -> int:

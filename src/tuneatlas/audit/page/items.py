@@ -1,6 +1,7 @@
 """The items of the audit page: a catalogue to search, and each item's life in small files."""
 
 import json
+import sqlite3
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -9,20 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.behind import read_items
-from tuneatlas.audit.columns import Column, rows_of
+from tuneatlas.audit.columns import Column
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.trace import (
-    BATCH,
-    POINTERS,
-    TRAINED,
-    Seen,
-    batches,
-    masks_of,
-    open_table,
-    tables,
-)
+from tuneatlas.audit.query import batches, columns_of, rows_of, stream
+from tuneatlas.audit.trace import POINTERS, TRAINED, Seen, masks_of, tables
 from tuneatlas.studies.forgetting.fates import FATES
-from tuneatlas.tables import Row, schema_of
+from tuneatlas.tables import Row
 
 PER_SHARD = 100
 DOCUMENTS = 12
@@ -72,26 +65,18 @@ class Catalogue:
 
     def add_pairs(self, results: Results, known: Mapping[str, Mapping[str, str]]) -> None:
         """Pairs of sentences, and these; other sentences, by the million, are only trained on."""
-        of_step = [results.place(output) for output in results.of_step("prepare_sentences")]
-        pairs = [
-            row
-            for path in of_step
-            if "pivot" in schema_of(path).names
-            for rows in batches(path, "id", "source_id", "target_id", "split")
-            for row in rows
-        ]
-        used = {row[side] for row in pairs for side in ("source_id", "target_id")}
-        for path in of_step:
-            if "sentence" in schema_of(path).names:
-                for rows in batches(path, "id", "sentence"):
-                    for row in rows:
-                        if row["id"] in used:
-                            self.add(row["id"], row["sentence"], {"kind": "sentence"})
-        for row in pairs:
-            ids = [row[side] for side in ("source_id", "target_id") if row[side] in self]
-            text = " → ".join(self.texts[self.number[i]] for i in ids)
-            own = {"kind": "pair", "split": row["split"]}
-            self.add(row["id"], text, own | {"pair": known.get(row["id"], {}).get("pair", "")})
+        paths = map(results.place, results.of_step("prepare_sentences"))
+        of_step = {path: columns_of(path) for path in paths}
+        select = "id, source_id, target_id, split"
+        pairs = [row for p in of_step if "pivot" in of_step[p] for row in stream(p, select)]
+        used = list({side for _, source, target, _ in pairs for side in (source, target)})
+        for path in [path for path in of_step if "sentence" in of_step[path]]:
+            for i, text in stream(path, "id, sentence", "id IN ?", [used]):
+                self.add(i, text, {"kind": "sentence"})
+        for i, source, target, split in pairs:
+            text = " → ".join(self.texts[self.number[n]] for n in (source, target) if n in self)
+            own = {"kind": "pair", "split": split, "pair": known.get(i, {}).get("pair", "")}
+            self.add(i, text, own)
 
     def __contains__(self, item: str) -> bool:
         return item in self.number
@@ -175,22 +160,32 @@ def _groups(results: Results) -> dict[str, str]:
 def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write) -> int:
     """Write every item's rows, ``per_shard`` items a file; return the number of files.
 
-    Tables are read once, in batches; rows wait in one file per shard until all are there.
+    Tables are read once, in batches; rows wait in a file until all are there.
     """
     place = {name: number for number, name in enumerate(catalogue.outputs)}
     masked = masks_of(results)
-    with tempfile.TemporaryDirectory(dir=data.parent) as folder:
-        spill = _Spill(Path(folder), catalogue.per_shard)
+    with tempfile.NamedTemporaryFile(dir=data.parent) as file:
+        waiting = sqlite3.connect(file.name)
+        waiting.execute("CREATE TABLE rows (shard INTEGER, row TEXT)")
         for kind, output, _ in tables(results):
-            _spill_table(results.place(output), kind, place[output], catalogue, spill)
-        spill.flush()
+            found = _rows(results.place(output), kind, catalogue)
+            waiting.executemany(
+                "INSERT INTO rows VALUES (?, ?)",
+                (
+                    (number // catalogue.per_shard, json.dumps([number, kind, place[output], row]))
+                    for number, row in found
+                ),
+            )
+        waiting.execute("CREATE INDEX by_shard ON rows (shard)")
         count = -(-len(catalogue.ids) // catalogue.per_shard)
         for shard in range(count):
             lives: dict[int, dict[str, Any]] = {}
             first = shard * catalogue.per_shard
             for number in range(first, min(first + catalogue.per_shard, len(catalogue.ids))):
                 lives[number] = {"id": catalogue.ids[number], "texts": [], "rows": {}}
-            for number, step, at, row in spill.read(shard):
+            asked = "SELECT row FROM rows WHERE shard = ? ORDER BY rowid"
+            for (text,) in waiting.execute(asked, [shard]):
+                number, step, at, row = json.loads(text)
                 record = results.records[catalogue.outputs[at]]
                 if step == "mix_instructions":
                     seen = Seen(step, catalogue.outputs[at], record["wildcards"], row)
@@ -201,6 +196,7 @@ def write_items(results: Results, catalogue: Catalogue, data: Path, write: Write
                     ]
                 _join(lives[number], step, at, row)
             write(data, f"items-{shard}", list(lives.values()))
+        waiting.close()
     return count
 
 
@@ -219,15 +215,16 @@ def _join(life: dict[str, Any], step: str, output: int, row: Row) -> None:
     life["rows"].setdefault(step, []).append([output, row])
 
 
-def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill: "_Spill") -> None:
-    pointers = [name for name in POINTERS if name in schema_of(path).names]
-    for batch in open_table(path).iter_batches(BATCH):
+def _rows(path: Path, step: str, catalogue: Catalogue) -> Iterator[tuple[int, Row]]:
+    """What a table says of items, each by its number."""
+    pointers = [name for name in POINTERS if name in columns_of(path)]
+    for batch in batches(path):
         for row in batch.to_pylist():
             if step == "prepare_corpus" and "text" in row:
                 for i in row["questions"]:
                     if i in catalogue:
                         short = {"id": row["id"], "split": row["split"], "text": row["text"][:300]}
-                        spill.add(catalogue.number[i], step, place, short)
+                        yield catalogue.number[i], short
                 continue
             for name in pointers:
                 if row[name] in catalogue:
@@ -236,7 +233,7 @@ def _spill_table(path: Path, step: str, place: int, catalogue: Catalogue, spill:
                         keep = row
                     elif name != "id":
                         keep = {"pair": row["id"], "as": name.removesuffix("_id")}
-                    spill.add(catalogue.number[row[name]], step, place, keep)
+                    yield catalogue.number[row[name]], keep
 
 
 def _plain(value: Any) -> Any:
@@ -245,34 +242,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(v) for v in value]
     return value
-
-
-class _Spill:
-    """Rows on their way to the file of their item's shard."""
-
-    def __init__(self, folder: Path, per_shard: int) -> None:
-        self.folder, self.per_shard = folder, per_shard
-        self.waiting: dict[int, list[str]] = defaultdict(list)
-        self.held = 0
-
-    def add(self, number: int, step: str, output: int, row: Row) -> None:
-        text = json.dumps([number, step, output, row], ensure_ascii=False)
-        self.waiting[number // self.per_shard].append(text)
-        self.held += len(text)
-        if self.held > 32_000_000:
-            self.flush()
-
-    def flush(self) -> None:
-        for shard, lines in self.waiting.items():
-            with (self.folder / str(shard)).open("a", encoding="utf-8") as stream:
-                stream.writelines(line + "\n" for line in lines)
-        self.waiting.clear()
-        self.held = 0
-
-    def read(self, shard: int) -> Iterator[tuple[int, str, int, Row]]:
-        path = self.folder / str(shard)
-        if path.is_file():
-            with path.open(encoding="utf-8") as stream:
-                for line in stream:
-                    number, step, output, row = json.loads(line)
-                    yield number, step, output, row
