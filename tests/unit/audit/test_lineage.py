@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuneatlas.audit.lineage import is_categories, read_results
-from tuneatlas.audit.settling import standing
+from tuneatlas.audit.settling import known, standing
 
 
 @pytest.mark.parametrize("linked", ["results", "results/label_knowledge", "results/finetune/mini"])
@@ -33,7 +33,7 @@ def test_a_model_may_be_called_as_a_folder_of_its_results():
 
 def test_a_link_in_circles_is_followed_once_and_told(results: Path):
     (results / "finetune/mini/up").symlink_to(results)
-    assert standing(results) == {}
+    assert standing(known(results)) == {}
     assert "a link to a folder" in read_results(results).closed["results/finetune/mini/up"]
 
 

@@ -1,6 +1,6 @@
 """Which edit of the package reruns which steps: the table of docs/reruns.md, and what it rests on.
 
-Print the table with: python tests/unit/engine/test_reruns.py
+Print the table with: python tests/across/test_reruns.py
 """
 
 import ast
@@ -277,7 +277,7 @@ def found() -> dict[Row, set[str]]:
 def test_the_table_of_reruns(found: dict[Row, set[str]]):
     shown = DOCS.read_text(encoding="utf-8").partition("<!-- Printed by")[2].splitlines()[2:]
     now = [told(row, steps) for row, steps in found.items()]
-    assert shown[2:] == now, "print it again: python tests/unit/engine/test_reruns.py"
+    assert shown[2:] == now, "print it again: python tests/across/test_reruns.py"
     assert len({row.where.rpartition(".")[0] for row in ROWS}) >= 40
 
 
