@@ -11,9 +11,10 @@ from typing import Any
 
 from tuneatlas.audit.settling import make_newer, settle, standing
 from tuneatlas.config.load import load_config, resolve
-from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.experiment import CONTEXTUALISED, Experiment
 from tuneatlas.config.packages import (
     PROSE,
+    domain_options,
     earlier_domains,
     model_packages,
     pair_files,
@@ -22,12 +23,18 @@ from tuneatlas.config.packages import (
 )
 from tuneatlas.config.preflight import preflight
 from tuneatlas.config.slices import (
+    Place,
     asked_options,
     base_options,
+    begin_token,
+    beside,
     category_weights,
+    fitting_dtype,
     forgetting_options,
+    group_sources,
     needs_corpus,
     plain_options,
+    probed_splits,
     question_sources,
     stage_options,
     task_options,
@@ -41,17 +48,24 @@ from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
 
 __all__ = [
+    "CONTEXTUALISED",
     "PROSE",
+    "Place",
     "Request",
     "asked_mb",
     "asked_options",
     "asking",
     "base_options",
+    "begin_token",
+    "beside",
     "brought_mb",
     "category_weights",
     "check_cluster",
+    "domain_options",
     "earlier_domains",
+    "fitting_dtype",
     "forgetting_options",
+    "group_sources",
     "joined",
     "known_shape",
     "load",
@@ -62,6 +76,7 @@ __all__ = [
     "pair_files",
     "plain_options",
     "preflight",
+    "probed_splits",
     "question_sources",
     "resolve",
     "settle",

@@ -16,7 +16,7 @@ from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.trace import open_table
 from tuneatlas.data.groups import self_aligning_share
 from tuneatlas.engine.files import read_file
-from tuneatlas.tables import open_parquet, shard_bounds
+from tuneatlas.tables import GENERAL, open_parquet, shard_bounds
 
 Record = dict[str, Any]
 
@@ -49,17 +49,20 @@ def _same_ids(found: list[str], wanted: list[str], what: str) -> Iterator[str]:
 
 
 def probe(results: Results, record: Record) -> Iterator[str]:
-    """All train and test questions are asked."""
+    """All train and test questions are asked; released groups stand in for those of train."""
     asked = _inputs(results, record, "prepare_questions", "id", "split")
-    wanted = [i for i, split in asked if split != "dev"]
+    splits = record.get("params", {}).get("splits", ["train", "test"])
+    wanted = [i for i, split in asked if split in splits]
     yield from _same_ids(
         [i for (i,) in _output(results, record, "id")], wanted, "questions of splits train and test"
     )
 
 
 def label(results: Results, record: Record) -> Iterator[str]:
-    """Wrong answers are in two groups, right ones in one or sampled away."""
-    answers = _inputs(results, record, "probe_knowledge", "id", "split", "correct")
+    """Wrong answers are in two groups, right ones in one or sampled away, unsure ones in none."""
+    least, pool = (record["options"].get(k) for k in ("min_confidence", "harmonious_pool"))
+    probed = _inputs(results, record, "probe_knowledge", "id", "split", "correct", "pred_prob")
+    answers = [row[:3] for row in probed if not least or row[3] > least]
     groups: dict[str, list[str]] = {"harmonious": [], "incompatible": [], "self_aligning": []}
     for i, group in _output(results, record, "id", "group"):
         groups.setdefault(group, []).append(i)
@@ -70,7 +73,10 @@ def label(results: Results, record: Record) -> Iterator[str]:
             yield f"group {group}: {text}"
     kept = groups["harmonious"]
     matched = record["options"].get("harmonious_size") == "match"
-    wanted = min(len(right), len(wrong)) if matched else len(right)
+    most = len(right)
+    if pool == "confident":
+        most = min(most, sum(split == "train" and not correct for _, split, correct, _ in probed))
+    wanted = min(most, len(wrong)) if matched else most
     if len(kept) != wanted or set(kept) - set(right):
         yield (
             f"group harmonious: {len(kept)} questions where {wanted} of the {len(right)} rightly "
@@ -88,14 +94,20 @@ def explain(results: Results, record: Record) -> Iterator[str]:
 
 
 def mix(results: Results, record: Record) -> Iterator[str]:
-    """A training set holds its group, a mixture every question of it once."""
+    """A training set holds its group, a mixture every question of it once.
+
+    Instructions of any kind may be among them, and questions with unfinished explanations left out.
+    """
     labels = _inputs(results, record, "label_knowledge", "id", "group")
-    harmonious = self_aligning_share(record["wildcards"]["group"]) is None
+    labels += _inputs(results, record, "read_groups", "id", "group")
+    of_set = record["wildcards"]["group"]
+    harmonious = self_aligning_share(of_set) is None and of_set != "contextualised"
     group = "harmonious" if harmonious else "incompatible"
     wanted = [i for i, found in labels if found == group]
-    yield from _same_ids(
-        [i for (i,) in _output(results, record, "id")], wanted, f"questions of group {group}"
-    )
+    found = [i for i, origin in _output(results, record, "id", "origin") if origin != GENERAL]
+    if record.get("params", {}).get("unfinished") == "leave_out":
+        wanted = [i for i in wanted if i in set(found)]
+    yield from _same_ids(found, wanted, f"questions of group {group}")
 
 
 def evaluate(results: Results, record: Record) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.data import (
     BenchmarkDomain,
     BenchmarkLimits,
@@ -13,6 +14,7 @@ from tuneatlas.config.models.data import (
     FileDomain,
     FileLimits,
     Limits,
+    SelfAligningDomain,
 )
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import PackageModel, ScratchModel
@@ -25,6 +27,7 @@ from tuneatlas.data.benchmarks import have_dev, load_sets
 from tuneatlas.data.sources import load_specs
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
+from tuneatlas.training.batches import count_steps
 
 # The keys involved, the one to change first, and what is wrong.
 Conflict = tuple[tuple[Key, ...], str]
@@ -194,7 +197,7 @@ def unreached(tuning: FinetuneStages, name: str, most: int) -> str | None:
 
     A group has all of them at most; whether it has fewer shows the probe.
     """
-    last = tuning.epochs * -(-most // tuning.batch)
+    last = count_steps(most, tuning.epochs, tuning.batch, tuning.remainder)
     beyond = [str(n) for n in tuning.steps if n > last]
     if not beyond or tuning.batch_unit != "examples":
         return None
@@ -268,7 +271,7 @@ def _may_test(domain: DomainConfig, role: str) -> bool:
     return limit != 0 and (not isinstance(domain, BenchmarkDomain) or bool(getattr(domain, role)))
 
 
-def lacks_dev(domain: BenchmarkDomain | FileDomain) -> bool:
+def lacks_dev(domain: BenchmarkDomain | FileDomain | SelfAligningDomain) -> bool:
     """Whether all its related sets, if there are any, leave open which questions to show."""
     known = [word for word in domain.related if word in load_sets()]
     return bool(known) and not have_dev(known)
@@ -301,7 +304,7 @@ def _shots(
     home, related = True, bool(limits.related_test)
     if isinstance(domain, BenchmarkDomain):
         home, related = bool(domain.home), bool(domain.related)
-    elif isinstance(domain, FileDomain) and domain.related:
+    elif isinstance(domain, FileDomain | SelfAligningDomain) and domain.related:
         related = True
     wanted = [("dev", limits.dev, "probe_knowledge", probe)] if home else []
     if domain.tune:
@@ -412,4 +415,5 @@ CHECKS: tuple[Check, ...] = (
     _corpus,
     _templates,
     _harness,
+    *KNOWLEDGE_CHECKS,
 )

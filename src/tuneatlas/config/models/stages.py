@@ -11,9 +11,9 @@ from tuneatlas.config.models.training import (
     ROW,
     Amount,
     Decay,
+    InstructionTuning,
     PretrainingConfig,
     Rate,
-    TrainingConfig,
 )
 
 STAGES = f"{S2}, stages of fine-tuning"
@@ -21,7 +21,7 @@ RESTORATION = f"{S2}, restoration"
 ITEMS = "Harmon et al. 2025"
 
 
-class FinetuneStages(TrainingConfig):
+class FinetuneStages(InstructionTuning):
     """Fine-tuning long enough to forget, with the model kept at chosen steps."""
 
     steps: tuple[Positive, ...] = option(
