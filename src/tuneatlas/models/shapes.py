@@ -77,7 +77,7 @@ MOST = 10**9
 @cache
 def _table() -> Mapping[str, Shape]:
     """Models whose size is known, by their name on the hub or their package."""
-    text = (files("tuneatlas") / "data/shapes.yaml").read_text("utf-8")
+    text = (files("tuneatlas.models") / "shapes.yaml").read_text("utf-8")
     return {name: Shape(**figures) for name, figures in YAML(typ="safe").load(text).items()}
 
 
