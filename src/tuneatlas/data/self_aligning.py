@@ -7,7 +7,7 @@ included: what is odd in them is counted, not mended.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +15,10 @@ from tuneatlas.data.released_files import group_files, is_raw, source_folder
 from tuneatlas.data.text_files import Record, read_json_lines, show
 from tuneatlas.data.xiezhi import raw_splits
 from tuneatlas.errors import UserError
-from tuneatlas.tables import SPLITS, Row
+from tuneatlas.tables import Row
 
-OPTIONS = 4
+LETTERS = "ABCD"
+OPTIONS = len(LETTERS)
 # Whose option the label of a group is.
 LABELLED = {"harmonious": "answer", "incompatible": "answer", "self_aligning": "pred"}
 
@@ -67,7 +68,7 @@ def read_released(folder: Path, domain: str, groups: Sequence[str] = ()) -> Rele
             rows.setdefault(row["id"], row)
             if context := record.values.get("context"):
                 contexts[row["id"]] = _text(record, "context", context)
-    quirks = {name: count_quirks(row for _, row in entries) for name, entries in found.items()}
+    quirks = {name: count_quirks(entries) for name, entries in found.items()}
     return Released(list(rows.values()), contexts, quirks)
 
 
@@ -79,15 +80,15 @@ def source_files(folder: Path, domain: str) -> dict[str, Path]:
             f"{folder}: has no source/{inside.name} and is no folder of raw Xiezhi files: name "
             "the folder data of the authors' repository"
         )
-    files = {split: inside / f"{split}.jsonl" for split in SPLITS}
+    files = {split: inside / f"{split}.jsonl" for split in ("dev", "test", "train")}
     return {split: path for split, path in files.items() if split != "train" or path.exists()}
 
 
-def count_quirks(rows: Collection[Row] | Iterator[Row]) -> dict[str, int]:
+def count_quirks(entries: Iterable[tuple[Record, Row]]) -> dict[str, int]:
     """How many of the questions of a file are odd, and in what way; ``questions`` are all."""
     counts: Counter[str] = Counter()
     seen: set[str] = set()
-    for row in rows:
+    for record, row in entries:
         texts = [row["question"], *row["choices"]]
         counts["questions"] += 1
         counts["equal_options"] += len(set(row["choices"])) < len(row["choices"])
@@ -95,8 +96,25 @@ def count_quirks(rows: Collection[Row] | Iterator[Row]) -> dict[str, int]:
         counts["line_breaks"] += "\n" in row["question"]
         counts["stray_spaces"] += any(text != text.strip() or "  " in text for text in texts)
         counts["no_explanation"] += not row["explanation"].strip()
+        made = record.values.get("gen_exp") or {}
+        # Ten rows of each dev file have the prompt without the blanks at its end.
+        asked = writers_prompt(row)
+        counts["other_prompt"] += made.get("input", asked) not in (asked, asked.rstrip())
         seen.add(row["question"])
     return {name: number for name, number in counts.items() if number}
+
+
+def writers_prompt(question: Mapping[str, Any]) -> str:
+    """What the authors asked the unnamed writer of Xiezhi's reference explanations."""
+    options = "\n".join(
+        f"{letter}. {text}" for letter, text in zip(LETTERS, question["choices"], strict=True)
+    )
+    gold = question["choices"][question["answer"]]
+    return (
+        f"The following is a multi choice question about {question['domain']}.\n\n"
+        f"{question['question']}\n{options}\n\n"
+        f'The answer is "{gold}". Please explain why.\n    '
+    )
 
 
 def _question(record: Record, domain: str, split: str) -> Row:
@@ -204,11 +222,6 @@ def _of_groups(
     folder: Path, domain: str, groups: Sequence[str]
 ) -> dict[str, list[tuple[Record, Row]]]:
     """The questions of released groups, where there is no file of training questions."""
-    if not groups:
-        raise UserError(
-            f"{source_folder(folder, domain)}: has no train.jsonl: put it there, or train on "
-            "released groups (models.NAME.released_groups)"
-        )
     found = {}
     for name in groups:
         for group in read_groups(folder, name, domain).values():

@@ -11,6 +11,7 @@ QUIRKS = {
     "line_breaks": "with a line break",
     "stray_spaces": "with stray spaces",
     "no_explanation": "without an explanation",
+    "other_prompt": "whose explanation was asked for otherwise than in the authors' prompt",
 }
 
 
