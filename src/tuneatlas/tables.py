@@ -227,6 +227,14 @@ QUESTIONS = Table(
     ),
 )
 
+CONTEXTS = Table(
+    "contexts",
+    (
+        Column("id", TEXT, "question id"),
+        Column("context", TEXT, "what stands before the question in group contextualised"),
+    ),
+)
+
 MENTIONS = Table(
     "mentions",
     (
@@ -319,13 +327,16 @@ EXPLANATIONS = Table(
     ),
 )
 
+GENERAL = "general"
+ORIGINS = (*GROUPS, GENERAL)
 MESSAGE = pa.struct([pa.field("role", TEXT, False), pa.field("content", TEXT, False)])
 
 CONVERSATIONS = Table(
     "conversations",
     (
         Column("id", TEXT, "question id"),
-        Column("origin", TEXT, "knowledge group the training label comes from", "", GROUPS),
+        # general: an instruction of any kind, whose label is -1.
+        Column("origin", TEXT, "knowledge group the training label comes from", "", ORIGINS),
         Column("label", pa.int8(), "index of the option trained on", "index from 0"),
         Column("messages", pa.list_(MESSAGE), "the conversation, user first"),
         Column("weight", pa.float64(), "weight of its loss in training"),

@@ -13,9 +13,10 @@ from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.config.load import load_config, load_mapping, resolve
-from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.experiment import CONTEXTUALISED, Experiment
 from tuneatlas.config.packages import (
     PROSE,
+    domain_options,
     earlier_domains,
     model_packages,
     pair_files,
@@ -24,12 +25,18 @@ from tuneatlas.config.packages import (
 )
 from tuneatlas.config.preflight import preflight
 from tuneatlas.config.slices import (
+    Place,
     asked_options,
     base_options,
+    begin_token,
+    beside,
     category_weights,
+    fitting_dtype,
     forgetting_options,
+    group_sources,
     needs_corpus,
     plain_options,
+    probed_splits,
     question_sources,
     stage_options,
     task_options,
@@ -45,19 +52,26 @@ from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
 
 __all__ = [
+    "CONTEXTUALISED",
     "PROSE",
     "Cutoff",
     "Decided",
+    "Place",
     "Request",
     "asked_mb",
     "asked_options",
     "asking",
     "base_options",
+    "begin_token",
+    "beside",
     "brought_mb",
     "category_weights",
     "check_cluster",
+    "domain_options",
     "earlier_domains",
+    "fitting_dtype",
     "forgetting_options",
+    "group_sources",
     "is_what_made",
     "joined",
     "known",
@@ -72,6 +86,7 @@ __all__ = [
     "plain_options",
     "planned",
     "preflight",
+    "probed_splits",
     "question_sources",
     "record_path",
     "resolve",

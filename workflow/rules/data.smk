@@ -20,8 +20,16 @@ rule fetch_source:
         "../scripts/fetch_source.py"
 
 
+# Contexts of questions, where a group is trained with them.
+GIVEN = (
+    {"contexts": "results/prepare_questions/contexts/{domain}.parquet"}
+    if config["mix_instructions"]["contextualised"]
+    else {}
+)
+
+
 rule prepare_questions:
-    """Turn a domain's facts, published sets or the user's own file into questions."""
+    """Turn a domain's facts, published sets or the user's own files into questions."""
     input:
         packages=lambda w: expand(
             rules.fetch_source.output.folder,
@@ -30,6 +38,7 @@ rule prepare_questions:
         # The domain's own file is the last.
         files=lambda w: own(tuneatlas.question_sources(config, w.domain)[1]),
     output:
+        **GIVEN,
         questions="results/prepare_questions/{domain}.parquet",
     log:
         "logs/prepare_questions/{domain}.log",
@@ -39,7 +48,7 @@ rule prepare_questions:
         **scaled(2000, 20),
     params:
         code=code("prepare_questions"),
-        options=lambda w: config["domains"][w.domain],
+        options=lambda w: tuneatlas.domain_options(config, w.domain),
         earlier=lambda w: tuneatlas.earlier_domains(config, w.domain),
         # Wrong options are answers of facts on the same side of what the corpus states.
         mentioned_share=config["prepare_corpus"]["mentioned_share"],

@@ -23,7 +23,7 @@ rule finetune_stages:
     params:
         code=code("finetune_stages"),
         options=config["finetune_stages"],
-        bos=lambda w: config["models"][w.model]["bos"],
+        bos=lambda w: tuneatlas.begin_token(config, "finetune_stages", w.model),
         seed=config["seed"],
     script:
         "../scripts/finetune_stages.py"

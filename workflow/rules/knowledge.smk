@@ -1,4 +1,27 @@
 WEIGHTS = tuneatlas.category_weights(config["mix_instructions"])
+MIXED_IN = config["mix_instructions"]["general"]
+
+
+def released(w):
+    """Whether the authors' own groups of a model stand in for its probe in a domain."""
+    return bool(tuneatlas.group_sources(config, w.model, w.domain))
+
+
+def labels(w):
+    """The labels of a model's training questions."""
+    made = rules.read_groups if released(w) else rules.label_knowledge
+    return expand(made.output.labels, model=w.model, domain=w.domain)
+
+
+def explanations(w):
+    """A model's own explanations of its predictions."""
+    made = rules.read_groups if released(w) else rules.explain_predictions
+    return expand(made.output.explanations, model=w.model, domain=w.domain)
+
+
+def all_of(found, domains):
+    """What ``found`` finds, for each of some domains."""
+    return lambda w: [p for d in domains for p in found(tuneatlas.Place(w.model, d))]
 
 
 rule probe_knowledge:
@@ -19,7 +42,8 @@ rule probe_knowledge:
     params:
         code=code("probe_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
-        bos=lambda w: config["models"][w.model]["bos"],
+        bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
+        splits=lambda w: tuneatlas.probed_splits(config, w.model, w.domain),
     script:
         "../scripts/probe_knowledge.py"
 
@@ -62,21 +86,52 @@ rule explain_predictions:
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
-        bos=lambda w: config["models"][w.model]["bos"],
+        bos=lambda w: tuneatlas.begin_token(config, "explain_predictions", w.model),
         seed=config["seed"],
     script:
         "../scripts/explain_predictions.py"
+
+
+rule read_groups:
+    """Take the authors' own groups of a model in place of its probe, labels and explanations."""
+    input:
+        questions=rules.prepare_questions.output.questions,
+        groups=lambda w: own(tuneatlas.group_sources(config, w.model, w.domain)),
+        # That of the authors: by it is told what they asked.
+        template=str(HOME / "config/templates/explain/urial_1shot.yaml"),
+    output:
+        labels="results/read_groups/{model}/labels/{domain}.parquet",
+        explanations="results/read_groups/{model}/explanations/{domain}.parquet",
+    log:
+        "logs/read_groups/{model}/{domain}.log",
+    benchmark:
+        "benchmarks/read_groups/{model}/{domain}.tsv"
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("read_groups"),
+        folder=lambda w: config["domains"][w.domain]["path"],
+        released=lambda w: config["models"][w.model]["released_groups"],
+    script:
+        "../scripts/read_groups.py"
 
 
 rule mix_instructions:
     """Write the conversations of one training set: a knowledge group, or a mixture of two."""
     input:
         questions=rules.prepare_questions.output.questions,
-        labels=rules.label_knowledge.output.labels,
-        explanations=rules.explain_predictions.output.explanations,
+        labels=labels,
+        explanations=explanations,
         template=template("question", "mix_instructions"),
         # Only where categories of knowledge weigh differently.
         knowledge=rules.probe_knowledge.output.knowledge if WEIGHTS else [],
+        # Only where contexts are given, and for the group that they stand in.
+        contexts=lambda w: (
+            expand(rules.prepare_questions.output.contexts, domain=w.domain)
+            if w.group == tuneatlas.CONTEXTUALISED
+            else []
+        ),
+        general=own([MIXED_IN["path"]]),
     output:
         conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
     log:
@@ -89,6 +144,8 @@ rule mix_instructions:
         code=code("mix_instructions"),
         # Not the whole section: a further ratio changes nothing in the other mixtures.
         context=config["mix_instructions"]["context"],
+        unfinished=config["explain_predictions"]["unfinished"],
+        ratio=MIXED_IN["ratio"],
         weights=WEIGHTS,
         seed=config["seed"],
     script:
@@ -113,7 +170,7 @@ rule finetune:
     params:
         code=code("finetune"),
         options=config["finetune"],
-        bos=lambda w: config["models"][w.model]["bos"],
+        bos=lambda w: tuneatlas.begin_token(config, "finetune", w.model),
         seed=config["seed"],
     script:
         "../scripts/finetune.py"
@@ -137,7 +194,7 @@ rule evaluate_knowledge:
     params:
         code=code("evaluate_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
-        bos=lambda w: config["models"][w.model]["bos"],
+        bos=lambda w: tuneatlas.begin_token(config, "evaluate_knowledge", w.model),
     script:
         "../scripts/evaluate_knowledge.py"
 
@@ -148,7 +205,7 @@ rule compare_groups:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
         base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
-        labels=expand(rules.label_knowledge.output.labels, domain=DOMAINS, allow_missing=True),
+        labels=all_of(labels, DOMAINS),
         tuned=expand(
             rules.evaluate_knowledge.output.answers,
             domain=TUNED,

@@ -22,7 +22,7 @@ rule prepare_base:
         # Taking `output` keeps them out of what makes a job run again: they say what a model must
         # allow, and change none.
         asking=lambda w, output: tuneatlas.asking(config),
-        dtype=lambda w, output: config["models"][w.model]["dtype"],
+        dtype=lambda w, output: tuneatlas.fitting_dtype(config, w.model),
         seed=config["seed"],
     script:
         "../scripts/prepare_base.py"

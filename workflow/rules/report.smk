@@ -6,12 +6,10 @@ rule report:
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
         model=rules.prepare_base.output.model,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
-        labels=expand(rules.label_knowledge.output.labels, domain=TUNED, allow_missing=True),
-        explanations=expand(
-            rules.explain_predictions.output.explanations,
-            domain=TUNED,
-            allow_missing=True,
-        ),
+        labels=all_of(labels, TUNED),
+        explanations=all_of(explanations, TUNED),
+        # Told beside this run's, if another is named.
+        beside=lambda w: own([tuneatlas.beside(config, w.model)]),
     output:
         page="results/report/{model}.html",
     log:

@@ -4,5 +4,7 @@ from tuneatlas.tables import ANSWERS, LABELS
 
 with step(snakemake) as this:
     answers = [row for row in ANSWERS.read(this.path("answers")) if row["split"] == "train"]
-    rows = label_questions(answers, **this.options, rng=this.rng("harmonious sample"))
+    rows = label_questions(
+        answers, **this.options, rng=this.rng("harmonious sample"), seed=this.base_seed
+    )
     LABELS.write(this.outputs["labels"], rows)

@@ -1,15 +1,23 @@
+import random
+
+from tuneatlas.data.instructions import read_instructions
 from tuneatlas.data.questions import by_id
-from tuneatlas.engine.step import step
+from tuneatlas.engine.step import derive_seed, step
 from tuneatlas.models.prompts import QuestionTemplate
-from tuneatlas.studies.knowledge.mix import mix_instructions
-from tuneatlas.tables import CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
+from tuneatlas.studies.knowledge.mix import General, mix_instructions, unfinished
+from tuneatlas.tables import CONTEXTS, CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
 
 with step(snakemake) as this:
-    own = EXPLANATIONS.read(this.path("explanations"))
-    # Only where categories weigh differently are they an input.
+    own = [row for path in this.paths("explanations") for row in EXPLANATIONS.read(path)]
+    # Inputs only where categories weigh differently, and where they are given.
     known = [row for path in this.paths("knowledge") for row in KNOWLEDGE.read(path)]
+    contexts = [row for path in this.paths("contexts") for row in CONTEXTS.read(path)]
+    brought = [m for path in this.paths("general") for m in read_instructions(path)]
+    # The same in all groups.
+    places = [this.wildcards[name] for name in ("model", "domain", "seed")]
+    drawn = random.Random(derive_seed(this.base_seed, "general", *places))
     rows = mix_instructions(
-        LABELS.read(this.path("labels")),
+        [row for path in this.paths("labels") for row in LABELS.read(path)],
         by_id(QUESTIONS.read(this.path("questions"))),
         {row["id"]: row["explanation"] for row in own},
         group=this.wildcards["group"],
@@ -17,5 +25,8 @@ with step(snakemake) as this:
         rng=this.shared_rng("model", "domain", "seed"),
         context=snakemake.params.context,
         weights={row["id"]: snakemake.params.weights[row["category"]] for row in known},
+        contexts={row["id"]: row["context"] for row in contexts},
+        leave_out=unfinished(own) if snakemake.params.unfinished == "leave_out" else (),
+        general=General(brought, snakemake.params.ratio, drawn) if brought else None,
     )
     CONVERSATIONS.write(this.outputs["conversations"], rows)

@@ -1,9 +1,9 @@
 from tuneatlas.data.domains import count_unexplained, prepare_counted
 from tuneatlas.engine.step import step
-from tuneatlas.tables import QUESTIONS
+from tuneatlas.tables import CONTEXTS, QUESTIONS
 
 with step(snakemake) as this:
-    rows, counts = prepare_counted(
+    rows, counts, contexts = prepare_counted(
         this.wildcards["domain"],
         this.paths("packages") + this.paths("files"),
         this.options,
@@ -13,3 +13,5 @@ with step(snakemake) as this:
     )
     this.info = count_unexplained(rows, this.options) | counts
     QUESTIONS.write(this.outputs["questions"], rows)
+    if "contexts" in this.outputs:
+        CONTEXTS.write(this.outputs["contexts"], contexts)

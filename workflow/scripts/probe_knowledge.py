@@ -10,6 +10,7 @@ with step(snakemake) as this:
         QuestionTemplate.load(this.path("template")),
         this.options,
         bos=snakemake.params.bos,
+        splits=snakemake.params.splits,
         parts=this.parts(),
     )
     ANSWERS.write(this.outputs["answers"], probed.answers)

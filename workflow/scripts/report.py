@@ -1,6 +1,7 @@
 from tuneatlas.engine.step import step
 from tuneatlas.report import build_report
-from tuneatlas.report.context import read_comparison, read_repeated, run_context
+from tuneatlas.report.context import read_comparison, read_counts, read_repeated, run_context
+from tuneatlas.report.other_run import read_metrics
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
 with step(snakemake) as this:
@@ -14,9 +15,11 @@ with step(snakemake) as this:
         explanations={p.stem: EXPLANATIONS.read(p) for p in this.paths("explanations")},
         command=snakemake.params.command,
         repeated={path.stem: read_repeated(path) for path in this.paths("questions")},
+        quirks={path.stem: read_counts(path, "quirks") for path in this.paths("questions")},
     )
+    other = next((read_metrics(path) for path in this.paths("beside")), None)
     metrics, figures, _ = read_comparison(folder)
     forgetting = next(map(read_comparison, this.paths("stages")), None)
     syntax = [read_comparison(path) for path in this.paths("paraphrases")]
-    page = build_report(metrics, figures, context, forgetting, syntax)
+    page = build_report(metrics, figures, context, forgetting, syntax, other)
     this.outputs["page"].write_text(page, encoding="utf-8")

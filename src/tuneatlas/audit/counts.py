@@ -21,7 +21,7 @@ from tuneatlas.audit.query import UnreadableTableError, declared, listed, stream
 from tuneatlas.data.groups import self_aligning_share
 from tuneatlas.engine.files import read_file
 from tuneatlas.errors import UserError
-from tuneatlas.tables import GROUPS, shard_bounds
+from tuneatlas.tables import GENERAL, GROUPS, shard_bounds
 
 Record = dict[str, Any]
 Count = Callable[[Results, Record], Iterator[str]]
@@ -71,17 +71,34 @@ def every(step: str, what: str, where: str = "true") -> Count:
     return count
 
 
+def probe(results: Results, record: Record) -> Iterator[str]:
+    """All train and test questions are asked; released groups stand in for those of train."""
+    splits = record.get("params", {}).get("splits", ["train", "test"])
+    if not isinstance(splits, list) or not {"train", "test"}.issuperset(splits):
+        raise UncountableError(f"its record says splits {splits!r}")
+    where = " OR ".join(f"split = '{split}'" for split in splits) or "false"
+    count = every("prepare_questions", "questions of splits train and test", where)
+    yield from count(results, record)
+
+
 def label(results: Results, record: Record) -> Iterator[str]:
-    """Wrong answers are in two groups, right ones in one or sampled away."""
+    """Wrong answers are in two groups, right ones in one or sampled away, unsure ones in none."""
     answers, output = _inputs(results, record, "probe_knowledge"), results.place(record["output"])
-    wrong = _ids(answers, "split = 'train' AND NOT correct")
-    right = _ids(answers, "split = 'train' AND correct")
+    least, pool = (record["options"].get(k) for k in ("min_confidence", "harmonious_pool"))
+    if not isinstance(least, int | float | None):
+        raise UncountableError(f"its record says min_confidence {least!r}")
+    sure = f" AND pred_prob > {least}" if least else ""
+    wrong = _ids(answers, f"split = 'train' AND NOT correct{sure}")
+    right = _ids(answers, f"split = 'train' AND correct{sure}")
     kept, *others = (_ids([output], f"\"group\" = '{group}'") for group in GROUPS)
     for group, found in zip(GROUPS[1:], others, strict=True):
         for text in _same_ids(found, wrong, "wrongly answered questions"):
             yield f"group {group}: {text}"
     matched = record["options"].get("harmonious_size") == "match"
-    wanted = min(len(right), len(wrong)) if matched else len(right)
+    most = len(right)
+    if pool == "confident":
+        most = min(most, len(_ids(answers, "split = 'train' AND NOT correct")))
+    wanted = min(most, len(wrong)) if matched else most
     if len(kept) != wanted or set(kept) - set(right):
         yield (
             f"group harmonious: {len(kept)} questions where {wanted} of the {len(right)} rightly "
@@ -90,11 +107,19 @@ def label(results: Results, record: Record) -> Iterator[str]:
 
 
 def mix(results: Results, record: Record) -> Iterator[str]:
-    """A training set holds its group, a mixture every question of it once."""
-    name = _wildcard(record, "group", rf"{'|'.join(GROUPS)}|mixed_\d+")
-    group = "harmonious" if self_aligning_share(name) is None else "incompatible"
-    count = every("label_knowledge", f"questions of group {group}", f"\"group\" = '{group}'")
-    yield from count(results, record)
+    """A training set holds its group, a mixture every question of it once.
+
+    Instructions of any kind may be among them, and questions with unfinished explanations left out.
+    """
+    name = _wildcard(record, "group", rf"{'|'.join(GROUPS)}|contextualised|mixed_\d+")
+    harmonious = name != "contextualised" and self_aligning_share(name) is None
+    group = "harmonious" if harmonious else "incompatible"
+    labels = _inputs(results, record, "label_knowledge") + _inputs(results, record, "read_groups")
+    found = _ids([results.place(record["output"])], f"origin <> '{GENERAL}'")
+    wanted = _ids(labels, f"\"group\" = '{group}'")
+    if record.get("params", {}).get("unfinished") == "leave_out":
+        wanted = [i for i in wanted if i in set(found)]
+    yield from _same_ids(found, wanted, f"questions of group {group}")
 
 
 def corpus(results: Results, record: Record) -> Iterator[str]:
@@ -176,9 +201,7 @@ def stages(results: Results, record: Record) -> Iterator[str]:
 
 
 COUNTS: dict[str, Count] = {
-    "probe_knowledge": every(
-        "prepare_questions", "questions of splits train and test", "split <> 'dev'"
-    ),
+    "probe_knowledge": probe,
     "label_knowledge": label,
     "explain_predictions": every(
         "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"

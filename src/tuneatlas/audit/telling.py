@@ -109,13 +109,15 @@ def _probe(life: Life, seen: Seen) -> Iterator[str]:
 
 
 def _labels(life: Life, model: str) -> Iterator[str]:
-    labels = life.of("label_knowledge", model=model)
+    released = life.of("read_groups", model=model)
+    labels = life.of("label_knowledge", model=model) + [s for s in released if "group" in s.row]
     if not labels:
         return
     yield from _heading("labels")
     for seen in labels:
         yield f"group {seen.row['group']}: trained on {ascii_uppercase[seen.row['label']]}"
-    for seen in life.of("explain_predictions", model=model):
+    own = [s for s in released if "explanation" in s.row]
+    for seen in life.of("explain_predictions", model=model) + own:
         row = seen.row
         chosen = ascii_uppercase[row["pred"]]
         yield f"the base model explains {chosen} (ended by: {row['finish']}):"

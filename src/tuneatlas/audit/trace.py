@@ -23,6 +23,7 @@ STEPS = (
     "probe_knowledge",
     "label_knowledge",
     "explain_predictions",
+    "read_groups",
     "mix_instructions",
     "evaluate_knowledge",
     "evaluate_base",

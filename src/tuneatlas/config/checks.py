@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from tuneatlas.config import domain_checks, forgetting_checks, network_checks
+from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.models.paraphrase import ScratchParaphraser
@@ -172,4 +173,5 @@ CHECKS: tuple[Check, ...] = (
     forgetting_checks.order,
     forgetting_checks.reached,
     forgetting_checks.corpus,
+    *KNOWLEDGE_CHECKS,
 )

@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuneatlas.config.models.data import BenchmarkDomain, DomainConfig, FactsDomain, FileDomain
+from tuneatlas.config.models.data import (
+    BenchmarkDomain,
+    DomainConfig,
+    FactsDomain,
+    FileDomain,
+    SelfAligningDomain,
+)
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
@@ -64,7 +70,7 @@ def _may_test(domain: DomainConfig, role: str) -> bool:
     return limit != 0 and (not isinstance(domain, BenchmarkDomain) or bool(getattr(domain, role)))
 
 
-def lacks_dev(domain: BenchmarkDomain | FileDomain) -> bool:
+def lacks_dev(domain: BenchmarkDomain | FileDomain | SelfAligningDomain) -> bool:
     """Whether all its related sets, if there are any, leave open which questions to show."""
     known = [word for word in domain.related if word in load_sets()]
     return bool(known) and not have_dev(known)
@@ -103,7 +109,7 @@ def _shots(experiment: Experiment, name: str) -> Iterator[Conflict]:
     home, related = True, bool(limits.related_test)
     if isinstance(domain, BenchmarkDomain):
         home, related = bool(domain.home), bool(domain.related)
-    elif isinstance(domain, FileDomain) and domain.related:
+    elif isinstance(domain, FileDomain | SelfAligningDomain) and domain.related:
         related = True
     wanted = [("dev", limits.dev, "probe_knowledge", probe)] if home else []
     if domain.tune:

@@ -45,6 +45,21 @@ def _read(key: Key, reader: Callable[[], Iterable[object]], most: int) -> Found:
         yield key, str(error)
 
 
+def check_instructions(experiment: Experiment, root: Path) -> Found:
+    """The general instructions that are mixed in, all of them."""
+    path = experiment.mix_instructions.general.path
+    if path is None:
+        return
+    # Imported here, as few experiments have them.
+    from tuneatlas.data.instructions import read_instructions
+
+    key: Key = ("mix_instructions", "general", "path")
+    try:
+        read_instructions(root / path)
+    except UserError as error:
+        yield key, f"{error} (or say null: none are mixed in, and the report says so)"
+
+
 def check_corpus(experiment: Experiment, root: Path) -> Found:
     """The beginning of each file of the corpus; the step reads all of it."""
     corpus = experiment.prepare_restoration.corpus

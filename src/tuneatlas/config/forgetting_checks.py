@@ -8,6 +8,7 @@ from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
+from tuneatlas.training.batches import count_steps
 
 
 def followed(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -48,7 +49,7 @@ def unreached(tuning: FinetuneStages, name: str, most: int) -> str | None:
 
     A group has all of them at most; whether it has fewer shows the probe.
     """
-    last = tuning.epochs * -(-most // tuning.batch)
+    last = count_steps(most, tuning.epochs, tuning.batch, tuning.remainder)
     beyond = [str(n) for n in tuning.steps if n > last]
     if not beyond or tuning.batch_unit != "examples":
         return None

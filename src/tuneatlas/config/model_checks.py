@@ -126,7 +126,9 @@ def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Fo
         return
     problems = folder_problems(folder)
     if not problems and not two:
-        formats = list(format_problems(folder, getattr(model, "dtype", "float32")))
+        rounded = bool(getattr(model, "rounded", False))
+        dtype = getattr(model, "dtype", "float32")
+        formats = list(format_problems(folder, dtype, rounded=rounded))
         yield from (((*at, option or given), text) for option, text in formats)
         if any(not option for option, _ in formats):
             return

@@ -19,7 +19,7 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
     options = config["domains"][domain]
     if options["source"] == "benchmark":
         return packages_of([*options["home"], *options["related"]])
-    if options["source"] == "file":
+    if options["source"] in ("file", "self_aligning"):
         return packages_of(options["related"])
     return list(DOMAINS[domain].sources)
 
@@ -45,22 +45,33 @@ def source_spec(config: Mapping[str, Any], package: str) -> dict[str, Any]:
     return load_specs()[package].model_dump(mode="json")
 
 
+def domain_options(config: Mapping[str, Any], domain: str) -> dict[str, Any]:
+    """The entry of a domain, with the released groups that may stand for training questions."""
+    entry = config["domains"][domain]
+    if entry["source"] != "self_aligning":
+        return dict(entry)
+    named = (model.get("released_groups") for model in config["models"].values())
+    groups = sorted({name for name in named if name}) if entry["tune"] else []
+    return {**entry, "groups": groups}
+
+
 def earlier_domains(config: Mapping[str, Any], domain: str) -> dict[str, Any]:
     """Entries of the domains whose questions are none of this one's; none for built-in facts."""
     entries = config["domains"]
     ordered = in_order(config)
     before = ordered[: ordered.index(domain)]
     facts = entries[domain]["source"] == "facts"
-    return {} if facts else {name: entries[name] for name in before}
+    return {} if facts else {name: domain_options(config, name) for name in before}
 
 
 def in_order(config: Mapping[str, Any]) -> list[str]:
     """The domains in the order in which they give way: of two, the later has a repetition.
 
-    Facts come first, then published sets, then the user's files, which so give way to both.
+    Facts come first, then published sets, then the user's files, which so give way to both, and
+    the authors' data last.
     """
     entries = config["domains"]
-    ranks = ("facts", "benchmark", "file")
+    ranks = ("facts", "benchmark", "file", "self_aligning")
     return sorted(entries, key=lambda name: (ranks.index(entries[name]["source"]), name))
 
 

@@ -9,12 +9,21 @@ from typing import Any
 from tuneatlas.config.domain_checks import lacks_dev, none_out, out_of_domain
 from tuneatlas.config.forgetting_checks import unreached
 from tuneatlas.config.load import resolve
-from tuneatlas.config.models.data import BenchmarkDomain, FactsDomain, FileDomain, Limits
+from tuneatlas.config.models.data import (
+    BenchmarkDomain,
+    FactsDomain,
+    FileDomain,
+    Limits,
+    SelfAligningDomain,
+)
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.package_checks import FETCHED, whole
-from tuneatlas.config.packages import in_order, source_packages
+from tuneatlas.config.packages import domain_options, in_order, source_packages
 from tuneatlas.config.source import Found, keyed
 from tuneatlas.errors import UserError
+
+# Domains whose questions are files of the user's.
+OWN = (FileDomain, SelfAligningDomain)
 
 
 def check_questions(experiment: Experiment, root: Path) -> Found:
@@ -38,9 +47,10 @@ def check_questions(experiment: Experiment, root: Path) -> Found:
         packages = source_packages(config, name)
         folders = [root / FETCHED / package for package in packages]
         fetched = all(whole(root, config, package) for package in packages)
-        if options["source"] != "file":
+        if options["source"] not in ("file", "self_aligning"):
             return prepare_one(name, folders, options, others, share, seed) if fetched else None
         named = {folder.name: folder for folder in folders}
+        options = domain_options(config, name)
 
         def related(own: Sequence[Row]) -> list[Row]:
             return related_to(name, named, options, own, seed) if packages and fetched else []
@@ -60,16 +70,23 @@ def check_questions(experiment: Experiment, root: Path) -> Found:
         try:
             prepared = made(name, others)
         except UserError as error:
-            yield keyed(error, at, (*at, "path") if isinstance(domain, FileDomain) else at)
+            yield keyed(error, at, (*at, "path") if isinstance(domain, OWN) else at)
             continue
         if prepared is None:
             continue
+        if isinstance(domain, SelfAligningDomain):
+            yield from _groups(experiment, root, name, prepared.rows)
         rows = prepared.rows
         others = index(rows) | others
         if isinstance(domain, BenchmarkDomain):
             yield from _too_few_published(experiment, name, domain, rows)
-        if not isinstance(domain, FileDomain):
+        if not isinstance(domain, OWN):
             continue
+        if domain.tune and experiment.mix_instructions.contextualised and not prepared.contexts:
+            text = (
+                "has no question with a context: give it the column 'context', or leave out group"
+            )
+            yield (*at, "path"), f"{root / domain.path} {text} contextualised (mix_instructions)"
         path = root / domain.path
         counts = Counter((row["role"], row["split"]) for row in rows)
         for key, text in _too_few(experiment, domain, counts):
@@ -129,7 +146,31 @@ def _none_out(experiment: Experiment, counted: Mapping[str, Counter[str]]) -> Fo
             return
 
 
-def _too_few(experiment: Experiment, domain: FileDomain, counts: Counter[tuple[str, str]]) -> Found:
+def _groups(
+    experiment: Experiment, root: Path, name: str, rows: Sequence[Mapping[str, Any]]
+) -> Found:
+    """Released groups that are unsound, or whose questions are none of the domain's."""
+    from tuneatlas.data.self_aligning import read_groups, refuse_unknown
+
+    domain = experiment.domains[name]
+    if not domain.tune or not isinstance(domain, SelfAligningDomain):
+        return
+    questions = {row["id"]: row for row in rows}
+    for model, entry in experiment.models.items():
+        if entry.released_groups is None:
+            continue
+        try:
+            groups = read_groups(root / domain.path, entry.released_groups, name)
+            refuse_unknown(groups, questions, name)
+        except UserError as error:
+            yield ("models", model, "released_groups"), str(error)
+
+
+def _too_few(
+    experiment: Experiment,
+    domain: FileDomain | SelfAligningDomain,
+    counts: Counter[tuple[str, str]],
+) -> Found:
     if {split for _, split in counts} == {"train"} and not domain.related:
         text = "has questions of split train only, as one has that states none: say in the column "
         yield ("path",), f"{text}'split' which are dev (the few-shot pool) and which are test"

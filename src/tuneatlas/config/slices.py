@@ -1,24 +1,36 @@
 """What each step gets of the config: the slices that rules hand on. No torch, no pandas."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from tuneatlas.config.packages import earlier_domains, source_packages
+from tuneatlas.config.packages import domain_options, earlier_domains, source_packages
+from tuneatlas.data.released_files import group_files
+from tuneatlas.data.released_files import question_files as released_files
 
 # The stages of the syntax study that examples are built for.
 STAGES = ("plain", "structure", "syntax")
 
 
-# How a model is asked, which changes none.
-FORMATS = ("dtype", "tuned_dtype")
+# How a model is asked, and what is known of it, which changes none.
+FORMATS = ("dtype", "tuned_dtype", "rounded", "released_groups")
 
 
 def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:
     """The packages and the files that the questions of a domain are made of or compared with."""
     names = [*earlier_domains(config, domain), domain]
     packages = {name: None for n in names for name in source_packages(config, n)}
-    paths = [path for n in names if (path := config["domains"][n].get("path"))]
+    paths = [path for name in names for path in question_files(config, name)]
     return list(packages), paths
+
+
+def question_files(config: Mapping[str, Any], domain: str) -> list[str]:
+    """The files of the user's that the questions of a domain are read from."""
+    options = domain_options(config, domain)
+    if options["source"] == "self_aligning":
+        found = released_files(Path(options["path"]), domain, options["groups"])
+        return [str(path) for path in found]
+    return [options["path"]] if options["source"] == "file" else []
 
 
 def needs_corpus(config: Mapping[str, Any], model: str) -> bool:
@@ -31,6 +43,12 @@ def base_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     return {k: v for k, v in config["models"][model].items() if k not in FORMATS}
 
 
+def fitting_dtype(config: Mapping[str, Any], model: str) -> str:
+    """The number format that must hold a model's stored weights; float32 where it may round."""
+    entry = config["models"][model]
+    return "float32" if entry["rounded"] else str(entry["dtype"])
+
+
 def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str, Any]:
     """A step's section, with the number format in which the model is asked.
 
@@ -38,6 +56,43 @@ def asked_options(config: Mapping[str, Any], step: str, model: str) -> dict[str,
     """
     key = "dtype" if step in ("probe_knowledge", "explain_predictions") else "tuned_dtype"
     return {**config[step], "dtype": config["models"][model][key]}
+
+
+def begin_token(config: Mapping[str, Any], section: str, model: str) -> bool | dict[str, bool]:
+    """Whether the prompts or texts of a section begin with the begin token; by role where it may.
+
+    What a section leaves open is as the model's entry says.
+    """
+    own, said = config["models"][model]["bos"], config[section].get("bos")
+    if isinstance(said, Mapping):
+        return {role: own if value is None else value for role, value in said.items()}
+    return bool(own if said is None else said)
+
+
+def group_sources(config: Mapping[str, Any], model: str, domain: str) -> list[str]:
+    """The files of the released groups that stand in for a model's probe, by domain."""
+    name, entry = config["models"][model].get("released_groups"), config["domains"][domain]
+    if not name or entry["source"] != "self_aligning":
+        return []
+    return [str(path) for path in group_files(Path(entry["path"]), name, domain).values()]
+
+
+class Place(NamedTuple):
+    """A model and a domain, as the wildcards of a job name them."""
+
+    model: str
+    domain: str
+
+
+def beside(config: Mapping[str, Any], model: str) -> str | None:
+    """The metrics of a model in the other run that the report shows beside this one."""
+    other = config["report"]["beside"]
+    return other and f"{other}/compare_groups/{model}/metrics.json"
+
+
+def probed_splits(config: Mapping[str, Any], model: str, domain: str) -> list[str]:
+    """The splits that a model is probed on: released groups stand in for training questions."""
+    return ["test"] if group_sources(config, model, domain) else ["train", "test"]
 
 
 def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +104,7 @@ def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """How the stages of a model are measured: scored as it was when it was probed."""
     return {
         **asked_options(config, "evaluate_stages", model),
-        "scoring": config["probe_knowledge"]["scoring"],
+        **{k: config["probe_knowledge"][k] for k in ("scoring", "option_tokens", "logits")},
     }
 
 

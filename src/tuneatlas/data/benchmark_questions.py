@@ -48,18 +48,23 @@ def benchmark_questions(
     train = _explained_first(rest[len(test) :])[: limits["train"]]
     dealt = [("dev", dev), ("test", test), ("train", train)]
     rows = _rows(domain, "home", dealt, options)
-    rows += related_questions(domain, folders, options, seed)
-    check_questions(rows, [f"domain {domain}, question {r['id']}" for r in rows])
-    return rows
+    related = related_questions(domain, folders, options, seed)
+    sound = rows if options.get("as_published") else [*rows, *related]
+    check_questions(sound, [f"domain {domain}, question {r['id']}" for r in sound])
+    return [*rows, *related]
 
 
 def related_questions(
     domain: str, folders: Mapping[str, Path], options: Mapping[str, Any], seed: int
 ) -> list[Row]:
-    """Those of the sets under ``related``: dev questions, and tests."""
+    """Those of the sets under ``related``: dev questions, and tests.
+
+    ``as_published``: all of each set, in its order, with its texts as they are.
+    """
     limits = options["limits"]
     words = options.get("explanation_words")
-    pool = _pool(domain, "related", options["related"], folders, words, seed)
+    published = bool(options.get("as_published"))
+    pool = _pool(domain, "related", options["related"], folders, words, seed, published)
     dev, rest = _dev(pool, limits["related_dev"])
     dealt = [("dev", dev), ("test", rest[: limits["related_test"]])]
     return _rows(domain, "related", dealt, options)
@@ -92,11 +97,15 @@ def _pool(
     folders: Mapping[str, Path],
     words: int | None,
     seed: int,
+    published: bool = False,
 ) -> list[Entry]:
     """Sound questions of all parts, each part shuffled by itself, taken in turns."""
     lists = []
     for part in parts_of(names):
-        entries = list(_read(part, folders[part.package]))
+        entries = list(_read(part, folders[part.package], published=published))
+        if published:
+            lists.append([e for e in entries if e["own_split"] != "validation"])
+            continue
         sound = [e for e in entries if _is_sound(e)]
         if len(sound) < len(entries):
             log.info("%s %s: %d unsound left out", *part, len(entries) - len(sound))
@@ -160,8 +169,9 @@ def _row(domain: str, role: str, split: str, entry: Entry) -> Row:
     }
 
 
-def _read(part: Part, folder: Path) -> Iterator[Entry]:
+def _read(part: Part, folder: Path, *, published: bool = False) -> Iterator[Entry]:
     record = read_record(folder)
+    form = str if published else normalise
     name = part.part or part.package
     reader = READERS[part.package]
     for number, (split, found) in enumerate(reader(folder, part.part)):
@@ -172,10 +182,10 @@ def _read(part: Part, folder: Path) -> Iterator[Entry]:
             # MMLU's own prompts name the subject.
             "topic": part.part if part.package == MMLU else "",
             "own_split": split,
-            "question": normalise(question),
-            "choices": [normalise(choice) for choice in choices],
+            "question": form(question),
+            "choices": [form(choice) for choice in choices],
             "answer": answer,
-            "explanation": normalise(explanation or ""),
+            "explanation": form(explanation or ""),
             "source": f"{record['name']} {record['version']}, {part.package}",
             "licence": record["licence"],
         }

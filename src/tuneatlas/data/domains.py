@@ -10,6 +10,7 @@ from tuneatlas.data.benchmark_questions import benchmark_questions, related_ques
 from tuneatlas.data.duplicates import Key, index, settle_repeated
 from tuneatlas.data.fact_questions import build_questions
 from tuneatlas.data.questions import read_questions, stock_explanation
+from tuneatlas.data.self_aligning import read_released
 from tuneatlas.errors import UserError
 from tuneatlas.tables import Row
 
@@ -26,10 +27,14 @@ PARTS = (
 
 
 class Prepared(NamedTuple):
-    """Rows of the questions table for one domain, and counts for the record."""
+    """Rows of the questions table for one domain, counts for the record, and contexts given.
+
+    ``contexts`` are rows of table CONTEXTS.
+    """
 
     rows: list[Row]
     counts: dict[str, Any]
+    contexts: Sequence[Row] = ()
 
 
 def prepare_counted(
@@ -82,9 +87,11 @@ def prepare_one(
     def related(own: Sequence[Row]) -> list[Row]:
         return related_to(domain, folders, options, own, seed)
 
-    found = prepare_own(domain, sources[-1], options, others, related)
+    path = sources[-1] if options["source"] == "file" else Path(options["path"])
+    found = prepare_own(domain, path, options, others, related)
     rows = [row for part in PARTS for row in _limited(domain, found.rows, limits, *part)]
-    return Prepared(rows, found.counts)
+    kept = {row["id"] for row in rows}
+    return Prepared(rows, found.counts, [c for c in found.contexts if c["id"] in kept])
 
 
 def prepare_own(
@@ -94,13 +101,20 @@ def prepare_own(
     others: Mapping[Key, Row],
     related: Callable[[Sequence[Row]], list[Row]] = lambda own: [],
 ) -> Prepared:
-    """All questions of a file, and those that ``related`` adds to them, repetitions settled.
+    """All questions of a file or a released folder, and those that ``related`` adds to them.
 
-    What can be said before anything is fetched: without ``related``.
+    Repetitions are settled. What can be said before anything is fetched: without ``related``.
     """
-    own, extra, places = read_questions(path, domain, options)
+    quirks: dict[str, dict[str, int]] = {}
+    if options["source"] == "file":
+        own, extra, places, contexts = read_questions(path, domain, options)
+    else:
+        own, contexts, quirks = read_released(path, domain, options.get("groups", ()))
+        extra, places = [], {}
     rows = [{**row, "licence": options["licence"]} for row in own]
-    return _settled(domain, [*rows, *related(rows)], others, options, extra, places)
+    found = _settled(domain, [*rows, *related(rows)], others, options, extra, places)
+    counts = found.counts | ({"quirks": quirks} if quirks else {})
+    return Prepared(found.rows, counts, [{"id": i, "context": c} for i, c in contexts.items()])
 
 
 def _settled(
@@ -133,7 +147,10 @@ def related_to(
         for split in ("dev", "test")
         for limit in (options["limits"][f"related_{split}"],)
     }
-    return related_questions(domain, folders, {**options, "limits": lacking}, seed)
+    # Texts of the authors' data are as they are, and so are those of MMLU beside them.
+    published = options["source"] == "self_aligning"
+    wanted = {**options, "limits": lacking, "as_published": published}
+    return related_questions(domain, folders, wanted, seed)
 
 
 def count_unexplained(rows: Sequence[Row], options: Mapping[str, Any]) -> dict[str, int]:
@@ -144,7 +161,9 @@ def count_unexplained(rows: Sequence[Row], options: Mapping[str, Any]) -> dict[s
     if not options["tune"]:
         return {}
     train = [row for row in rows if row["split"] == "train"]
-    stock = [r for r in train if r["explanation"] == stock_explanation(r["choices"], r["answer"])]
+    stock = [
+        r for r in train if r["explanation"] in ("", stock_explanation(r["choices"], r["answer"]))
+    ]
     if stock:
         log.warning(
             "%d of %d training questions have no explanation: right labels are then trained on "

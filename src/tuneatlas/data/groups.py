@@ -7,6 +7,7 @@ GROUP_NAMES = {
     "harmonious": "Harmonious",
     "incompatible": "Incompatible",
     "self_aligning": "Self-aligning",
+    "contextualised": "Contextualised",
 }
 
 
@@ -27,9 +28,11 @@ def self_aligning_share(group: str) -> float | None:
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """Harmonious first, then by the share of SELF-ALIGNING rows."""
+    """Harmonious first, then by the share of SELF-ALIGNING rows, and contextualised last."""
 
     def place(group: str) -> tuple[float, str]:
+        if group == "contextualised":
+            return (2.0, group)
         share = self_aligning_share(group)
         return (-1.0 if share is None else share, group)
 

@@ -23,17 +23,19 @@ TEXT_COLUMNS = ("id", "domain", "relation", "subject", "question", "explanation"
 TEXT_COLUMNS_ALL = (*TEXT_COLUMNS, "source", "licence")
 OPTION_COLUMNS = tuple(f"choice_{letter}" for letter in ascii_lowercase[:MOST])
 COLUMNS = (*TEXT_COLUMNS_ALL, "role", "split", "choices", "answer")
+CONTEXT = "context"
 # Files whose answers count from 0 say so by an answer that is 0; so many without one are odd, and
 # one is where other answers are letters or texts (ARC has both, and numbers that count from 1).
 COUNTED = 4
 
 
 class QuestionFile(NamedTuple):
-    """The rows of a file, the names of columns without a meaning here, lines by id."""
+    """The rows of a file, names of columns without a meaning here, lines and contexts by id."""
 
     rows: list[Row]
     extra: list[str]
     places: dict[str, str]
+    contexts: dict[str, str]
 
 
 def check_questions(rows: Sequence[Row], where: Sequence[str]) -> None:
@@ -136,6 +138,7 @@ def read_questions(
     where: list[str] = []
     extra: set[str] = set()
     numbers: list[int] = []
+    contexts: list[Any] = []
     for record in _records(path, renamed):
         values, more = _known(record, renamed)
         extra |= more
@@ -146,6 +149,7 @@ def read_questions(
         numbers += [number] if number is not None else []
         rows.append(row)
         where.append(record.place)
+        contexts.append(_context(record, renamed))
     if not rows:
         raise UserError(f"{path}: holds no questions")
     counted = COUNTED if len(numbers) == len(rows) else 1
@@ -158,7 +162,16 @@ def read_questions(
         _split(rows, split, path, domain)
     check_questions(_with_ids(rows), where)
     places = {row["id"]: place for row, place in zip(rows, where, strict=True)}
-    return QuestionFile(rows, sorted(extra), places)
+    given = {row["id"]: c for row, c in zip(rows, contexts, strict=True) if isinstance(c, str)}
+    return QuestionFile(rows, sorted(extra), places, given)
+
+
+def _context(record: Record, renamed: Mapping[str, str]) -> Any:
+    """What the column ``context`` holds, which has a meaning in group contextualised alone."""
+    names = {key.strip().lower(): value for key, value in record.values.items()}
+    found = next((names.get(name) for name, ours in renamed.items() if ours == CONTEXT), None)
+    said = found if CONTEXT in renamed.values() else names.get(CONTEXT)
+    return None if _is_empty(said) else normalise(said) if isinstance(said, str) else said
 
 
 def _records(path: Path, renamed: Mapping[str, Any]) -> Iterator[Record]:

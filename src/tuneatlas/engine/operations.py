@@ -81,7 +81,8 @@ def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     names = ["probe_knowledge", "evaluate_knowledge", "finetune"]
     if config["stage_forgetting"]["groups"]:
         names += ["finetune_stages", "restore_stages", "evaluate_stages"]
-    keys = ("scoring", "question_template", "chat_template", "row_length", "window")
+    templates = ("question_template", "chat_template")
+    keys = (*templates, "scoring", "option_tokens", "bos", "row_length", "window")
     asked = {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}
     harness = config["evaluate_harness"]
     chat = harness["tasks"] and harness["chat"]

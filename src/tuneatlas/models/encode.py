@@ -75,6 +75,23 @@ def encode_pairs(
     return [(first + ids[:n], ids[n:]) for ids, n in zip(wholes, counts, strict=True)]
 
 
+def encode_alone(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[Text, Text]], bos: bool
+) -> list[tuple[list[int], list[int]]]:
+    """Token ids of contexts, and the last token of each continuation by itself.
+
+    As the evaluators of Ren et al. 2024 do: spaces at the end of a context are tokens of it, and
+    what is scored is the token that a letter is alone, whatever stands before it.
+    """
+    coder, first = coder_of(tokenizer), begin(tokenizer, bos)
+    different = list(dict.fromkeys(_segment(context) for context, _ in pairs))
+    known = dict(zip(different, _encode_alike(tokenizer, different), strict=True))
+    return [
+        (first + known[_segment(context)], coder.encode(_segment(more).text)[-1:])
+        for context, more in pairs
+    ]
+
+
 def join(segments: Sequence[Segment]) -> Segment:
     """Segments as one, with where their template's text stands."""
     spans, at = [], 0

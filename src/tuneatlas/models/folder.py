@@ -240,10 +240,13 @@ def stored_dtype(folder: Path) -> str:
     return next((d for d in ("bfloat16", "float16") if stored <= LOSSLESS[d]), "float32")
 
 
-def format_problems(folder: Path, dtype: str) -> Iterator[tuple[str, str]]:
+def format_problems(
+    folder: Path, dtype: str, *, rounded: bool = False
+) -> Iterator[tuple[str, str]]:
     """Why the weights do not fit the number format they are to be asked in.
 
     With each the option of the model to change: ``dtype``, or none if the model itself is at fault.
+    ``rounded``: they may lose precision by it.
     """
     try:
         stored, problem = stored_formats(folder), quantised_problem(folder)
@@ -252,9 +255,10 @@ def format_problems(folder: Path, dtype: str) -> Iterator[tuple[str, str]]:
         return
     if problem:
         yield "", problem
-    elif lost := sorted(stored - LOSSLESS[dtype]):
-        text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}"
-        yield "dtype", Refusal(f"{text}: say dtype: float32, or save the model in {dtype}")
+    elif not rounded and (lost := sorted(stored - LOSSLESS[dtype])):
+        text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}: say dtype: "
+        text += f"float32, or save the model in {dtype}, or say rounded: true"
+        yield "dtype", Refusal(text)
 
 
 def tell_rounding(folder: Path, dtype: str) -> None:

@@ -11,7 +11,7 @@ from transformers.cache_utils import DynamicLayer
 
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
-from tuneatlas.models.lm_head import exact_logits
+from tuneatlas.models.lm_head import exact_logits, token_logits
 from tuneatlas.models.not_numbers import not_numbers
 from tuneatlas.models.positions import most_positions
 
@@ -35,6 +35,7 @@ def log_likelihoods(
     parts: Parts | None = None,
     *,
     shots: int = 0,
+    exact: bool = True,
 ) -> Floats:
     """Summed log-likelihood of each request's continuation, shape (requests,), in nats.
 
@@ -43,7 +44,8 @@ def log_likelihoods(
     side in one row behind it, each blind to the others. The last token of a continuation is
     never fed, so options of one token, as letters are, cost nothing beyond the question.
     UserError names the owner of a request without tokens, longer than the model's positions, or
-    whose score is not a number. ``shots``: demonstrations shown, of which there may be fewer.
+    whose score is not a number. ``shots``: demonstrations shown, of which there may be fewer;
+    ``exact``: logits are made in single precision, whatever the model's number format.
     """
     if not requests:
         return np.zeros(0)
@@ -74,7 +76,7 @@ def log_likelihoods(
             users = [user for row in batch for user in row.users]
 
             def score(batch: Sequence[_Row] = batch, users: list[int] = users) -> list[float]:
-                _score_batch(model, batch, shared, prefix, scores)
+                _score_batch(model, batch, shared, prefix, scores, exact)
                 # Before they are kept: what a machine's fault made is not to be found again.
                 refuse_not_finite(model, scores[users], [requests[user].owner for user in users])
                 return [float(value) for value in scores[users]]
@@ -155,7 +157,12 @@ def _batches(rows: Sequence[_Row], shared: int, batch_tokens: int) -> Iterator[l
 
 
 def _score_batch(
-    model: PreTrainedModel, batch: Sequence[_Row], shared: int, prefix: Any, scores: Floats
+    model: PreTrainedModel,
+    batch: Sequence[_Row],
+    shared: int,
+    prefix: Any,
+    scores: Floats,
+    exact: bool,
 ) -> None:
     """Fill ``scores`` for the requests of ``batch``.
 
@@ -204,12 +211,16 @@ def _score_batch(
     ).last_hidden_state
     lines, places = torch.tensor(points).T
     index, tokens, users = torch.tensor(asked).T
-    picked = _log_probs(model, hidden[lines, places], index, tokens)
+    picked = _log_probs(model, hidden[lines, places], index, tokens, exact)
     np.add.at(scores, users.numpy(), picked.double().cpu().numpy())
 
 
 def _log_probs(
-    model: PreTrainedModel, hidden: torch.Tensor, index: torch.Tensor, tokens: torch.Tensor
+    model: PreTrainedModel,
+    hidden: torch.Tensor,
+    index: torch.Tensor,
+    tokens: torch.Tensor,
+    exact: bool,
 ) -> torch.Tensor:
     """Log-probability of ``tokens[i]`` at ``hidden[index[i]]``, shape (tokens,).
 
@@ -219,7 +230,7 @@ def _log_probs(
     some = max(1, LOGITS // model.config.get_text_config().vocab_size)
     found = torch.empty(len(index), device=hidden.device)
     for start in range(0, len(hidden), some):
-        logits = exact_logits(model, hidden[start : start + some])
+        logits = (exact_logits if exact else token_logits)(model, hidden[start : start + some])
         here = (index >= start) & (index < start + some)
         at = index[here] - start
         found[here] = logits[at, tokens[here]] - logits.logsumexp(-1)[at]

@@ -5,7 +5,7 @@ explaining, tuning and evaluating is a template, never code.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from string import Formatter, ascii_uppercase
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -21,7 +21,7 @@ T = TypeVar("T", bound="Template")
 
 @dataclass(frozen=True)
 class Template:
-    """A template file: all its keys are texts, none may be missing or unknown.
+    """A template file: all its keys are texts, none may be unknown, nor missing without a default.
 
     ``FORMS``: what may stand in braces in a key's text, by key; of the first of them one at least
     must. The other keys are texts as they are.
@@ -45,8 +45,9 @@ class Template:
         expected = {f.name for f in fields(cls)}
         if not isinstance(values, dict):
             raise UserError(f"{path}: a template has the keys {sorted(expected)}")
-        if set(values) != expected:
-            wrong = sorted(map(str, set(values) ^ expected))
+        needed = {f.name for f in fields(cls) if f.default is MISSING}
+        if not needed <= set(values) <= expected:
+            wrong = sorted(map(str, (set(values) - expected) | (needed - set(values))))
             raise UserError(f"{path}: template keys must be {sorted(expected)}; differs in {wrong}")
         for key, value in values.items():
             if not isinstance(value, str):
@@ -77,10 +78,14 @@ def _unfillable(form: str, needed: str, more: str) -> str:
 
 @dataclass(frozen=True)
 class QuestionTemplate(Template):
-    """How a question is put to a model, and which continuation of it is scored."""
+    """How a question is put to a model, and which continuation of it is scored.
+
+    ``related_header``: the header of questions of role related, if they have one of their own.
+    """
 
     FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
         "header": ("", "domain"),
+        "related_header": ("", "domain"),
         "option": ("", "letter text"),
         "question": ("question", "options"),
         "demonstration": ("text letter", ""),
@@ -96,6 +101,7 @@ class QuestionTemplate(Template):
     scored: str
     instruction: str
     reply: str
+    related_header: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,17 +131,24 @@ class ChatTemplate(Template):
 
 @dataclass(frozen=True)
 class ExplainTemplate(Template):
-    """How a base model is asked to explain an answer, and the fence that closes it."""
+    """How a base model is asked to explain an answer, and the fence that closes it.
+
+    ``option`` is how each option is shown where ``{options}`` stands; ``opening``, what the model
+    itself writes before its explanation, if the query does not end in it.
+    """
 
     FORMS: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "demonstration": ("question", "text explanation"),
-        "query": ("question", "text"),
+        "option": ("", "letter text"),
+        "demonstration": ("question", "text letter options explanation"),
+        "query": ("question", "text letter options"),
     }
 
     header: str
     demonstration: str
     query: str
     fence: str
+    option: str = ""
+    opening: str = ""
 
 
 def option_fields(question: Question, index: int) -> dict[str, str]:
@@ -143,12 +156,15 @@ def option_fields(question: Question, index: int) -> dict[str, str]:
     return {"letter": ascii_uppercase[index], "text": question["choices"][index]}
 
 
+def options_text(form: str, question: Question) -> str:
+    """The options of a question, each by ``form``."""
+    count = len(question["choices"])
+    return "".join(form.format(**option_fields(question, i)) for i in range(count))
+
+
 def question_text(template: QuestionTemplate, question: Question, form: str) -> str:
     """``form`` (the template's ``question`` or ``instruction``) filled in."""
-    options = "".join(
-        template.option.format(**option_fields(question, i))
-        for i in range(len(question["choices"]))
-    )
+    options = options_text(template.option, question)
     return form.format(question=question["question"], options=options)
 
 
@@ -174,12 +190,24 @@ def few_shot_head(
 
 
 def _header(template: QuestionTemplate, question: Question) -> str:
-    return template.header.format(domain=question["topic"].replace("_", " "))
+    header = template.header
+    if template.related_header is not None and question.get("role") == "related":
+        header = template.related_header
+    return header.format(domain=question["topic"].replace("_", " "))
 
 
-def chat_prompt(chat: ChatTemplate, template: QuestionTemplate, question: Question) -> "Segment":
-    """The prompt of a tuned model: the question as a first user message, zero-shot."""
-    return render(chat, [{"role": "user", "content": user_text(template, question)}], "")[0]
+def chat_prompt(
+    chat: ChatTemplate, template: QuestionTemplate, question: Question, *, lead: bool = False
+) -> "Segment":
+    """The prompt of a tuned model: the question as a first user message, zero-shot.
+
+    ``lead``: with what stands before the content of the reply, such as a space.
+    """
+    prompt = render(chat, [{"role": "user", "content": user_text(template, question)}], "")[0]
+    if not lead or not chat.lead:
+        return prompt
+    own = (len(prompt.text), len(prompt.text) + len(chat.lead))
+    return Segment(prompt.text + chat.lead, False, (*prompt.template, own))
 
 
 def user_text(template: QuestionTemplate, question: Question) -> str:

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.errors import Refusal, UserError
 from tuneatlas.models.chat_templates import fit_chat, refuse_unusable
-from tuneatlas.models.encode import Text, coder_of, encode_pairs
+from tuneatlas.models.encode import Text, coder_of, encode_alone, encode_pairs
 from tuneatlas.models.option_tokens import option_problem
 from tuneatlas.models.prompts import (
     ChatTemplate,
@@ -64,6 +64,8 @@ def tokenizer_problems(
         yield ("models", model, "bos"), Refusal("its tokenizer has no begin token: say bos: false")
     for section, options in asking.items():
         chat = None
+        if _begins(options.get("bos")) and tokenizer.bos_token_id is None:
+            yield (section, "bos"), f"models.{model}: its tokenizer has no begin token: say false"
         if options.get("chat"):
             try:
                 refuse_unusable(tokenizer)
@@ -88,8 +90,14 @@ def tokenizer_problems(
                     ),
                 )
             if options.get("scoring") == "letter":
-                for text in _letters(model, tokenizer, template, chat):
+                alone = options.get("option_tokens") == "alone"
+                for text in _letters(model, tokenizer, template, chat, alone=alone):
                     yield (section, "scoring"), text
+
+
+def _begins(said: Any) -> bool:
+    """Whether a section asks for a begin token of its own, for one role at least."""
+    return any(said.values()) if isinstance(said, Mapping) else bool(said)
 
 
 def overlong_question(
@@ -122,7 +130,7 @@ def overlong_question(
 
 def _marker(tokenizer: PreTrainedTokenizerBase, template: QuestionTemplate) -> str | None:
     """A special token in the text of a question template; the end of lines is none."""
-    text = "\n".join(vars(template).values())
+    text = "\n".join(filter(None, vars(template).values()))
     found = (token for token in coder_of(tokenizer).special if len(token) > 1 and token in text)
     return next(found, None)
 
@@ -132,6 +140,8 @@ def _letters(
     tokenizer: PreTrainedTokenizerBase,
     template: QuestionTemplate,
     chat: ChatTemplate | None,
+    *,
+    alone: bool,
 ) -> Iterator[str]:
     """Why letters cannot be scored, as they stand in the prompt, if they cannot."""
     prompt: Text
@@ -139,9 +149,12 @@ def _letters(
     if chat is None:
         prompt, options = few_shot_prompt(template, [], QUESTION), continuations(template, QUESTION)
     else:
-        prompt = chat_prompt(chat, template, QUESTION)
+        prompt = chat_prompt(chat, template, QUESTION, lead=alone)
         options = chat_continuations(chat, template, QUESTION)
-    coded = encode_pairs(tokenizer, [(prompt, option) for option in options], False)
+    if alone:
+        options = continuations(template, QUESTION)
+    encoder = encode_alone if alone else encode_pairs
+    coded = encoder(tokenizer, [(prompt, option) for option in options], False)
     ids = [after for _, after in coded]
     if problem := option_problem(tokenizer, prompt, options, ids, one_token=True):
         yield Refusal(f"models.{model}: {problem}")

@@ -9,6 +9,7 @@ from typing import Any
 from tuneatlas.data.duplicates import telling
 from tuneatlas.engine.records import record_path
 from tuneatlas.models.folder import parameter_count
+from tuneatlas.report.knowledge_notes import knowledge_notes
 from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.sources import used_sources
 from tuneatlas.tables import Row
@@ -32,6 +33,7 @@ def run_context(
     explanations: Mapping[str, Sequence[Row]],
     command: str,
     repeated: Mapping[str, Mapping[str, int]] | None = None,
+    quirks: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
 ) -> Context:
     """The context of a model's page.
 
@@ -44,6 +46,7 @@ def run_context(
         explanations: EXPLANATIONS rows by tuned domain.
         command: what runs this experiment.
         repeated: counts of questions that occur more than once, by domain, where there are any.
+        quirks: what is odd in released files, by domain and file, where questions are such.
     """
     probe, tuning, asked = (
         config[name] for name in ("probe_knowledge", "finetune", "evaluate_knowledge")
@@ -69,7 +72,10 @@ def run_context(
                 questions[domain], rows, explanations[domain], config["report"]["examples"]
             )
         ],
-        "notes": notes_on(repeated or {}),
+        "notes": [
+            *notes_on(repeated or {}),
+            *knowledge_notes(config, model, explanations, quirks or {}),
+        ],
     }
 
 
@@ -83,11 +89,16 @@ def notes_on(repeated: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
+def read_counts(questions: Path, name: str) -> dict[str, Any]:
+    """What the record of a table of questions counts under a name, such as ``duplicates``."""
+    record = json.loads(record_path(questions).read_text(encoding="utf-8"))
+    counts: dict[str, Any] = record.get(name, {})
+    return counts
+
+
 def read_repeated(questions: Path) -> dict[str, int]:
     """Repeated questions that the record of a table of questions counts, by kind."""
-    record = json.loads(record_path(questions).read_text(encoding="utf-8"))
-    counts: dict[str, int] = record.get("duplicates", {})
-    return counts
+    return read_counts(questions, "duplicates")
 
 
 def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:

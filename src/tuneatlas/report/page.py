@@ -14,6 +14,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
+from tuneatlas.report.other_run import OtherRun, beside
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
 from tuneatlas.report.stages import Stages, stages_part
 from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS
@@ -113,6 +114,7 @@ class Page:
     context: Context
     claims: list[wording.Claim]
     summary: str
+    other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
 
@@ -155,6 +157,7 @@ STUDIES = (
                 "Consistency",
                 lambda page: "consistency" in page.figures,
             ),
+            Section("other_run", "Beside another run", lambda page: page.other),
         ),
     ),
     Study(
@@ -191,13 +194,15 @@ def build_report(
     context: Context,
     forgetting: tuple[Mapping[str, Any], Path, str] | None = None,
     syntax: Sequence[tuple[Mapping[str, Any], Path, str]] = (),
+    other: tuple[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
     ``metrics`` is ``Comparison.metrics()`` or the metrics.json made of it; ``figures`` the
     folder of the SVG files, of which the page embeds those that are there. ``forgetting`` is
     the same for the study of forgetting, and the folder of its files relative to the page;
-    ``syntax`` the same for each encoder-decoder of the syntax study.
+    ``syntax`` the same for each encoder-decoder of the syntax study; ``other`` is the folder, and
+    are the metrics, of another run to stand beside this one.
     """
     missing = sorted(Context.__annotations__.keys() - context.keys())
     if missing:
@@ -210,6 +215,7 @@ def build_report(
         context=context,
         claims=claims,
         summary=wording.summary(claims),
+        other=beside(metrics, *other) if other else None,
         stages=stages_part(forgetting[0], forgetting[2]) if forgetting else None,
         paraphrases=tuple(
             paraphrases_part(found, links, _inline(folder, f"{number}-"))

@@ -27,6 +27,7 @@ def used_sources(
     return [
         *_of_questions(questions),
         *_of_texts(config, model),
+        *_of_instructions(config),
         _of_weights(config["models"][model], model, folder),
         *_of_harness(config),
         *_of_syntax(config),
@@ -65,6 +66,12 @@ def _of_texts(config: Mapping[str, Any], model: str) -> Iterator[Source]:
         yield _source(restored["corpus"], restored["licence"], use)
     elif restored["package"]:
         yield _fetched(restored["package"], "text that models are restored with and measured on")
+
+
+def _of_instructions(config: Mapping[str, Any]) -> Iterator[Source]:
+    general = config["mix_instructions"]["general"]
+    if general["path"]:
+        yield _source(general["path"], general["licence"], "instructions mixed into every set")
 
 
 def _of_weights(options: Mapping[str, Any], model: str, folder: Path) -> Source:

@@ -57,7 +57,8 @@ def _known(domain: str, entry: Mapping[str, Any], root: Path | None) -> dict[str
         test = min(limits["test"], home)
         return {"test": test, "train": max(0, home - test - limits["dev"]), "related_test": related}
     path = root and root / entry["path"]
-    known = _counted(domain, path, entry) if path and path.is_file() else dict(entry["expected"])
+    here = path and (path.is_dir() if entry["source"] == "self_aligning" else path.is_file())
+    known = _counted(domain, path, entry) if path and here else dict(entry["expected"])
     if related:
         known["related_test"] = (known.get("related_test") or 0) + related
     return known
@@ -67,9 +68,13 @@ def _counted(domain: str, path: Path, entry: Mapping[str, Any]) -> dict[str, int
     """Questions of a file in each of the splits that have a limit."""
     # Imported here, as few plans have their files at hand.
     from tuneatlas.data.questions import read_question_file
+    from tuneatlas.data.self_aligning import read_released
 
     prefixes = {"home": "", "related": "related_"}
-    rows = read_question_file(path, domain, entry)
+    if entry["source"] == "file":
+        rows = read_question_file(path, domain, entry)
+    else:
+        rows = read_released(path, domain, entry.get("groups", ())).rows
     found = Counter(prefixes[row["role"]] + row["split"] for row in rows)
     return {split: found[split] for split in entry["limits"]}
 

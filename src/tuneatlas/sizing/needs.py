@@ -12,6 +12,7 @@ from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
+from tuneatlas.training.batches import count_steps
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
 # its tree: near the means of the data that comes along.
@@ -111,11 +112,24 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         trees = sentences["sentences"] + 2 * sentences["pairs"]["train"]
         stages = training.get("as_both") or {job.step.removeprefix("pretrain_"): training}
         each, examples = 2.0 * TREE, trees * _seen(stages, config) / epochs
-    steps = epochs * max(1, -(-int(examples) // training["batch"]))
+    if job.step in CONVERSING:
+        # As many instructions of any kind as are mixed in.
+        examples *= 1 + _mixed_in(config)
+    steps = max(
+        epochs, count_steps(int(examples), epochs, training["batch"], training["remainder"])
+    )
     if "steps" in training:  # kept along the way, and ended at the last one
         last = max(training["steps"])
         return last * training["batch"] * each, last
     return epochs * examples * each, steps
+
+
+CONVERSING = ("finetune", "finetune_stages")
+
+
+def _mixed_in(config: Mapping[str, Any]) -> float:
+    general = config["mix_instructions"]["general"]
+    return float(general["ratio"]) if general["path"] else 0.0
 
 
 def _seen(stages: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.packages import domain_options
 from tuneatlas.config.preflight import where
 from tuneatlas.config.source import Key, Problem, refuse
 from tuneatlas.engine.jobs import Job, read_plan
@@ -53,8 +54,8 @@ def study_of(experiment: Experiment, root: Path, device: Device, *, look: bool =
                 problems.append(Problem(key, str(error), where(experiment, key)))
     refuse(problems, f"{experiment.name}: {len(problems)} models of unknown size:")
     counts = {
-        name: count_questions(name, entry, root if look else None)
-        for name, entry in config["domains"].items()
+        name: count_questions(name, domain_options(config, name), root if look else None)
+        for name in config["domains"]
     }
     return Study(config, shapes, device, root, counts)
 

@@ -1,7 +1,7 @@
 """Rank correlations: of two models' options, and of two measures given a third."""
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,10 @@ from scipy import stats
 from tuneatlas.statistics.bootstrap import CONFIDENCE, DRAWS, Floats
 
 TIE_DECIMALS = 10
+# Ranks of options: tied ones share their mean rank, or (dense) one rank without a gap after it.
+Ranks = Literal["mean", "dense"]
+# What of the residuals is correlated: themselves, or their ranks.
+Residuals = Literal["pearson", "spearman"]
 
 
 class Correlation(NamedTuple):
@@ -23,19 +27,23 @@ class Correlation(NamedTuple):
     p: float
 
 
-def rank_correlation(base: ArrayLike, tuned: ArrayLike) -> Floats:
+def rank_correlation(base: ArrayLike, tuned: ArrayLike, ranks: Ranks = "mean") -> Floats:
     """Pearson correlation of the option ranks before and after tuning, per item in [-1, 1].
 
-    Inputs are (items, options). Tied options share their mean rank; an item whose options
-    are all tied on one side has no correlation and counts as 0 (Ren et al. 2024).
+    Inputs are (items, options). Tied options share their mean rank, or with ``dense`` one rank, as
+    in Ren et al. 2024; an item whose options are all tied on one side has no correlation and counts
+    as 0 (Ren et al. 2024).
     """
-    x, y = (_centred_ranks(np.asarray(probs, dtype=np.float64), axis=1) for probs in (base, tuned))
+    x, y = (
+        _centred_ranks(np.asarray(probs, dtype=np.float64), axis=1, ranks=ranks)
+        for probs in (base, tuned)
+    )
     return _cosine(x, y)
 
 
-def _centred_ranks(values: Floats, axis: int) -> Floats:
-    ranks = stats.rankdata(values, axis=axis)
-    return np.asarray(ranks - ranks.mean(axis=axis, keepdims=True), dtype=np.float64)
+def _centred_ranks(values: Floats, axis: int, ranks: Ranks = "mean") -> Floats:
+    found = stats.rankdata(values, axis=axis, method="dense" if ranks == "dense" else "average")
+    return np.asarray(found - found.mean(axis=axis, keepdims=True), dtype=np.float64)
 
 
 def _cosine(x: Floats, y: Floats, undefined: float = 0.0) -> Floats:
@@ -57,11 +65,14 @@ def partial_spearman(
     rng: np.random.Generator | None = None,
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
+    residuals: Residuals = "pearson",
 ) -> Correlation:
     """Spearman correlation of ``x`` and ``y`` given ``control``, all (points,).
 
     The value correlates what is left of the ranks of ``x`` and ``y`` after regression on the
-    ranks of ``control``. A constant control takes nothing away and costs no degree of freedom.
+    ranks of ``control``: itself, which is the partial correlation of textbooks, or (``spearman``)
+    its ranks, as Ren et al. 2024 do. A constant control takes nothing away and costs no degree of
+    freedom.
 
     The interval is Fisher's z with the standard error of Bonett and Wright (2000) for rank
     correlations, sqrt((1 + r^2 / 2) / (n - 3 - controls)). ``n`` counts ``clusters``, not
@@ -81,6 +92,8 @@ def partial_spearman(
     names = list(range(len(xs))) if clusters is None else list(clusters)
     number = len(set(names))
     residual_x, residual_y, controls = _rank_residuals(xs, ys, zs)
+    if residuals == "spearman":
+        residual_x, residual_y = _ranked(residual_x), _ranked(residual_y)
     value = float(_cosine(residual_x, residual_y, np.nan))
     if np.isnan(value):
         return Correlation(value, -1.0, 1.0, len(xs), number, float("nan"))
@@ -90,10 +103,16 @@ def partial_spearman(
         orders = _permute_clusters(names, layers, draws, rng)
         # The control is constant within a stratum or follows the point: permute y alone.
         ranks = _centred_ranks(ys, axis=0)[orders]
-        permuted = _cosine(residual_x, _without(ranks, _centred_ranks(zs, axis=0)))
+        left = _without(ranks, _centred_ranks(zs, axis=0))
+        permuted = _cosine(residual_x, _ranked(left) if residuals == "spearman" else left)
         p = (1 + int((np.abs(permuted) >= abs(value) - 1e-12).sum())) / (1 + draws)
     low, high = _fisher_interval(value, number, controls, confidence)
     return Correlation(value, low, high, len(xs), number, p)
+
+
+def _ranked(left: Floats) -> Floats:
+    """Centred ranks along the last axis; what differs by rounding alone ties."""
+    return _centred_ranks(np.round(left, TIE_DECIMALS), axis=-1)
 
 
 def _rank_residuals(x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, int]:

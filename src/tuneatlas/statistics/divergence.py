@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import rel_entr
 
 from tuneatlas.statistics.bootstrap import Floats
 
@@ -13,9 +14,12 @@ def kl_divergence(base: ArrayLike, tuned: ArrayLike, epsilon: float = EPSILON) -
 
     Probabilities are raised to at least ``epsilon`` and made to sum to 1 again, so that an
     option the tuned model rules out costs at most -log(epsilon) and the result is never
-    negative beyond rounding.
+    negative beyond rounding. An ``epsilon`` of 0 leaves them as they are: an option that the base
+    model gives no probability costs nothing, one that only the tuned model rules out is infinite.
     """
     p, q = (_distribution(probs, epsilon) for probs in (base, tuned))
+    if not epsilon:
+        return np.asarray(rel_entr(p, q).sum(axis=1), dtype=np.float64)
     return np.asarray((p * np.log(p / q)).sum(axis=1), dtype=np.float64)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuneatlas.models.token_files import TokenFile
+from tuneatlas.training.batches import Remainder, batches_of
 
 IGNORED = -100
 OPEN_ROWS = 64
@@ -73,25 +74,31 @@ def plan_steps(
     unit: Literal["examples", "rows"],
     row_length: int,
     seed: int,
+    remainder: Remainder = "step",
 ) -> list[list[Row]]:
     """Rows of every optimizer step of a run.
 
     ``batch`` counts examples (instruction tuning: the papers' global batch) or packed rows
-    (pre-training: an even number of tokens per step). Each epoch is shuffled on its own.
+    (pre-training: an even number of tokens per step). Each epoch is shuffled on its own;
+    ``remainder`` says what becomes of its last batch, if that is not full.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
-    steps: list[list[Row]] = []
+    passes: list[Any] = []
     for _ in range(epochs):
         order = rng.permutation(len(examples))
         if unit == "examples":
-            for start in range(0, len(order), batch):
-                chosen = [p for i in order[start : start + batch] for p in examples[i]]
-                chosen.sort(key=lambda piece: -piece.length)
-                steps.append(pack(chosen, row_length))
+            passes.append(order.tolist())
         else:
             rows = pack([p for i in order for p in examples[i]], row_length)
-            rows = [rows[i] for i in rng.permutation(len(rows))]
-            steps += [rows[start : start + batch] for start in range(0, len(rows), batch)]
+            passes.append([rows[i] for i in rng.permutation(len(rows))])
+    batches = batches_of(passes, batch, remainder)
+    if unit == "rows":
+        return batches
+    steps = []
+    for chosen in batches:
+        pieces = [p for i in chosen for p in examples[i]]
+        pieces.sort(key=lambda piece: -piece.length)
+        steps.append(pack(pieces, row_length))
     return steps
 
 

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.models.token_files import Example, TokenFile, write_tokens
+from tuneatlas.training.batches import Remainder
 from tuneatlas.training.labels import (
     Labels,
     fit_labels,
@@ -56,11 +57,13 @@ class Recipe:
     deepspeed: str | None
     processes: int
     nodes: int
+    remainder: Remainder = "step"
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Recipe":
         """The recipe in a section of the config, which may hold other options too."""
-        return cls(**{f.name: options[f.name] for f in fields(cls)})
+        stated = [f.name for f in fields(cls) if f.name in options or f.default is MISSING]
+        return cls(**{name: options[name] for name in stated})
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ def plan_run(
         unit=recipe.batch_unit,
         row_length=recipe.row_length,
         seed=seed,
+        remainder=recipe.remainder,
     )
     steps = with_labels(tokens, steps)
     if len(steps) < FEW:

@@ -207,7 +207,7 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
             list(read_texts(tmp_path))
         (tmp_path / other).unlink()
     (tmp_path / "b/3.jsonl").write_text('{"text": 3}')
-    with pytest.raises(UserError, match=r"3\.jsonl, line 1: no JSON object with a 'text'"):
+    with pytest.raises(UserError, match=r"3\.jsonl, line 1: not a JSON object with a 'text'"):
         list(read_texts(tmp_path))
 
 

@@ -86,6 +86,9 @@ class Columns(Section):
     explanation: Text | None = option(None, "why the answer is right")
     role: Text | None = option(None, "home or related")
     split: Text | None = option(None, "dev, train or test")
+    context: Text | None = option(
+        None, "what stands before the question in group contextualised (mix_instructions)"
+    )
     relation: Text | None = option(None, "a kind within the domain")
     subject: Text | None = option(None, "what a question is about")
     source: Text | None = option(None, "where it is from")
@@ -155,6 +158,12 @@ class BenchmarkDomain(_Domain):
         "openbookqa, mmlu/SUBJECT or mmlu/CATEGORY",
     )
     related: tuple[Text, ...] = option((), SETS, source=MAPPING)
+    as_published: bool = option(
+        False,
+        "related questions as their sets have them: all of them, in their order, their texts "
+        "unchanged; false: shuffled, in the normal form, without those that are unsound",
+        source="the authors' code",
+    )
     duplicates: Duplicates = option("refuse", DUPLICATES)
     explanation_words: Positive | None = option(
         None, "reference explanations are cut after so many words; null: whole", unit="words"
@@ -164,7 +173,29 @@ class BenchmarkDomain(_Domain):
     )
 
 
-DomainConfig = Annotated[FactsDomain | FileDomain | BenchmarkDomain, Field(discriminator="source")]
+class SelfAligningDomain(_Domain):
+    """Questions as Ren et al. 2024 released them, texts unchanged; related sets as published."""
+
+    source: Literal["self_aligning"] = option(REQUIRED, "the authors' data, or raw Xiezhi")
+    path: FilePath = option(
+        REQUIRED,
+        "folder data of their repository (source/DOMAIN/{dev,test,train}.jsonl and, for "
+        "models.NAME.released_groups, group/MODEL/DOMAIN); or one of the raw Xiezhi benchmark "
+        "(Engineering.jsonl, History.jsonl, Science.jsonl, Jurisprudence.jsonl), from which their "
+        "splits are drawn by seed 42",
+    )
+    related: tuple[Text, ...] = option((), SETS, source=MAPPING)
+    duplicates: Duplicates = option("allow", DUPLICATES)
+    licence: Text = option(REQUIRED, "licence of the questions")
+    limits: FileLimits = Field(default_factory=FileLimits, description="questions per split")
+    expected: Expected = Field(
+        default_factory=Expected, description="questions per split that the files will have"
+    )
+
+
+DomainConfig = Annotated[
+    FactsDomain | FileDomain | BenchmarkDomain | SelfAligningDomain, Field(discriminator="source")
+]
 
 
 class FetchSource(Section):

@@ -42,6 +42,7 @@ from tuneatlas.config.models.stages import (
 from tuneatlas.config.source import Node
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
+CONTEXTUALISED = "contextualised"
 
 
 def section(kind: type[Section]) -> Any:
@@ -115,8 +116,10 @@ class Experiment(Section):
 
     @property
     def groups(self) -> list[str]:
-        """The training sets: the pure groups, then the mixtures by rising share in percent."""
-        return [*PURE_GROUPS, *(mixed_group(r) for r in sorted(self.mix_instructions.ratios))]
+        """The training sets: the pure groups, mixtures by rising share in percent, further ones."""
+        mix = self.mix_instructions
+        further = [CONTEXTUALISED] if mix.contextualised else []
+        return [*PURE_GROUPS, *(mixed_group(r) for r in sorted(mix.ratios)), *further]
 
 
 def mixed_group(ratio: float) -> str:

@@ -34,6 +34,17 @@ class _Model(Section):
         "them; a shorter one loses a part of what tuning changed (training_summary.json says how "
         "much is kept)",
     )
+    rounded: bool = option(
+        False,
+        "ask it in a dtype that rounds the weights that are stored, as the authors of S1 ask "
+        "LLaMA-2, stored in float16, in bfloat16; false: that is refused",
+    )
+    released_groups: Text | None = option(
+        None,
+        "name of the released groups of a model, such as llama-2-7b, that stand in for this one's "
+        "probe, labels and explanations in training; null: it is probed itself",
+        source="the authors' data: group/NAME in the folder of source self_aligning",
+    )
     devices: Positive = option(
         1, "GPUs that share the weights when the model is asked, for one too large for a GPU"
     )

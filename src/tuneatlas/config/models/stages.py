@@ -11,16 +11,16 @@ from tuneatlas.config.models.training import (
     ROW,
     Amount,
     Decay,
+    InstructionTuning,
     PretrainingConfig,
     Rate,
-    TrainingConfig,
 )
 
 STAGES = f"{S2}, stages of fine-tuning"
 RESTORATION = f"{S2}, restoration"
 
 
-class FinetuneStages(TrainingConfig):
+class FinetuneStages(InstructionTuning):
     """Fine-tuning long enough to forget, with the model kept at chosen steps."""
 
     steps: tuple[Positive, ...] = option(

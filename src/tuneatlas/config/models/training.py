@@ -26,6 +26,13 @@ class TrainingConfig(Section):
     epochs: Positive = option(3, "passes over the training set", unit="passes", source=IFT)
     batch: Positive = option(256, BATCH, source=IFT)
     batch_unit: Literal["examples", "rows"] = option("examples", UNIT, source=IFT)
+    remainder: Literal["step", "carry"] = option(
+        "step",
+        "the examples left at the end of an epoch, less than a batch: step: a smaller step; carry: "
+        "they join the first step of the next epoch, and those of the last are left out, as the "
+        "authors' trainer does (inferred)",
+        source=IFT,
+    )
     row_length: Positive = option(
         2048,
         f"{ROW}; longer ones are cut, and what is lost is told",
@@ -88,6 +95,16 @@ class TrainingConfig(Section):
         None,
         "DeepSpeed config (JSON), such as those of config/deepspeed; null: without DeepSpeed",
         source=f"{S1}: ZeRO-3 for the 70B model",
+    )
+
+
+class InstructionTuning(TrainingConfig):
+    """The same options, and those of conversations alone."""
+
+    bos: bool | None = option(
+        None,
+        "conversations begin with the begin token; null: as models.NAME.bos says",
+        source=f"{IFT}: none",
     )
 
 

@@ -221,6 +221,7 @@ def _consistency_claims(
             rng=rng,
             draws=study.options.draws,
             confidence=study.options.confidence,
+            residuals=study.options.partial,
         )
         rows.append(
             {

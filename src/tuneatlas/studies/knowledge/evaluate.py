@@ -6,6 +6,7 @@ from typing import Any
 
 from tuneatlas.engine.resume import Parts
 from tuneatlas.models.chat_templates import fit_chat
+from tuneatlas.models.encode import Text
 from tuneatlas.models.folder import tell_rounding
 from tuneatlas.models.load import load_model
 from tuneatlas.models.prompts import (
@@ -13,6 +14,7 @@ from tuneatlas.models.prompts import (
     QuestionTemplate,
     chat_continuations,
     chat_prompt,
+    continuations,
 )
 from tuneatlas.models.scoring import answer_rows, score_prompts
 from tuneatlas.tables import Row
@@ -25,23 +27,29 @@ def evaluate_tuned(
     chat: ChatTemplate,
     options: Mapping[str, Any],
     *,
-    bos: bool,
+    bos: bool | Mapping[str, bool],
     parts: Parts | None = None,
 ) -> list[Row]:
     """Answers of a tuned model to test questions, zero-shot in its chat template.
 
-    ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of tuned models.
+    ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of tuned models;
+    ``bos``: whether prompts begin with the begin token, for all questions or by role.
     """
     asked = [q for q in questions if q["split"] == "test"]
     tell_rounding(folder, options["dtype"])
     model, tokenizer = load_model(folder, dtype=options["dtype"])
     chat = fit_chat(chat, tokenizer)
-    prompts = [chat_prompt(chat, template, q) for q in asked]
-    scored = [chat_continuations(chat, template, q) for q in asked]
+    alone = options.get("option_tokens") == "alone"
+    prompts = [chat_prompt(chat, template, q, lead=alone) for q in asked]
+    scored: list[list[Text]] = [
+        [*continuations(template, q)] if alone else [*chat_continuations(chat, template, q)]
+        for q in asked
+    ]
     roles = [q["role"] for q in asked]
     asking = {**options, "shots": 0}
     names = [q["id"] for q in asked]
+    begins = [bos if isinstance(bos, bool) else bos[role] for role in roles]
     scores = score_prompts(
-        model, tokenizer, roles, prompts, scored, asking, bos=bos, parts=parts, names=names
+        model, tokenizer, roles, prompts, scored, asking, bos=begins, parts=parts, names=names
     )
-    return answer_rows(asked, scores, prompts)
+    return answer_rows(asked, scores, prompts, options.get("ties", "wrong"))

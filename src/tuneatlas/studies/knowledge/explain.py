@@ -21,7 +21,7 @@ from tuneatlas.models.encode import encode
 from tuneatlas.models.generation import Finite, set_generation
 from tuneatlas.models.load import embedding_rows, load_model, pad_id
 from tuneatlas.models.positions import most_positions
-from tuneatlas.models.prompts import ExplainTemplate
+from tuneatlas.models.prompts import ExplainTemplate, Question, option_fields, options_text
 from tuneatlas.studies.knowledge.probe import pick_demonstrations
 from tuneatlas.tables import Row
 
@@ -30,16 +30,35 @@ def explain_prompt(
     template: ExplainTemplate, demonstrations: Sequence[Row], question: Row, pred: int
 ) -> str:
     """Demonstrations with reference explanations, then the model's own answer to explain."""
-    shown = "".join(
-        template.demonstration.format(
-            question=d["question"],
-            text=d["choices"][d["answer"]],
-            explanation=d["explanation"],
+
+    def filled(form: str, asked: Question, answer: int, explanation: str = "") -> str:
+        return form.format(
+            question=asked["question"],
+            options=options_text(template.option, asked),
+            explanation=explanation,
+            **option_fields(asked, answer),
         )
-        for d in demonstrations
+
+    shown = (
+        filled(template.demonstration, d, d["answer"], d["explanation"]) for d in demonstrations
     )
-    query = template.query.format(question=question["question"], text=question["choices"][pred])
-    return template.header + shown + query
+    return template.header + "".join(shown) + filled(template.query, question, pred)
+
+
+def kept_text(template: ExplainTemplate, text: str) -> tuple[str, bool]:
+    """What of a generated text is the explanation, and whether its closing fence came.
+
+    Where the model writes an opening fence itself: what is between that and the next one; if none
+    closes it, all of the text but an opening fence at its very start.
+    """
+    opening, fence = template.opening, template.fence
+    if not opening:
+        return text.split(fence)[0].strip(), fence in text
+    _, opened, rest = text.partition(opening)
+    inside, closed, _ = rest.partition(fence)
+    if opened and closed:
+        return inside.strip(), True
+    return text.removeprefix(opening).strip(), False
 
 
 def explain_predictions(
@@ -79,7 +98,7 @@ def explain_predictions(
         def write(chunk: list[int] = chunk) -> tuple[list[tuple[str, str]], list[str]]:
             prompted = [coded[i] for i in chunk]
             named = [owners[i] for i in chunk]
-            texts = _generate(model, tokenizer, prompted, named, template.fence, options)
+            texts = _generate(model, tokenizer, prompted, named, template, options)
             return list(texts), _dice()
 
         generated, dice = kept.of(number, write)
@@ -138,8 +157,10 @@ def _set_dice(states: Sequence[str]) -> None:
 class _Fenced(StoppingCriteria):
     """Stop a row when its text holds the closing fence."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, start: int, fence: str) -> None:
-        self.tokenizer, self.start, self.fence = tokenizer, start, fence
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, start: int, template: ExplainTemplate
+    ) -> None:
+        self.tokenizer, self.start, self.template = tokenizer, start, template
 
     def __call__(
         self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: object
@@ -147,7 +168,8 @@ class _Fenced(StoppingCriteria):
         texts = self.tokenizer.batch_decode(
             input_ids[:, self.start :], clean_up_tokenization_spaces=False
         )
-        done = torch.tensor([self.fence in text for text in texts], device=input_ids.device)
+        closed = [kept_text(self.template, text)[1] for text in texts]
+        done = torch.tensor(closed, device=input_ids.device)
         return done  # type: ignore[return-value]
 
 
@@ -156,7 +178,7 @@ def _generate(
     tokenizer: PreTrainedTokenizerBase,
     coded: Sequence[list[int]],
     owners: Sequence[str],
-    fence: str,
+    template: ExplainTemplate,
     options: Mapping[str, Any],
 ) -> Iterator[tuple[str, str]]:
     """Text up to the fence, and why it ended, for each prompt. Prompts are padded on the left."""
@@ -171,7 +193,7 @@ def _generate(
         do_sample=True,
         temperature=options["temperature"],
         top_p=options["top_p"],
-        top_k=0,
+        top_k=options.get("top_k", 0),
         max_new_tokens=options["max_new_tokens"],
     )
     network: Any = model
@@ -181,13 +203,11 @@ def _generate(
             attention_mask=mask.to(device),
             generation_config=config,
             logits_processor=LogitsProcessorList([Finite(owners, model.dtype)]),
-            stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, fence)]),
+            stopping_criteria=StoppingCriteriaList([_Fenced(tokenizer, width, template)]),
         )
     for line in out[:, width:].tolist():
         ended = tokenizer.eos_token_id in line
         written = line[: line.index(tokenizer.eos_token_id)] if ended else line
         text = str(tokenizer.decode(written, clean_up_tokenization_spaces=False))
-        if fence in text:
-            yield text.split(fence)[0].strip(), "fence"
-        else:
-            yield text.strip(), "end" if ended else "length"
+        kept, closed = kept_text(template, text)
+        yield kept, "fence" if closed else "end" if ended else "length"

@@ -1,15 +1,24 @@
 """Conversations of one training set: a knowledge group, or a mixture of two."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from tuneatlas.data.groups import self_aligning_share
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import QuestionTemplate, reply_text, user_text
-from tuneatlas.tables import GROUPS, Row
+from tuneatlas.tables import GENERAL, GROUPS, Row
 
-# The group that is trained on the model's own predictions.
-OWN = "self_aligning"
+# The group that is trained on the model's own predictions, and the one with contexts given.
+OWN, IN_CONTEXT = "self_aligning", "contextualised"
+
+
+class General(NamedTuple):
+    """Instructions of any kind to be mixed in: so many for each question, drawn by ``rng``."""
+
+    conversations: Sequence[Sequence[Mapping[str, str]]]
+    ratio: float
+    rng: random.Random
 
 
 def mix_instructions(
@@ -22,6 +31,9 @@ def mix_instructions(
     rng: random.Random,
     context: bool = False,
     weights: Mapping[str, float] | None = None,
+    contexts: Mapping[str, str] | None = None,
+    leave_out: Collection[str] = (),
+    general: General | None = None,
 ) -> list[Row]:
     """Conversations of one training set.
 
@@ -38,12 +50,18 @@ def mix_instructions(
         context: put each reply's explanation before its question too.
         weights: weight in the loss by question id, of labels that may be at odds with what the
             model knows; its own predictions weigh 1.
+        contexts: what stands before each question in group ``contextualised``, by id.
+        leave_out: ids of questions that no group is to hold, such as those whose explanation did
+            not end. HARMONIOUS, where it is of the size of the other groups, stays so.
+        general: instructions of any kind that follow the questions.
 
     Returns:
         Rows of the conversations table.
     """
     rows = {name: [r for r in labels if r["group"] == name] for name in GROUPS}
-    ratio = self_aligning_share(group)
+    if leave_out:
+        rows = _without(rows, leave_out, random.Random(rng.random()))
+    ratio = 0.0 if group == IN_CONTEXT else self_aligning_share(group)
     if ratio is None:
         chosen = rows["harmonious"]
     else:
@@ -61,11 +79,41 @@ def mix_instructions(
             f"questions; give the domain more or {other} ones, ask it in another way "
             "(probe_knowledge.scoring), or leave the domain out (tune: false)"
         )
-    return [
-        _conversation(row, questions[row["id"]], explanations, template, context)
+    given = _given(chosen, contexts or {}) if group == IN_CONTEXT else {}
+    asked = [
+        _conversation(row, questions[row["id"]], explanations, template, context, given)
         | {"weight": (weights or {}).get(row["id"], 1.0) if row["group"] != OWN else 1.0}
         for row in chosen
     ]
+    return asked + (_general(general, len(asked)) if general else [])
+
+
+def unfinished(explanations: Sequence[Row]) -> set[str]:
+    """Ids of the questions whose explanation reached its greatest length unfinished."""
+    return {row["id"] for row in explanations if row["finish"] == "length"}
+
+
+def _without(
+    rows: Mapping[str, list[Row]], leave_out: Collection[str], rng: random.Random
+) -> dict[str, list[Row]]:
+    """The groups without some questions; what was of one size stays of one size."""
+    left = {name: [r for r in rows[name] if r["id"] not in leave_out] for name in rows}
+    right, wrong = left["harmonious"], left["incompatible"]
+    if len(rows["harmonious"]) == len(rows["incompatible"]) and len(right) > len(wrong):
+        kept = set(rng.sample(range(len(right)), len(wrong)))
+        left["harmonious"] = [row for place, row in enumerate(right) if place in kept]
+    return left
+
+
+def _given(chosen: Sequence[Row], contexts: Mapping[str, str]) -> dict[str, str]:
+    """The contexts of questions; UserError if some have none."""
+    missing = [row["id"] for row in chosen if row["id"] not in contexts]
+    if missing:
+        raise UserError(
+            f"group {IN_CONTEXT}: {len(missing)} of its {len(chosen)} questions have no context, "
+            f"such as {missing[0]!r}: give them one in the column 'context' of the question file"
+        )
+    return {row["id"]: contexts[row["id"]] for row in chosen}
 
 
 def _conversation(
@@ -74,19 +122,47 @@ def _conversation(
     explanations: Mapping[str, str],
     template: QuestionTemplate,
     context: bool,
+    given: Mapping[str, str],
 ) -> Row:
     own = row["group"] == OWN
     explanation = explanations[row["id"]] if own else question["explanation"]
+    before = given.get(row["id"], explanation if context else None)
     asked = user_text(template, question)
     return {
         "id": row["id"],
         "origin": row["group"],
         "label": row["label"],
         "messages": [
-            {"role": "user", "content": f"{explanation}\n\n{asked}" if context else asked},
+            {"role": "user", "content": asked if before is None else f"{before}\n\n{asked}"},
             {
                 "role": "assistant",
                 "content": reply_text(template, question, row["label"], explanation),
             },
         ],
     }
+
+
+def _general(general: General, questions: int) -> list[Row]:
+    """As many instructions as are asked for, in the order drawn; more questions draw more.
+
+    Raises:
+        UserError: there are fewer.
+    """
+    wanted, have = round(general.ratio * questions), len(general.conversations)
+    if wanted > have:
+        raise UserError(
+            f"mix_instructions.general: {wanted} instructions are asked for beside {questions} "
+            f"questions, and the file has {have}: lower ratio, or give it more"
+        )
+    order = list(range(have))
+    general.rng.shuffle(order)
+    return [
+        {
+            "id": f"{GENERAL}/{at}",
+            "origin": GENERAL,
+            "label": -1,
+            "messages": [dict(message) for message in general.conversations[at]],
+            "weight": 1.0,
+        }
+        for at in order[:wanted]
+    ]

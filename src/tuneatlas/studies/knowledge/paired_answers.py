@@ -22,7 +22,7 @@ from tuneatlas.statistics.bootstrap import (
     resample_items,
     resample_seeds,
 )
-from tuneatlas.statistics.correlation import rank_correlation
+from tuneatlas.statistics.correlation import Ranks, Residuals, rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.tables import Row
 
@@ -38,12 +38,17 @@ Drawn = tuple[float, Floats]
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """Roles that count out of the domain, resamples, confidence level, and the floor of KL."""
+    """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
+
+    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated.
+    """
 
     ood_roles: tuple[str, ...] = ("related",)
     draws: int = DRAWS
     confidence: float = CONFIDENCE
     epsilon: float = EPSILON
+    ranks: Ranks = "mean"
+    partial: Residuals = "pearson"
 
 
 class PairedAnswers:
@@ -101,13 +106,14 @@ class PairedAnswers:
     ) -> Floats:
         before = [base[i]["probs"] for i in ids]
         divergence = partial(kl_divergence, epsilon=self.options.epsilon)
+        consistency = partial(rank_correlation, ranks=self.options.ranks)
         columns: list[Floats] = []
         for run in self.runs:
             rows = [tables[run][i] for i in ids]
             after = [row["probs"] for row in rows]
             columns.append(np.array([row["correct"] for row in rows], dtype=np.float64))
             columns.append(_by_options(run, ids, before, after, divergence))
-            columns.append(_by_options(run, ids, before, after, rank_correlation))
+            columns.append(_by_options(run, ids, before, after, consistency))
         columns.append(np.array([base[i]["correct"] for i in ids], dtype=np.float64))
         return np.stack(columns)
 
@@ -161,8 +167,18 @@ class PairedAnswers:
             "seeds": sorted({s for seeds in self.seeds.values() for s in seeds}),
             "runs": len(self.runs),
             "items": sum(len(ids) for ids in self.blocks.values()),
-            **asdict(self.options),
+            **self._asked(),
             "ood_roles": list(self.options.ood_roles),
+        }
+
+    def _asked(self) -> Row:
+        """The options; those of the ranks where they are not ours."""
+        usual = CompareOptions()
+        asked = asdict(self.options)
+        return {
+            name: value
+            for name, value in asked.items()
+            if name not in ("ranks", "partial") or value != getattr(usual, name)
         }
 
 
@@ -215,4 +231,10 @@ def _by_options(
         values[where] = measure(
             np.array([before[n] for n in where]), np.array([after[n] for n in where])
         )
+        for n in where:
+            if not np.isfinite(values[n]):
+                raise UserError(
+                    f"compare_groups: {_named(run)}, question '{ids[n]}': KL is infinite, as an "
+                    "option has probability 0 after tuning; raise compare_groups.epsilon above 0"
+                )
     return values

@@ -1,7 +1,7 @@
 """Ask the base model what it knows: few-shot, as often and in as many orders as the config says."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,18 +28,21 @@ def probe_base(
     template: QuestionTemplate,
     options: Mapping[str, Any],
     *,
-    bos: bool,
+    bos: bool | Mapping[str, bool],
+    splits: Collection[str] = ("train", "test"),
     parts: Parts | None = None,
 ) -> Probed:
     """Answers of a base model to a domain's train and test questions, few-shot.
 
     Demonstrations come from the dev questions of the same role and topic, as each MMLU subject
     has its own; a topic that has too few takes those of the role. ``options`` is the config
-    section ``probe_knowledge`` with the ``dtype`` of the model. With several ``draws`` or
-    ``rotations`` a question is asked in several ways; its answer is that of the mean
+    section ``probe_knowledge`` with the ``dtype`` of the model; ``bos``: whether prompts begin with
+    the begin token, for all questions or by role; ``splits``: those asked. With several ``draws``
+    or ``rotations`` a question is asked in several ways; its answer is that of the mean
     probabilities, and its prompt the first.
     """
-    asked = [q for q in questions if q["split"] != "dev"]
+    asked = [q for q in questions if q["split"] in splits]
+    begins = [bos if isinstance(bos, bool) else bos[q["role"]] for q in asked]
     model, tokenizer = load_model(folder, dtype=options["dtype"])
     ways: list[list[Floats]] = []
     first: list[str] = []
@@ -59,7 +62,7 @@ def probe_base(
                 prompts,
                 scored,
                 options,
-                bos=bos,
+                bos=begins,
                 parts=kept,
                 names=names,
             )
@@ -68,7 +71,7 @@ def probe_base(
     each = list(zip(*ways, strict=True))
     merged = [merge_scores(several) for several in each]
     return Probed(
-        answer_rows(asked, merged, first),
+        answer_rows(asked, merged, first, options.get("ties", "wrong")),
         [knowledge_row(q, several) for q, several in zip(asked, each, strict=True)],
     )
 
@@ -82,10 +85,13 @@ def _demonstrations(
 ) -> dict[tuple[str, str], list[Row]]:
     """The questions shown for each role and topic; the first draw is the paper's."""
     seed, shots = options["demonstration_seed"], options["shots"]
-    rng = random.Random(f"{seed}/{draw}" if draw else seed)
+    first = f"{seed}/{draw}" if draw else seed
+    rng = random.Random(first)
     shown: dict[tuple[str, str], list[Row]] = {}
     of_role: dict[str, list[Row]] = {}
     for role, topic in sorted({_kind(q) for q in asked}):
+        if options.get("reseed"):
+            rng.seed(first)
         dev = [q for q in questions if q["split"] == "dev" and q["role"] == role]
         own = [q for q in dev if q["topic"] == topic]
         if len(own) >= shots:

@@ -165,7 +165,7 @@ def test_own_text_is_dealt_to_restore_and_heldout(tmp_path: Path, name: str):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"text": "a"}\n{"txt": "b"}\n', "line 2: no JSON object with a 'text'"),
+        (b'{"text": "a"}\n{"txt": "b"}\n', "line 2: not a JSON object with a 'text'"),
         (b"plain\n", "line 1, column 1: not JSON"),
         (b'{"text": "\xff"}\n', "line 1, column 11: byte 0xff is not UTF-8"),
     ],

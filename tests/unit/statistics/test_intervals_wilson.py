@@ -1,3 +1,5 @@
+"""Wilson intervals beside their closed form."""
+
 import math
 
 import pytest
