@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.examples import ROOT
+from tests.examples import ROOT, TINY
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.preflight import preflight
@@ -291,7 +291,7 @@ def try_model(number: int, folder: Path, whole: Path) -> str:
 
 def make_whole(folder: Path) -> Path:
     """A project with a tiny model, questions, and a config that is ready to run."""
-    from tests.examples import TINY
+
     from tuneatlas.models.build import new_llama, train_tokenizer
     from tuneatlas.models.save import save_model
 

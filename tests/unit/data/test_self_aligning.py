@@ -279,7 +279,6 @@ def test_the_prompts_that_the_writer_of_explanations_saw_are_rebuilt():
 )
 def test_released_groups_have_the_sizes_that_were_counted(model, domain, rows, unended, empty):
     from tests.examples import TEMPLATES
-
     from tuneatlas.models.prompts import ExplainTemplate
     from tuneatlas.studies.knowledge.explain import kept_text
     from tuneatlas.studies.knowledge.released import take_groups

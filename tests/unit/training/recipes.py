@@ -1,6 +1,7 @@
 """A recipe for training runs of a few steps, such a run, and what its weights are."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tuneatlas.models.build import new_llama
 from tuneatlas.models.token_files import Example, write_tokens
 from tuneatlas.training.packing import pieces_of, plan_steps
 from tuneatlas.training.plan import Recipe, Run
+from tuneatlas.training.trainer import newest_checkpoint
 
 RECIPE = Recipe.of(
     TrainingConfig(
@@ -61,6 +63,14 @@ def long_run(folder: Path, tokenizer) -> tuple[Any, Run]:
     """Of two hundred steps, with a checkpoint after every seven: long enough to be killed in."""
     recipe = replace(RECIPE, epochs=40, checkpoint_steps=7)
     return planned(setting(folder, tokenizer, epochs=40), tokenizer, folder / "states", recipe)
+
+
+def go_back(states: Path, step: int) -> None:
+    """Leave the checkpoint of this step as the newest: as if the run had been cut off after it."""
+    for folder in states.glob("checkpoint-*"):
+        if int(folder.name.split("-")[1]) > step:
+            shutil.rmtree(folder)
+    assert newest_checkpoint(states) == states / f"checkpoint-{step}"
 
 
 def weights_of(model) -> dict[str, torch.Tensor]:

@@ -1,16 +1,22 @@
 """Low-rank adapters: few weights are trained, plain models come out."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, MixtralConfig
 
-from tests.unit.training.recipes import RECIPE, apart, fingerprint, planned, setting, weights_of
+from tests.unit.training.recipes import (
+    RECIPE,
+    apart,
+    fingerprint,
+    go_back,
+    planned,
+    setting,
+    weights_of,
+)
 from tuneatlas.errors import UserError
 from tuneatlas.training.processes import train
-from tuneatlas.training.trainer import newest_checkpoint
 
 LORA = replace(RECIPE, lora_rank=4, lora_alpha=8, lora_dropout=0.0, learning_rate=1e-2)
 
@@ -48,9 +54,7 @@ def test_it_begins_where_full_tuning_begins(tmp_path, tokenizer):
 def test_a_run_goes_on_as_if_it_had_not_stopped(tmp_path, tokenizer):
     recipe = replace(LORA, lora_dropout=0.1, checkpoint_steps=7, keep_checkpoints=9)
     whole, history = tuned(tmp_path, tokenizer, recipe)
-    for folder in (tmp_path / "c").glob("checkpoint-1?"):
-        shutil.rmtree(folder)
-    assert newest_checkpoint(tmp_path / "c") == tmp_path / "c/checkpoint-7"
+    go_back(tmp_path / "c", 7)
     again, found = tuned(tmp_path, tokenizer, recipe)
     assert [e["loss"] for e in found] == [e["loss"] for e in history]
     assert fingerprint(again) == fingerprint(whole)

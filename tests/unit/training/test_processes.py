@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,15 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.examples import ROOT
-from tests.unit.training.recipes import RECIPE, apart, fingerprint, planned, setting, weights_of
+from tests.unit.training.recipes import (
+    RECIPE,
+    apart,
+    fingerprint,
+    go_back,
+    planned,
+    setting,
+    weights_of,
+)
 from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.config.trainings import deepspeed_problems
 from tuneatlas.errors import PassingError
@@ -70,7 +77,7 @@ def test_deepspeed_in_two_processes_trains_as_one_process(tmp_path, tokenizer, a
     assert plain.num_parameters() == model.num_parameters()
     assert plain.lm_head.weight.data_ptr() == plain.model.embed_tokens.weight.data_ptr()
     # The same run goes on from step 7 in one process.
-    shutil.rmtree(states / "checkpoint-14")
+    go_back(states, 7)
     one = replace(recipe, processes=1)
     again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, one)
     resumed = losses(train(again, run))
@@ -113,7 +120,7 @@ def test_a_run_goes_on_in_two_processes_that_stop_together_when_one_is_asked(
     states = tmp_path / "states"
     begun = replace(RECIPE, checkpoint_steps=7, keep_checkpoints=9)
     train(*planned(setting(tmp_path, tokenizer), tokenizer, states, begun))
-    shutil.rmtree(states / "checkpoint-14")
+    go_back(states, 7)
 
     def asked(work, recipe, stop, *marks):
         stop.touch()
