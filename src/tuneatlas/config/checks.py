@@ -16,7 +16,7 @@ from tuneatlas.config.models.data import (
 )
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import PackageModel, ScratchModel
-from tuneatlas.config.models.paraphrase import ScratchParaphraser
+from tuneatlas.config.models.paraphrase import STARTS, ScratchParaphraser
 from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Key
@@ -53,22 +53,39 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def _syntax(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     # Imported here, as few experiments have this study.
-    from tuneatlas.studies.syntax.paraphrasing.formats import FORMATS
+    from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
     from tuneatlas.studies.syntax.pretraining.structure_tasks import STRUCTURE_TASKS
     from tuneatlas.studies.syntax.pretraining.syntax_tasks import SYNTAX_TASKS
 
     if not experiment.paraphrasers:
         return
     tuning, tasks = experiment.finetune_paraphrase, experiment.build_tasks
+    masks, masked = experiment.pretrain_syntax.masks, ("pretrain_syntax", "masks")
+    formats = sorted(path.stem for path in (root / FOLDER).glob("*.yaml"))
     named: list[tuple[Key, tuple[str, ...], Iterable[str]]] = [
-        (("finetune_paraphrase", "formats"), tuning.formats, FORMATS),
+        (("finetune_paraphrase", "formats"), tuning.formats, formats),
+        (("finetune_paraphrase", "starts"), tuning.starts, (*STARTS, *masks)),
         (("build_tasks", "structure_tasks"), tasks.structure_tasks, STRUCTURE_TASKS),
         (("build_tasks", "syntax_tasks"), tasks.syntax_tasks, SYNTAX_TASKS),
+        *(((*masked, name), without, SYNTAX_TASKS) for name, without in masks.items()),
     ]
     for at, names, known in named:
         for name in names:
             if name not in known:
                 yield (at,), f"there is no {name!r}{nearest(name, list(known))}"
+    for name in {*tuning.formats}.intersection(formats):
+        try:
+            read_format(root / FOLDER / f"{name}.yaml")
+        except UserError as error:
+            yield (("finetune_paraphrase", "formats"),), str(error)
+    for name, without in masks.items():
+        if name in STARTS:
+            yield ((*masked, name),), f"{name!r} is the name of another start: choose one"
+        elif set(without) == set(SYNTAX_TASKS):
+            yield ((*masked, name),), "no task of stage 2 is left: leave out fewer"
+    if tuning.choose == "dev" and not experiment.prepare_sentences.pairs.dev and tuning.epochs > 1:
+        text = "there are no pairs of dev to choose an epoch by: ask for some, or choose the last"
+        yield (("prepare_sentences", "pairs", "dev"), ("finetune_paraphrase", "choose")), text
     files = experiment.prepare_sentences.files.model_dump(exclude={"columns"})
     missing = [name for name in ("train", "dev", "test", "licence") if not files[name]]
     if any(files.values()) and missing:

@@ -30,7 +30,18 @@ PER_INDEX = 10_000
 # Columns that an item's other rows say already.
 KNOWN = {"id", "domain", "relation", "role", "split", "answer", "correct", "gold_prob", "pred_prob"}
 LONG = ("prompt", "input", "output")
-ATTRIBUTES = ("kind", "domain", "relation", "role", "split", "facts", "pair", "group", "base")
+ATTRIBUTES = (
+    "kind",
+    "domain",
+    "relation",
+    "role",
+    "split",
+    "facts",
+    "pair",
+    "length",
+    "group",
+    "base",
+)
 Write = Callable[[Path, str, Any], None]
 
 
@@ -91,7 +102,8 @@ class Catalogue:
             ids = [row[side] for side in ("source_id", "target_id") if row[side] in self]
             text = " → ".join(self.texts[self.number[i]] for i in ids)
             own = {"kind": "pair", "split": row["split"]}
-            self.add(row["id"], text, own | {"pair": known.get(row["id"], {}).get("pair", "")})
+            more = {name: known.get(row["id"], {}).get(name, "") for name in ("pair", "length")}
+            self.add(row["id"], text, own | more)
 
     def __contains__(self, item: str) -> bool:
         return item in self.number

@@ -9,7 +9,8 @@ import random
 import re
 from itertools import islice
 
-from tuneatlas.studies.syntax.pretraining.tasks import JOINT, Text
+from tuneatlas.studies.syntax.pretraining.tasks import Text
+from tuneatlas.studies.syntax.trees.linear import JOINT
 
 _LABELS = re.compile(r"\(([^() ]+)")
 
