@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.table import markdown, read
 
-ROWS = ("mcq_letter", "mcq_cloze", "tuning", "ted", "task_building", "beam_search")
+ROWS = ("mcq_letter", "mcq_cloze", "tuning", "ted", "beam_search")
 # One thread each: what is compared is the work, not how it is spread.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

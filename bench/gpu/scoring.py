@@ -57,7 +57,8 @@ def beams(work: Work) -> dict[str, Any]:
     model = new_t5(tokenizer, shape, seed=0).to(DEVICE).eval()  # type: ignore[arg-type]
     rng = random.Random(0)
     coded = [rng.choices(range(3, 250), k=60) for _ in range(64 if DEVICE == "cuda" else 2)]
-    options = {"beams": 5, "length_penalty": 1.0, "max_new_tokens": 40}
+    options = {"beams": 5, "length_penalty": 1.0, "max_new_tokens": 40, "search": "early"}
+    options |= {"min_length": 0, "no_repeat_ngram_size": 0}
     names = [str(number) for number in range(len(coded))]
     spent = seconds(lambda: by_transformers(model, tokenizer, coded, options, names), 3)
     # At each of 40 steps the weights of the decoder, half of all, are read: four bytes each.

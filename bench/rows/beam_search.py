@@ -6,16 +6,20 @@ from typing import Any
 from bench.harness import ROUNDS, Peer, Work, timed
 from tuneatlas.models.load import load_model
 from tuneatlas.studies.syntax.beam_search import by_transformers, generate
-from tuneatlas.studies.syntax.paraphrasing.formats import Shape, fill, format_named, shown, trees_of
+from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
+from tuneatlas.studies.syntax.paraphrasing.generate import inputs_of
 from tuneatlas.studies.syntax.pretraining.vocabulary import decode
 from tuneatlas.studies.syntax.tables import PARAPHRASES
-from tuneatlas.studies.syntax.trees.linear import FORMS
 from tuneatlas.training.seq2seq import encode_end
 
 SENTENCES, BEAMS, NEW, LONGEST = 500, 5, 40, 256
+FORMAT = "aesop_nooutputtree"
 OPTIONS = {
     "beams": BEAMS,
     "length_penalty": 1.0,
+    "min_length": 5,
+    "no_repeat_ngram_size": 3,
+    "search": "early",
     "max_new_tokens": NEW,
     "max_length": LONGEST,
     "batch_rows": 32,
@@ -34,15 +38,15 @@ def plain(model: Any, tokenizer: Any, inputs: list[str], size: int) -> list[str]
 
 def work(results: Path) -> Work:
     """Each round writes another fifth of the sentences."""
-    shape = Shape(5, FORMS["bracket"])
-    folder = min((results / "finetune_paraphrase").glob("*/*/exemplar/100/*/config.json")).parent
+    runs = (results / "finetune_paraphrase").glob(f"*/*/{FORMAT}/100/*/config.json")
+    folder = min(runs).parent
     model, tokenizer = load_model(folder)
     rows = PARAPHRASES.read(results / "prepare_paraphrases" / "paraphrases.parquet")
     rows = [row for row in rows if row["split"] == "test"] + [
         r for r in rows if r["split"] == "dev"
     ]
-    kind = format_named("exemplar")
-    inputs = [fill(kind, trees_of(row, shown(kind)), shape).input for row in rows[:SENTENCES]]
+    kind = read_format(FOLDER / f"{FORMAT}.yaml")
+    inputs = inputs_of(kind, rows[:SENTENCES], 5)
     inputs = [text for text in inputs if len(encode_end(tokenizer, text)) <= LONGEST]
     part = len(inputs) // ROUNDS
     parts = [inputs[i * part : (i + 1) * part] for i in range(ROUNDS)]

@@ -39,7 +39,10 @@ from tuneatlas.config.slices import (
     probed_splits,
     question_sources,
     stage_options,
+    starts,
+    syntax_options,
     task_options,
+    tuning_options,
 )
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
@@ -98,8 +101,11 @@ __all__ = [
     "split",
     "stage_options",
     "standing",
+    "starts",
+    "syntax_options",
     "task_options",
     "trained_mb",
+    "tuning_options",
 ]
 
 DEFAULT_CONFIG = Path("config/config.yaml")
@@ -210,6 +216,36 @@ def load_given(config: Mapping[str, Any], name: str, root: Path) -> Experiment:
     It is described key by key, or by ``include: FILE`` with what differs.
     """
     return load_mapping(config, name, root) if config else load([], {}, root)
+
+
+def paraphrase_files(name: str, project: Path) -> list[str]:
+    """The file of a format of paraphrases, and those of the formats that it is like."""
+    from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, format_files
+
+    return list(map(str, format_files(project / FOLDER / f"{name}.yaml")))
+
+
+def trained_format(name: str, project: Path) -> str:
+    """The format that models are tuned in which write paraphrases in a format."""
+    from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, trained_as
+
+    return trained_as(project / FOLDER / f"{name}.yaml")
+
+
+def comparison_options(config: Mapping[str, Any], project: Path) -> dict[str, Any]:
+    """How paraphrases are compared, and what is to be said of how they came about."""
+    from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
+
+    tuning = config["finetune_paraphrase"]
+    files = {name: project / FOLDER / f"{name}.yaml" for name in tuning["formats"]}
+    masks = config["pretrain_syntax"]["masks"]
+    return {
+        **config["compare_paraphrases"],
+        "oracles": [name for name, path in files.items() if read_format(path).oracle],
+        "choose": tuning["choose"],
+        "without": {start: masks[start] for start in tuning["starts"] if start in masks},
+        "retokenise": config["score_paraphrases"]["retokenise"],
+    }
 
 
 def packages(config: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,15 @@
 """Steps as the workflow hands them over: tuning that keeps models, and their restoration."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.examples import TEMPLATES
+from tests.examples import ROOT, TEMPLATES
 from tests.unit.training.recipes import RECIPE, fingerprint
 from tuneatlas.engine.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
@@ -33,6 +36,15 @@ def a_step(
         seed=2,
         checkpoints=folder / work,
     )
+
+
+def run_script(name: str, step: Step, **params) -> dict:
+    """Run a step's script; what it reports."""
+    text = (ROOT / "workflow/scripts" / f"{name}.py").read_text(encoding="utf-8")
+    job = SimpleNamespace(params=SimpleNamespace(**params))
+    with patch("tuneatlas.engine.step.step", lambda _: nullcontext(step)):
+        exec(compile(text, name, "exec"), {"snakemake": job})
+    return step.info
 
 
 def tuning(folder: Path, base: Path, steps: list[int], name: str = "kept", epochs: int = 3) -> Step:

@@ -185,10 +185,10 @@ def test_masking_a_task_is_one_line_and_runs_what_depends_on_it(whole: Path, tmp
     mask = tmp_path / "mask.yaml"
     change = {"build_tasks": {"syntax_tasks": ["tree_pruning"]}}
     mask.write_text(yaml.safe_dump({"include": str(whole / SYNTAX), **change}))
-    tuned = "mini both exemplar 100 0"
+    tuned = "mini both aesop_nooutputtree 100 0"
     assert due(whole, mask) == {
-        "build_tasks syntax 1-of-2",
-        "build_tasks syntax 2-of-2",
+        "build_tasks mini syntax 1-of-2",
+        "build_tasks mini syntax 2-of-2",
         "pretrain_syntax mini both",
         "evaluate_tasks mini both",
         *(f"{s} {tuned}" for s in ("finetune_paraphrase", "generate_paraphrases")),

@@ -1,5 +1,14 @@
 from tuneatlas.engine.step import step
-from tuneatlas.studies.syntax.pretraining.evaluate import evaluate_tasks
+from tuneatlas.studies.syntax.beam_search import cut_inputs, generate
+from tuneatlas.studies.syntax.pretraining.evaluate import task_score_rows
+from tuneatlas.studies.syntax.tables import SCORES, TASKS
+from tuneatlas.studies.syntax.train import open_model
 
 with step(snakemake) as this:
-    this.info = evaluate_tasks(this)
+    model, tokenizer = open_model(this, place=True)
+    rows = [row for path in this.paths("tasks") for row in TASKS.read(path)]
+    inputs, names = [row["input"] for row in rows], [row["id"] for row in rows]
+    outputs = generate(model, tokenizer, inputs, this.options, this.parts(), names)
+    scores = task_score_rows(rows, outputs, this.options["form"], tokenizer.tokenize)
+    SCORES.write(this.outputs["scores"], scores)
+    this.info = {"examples": len(rows), "inputs_cut": cut_inputs(tokenizer, inputs, this.options)}

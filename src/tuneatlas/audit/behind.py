@@ -38,8 +38,11 @@ def read_items(results: Results) -> Items:
                 if i in found:
                     found[i]["facts"] = "mentioned" if mentions else "unmentioned"
     for name in results.of_step("prepare_paraphrases"):
-        for i, hard in rows_of(results, name, "id", "hard"):
-            found[i] = {"pair": "hard" if hard else "not hard"}
+        for i, hard, long in rows_of(results, name, "id", "hard", "long"):
+            found[i] = {
+                "pair": "hard" if hard else "not hard",
+                "length": "long" if long else "not long",
+            }
     return Items(found)
 
 

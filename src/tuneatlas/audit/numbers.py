@@ -235,6 +235,10 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         yield Number("/".join(("tests", model, *run, stage, name, "value")), row["value"], found)
 
 
+# The parts of the test pairs that have scores of their own.
+SUBSETS: dict[str, Where] = {"all": {}, "hard": {"pair": ("hard",)}, "long": {"length": ("long",)}}
+
+
 def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
     model = record["wildcards"]["paraphraser"]
     runs: dict[tuple[str, ...], list[str]] = {}
@@ -249,7 +253,7 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
             of_start[wildcards["start"]] = name
 
     def terms(run: tuple[str, ...], row: Row, weight: float = 1.0) -> tuple[Term, ...]:
-        place: Where = {} if row["subset"] == "all" else {"pair": (row["subset"],)}
+        place: Where = SUBSETS[row["subset"]]
         each = weight / len(runs[run])
         return tuple(Term(each, (name,), row["metric"], place) for name in runs[run])
 
@@ -257,6 +261,9 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
         for row in metrics[table]:
             # A pair without a value in one of the runs compared is left out of all of them.
             if row["pairs"] != metrics["design"]["pairs"][row["subset"]]:
+                continue
+            # BLEU of a part of the corpus is no mean of anything.
+            if row["metric"] == "corpus_bleu4" and row["subset"] != "all":
                 continue
             run = (row["format"], str(row["share"]), row["start"])
             found, about = terms(run, row), [*run, row["subset"], row["metric"]]

@@ -1,15 +1,14 @@
 """Combinations of values that cannot work, each key being fine on its own."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.config import domain_checks, forgetting_checks, network_checks
+from tuneatlas.config import domain_checks, forgetting_checks, network_checks, syntax_checks
 from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ScratchModel
-from tuneatlas.config.models.paraphrase import ScratchParaphraser
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.errors import UserError
@@ -42,35 +41,6 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         for value, count in Counter(values).items():
             if count > 1:
                 yield (key,), f"{value} is listed {count} times; each value runs once"
-
-
-def _syntax(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    # Imported here, as few experiments have this study.
-    from tuneatlas.studies.syntax.paraphrasing.formats import FORMATS
-    from tuneatlas.studies.syntax.pretraining.structure_tasks import STRUCTURE_TASKS
-    from tuneatlas.studies.syntax.pretraining.syntax_tasks import SYNTAX_TASKS
-
-    if not experiment.paraphrasers:
-        return
-    tuning, tasks = experiment.finetune_paraphrase, experiment.build_tasks
-    named: list[tuple[Key, tuple[str, ...], Iterable[str]]] = [
-        (("finetune_paraphrase", "formats"), tuning.formats, FORMATS),
-        (("build_tasks", "structure_tasks"), tasks.structure_tasks, STRUCTURE_TASKS),
-        (("build_tasks", "syntax_tasks"), tasks.syntax_tasks, SYNTAX_TASKS),
-    ]
-    for at, names, known in named:
-        for name in names:
-            if name not in known:
-                yield (at,), f"there is no {name!r}{nearest(name, list(known))}"
-    files = experiment.prepare_sentences.files.model_dump(exclude={"columns"})
-    missing = [name for name in ("train", "dev", "test", "licence") if not files[name]]
-    if any(files.values()) and missing:
-        yield (("prepare_sentences", "files", missing[0]),), "missing; your own files need it"
-    for name, model in experiment.paraphrasers.items():
-        if isinstance(model, ScratchParaphraser) and model.hidden_size % model.heads:
-            key: Key = ("paraphrasers", name)
-            text = f"{model.heads} heads do not divide hidden_size {model.hidden_size}"
-            yield ((*key, "heads"), (*key, "hidden_size")), text
 
 
 def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -156,7 +126,6 @@ CHECKS: tuple[Check, ...] = (
     _reserved,
     _ratios,
     _ways,
-    _syntax,
     _corpus,
     _templates,
     _harness,
@@ -173,5 +142,11 @@ CHECKS: tuple[Check, ...] = (
     forgetting_checks.order,
     forgetting_checks.reached,
     forgetting_checks.corpus,
+    syntax_checks.names,
+    syntax_checks.formats,
+    syntax_checks.masks,
+    syntax_checks.chosen_epoch,
+    syntax_checks.own_pairs,
+    syntax_checks.heads,
     *KNOWLEDGE_CHECKS,
 )

@@ -57,8 +57,7 @@ def check_programs(
 def _parser(config: Mapping[str, Any], root: Path, here: bool) -> Found:
     """One sentence, cut into words and parsed; without Java yet, what asks none of it."""
     # Imported here, as few experiments have this study.
-    from tuneatlas.studies.syntax.trees.parse import open_parser
-    from tuneatlas.studies.syntax.trees.parsers import PLAIN, Berkeley, over
+    from tuneatlas.studies.syntax.trees.parsers import PLAIN, Berkeley, open_parser, over
     from tuneatlas.studies.syntax.trees.parsing import parse_all
 
     options = dict(config["parse_sentences"])

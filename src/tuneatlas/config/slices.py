@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tuneatlas.config.models.paraphrase import STARTS
 from tuneatlas.config.packages import domain_options, earlier_domains, source_packages
 from tuneatlas.data.released_files import group_files
 from tuneatlas.data.released_files import question_files as released_files
@@ -110,10 +111,8 @@ def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 def task_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
     """How the examples of one stage are built: no key of another stage is among them."""
-    others = tuple(f"{name}_" for name in STAGES if name != stage)
-    options = {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
-    # A share of the trees is none of the plain sentences.
-    return options | ({"share": 1.0} if stage == "plain" else {})
+    others = (*(f"{name}_" for name in STAGES if name != stage), *["refill"] * (stage == "plain"))
+    return {k: v for k, v in config["build_tasks"].items() if not k.startswith(others)}
 
 
 def plain_options(config: Mapping[str, Any], start: str) -> dict[str, Any]:
@@ -127,6 +126,23 @@ def plain_options(config: Mapping[str, Any], start: str) -> dict[str, Any]:
         keys = ("epochs", "row_length")
         options["as_both"] = {s: {k: o[k] for k in keys} for s, o in stages.items()}
     return options
+
+
+def syntax_options(config: Mapping[str, Any], start: str) -> dict[str, Any]:
+    """How a model is trained in stage 2, without the tasks that a start leaves out."""
+    options = dict(config["pretrain_syntax"])
+    return options | {"without": options.pop("masks").get(start, [])}
+
+
+def starts(config: Mapping[str, Any]) -> list[str]:
+    """All that models may be tuned from: the five, and both stages with tasks left out."""
+    return [*STARTS, *config["pretrain_syntax"]["masks"]]
+
+
+def tuning_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How each model is tuned to paraphrase: not which models there are."""
+    several = ("formats", "starts", "shares", "seeds")
+    return {k: v for k, v in config["finetune_paraphrase"].items() if k not in several}
 
 
 def category_weights(options: Mapping[str, Any]) -> dict[str, float]:

@@ -15,9 +15,9 @@ from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
 from tuneatlas.report.other_run import OtherRun, beside
-from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part, start_name
+from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
 from tuneatlas.report.stages import Stages, stages_part
-from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS
+from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS, start_name
 from tuneatlas.theme import BASE_STYLE
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
@@ -177,6 +177,11 @@ STUDIES = (
         (
             Section("paraphrase_method", "Method", lambda page: page.paraphrases),
             Section("paraphrase_scores", "Scores", lambda page: page.paraphrases),
+            Section(
+                "paraphrase_ablations",
+                "Ablations",
+                lambda page: any(part.ablations for part in page.paraphrases),
+            ),
             Section("paraphrase_trees", "Trees", lambda page: page.paraphrases),
             Section("paraphrase_tasks", "Pre-training tasks", lambda page: page.paraphrases),
         ),

@@ -14,15 +14,18 @@ from tuneatlas.studies.syntax.paraphrasing.starts import (
     CONTROL,
     DRAWN,
     METRIC,
-    NAMES,
     SUBSETS,
     VANILLA,
-    metric_named,
+    start_name,
 )
 from tuneatlas.studies.syntax.trees.linear import read_bracket
 from tuneatlas.studies.syntax.trees.trees import words
 from tuneatlas.tables import Row
 
+# Trees are drawn to this depth, unless distances are taken at another.
+HEIGHT = 5
+# In the table beside what is drawn.
+BESIDE = ("ted_r", "self_copy")
 RANKS = ("near the top", "in the middle", "near the end")
 
 
@@ -51,6 +54,7 @@ class Paraphrases:
     evidence: str
     rows: list[Row]
     table: list[Row]
+    ablations: list[Row]
     examples: list[Example]
     height: int
     scale: Scale
@@ -61,9 +65,8 @@ def paraphrases_part(
 ) -> Paraphrases:
     """The part of the page, from the metrics.json of step ``compare_paraphrases``."""
     design = metrics["design"]
-    height = min(
-        int(row["metric"].split("@")[1]) for row in metrics["scores"] if "@" in row["metric"]
-    )
+    cut = [int(row["metric"].split("@")[1]) for row in metrics["scores"] if "@" in row["metric"]]
+    height = min(cut, default=HEIGHT)
     rows = _claimed(metrics)
     verdict, finding, evidence = _claim(metrics, rows)
     ends = [row[end] for row in rows for end in ("low", "high")]
@@ -82,15 +85,11 @@ def paraphrases_part(
             for share in design["shares"]
             for row in _table(metrics, kind, share)
         ],
+        ablations=_ablations(metrics),
         examples=[_example(row, height) for row in metrics["examples"]],
         height=height,
         scale=Scale.around(ends, 1.0),
     )
-
-
-def start_name(start: str) -> str:
-    """A start as people call it."""
-    return NAMES[start]
 
 
 def _claimed(metrics: Mapping[str, Any]) -> list[Row]:
@@ -112,6 +111,22 @@ def _claimed(metrics: Mapping[str, Any]) -> list[Row]:
         rows,
         key=lambda r: (not r["headline"], r["baseline"] != control, -r["share"], r["subset"]),
     )
+
+
+def _ablations(metrics: Mapping[str, Any]) -> list[Row]:
+    """What each start that is not whole has less than both stages; a cell for each metric drawn."""
+    found: dict[tuple[Any, ...], Row] = {}
+    for row in metrics["differences"]:
+        if row["baseline"] == BOTH and row["subset"] == "all" and row["metric"] in DRAWN:
+            run = {key: row[key] for key in ("format", "share", "start")}
+            own = {
+                **run,
+                "name": start_name(row["start"]),
+                "without": metrics["design"]["without"].get(row["start"], ()),
+                "cells": {},
+            }
+            found.setdefault(tuple(run.values()), own)["cells"][row["metric"]] = row
+    return list(found.values())
 
 
 def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, str]:
@@ -141,8 +156,8 @@ def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, s
     evidence = (
         f"Difference {signed(row['value'], 1)}, {level} interval {signed(row['low'], 1)} to "
         f"{signed(row['high'], 1)}; n = {counted(row['pairs'], 'test pair')}, "
-        f"{counted(row['seeds'], 'seed')}, both resampled; mean BLEU-4 of single sentences, 0 to "
-        "100."
+        f"{counted(row['seeds'], 'seed')}, both resampled; BLEU-4 of all paraphrases together "
+        "(multi-bleu, lower case), 0 to 100."
     )
     return row["verdict"], finding, evidence
 
@@ -157,11 +172,10 @@ def _table(metrics: Mapping[str, Any], kind: str, share: int) -> list[Row]:
             return all(row[key] == value for key, value in run.items())
 
         cells = {
-            (row["subset"], metric_named(row["metric"])): row
+            (row["subset"], row["metric"]): row
             for row in metrics["scores"]
-            if own(row) and metric_named(row["metric"]) in (*DRAWN, "self_copy")
+            if own(row) and row["metric"] in (*DRAWN, *BESIDE)
         }
-        corpus = next(r["seeds"] for r in metrics["corpus_bleu4"] if own(r))
         found.append(
             {
                 **run,
@@ -170,7 +184,6 @@ def _table(metrics: Mapping[str, Any], kind: str, share: int) -> list[Row]:
                     subset: {m: c for (s, m), c in cells.items() if s == subset}
                     for subset in SUBSETS
                 },
-                "corpus": sum(corpus) / len(corpus),
                 "tokens": metrics["tokens"].get(start),
             }
         )
@@ -179,12 +192,11 @@ def _table(metrics: Mapping[str, Any], kind: str, share: int) -> list[Row]:
 
 def _example(row: Row, height: int) -> Example:
     place = min(int(row["rank"] * len(RANKS)), len(RANKS) - 1)
-    distance = next(value for name, value in row.items() if name.startswith("ted_r"))
-    shown = {"source": row["source"], "template": row["template"], "output": row["output"]}
+    shown = {name: row[name] for name in ("source", "exemplar", "output")}
     return Example(
         title=f"{RANKS[place].capitalize()} (rank {100 * row['rank']:.0f} of 100)",
-        scores=f"BLEU-4 {row[METRIC]:.1f}, {counted(round(distance), 'edit')} to the tree of the "
-        "reference",
+        scores=f"BLEU-4 {row['bleu4']:.1f}, {counted(round(row['ted_r']), 'edit')} to the tree of "
+        "the reference",
         trees={n: draw_tree(text, height, n.capitalize()) for n, text in shown.items() if text},
         target=" ".join(words(read_bracket(row["target"], row["id"]))),
         sentence=row["sentence"],

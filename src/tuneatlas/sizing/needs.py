@@ -18,6 +18,8 @@ from tuneatlas.training.batches import count_steps
 # its tree: near the means of the data that comes along.
 QUESTION, CONVERSATION, STATEMENT, TREE = 100, 150, 20, 60
 BYTES_PER_TOKEN = 4
+# Tokens of the longest paraphrase where its format says it: that of most formats.
+PARAPHRASE = 256
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,10 @@ def _mixed_in(config: Mapping[str, Any]) -> float:
 def _seen(stages: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> float:
     """Examples of each tree that training on ``stages`` sees, in all epochs."""
     built = {stage: task_options(config, stage) for stage in stages}
-    seen = (built[s]["share"] * built[s][f"{s}_passes"] * r["epochs"] for s, r in stages.items())
+    seen = (
+        built[s].get(f"{s}_share", 1.0) * built[s][f"{s}_passes"] * r["epochs"]
+        for s, r in stages.items()
+    )
     return float(sum(seen))
 
 
@@ -190,12 +195,13 @@ ROUNDS = {
 def _generate(job: Job, shape: Shape, study: Study) -> Need:
     options = job.options
     batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
-    longest = options["max_new_tokens"] + options.get("max_length", 10 * QUESTION)
+    written = options["max_new_tokens"] or PARAPHRASE
+    longest = written + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
     devices = study.devices(job)
     return Need(
         memory=cost.forward_memory(shape, rows * longest) / devices + study.device.overhead,
-        hours=cost.generation_hours(shape, batches * options["max_new_tokens"], study.device)
+        hours=cost.generation_hours(shape, batches * written, study.device)
         + cost.start_hours(shape, 1, 1),
         devices=devices,
     )

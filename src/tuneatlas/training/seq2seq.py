@@ -27,27 +27,34 @@ def encode_pairs(
     tokenizer: PreTrainedTokenizerBase,
     pairs: Iterable[tuple[str, str]],
     max_length: int,
-    too_long: list[int] | None = None,
-) -> Iterator[Example | None]:
-    """Input and target tokens of each pair; None if either is longer than ``max_length``.
+    cut: list[int] | None = None,
+    *,
+    end: bool = True,
+) -> Iterator[Example]:
+    """Input and target tokens of each pair, each at most ``max_length``; longer ones are cut.
 
-    A cut tree is no tree, so what is too long is left out whole; the tokens of the longer one of
-    its pair are added to ``too_long``.
+    ``cut`` is given the tokens of the longer one of each pair that is cut; ``end``: what is cut
+    keeps the end token.
     """
-    lengths = [] if too_long is None else too_long
     for pair in pairs:
-        source, target = (encode_end(tokenizer, text) for text in pair)
-        if max(len(source), len(target)) > max_length:
-            lengths.append(max(len(source), len(target)))
-            yield None
-        else:
-            yield Example(source + target, [False] * len(source) + [True] * len(target))
+        coded = [encode_end(tokenizer, text) for text in pair]
+        if cut is not None and max(map(len, coded)) > max_length:
+            cut.append(max(map(len, coded)))
+        source, target = (cut_to(ids, max_length, end=end) for ids in coded)
+        yield Example(source + target, [False] * len(source) + [True] * len(target))
 
 
 def encode_end(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """Token ids of ``text`` and the end token; sentinels are the only other special tokens."""
     sentinels = [match.span() for match in SENTINEL.finditer(text)]
     return [*coder_of(tokenizer).encode(text, sentinels), int(tokenizer.eos_token_id)]
+
+
+def cut_to(ids: list[int], longest: int, *, end: bool = True) -> list[int]:
+    """The first ``longest`` ids at most; ``end``: the last of them is the end token."""
+    if len(ids) <= longest:
+        return ids
+    return [*ids[: longest - 1], ids[-1]] if end else ids[:longest]
 
 
 class LikeLengths(Sequence[list[Row]]):
@@ -83,10 +90,19 @@ class LikeLengths(Sequence[list[Row]]):
         return self[: int(np.searchsorted(np.cumsum(self.counts), budget)) + 1]
 
 
-def plan_like_lengths(tokens: TokenFile, *, epochs: int, batch: int, seed: int) -> LikeLengths:
+def plan_like_lengths(
+    tokens: TokenFile,
+    *,
+    epochs: int,
+    batch: int,
+    seed: int,
+    grouped: bool = True,
+    used: int | None = None,
+) -> LikeLengths:
     """The steps of a run: ``batch`` examples of about the same length in each, one a row.
 
-    Each epoch is shuffled, sorted by length within large groups, and its steps shuffled.
+    Each epoch is shuffled, sorted by length within large groups, and its steps shuffled; without
+    ``grouped`` it is not sorted. ``used``: of each step only so many examples, the last.
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     lengths = tokens.lengths
@@ -97,10 +113,11 @@ def plan_like_lengths(tokens: TokenFile, *, epochs: int, batch: int, seed: int) 
         found = []
         for start in range(0, len(order), group):
             part = order[start : start + group]
-            part = part[np.argsort(-lengths[part], kind="stable")]
+            if grouped:
+                part = part[np.argsort(-lengths[part], kind="stable")]
             found += [part[i : i + batch] for i in range(0, len(part), batch)]
         steps += [found[at] for at in rng.permutation(len(found))]
-    return LikeLengths(tokens, steps)
+    return LikeLengths(tokens, [step[-used:] for step in steps] if used else steps)
 
 
 def deal_in_order(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:

@@ -103,18 +103,18 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     for name, number in (("heldout", 0), ("train", 7)):
         task = {"id": f"syntax/s/1#{number}", "task": "tree_forming"}
         task |= {"input": f"tree forming: {SENTENCE[0]}", "target": TREE}
-        place = f"build_tasks/syntax/1-of-1/{name}.parquet"
-        made.table(TASKS, place, [task], {"stage": "syntax", **shard})
+        place = f"build_tasks/t5/syntax/1-of-1/{name}.parquet"
+        made.table(TASKS, place, [task], {"paraphraser": "t5", "stage": "syntax", **shard})
     score = {"id": "syntax/s/1#0", "metric": "tree_forming", "value": 0.25}
     own = {"paraphraser": "t5", "start": "syntax"}
     made.table(SCORES, "evaluate_tasks/t5/syntax.parquet", [score], own)
-    own |= {"format": "exemplar", "share": "100", "seed": "0"}
+    own |= {"format": "triplet", "share": "100", "seed": "0"}
     wrote = {"id": "s/1-2", "input": "The sun", "output": "Hot, the sun.", "problem": ""}
     wrote |= {"sentence": "Hot, the sun."}
-    made.table(GENERATIONS, "generate_paraphrases/t5/syntax/exemplar/100/0.parquet", [wrote], own)
+    made.table(GENERATIONS, "generate_paraphrases/t5/syntax/triplet/100/0.parquet", [wrote], own)
     candidate = {"id": "s/1-2", "sentence": "Hot, the sun.", "tree": TREE, "reason": ""}
     score = {"id": "s/1-2", "metric": "bleu4", "value": 41.5}
-    place = "score_paraphrases/t5/syntax/exemplar/100/0"
+    place = "score_paraphrases/t5/syntax/triplet/100/0"
     made.table(CANDIDATES, f"{place}/candidates.parquet", [candidate], own)
     made.table(SCORES, f"{place}/scores.parquet", [score], own)
     compared = compare_groups(

@@ -153,15 +153,31 @@ def test_arrays_hold_input_and_target(sizes):
     assert nothing["labels"].tolist() == [[IGNORED]]
 
 
-def test_what_is_too_long_is_left_out_whole(tokenizer):
+@pytest.mark.parametrize("end", [True, False])
+def test_what_is_too_long_is_cut_and_told(tokenizer, end):
     pairs = [("the cat", "sat"), ("the cat " * 9, "sat"), ("the", "cat " * 19)]
-    too_long: list[int] = []
-    found = list(encode_pairs(tokenizer, pairs, 12, too_long))
-    assert len(too_long) == 2 and min(too_long) > 12
-    assert found[1] is None and found[2] is None
+    cut: list[int] = []
+    found = list(encode_pairs(tokenizer, pairs, 12, cut, end=end))
+    assert len(cut) == 2 and min(cut) > 12
     source = encode_end(tokenizer, "the cat")
     assert found[0].tokens == source + encode_end(tokenizer, "sat")
     assert found[0].supervised.count(False) == len(source)
+    for (texts, example), side in zip(zip(pairs[1:], found[1:], strict=True), (0, 1), strict=True):
+        ids = encode_end(tokenizer, texts[side])
+        wanted = [*ids[:11], ids[-1]] if end else ids[:12]
+        kept = [i for i, own in zip(example.tokens, example.supervised, strict=True) if own == side]
+        assert kept == wanted
+
+
+def test_of_each_batch_the_last_examples_are_used_and_lengths_mixed_if_asked():
+    rng = np.random.default_rng(1)
+    tokens = token_file(rng.integers(2, 200, 640).tolist())
+    whole = plan_like_lengths(tokens, epochs=2, batch=64, seed=3)
+    part = plan_like_lengths(tokens, epochs=2, batch=64, seed=3, used=4)
+    assert [rows[-4:] for rows in whole] == list(part)
+    mixed = plan_like_lengths(tokens, epochs=1, batch=16, seed=3, grouped=False)
+    padded = sum(max(p.length for (p,) in rows) * len(rows) for rows in mixed)
+    assert sum(p.length for rows in mixed for (p,) in rows) / padded < 0.7
 
 
 def test_every_step_is_an_update_and_a_run_that_diverges_is_ended(tmp_path, tokenizer):

@@ -1,5 +1,18 @@
 TUNED_TO_PARAPHRASE = "{paraphraser}/{start}/{format}/{share}/{seed}"
-SHOWN = {key: TUNING[key] for key in ("height", "form")}
+SHOWN = {"height": TUNING["height"]}
+
+
+def format_file(wildcards):
+    """The file of a format, and those of the formats that it is like."""
+    return tuneatlas.paraphrase_files(wildcards.format, HOME)
+
+
+def tuned_to_paraphrase(wildcards):
+    """The model that writes in a format: some are shown another template, and trained no more."""
+    trained = tuneatlas.trained_format(wildcards.format, HOME)
+    return expand(
+        rules.finetune_paraphrase.output.model, format=trained, allow_missing=True
+    )[0]
 
 
 rule finetune_paraphrase:
@@ -8,6 +21,7 @@ rule finetune_paraphrase:
         model=model_of_start,
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         labels=rules.collect_labels.output.labels,
+        format=format_file,
     output:
         model=directory(f"results/finetune_paraphrase/{TUNED_TO_PARAPHRASE}"),
     log:
@@ -19,7 +33,7 @@ rule finetune_paraphrase:
         **trains("finetune_paraphrase", 240),
     params:
         code=code("finetune_paraphrase"),
-        options=TUNING,
+        options=tuneatlas.tuning_options(config),
         seed=config["seed"],
     script:
         "../../scripts/finetune_paraphrase.py"
@@ -28,8 +42,9 @@ rule finetune_paraphrase:
 rule generate_paraphrases:
     """Let the tuned model write the paraphrase of every test pair."""
     input:
-        model=rules.finetune_paraphrase.output.model,
+        model=tuned_to_paraphrase,
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        format=format_file,
     output:
         generations=f"results/generate_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
     log:
@@ -46,10 +61,11 @@ rule generate_paraphrases:
 
 
 rule score_paraphrases:
-    """Score each paraphrase by its words, and by its tree against reference and template."""
+    """Score each paraphrase by its words, and by its tree against reference and exemplar."""
     input:
         generations=rules.generate_paraphrases.output.generations,
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        format=format_file,
         meteor=fetched("meteor"),
         parser=rules.parse_sentences.input.parser,
         java=rules.parse_sentences.input.java,
@@ -93,7 +109,7 @@ rule compare_paraphrases:
         **scaled(4000, 30),
     params:
         code=code("compare_paraphrases"),
-        options=config["compare_paraphrases"],
+        options=tuneatlas.comparison_options(config, HOME),
         seed=config["seed"],
     script:
         "../../scripts/compare_paraphrases.py"

@@ -1,27 +1,5 @@
-rule build_tasks:
-    """Turn a shard of the trees into the examples of a stage, and hold some trees out."""
-    input:
-        pairs=rules.prepare_sentences.output.pairs,
-        parses=rules.parse_sentences.output.parses,
-    output:
-        train="results/build_tasks/{stage}/{scatteritem}/train.parquet",
-        heldout="results/build_tasks/{stage}/{scatteritem}/heldout.parquet",
-    log:
-        "logs/build_tasks/{stage}/{scatteritem}.log",
-    benchmark:
-        "benchmarks/build_tasks/{stage}/{scatteritem}.tsv"
-    resources:
-        **scaled(4000, 60),
-    params:
-        code=code("build_tasks"),
-        options=lambda w: tuneatlas.task_options(config, w.stage),
-        seed=config["seed"],
-    script:
-        "../../scripts/build_tasks.py"
-
-
 rule prepare_paraphraser:
-    """Make a small T5, or bring another encoder-decoder; add the tokens for structure."""
+    """Make a small T5, or bring another encoder-decoder; add the sentinels it lacks."""
     input:
         sentences=rules.prepare_sentences.output.sentences,
         folder=lambda w: own([config["paraphrasers"][w.paraphraser].get("path")]),
@@ -41,16 +19,45 @@ rule prepare_paraphraser:
         "../../scripts/prepare_paraphraser.py"
 
 
+rule build_tasks:
+    """Turn a shard of the trees into the examples of a stage, and hold some trees out."""
+    input:
+        pairs=rules.prepare_sentences.output.pairs,
+        parses=rules.parse_sentences.output.parses,
+        # Stage 2 masks what a tokenizer takes for one piece.
+        tokenizer=lambda w: (
+            rules.prepare_paraphraser.output.model if w.stage == "syntax" else []
+        ),
+        labels=lambda w: rules.collect_labels.output.labels if w.stage == "syntax" else [],
+    output:
+        train="results/build_tasks/{paraphraser}/{stage}/{scatteritem}/train.parquet",
+        heldout="results/build_tasks/{paraphraser}/{stage}/{scatteritem}/heldout.parquet",
+    log:
+        "logs/build_tasks/{paraphraser}/{stage}/{scatteritem}.log",
+    benchmark:
+        "benchmarks/build_tasks/{paraphraser}/{stage}/{scatteritem}.tsv"
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("build_tasks"),
+        options=lambda w: tuneatlas.task_options(config, w.stage),
+        seed=config["seed"],
+    script:
+        "../../scripts/build_tasks.py"
+
+
 rule pretrain_plain:
     """Plain span denoising: makes T5 (vanilla), or trains it on as the stages' control (plain)."""
     input:
         model=lambda w: (
             vanilla(w) if w.start == "plain" else rules.prepare_paraphraser.output.model
         ),
-        tasks=examples_of("plain"),
+        tasks=lambda w: examples_of("plain", w.paraphraser),
         # The control sees as many tokens as both stages do.
-        structure=lambda w: (examples_of("structure") if w.start == "plain" else []),
-        syntax=lambda w: (examples_of("syntax") if w.start == "plain" else []),
+        structure=lambda w: (
+            examples_of("structure", w.paraphraser) if w.start == "plain" else []
+        ),
+        syntax=lambda w: (examples_of("syntax", w.paraphraser) if w.start == "plain" else []),
         labels=lambda w: (rules.collect_labels.output.labels if w.start == "plain" else []),
     output:
         model=directory("results/pretrain_plain/{paraphraser}/{start}"),
@@ -73,7 +80,7 @@ rule pretrain_structure:
     """Stage 1: train on trees of which only the structure is left."""
     input:
         model=vanilla,
-        tasks=examples_of("structure"),
+        tasks=lambda w: examples_of("structure", w.paraphraser),
     output:
         model=directory("results/pretrain_structure/{paraphraser}"),
     log:
@@ -92,10 +99,12 @@ rule pretrain_structure:
 
 
 rule pretrain_syntax:
-    """Stage 2: train on real trees, with stage 1 (start: both) or without (start: syntax)."""
+    """Stage 2: train on real trees, without stage 1 (start: syntax) or with it, whole or masked."""
     input:
-        model=lambda w: (rules.pretrain_structure.output.model if w.start == "both" else vanilla(w)),
-        tasks=examples_of("syntax"),
+        model=lambda w: (
+            vanilla(w) if w.start == "syntax" else rules.pretrain_structure.output.model
+        ),
+        tasks=lambda w: examples_of("syntax", w.paraphraser),
         labels=rules.collect_labels.output.labels,
     output:
         model=directory("results/pretrain_syntax/{paraphraser}/{start}"),
@@ -108,7 +117,7 @@ rule pretrain_syntax:
         **trains("pretrain_syntax", 240),
     params:
         code=code("pretrain_syntax"),
-        options=config["pretrain_syntax"],
+        options=lambda w: tuneatlas.syntax_options(config, w.start),
         seed=config["seed"],
     script:
         "../../scripts/pretrain_syntax.py"
@@ -121,6 +130,7 @@ rule evaluate_tasks:
         tasks=lambda w: every_shard(
             rules.build_tasks.output.heldout,
             stage="structure" if w.start == "structure" else "syntax",
+            paraphraser=w.paraphraser,
         ),
     output:
         scores="results/evaluate_tasks/{paraphraser}/{start}.parquet",
@@ -132,6 +142,6 @@ rule evaluate_tasks:
         **asks(120),
     params:
         code=code("evaluate_tasks"),
-        options=config["evaluate_tasks"] | {"form": config["build_tasks"]["form"]},
+        options=config["evaluate_tasks"] | {"form": config["build_tasks"]["structure_form"]},
     script:
         "../../scripts/evaluate_tasks.py"

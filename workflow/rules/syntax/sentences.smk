@@ -1,14 +1,16 @@
 TUNING = config["finetune_paraphrase"]
 PAIR_FILES = tuneatlas.pair_files(config)
 TUNING_SEEDS = TUNING["seeds"] or SEEDS
+# Some formats are written by models that were tuned in another.
+TUNED_FORMATS = {tuneatlas.trained_format(name, HOME) for name in TUNING["formats"]}
 
 
 wildcard_constraints:
     scatteritem="[0-9]+-of-[0-9]+",
     stage="plain|structure|syntax",
     paraphraser="|".join(PARAPHRASERS) or "none",
-    start="vanilla|plain|structure|syntax|both",
-    format="|".join(TUNING["formats"]),
+    start="|".join(tuneatlas.starts(config)),
+    format="|".join(TUNED_FORMATS.union(TUNING["formats"])),
     share="|".join(map(str, TUNING["shares"])),
     seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
 

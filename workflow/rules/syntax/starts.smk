@@ -1,9 +1,11 @@
 # Which models a start of the syntax study names. Rules are looked up when a path is asked for.
 
 
-def examples_of(stage):
+def examples_of(stage, paraphraser):
     """The examples of a pre-training stage, from all shards."""
-    return every_shard(rules.build_tasks.output.train, stage=stage)
+    return every_shard(
+        rules.build_tasks.output.train, stage=stage, paraphraser=paraphraser
+    )
 
 
 def vanilla(wildcards):
@@ -21,8 +23,7 @@ def lineage(start, wildcards):
         "plain": [rules.pretrain_plain.output.model],
         "structure": [rules.pretrain_structure.output.model],
         "syntax": [rules.pretrain_syntax.output.model],
-        "both": [rules.pretrain_structure.output.model, rules.pretrain_syntax.output.model],
-    }[start]
+    }.get(start, [rules.pretrain_structure.output.model, rules.pretrain_syntax.output.model])
     models = [vanilla(wildcards), *added]
     return expand(models, start=start, paraphraser=wildcards.paraphraser)
 

@@ -23,7 +23,18 @@ PER_INDEX = 10_000
 # Columns that an item's other rows say already.
 KNOWN = {"id", "domain", "relation", "role", "split", "answer", "correct", "gold_prob", "pred_prob"}
 LONG = ("prompt", "input", "output")
-ATTRIBUTES = ("kind", "domain", "relation", "role", "split", "facts", "pair", "group", "base")
+ATTRIBUTES = (
+    "kind",
+    "domain",
+    "relation",
+    "role",
+    "split",
+    "facts",
+    "pair",
+    "length",
+    "group",
+    "base",
+)
 Write = Callable[[Path, str, Any], None]
 
 
@@ -75,8 +86,8 @@ class Catalogue:
                 self.add(i, text, {"kind": "sentence"})
         for i, source, target, split in pairs:
             text = " → ".join(self.texts[self.number[n]] for n in (source, target) if n in self)
-            own = {"kind": "pair", "split": split, "pair": known.get(i, {}).get("pair", "")}
-            self.add(i, text, own)
+            more = {name: known.get(i, {}).get(name, "") for name in ("pair", "length")}
+            self.add(i, text, {"kind": "pair", "split": split, **more})
 
     def __contains__(self, item: str) -> bool:
         return item in self.number

@@ -29,6 +29,7 @@ from tuneatlas.config.models.paraphrase import (
     ParseSentences,
     PrepareParaphrases,
     PrepareSentences,
+    PretrainSyntax,
     PretrainTasks,
     ScoreParaphrases,
 )
@@ -89,7 +90,7 @@ class Experiment(Section):
     build_tasks: BuildTasks = section(BuildTasks)
     pretrain_plain: PretrainTasks = section(PretrainTasks)
     pretrain_structure: PretrainTasks = section(PretrainTasks)
-    pretrain_syntax: PretrainTasks = section(PretrainTasks)
+    pretrain_syntax: PretrainSyntax = section(PretrainSyntax)
     evaluate_tasks: EvaluateTasks = section(EvaluateTasks)
     finetune_paraphrase: FinetuneParaphrase = section(FinetuneParaphrase)
     generate_paraphrases: GenerateParaphrases = section(GenerateParaphrases)

@@ -29,13 +29,27 @@ from tuneatlas.config.models.training import (
 PRETRAINING = f"{S3}, pre-training"
 TUNING = f"{S3}, fine-tuning"
 METRICS = f"{S3}, evaluation"
-LONGEST = "longest input or target; examples with a longer one are left out"
+LONGEST = "longest input or target; longer ones are cut, and counted"
+CODE = f"{S3}, released code"
+SHORTEST = (
+    "no output ends before so many tokens; the one that begins it, which is given, is counted"
+)
+NO_REPEAT = "no n-gram of this size occurs twice in an output; 0: any may"
+SEARCH = (
+    "full: goes on while a better output is possible, and what a blocked token would have had is "
+    "lost; early: ends with as many outputs as beams, and it goes to the other tokens, which "
+    "CTranslate2 does several times faster on processors"
+)
 WARMUP = "share of the steps in which the rate rises to its peak, none of them at 0"
 PER_DEVICE = "examples per device and forward pass; the rest of the batch is accumulated"
-FORM = "how trees are written: in brackets, with a slash where a node ends, or by paths to nodes"
 
 Form = Literal["bracket", "slash", "path"]
-Start = Literal["vanilla", "plain", "structure", "syntax", "both"]
+Search = Literal["full", "early"]
+TreeShare = Annotated[float, Field(gt=0, le=1)]
+STARTS = ("vanilla", "plain", "structure", "syntax", "both")
+DENOISING = tuple(
+    f"denoise_{level}_{kind}" for level in ("low", "high") for kind in ("intra", "inter")
+)
 TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
@@ -144,7 +158,13 @@ class PrepareParaphrases(Section):
         0.5, "most words of a target that its look-alike may share", unit="1"
     )
     hard: Annotated[float, Field(gt=0, le=1)] = option(
-        0.25, "share of the pairs, farthest from source to template, in the hard subset", unit="1"
+        0.25, "share of the pairs, farthest from source to exemplar, in the hard subset", unit="1"
+    )
+    long: Annotated[float, Field(gt=0, le=1)] = option(
+        0.5,
+        "share of the pairs, with the longest sources, in the long subset",
+        unit="1",
+        source=f"{CODE}: long sentences are scored apart; which those are is not stated",
     )
 
 
@@ -157,76 +177,138 @@ class BuildTasks(Section):
     syntax_tasks: tuple[TaskName, ...] = option(
         (), "tasks of stage 2; none named: all", source=f"{PRETRAINING}: task masks"
     )
+    refill: bool = option(
+        False,
+        "trees whose task is left out have an example of another; false: none, as there, so that "
+        "a mask makes the run shorter",
+    )
     plain_passes: Positive = option(1, "examples of plain sentences drawn from each tree")
     structure_passes: Positive = option(1, "examples of stage 1 drawn from each tree")
     syntax_passes: Positive = option(1, "examples of stage 2 drawn from each tree")
-    share: Annotated[float, Field(gt=0, le=1)] = option(
-        1.0,
-        "share of the trees used in stages 1 and 2",
-        unit="1",
-        source=f"{PRETRAINING}: fraction of the data",
+    structure_share: TreeShare = option(
+        1.0, "share of the trees used in stage 1", unit="1", source=f"{CODE}: subset_divisor"
+    )
+    syntax_share: TreeShare = option(
+        1.0, "share of the trees used in stage 2", unit="1", source=f"{CODE}: subset_divisor"
     )
     heldout: Count = option(200, "trees held out to measure the tasks on", unit="trees")
-    form: Form = option("bracket", FORM)
+    structure_form: Form = option(
+        "bracket",
+        "how trees of stage 1 are written: in brackets, with a slash where a node ends, or as the "
+        "paths to leaves; others are in brackets",
+        source=f"{PRETRAINING}: linearisations",
+    )
 
 
-class PretrainTasks(TrainingConfig):
+class PairTraining(TrainingConfig):
+    """What the trainings of the syntax study share."""
+
+    max_grad_norm: Amount = option(
+        0.0, "gradients are scaled to at most this L2 norm; 0: never", source=CODE
+    )
+    weight_decay: Amount = option(0.01, "decoupled weight decay (AdamW)", source=CODE)
+    precision: Literal["fp32", "bf16"] = option("fp32", "number format of training", source=CODE)
+    gradient_checkpointing: bool = option(False, CHECKPOINTING)
+    group_by_length: bool = option(True, "examples of a batch are about as long")
+    end_when_cut: bool = option(True, "what is cut keeps its end token")
+    overwrite_pieces: bool = option(
+        False,
+        "of a tree's label that the tokenizer knows already, the first piece it is cut into "
+        "begins anew, as in the released code",
+    )
+
+
+class PretrainTasks(PairTraining):
     """Pre-training on the examples of a stage."""
 
     epochs: Positive = option(1, "passes over the examples", unit="passes", source=PRETRAINING)
     batch: Positive = option(512, "examples per optimizer step", source=f"{PRETRAINING}: 32 x 16")
+    batch_used: Positive | None = option(
+        None,
+        "examples of each batch whose gradients are kept; null: all. 32: as the released code, "
+        "which loses those of fifteen of sixteen",
+        unit="examples",
+    )
     rows_per_device: Positive = option(32, PER_DEVICE, unit="examples", source=PRETRAINING)
     row_length: Positive = option(300, LONGEST, unit="tokens", source=PRETRAINING)
     learning_rate: Rate = option(5e-5, "peak learning rate", source=PRETRAINING)
     schedule: Literal["cosine", "linear", "constant"] = option(
-        "linear", "course of the learning rate after warm-up"
+        "constant", "course of the learning rate after warm-up", source=CODE
     )
     warmup_ratio: Decay = option(0.03, WARMUP, unit="1")
     warmup_steps: Positive | None = option(
-        1000,
+        62,
         "the same as a number of steps; null: by warmup_ratio",
         unit="steps",
-        source=PRETRAINING,
+        source=f"{CODE}: 1,000 micro-batches, of which 16 are a step",
     )
-    weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
-    precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
-    gradient_checkpointing: bool = option(False, CHECKPOINTING)
+    dropout: Share = option(
+        0.0,
+        "share of activations dropped",
+        unit="1",
+        source=f"{CODE}: the model is never told to train",
+    )
+
+
+class PretrainSyntax(PretrainTasks):
+    """Stage 2, whole and with tasks left out."""
+
+    masks: dict[Name, tuple[TaskName, ...]] = option(
+        {
+            "no_unsupervised": DENOISING,
+            "no_auxiliary": ("tree_pruning", "pruned_tree_completion", "production_detection"),
+        },
+        "starts after both stages whose stage 2 is without these tasks, by name",
+        source=f"{S3}, ablations; which are auxiliary is told by the released masks",
+    )
 
 
 class EvaluateTasks(Section):
     """What a pre-trained model makes of the tasks on held-out trees."""
 
-    beams: Positive = option(1, "beams of the search", unit="count")
+    beams: Positive = option(1, "beams of the search", unit="count", source=CODE)
     length_penalty: float = option(1.0, "exponent of the length in the score of a beam")
-    max_new_tokens: Positive = option(300, "longest output", unit="tokens", source=PRETRAINING)
+    min_length: Count = option(0, SHORTEST, unit="tokens")
+    no_repeat_ngram_size: Count = option(0, NO_REPEAT, unit="tokens")
+    search: Search = option("early", SEARCH)
+    max_new_tokens: Positive = option(256, "longest output", unit="tokens", source=CODE)
     max_length: Positive = option(300, "longer inputs are cut", unit="tokens", source=PRETRAINING)
     batch_rows: Positive = option(32, "inputs at once", unit="inputs")
 
 
-class FinetuneParaphrase(TrainingConfig):
+class FinetuneParaphrase(PairTraining):
     """Tuning to paraphrase in the syntax of a template: every start, format and share of pairs."""
 
     formats: tuple[Name, ...] = option(
-        ("masked_template", "aesop", "aesop_tree", "exemplar"),
-        "how source and template are shown and the paraphrase is written",
+        ("aesop_nooutputtree", "triplet_sentencetree"),
+        "how source and template are shown and the paraphrase is written: files of "
+        "config/templates/paraphrases",
         source=TUNING,
         min_length=1,
     )
-    starts: tuple[Start, ...] = option(
+    starts: tuple[Name, ...] = option(
         ("vanilla", "structure", "syntax", "both"),
-        "the model tuned: T5 as it is; trained on in plain sentences for as many tokens as both "
-        "stages have; after stage 1, 2, or both",
+        "the model tuned: T5 as it is (vanilla); trained on in plain sentences for as many tokens "
+        "as both stages have (plain); after stage 1, 2 or both (structure, syntax, both); or one "
+        "of pretrain_syntax.masks",
         source=f"{S3}, ablations; plain is ours",
         min_length=1,
     )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = option(
-        None, "one tuning run per seed; null: the seeds of the experiment", min_length=1
+        None,
+        "one tuning run per seed, which draws its own share of the pairs; null: the seeds of the "
+        "experiment",
+        min_length=1,
     )
     shares: tuple[Percent, ...] = option(
         (100, 10), "shares of the training pairs", unit="%", source=f"{S3}, few-shot", min_length=1
     )
+    choose: Literal["dev", "test", "last"] = option(
+        "dev",
+        "the epoch kept: the best in corpus BLEU-4 on the pairs of dev, or of test, as in the "
+        "released code (the report says so); or the last",
+    )
     height: Positive = option(5, "depth at which trees are cut", unit="levels", source=TUNING)
-    form: Form = option("bracket", FORM)
     epochs: Positive = option(8, "passes over the pairs", unit="passes", source=TUNING)
     batch: Positive = option(128, "pairs per optimizer step", source=f"{TUNING}: 16 x 8")
     rows_per_device: Positive = option(16, PER_DEVICE, unit="pairs", source=TUNING)
@@ -241,10 +323,8 @@ class FinetuneParaphrase(TrainingConfig):
         unit="1",
         source=TUNING,
     )
-    warmup_ratio: Decay = option(0.0, WARMUP, unit="1")
-    weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
-    precision: Literal["fp32", "bf16"] = option("bf16", "number format of training")
-    gradient_checkpointing: bool = option(False, CHECKPOINTING)
+    warmup_ratio: Decay = option(0.0, WARMUP, unit="1", source=CODE)
+    dropout: Share = option(0.1, "share of activations dropped", unit="1", source=f"{CODE}: T5's")
 
 
 class GenerateParaphrases(Section):
@@ -254,16 +334,26 @@ class GenerateParaphrases(Section):
     length_penalty: float = option(
         1.0, "exponent of the length in the score of a beam", source=TUNING
     )
-    max_new_tokens: Positive = option(256, "longest output", unit="tokens", source=TUNING)
-    max_length: Positive = option(256, "longer inputs are cut", unit="tokens", source=TUNING)
+    min_length: Count = option(5, SHORTEST, unit="tokens", source=CODE)
+    no_repeat_ngram_size: Count = option(3, NO_REPEAT, unit="tokens", source=CODE)
+    search: Search = option("full", SEARCH, source=CODE)
+    max_new_tokens: Positive | None = option(
+        None, "longest output; null: what the format's file states", unit="tokens", source=CODE
+    )
+    max_length: Positive = option(1000, "longer inputs are cut", unit="tokens", source=CODE)
     batch_rows: Positive = option(16, "inputs at once", unit="inputs")
 
 
 class ScoreParaphrases(Section):
-    """Text metrics, and distances to the trees of reference and template."""
+    """Text metrics, and distances to the trees of reference and exemplar."""
 
     heights: tuple[Positive, ...] = option(
-        (5,), "depths at which trees are cut for TED", unit="levels", source=METRICS
+        (5,), "depths at which trees are cut for TED beside the whole ones", unit="levels"
+    )
+    retokenise: bool = option(
+        False,
+        "words are scored as NLTK cuts the paraphrase, and the reference as it is; what has no "
+        "words as 37 hyphens: as in the released code",
     )
     meteor_paraphrases: bool = option(
         True, "METEOR matches paraphrases too: its full form, slower", source=METRICS

@@ -1,9 +1,11 @@
 """What an encoder-decoder writes for given inputs, by beam search.
 
-A search ends when as many beams are finished as there are beams (``early_stopping=True`` of
-transformers, patience 1 of CTranslate2). On processors CTranslate2 searches, several times
-faster than transformers and with the same outputs (docs/benchmarks.md); on a GPU, and where it
-does not read a model as the model's own code does, transformers.
+A ``full`` search is that of transformers by its defaults: it goes on while a better output is
+possible, and what a blocked token would have had is lost. An ``early`` one ends when as many
+outputs are finished as there are beams, and what is blocked goes to the other tokens
+(``early_stopping`` and ``renormalize_logits``): on processors CTranslate2 does it, several times
+faster than transformers and with the same outputs (docs/benchmarks.md); on a GPU, and where it does
+not read a model as the model's own code does, transformers.
 """
 
 import copy
@@ -27,7 +29,7 @@ from tuneatlas.models.load import embedding_rows, pad_id
 from tuneatlas.models.not_numbers import not_numbers
 from tuneatlas.models.save import save_model
 from tuneatlas.studies.syntax.pretraining.vocabulary import decode
-from tuneatlas.training.seq2seq import encode_end
+from tuneatlas.training.seq2seq import cut_to, encode_end
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +49,10 @@ def generate(
 ) -> list[str]:
     """The tidied output for each input, in order.
 
-    ``options``: beams, length_penalty, max_new_tokens, max_length (inputs are cut there, their
-    end token kept; they are counted in the log) and batch_rows. ``names``: what messages call
-    the inputs; their numbers if none are given.
+    ``options``: beams, length_penalty, min_length, no_repeat_ngram_size, max_new_tokens, search,
+    perhaps ``never`` (texts that no token of an output may hold), max_length (inputs are cut
+    there, their end token kept; they are counted in the log) and batch_rows. ``names``: what
+    messages call the inputs; their numbers if none are given.
     """
     coded = [encode_end(tokenizer, text) for text in inputs]
     owners = [f"input {name!r}" for name in names or range(1, len(inputs) + 1)]
@@ -59,12 +62,13 @@ def generate(
             "%d of %d inputs are longer than max_length (%d tokens) and cut there, such as %s",
             *(len(long), len(inputs), longest, owners[long[0]]),
         )
-    coded = [ids if len(ids) <= longest else [*ids[: longest - 1], ids[-1]] for ids in coded]
+    coded = [cut_to(ids, longest) for ids in coded]
     # The longest first: a batch that does not fit shows at once.
     order = sorted(range(len(coded)), key=lambda i: (-len(coded[i]), i))
     size = options["batch_rows"]
     on_gpu = model.device.type == "cuda"
-    engine = None if on_gpu or not coded else _translator(model, tokenizer, coded[order[-1]])
+    fast = options["search"] == "early" and not on_gpu and coded
+    engine = _translator(model, tokenizer, coded[order[-1]]) if fast else None
     found: dict[int, str] = {}
     starts = range(0, len(order), size)
     kept = parts or Parts()
@@ -160,6 +164,10 @@ def _by_ctranslate2(
         beam_size=options["beams"],
         length_penalty=options["length_penalty"],
         max_decoding_length=options["max_new_tokens"],
+        # The first token, which is given, is not counted here.
+        min_decoding_length=max(options["min_length"] - 1, 0),
+        no_repeat_ngram_size=options["no_repeat_ngram_size"],
+        suppress_sequences=[[token] for token in _banned(tokenizer, options)] or None,
         max_input_length=0,
         return_scores=True,
     )
@@ -171,6 +179,13 @@ def _by_ctranslate2(
             )
     ids_of: Any = tokenizer.convert_tokens_to_ids
     return [ids_of(one.hypotheses[0]) for one in found]
+
+
+def _banned(tokenizer: PreTrainedTokenizerBase, options: Mapping[str, Any]) -> dict[str, int]:
+    """The tokens that hold a text that no output may hold, with their ids."""
+    never = options.get("never", ())
+    vocabulary = tokenizer.get_vocab() if never else {}
+    return {token: at for token, at in vocabulary.items() if any(text in token for text in never)}
 
 
 def by_transformers(
@@ -187,15 +202,20 @@ def by_transformers(
     width, pad = max(map(len, coded)), pad_id(tokenizer, embedding_rows(model))
     ids = torch.tensor([row + [pad] * (width - len(row)) for row in coded], device=model.device)
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in coded])
-    beams = options["beams"]
-    search = {"length_penalty": options["length_penalty"], "early_stopping": True}
+    beams, early = options["beams"], options["search"] == "early"
+    search = {"length_penalty": options["length_penalty"], "early_stopping": early}
+    banned = list(_banned(tokenizer, options).values())
     config = set_generation(
         model,
         tokenizer,
         num_beams=beams,
         max_new_tokens=options["max_new_tokens"],
+        min_length=options["min_length"],
+        no_repeat_ngram_size=options["no_repeat_ngram_size"],
+        renormalize_logits=early,
         do_sample=False,
         **(search if beams > 1 else {}),
+        **({"suppress_tokens": banned} if banned else {}),
     )
     network: Any = model
     with torch.inference_mode():

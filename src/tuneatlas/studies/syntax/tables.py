@@ -1,7 +1,8 @@
 """The tables of the syntax study."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -69,9 +70,7 @@ PARAPHRASES = Table(
         Column("split", TEXT, "dev, train or test", "", SPLITS),
         Column("source", TEXT, "tree of the sentence to rewrite, in brackets"),
         Column("target", TEXT, "tree of the paraphrase"),
-        Column("template", TEXT, "tree whose syntax is wanted, shown without its words"),
-        Column("template_id", TEXT, "sentence of the template; the target itself when training"),
-        Column("exemplar", TEXT, "tree of like syntax, shown with its words", "", (), True),
+        Column("exemplar", TEXT, "tree of a sentence with the syntax wanted", "", (), True),
         Column("exemplar_id", TEXT, "its sentence; null: no look-alike was found", "", (), True),
         Column(
             "exemplar_ted",
@@ -81,8 +80,16 @@ PARAPHRASES = Table(
             (),
             True,
         ),
-        Column("source_ted", pa.int32(), "leafless, at the height: source to template", "edits"),
-        Column("hard", pa.bool_(), "source and template are far apart"),
+        Column(
+            "source_ted",
+            pa.int32(),
+            "leafless, at the height: source to exemplar",
+            "edits",
+            (),
+            True,
+        ),
+        Column("hard", pa.bool_(), "source and exemplar are far apart"),
+        Column("long", pa.bool_(), "the source is among the longest"),
     ),
 )
 
@@ -128,6 +135,20 @@ SCORES = Table(
 )
 # The id of a score of all sentences together.
 CORPUS = "corpus"
+
+
+def sentences_of(pairs: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Ids of the sentences of rows of PAIRS, their given exemplars among them."""
+    sides = ("source_id", "target_id", "template_id")
+    return {pair[side] for pair in pairs for side in sides if pair[side]}
+
+
+def read_parses(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Id and tree of every parsed sentence, from all shards; a part of them in memory at a time."""
+    for path in paths:
+        for row in PARSES.stream(path, columns=("id", "tree", "status")):
+            if row["status"] == "parsed":
+                yield row["id"], row["tree"]
 
 
 def paraphrases(path: Path, split: str) -> Iterator[Row]:

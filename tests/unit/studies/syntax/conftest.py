@@ -29,7 +29,8 @@ def data(tmp_path_factory):
     SENTENCES.write(folder / "sentences.parquet", [{k: r[k] for k in kept} for r in rows])
     pairs = [
         {"id": f"p{i}", "source_id": f"t/{2 * i}", "target_id": f"t/{2 * i + 1}"}
-        | {"template_id": None, "split": "train" if i < 8 else "test", "pivot": "x", **ORIGIN}
+        | {"template_id": None, "pivot": "x", **ORIGIN}
+        | {"split": "train" if i < 7 else "dev" if i == 7 else "test"}
         for i in range(12)
     ]
     PAIRS.write(folder / "pairs.parquet", pairs)

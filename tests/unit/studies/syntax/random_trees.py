@@ -64,3 +64,18 @@ def _phrase(rng: random.Random, depth: int) -> Tree:
         else:
             children.append(_phrase(rng, depth - 1))
     return Tree(rng.choice(PHRASES), tuple(children))
+
+
+# Words that are stemmed, and told from others by their case.
+LETTERS = [w for w in WORDS if w.isalpha()] + ["running", "runs", "Cats", "cats"]
+
+
+def sentences(seed: int, count: int = 60) -> list[tuple[str, str]]:
+    """Candidates and references that are alike."""
+    rng = random.Random(seed)
+    pairs = []
+    for _ in range(count):
+        reference = [rng.choice(LETTERS) for _ in range(rng.randint(5, 12))]
+        candidate = [w if rng.random() < 0.7 else rng.choice(LETTERS) for w in reference]
+        pairs.append((" ".join(candidate[: rng.randint(4, 12)]), " ".join(reference)))
+    return pairs

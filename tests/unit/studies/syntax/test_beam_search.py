@@ -4,7 +4,12 @@ import random
 
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration, T5ForConditionalGeneration
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    GenerationConfig,
+    T5ForConditionalGeneration,
+)
 
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_t5, train_tokenizer
@@ -12,44 +17,104 @@ from tuneatlas.studies.syntax.beam_search import by_transformers, cut_inputs, ge
 from tuneatlas.studies.syntax.pretraining.vocabulary import add_structure_tokens, decode
 from tuneatlas.training.seq2seq import encode_end
 
+SEARCH = {
+    "length_penalty": 1.0,
+    "min_length": 0,
+    "no_repeat_ngram_size": 0,
+    "search": "early",
+    "max_length": 40,
+}
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "layers": 2, "heads": 2, "dropout": 0.0}
 
 
-@pytest.mark.parametrize("beams", [1, 5])
-@pytest.mark.parametrize("length_penalty", [1.0, 0.5])
-def test_writes_what_transformers_writes(beams, length_penalty):
-    """Also where an output is cut off, and where inputs of a batch differ in length."""
+@pytest.fixture(scope="module")
+def decided():
+    """A decided model, as a trained one is, that ends some outputs; its tokenizer, and inputs."""
     tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
-    model = new_t5(tokenizer, SHAPE, seed=3)
+    model = new_t5(tokenizer, SHAPE, seed=5)
     add_structure_tokens(model, tokenizer)
-    # A decided model, as a trained one is, that does not just repeat what it wrote.
     model.shared.weight.data *= 0.05
     model.decoder.final_layer_norm.weight.data *= 50
-    model.eval()
-    rng = random.Random(beams)
-    inputs = [" ".join(rng.choices(["the", "cat", "mat", "<sep>"], k=n)) for n in range(1, 24)]
-    options = {
+    model.shared.weight.data[tokenizer.eos_token_id] *= 3
+    rng = random.Random(5)
+    words = ["the", "cat", "mat", "<sep>"]
+    inputs = [" ".join(rng.choices(words, k=n)) for n in range(1, 20)]
+    torch.set_num_threads(1)
+    return model.eval(), tokenizer, inputs
+
+
+@pytest.mark.parametrize(
+    ("beams", "penalty", "shortest", "repeated", "never"),
+    [
+        (1, 1.0, 0, 0, ()),
+        (5, 0.5, 0, 0, ()),
+        (5, 1.0, 5, 3, ()),
+        (1, 1.0, 8, 2, ()),
+        (5, 1.0, 5, 3, ("e",)),
+    ],
+)
+def test_writes_what_transformers_writes(decided, beams, penalty, shortest, repeated, never):
+    """Also where an output is cut off, where inputs differ in length, where tokens are blocked."""
+    model, tokenizer, inputs = decided
+    options = SEARCH | {
         "beams": beams,
-        "length_penalty": length_penalty,
+        "length_penalty": penalty,
+        "min_length": shortest,
+        "no_repeat_ngram_size": repeated,
+        "never": never,
         "max_new_tokens": 9,
-        "max_length": 40,
+        "max_length": 60,
         "batch_rows": 7,
     }
-    torch.set_num_threads(1)
     coded = [encode_end(tokenizer, text) for text in inputs]
     assert max(map(len, coded)) <= options["max_length"]
     expected = by_transformers(model, tokenizer, coded, options, inputs)
-    assert generate(model, tokenizer, inputs, options) == [decode(tokenizer, e) for e in expected]
+    written = generate(model, tokenizer, inputs, options)
+    assert written == [decode(tokenizer, e) for e in expected]
     assert len(set(map(tuple, expected))) > 3
+    end = tokenizer.eos_token_id
+    lengths = [ids.index(end) if end in ids else len(ids) for ids in expected]
+    # The token that begins an output is counted, as transformers counts.
+    assert min(lengths) >= shortest - 1
+    assert shortest or min(lengths) < 4
+    assert not any(text in output for text in never for output in written)
+    for ids, length in zip(expected, lengths, strict=True):
+        grams = list(zip(*(ids[i:length] for i in range(repeated)), strict=False))
+        assert len(set(grams)) == len(grams)
+
+
+def test_a_full_search_is_transformers_own_by_its_defaults(decided):
+    model, tokenizer, inputs = decided
+    options = SEARCH | {"beams": 5, "min_length": 5, "no_repeat_ngram_size": 2, "search": "full"}
+    options |= {"max_new_tokens": 9, "max_length": 60, "batch_rows": 50}
+    coded = [encode_end(tokenizer, text) for text in inputs]
+    width = max(map(len, coded))
+    # What is not stated would be taken from what was asked before.
+    own = model.generation_config = GenerationConfig(
+        num_beams=5,
+        min_length=5,
+        no_repeat_ngram_size=2,
+        max_new_tokens=9,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=model.config.decoder_start_token_id,
+    )
+    found = model.generate(
+        input_ids=torch.tensor([ids + [2] * (width - len(ids)) for ids in coded]),
+        attention_mask=torch.tensor([[1] * len(i) + [0] * (width - len(i)) for i in coded]),
+        generation_config=own,
+    )
+    expected = [decode(tokenizer, ids) for ids in found[:, 1:].tolist()]
+    assert generate(model, tokenizer, inputs, options) == expected
+    assert generate(model, tokenizer, inputs, options | {"search": "early"}) != expected
 
 
 def test_outputs_are_searched_for_as_the_config_says_and_of_numbers_alone():
     """By both engines: what the model's folder brings along, and weights that are no numbers."""
     tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
     model = new_t5(tokenizer, SHAPE, seed=3).eval()
-    options = {
+    options = SEARCH | {
         "beams": 2,
-        "length_penalty": 1.0,
         "max_new_tokens": 6,
         "max_length": 40,
         "batch_rows": 2,
@@ -92,7 +157,7 @@ def test_what_the_fast_engine_reads_otherwise_is_written_by_the_models_own_code(
     for weights in model.parameters():
         if weights.ndim > 1:
             weights.data *= 4
-    options = {"beams": 4, "length_penalty": 1.0, "max_new_tokens": 8}
+    options = SEARCH | {"beams": 4, "max_new_tokens": 8}
     inputs = [f"the cat {n} sat" for n in range(8)]
     coded = [encode_end(tokenizer, text) for text in inputs]
     start = model.config.decoder_start_token_id
@@ -112,9 +177,8 @@ def test_what_the_fast_engine_reads_otherwise_is_written_by_the_models_own_code(
 def test_inputs_that_are_cut_are_counted(caplog):
     tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
     model = new_t5(tokenizer, SHAPE, seed=3).eval()
-    options = {
+    options = SEARCH | {
         "beams": 1,
-        "length_penalty": 1.0,
         "max_new_tokens": 2,
         "max_length": 5,
         "batch_rows": 2,

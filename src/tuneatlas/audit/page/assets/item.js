@@ -190,7 +190,7 @@ function pairPart(rows, texts) {
     parts.push(atlas.drawTree(task.source, "Sentence to rewrite"), atlas.drawTree(task.target, "Its paraphrase"),
       task.exemplar ? atlas.drawTree(task.exemplar, "Exemplar of the syntax") : null,
       task.exemplar_id ? h("p", {}, "Exemplar: ", h("a", { href: itemLink(task.exemplar_id) }, task.exemplar_id), `, ${task.exemplar_ted} edits from the paraphrase`) : h("p", {}, "No exemplar: no sentence of like syntax shares few enough of its words"),
-      h("p", {}, "Template: ", h("a", { href: itemLink(task.template_id) }, task.template_id), `, ${task.source_ted} edits from the sentence${task.hard ? " (hard)" : ""}`));
+      task.exemplar_id ? h("p", {}, `The sentence is ${task.source_ted} edits from the exemplar${task.hard ? " (hard)" : ""}${task.long ? ", and among the longest" : ""}`) : null);
   }
   const scores = new Map();
   for (const [output, row] of rows("score_paraphrases").filter(([, row]) => row.metric)) {

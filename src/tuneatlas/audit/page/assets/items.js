@@ -14,7 +14,7 @@ atlas.fates = {
 const FATE_ORDER = Object.keys(atlas.fates);
 const TITLES = {
   kind: "Kind", domain: "Domain", relation: "Relation", role: "Role", split: "Split",
-  facts: "In the corpus", pair: "Pair is", group: "Group", base: "Base model is",
+  facts: "In the corpus", pair: "Pair is", length: "Source is", group: "Group", base: "Base model is",
 };
 const SHOWN = 50;
 

@@ -1,202 +1,217 @@
-"""How a paraphrase is asked for and answered: one table of all variants (Liu et al. 2024).
+"""How a paraphrase is asked for and answered: a file of each format (Liu et al. 2024).
 
-A format is an input pattern, a target pattern, and how sentence and tree are read back from
-what the model writes. The fields of the patterns are in ``FIELDS``.
+A format is an input pattern, an output pattern, which sentence's tree is shown as the template,
+and how the paraphrase is read from what a model writes. The files are in
+``config/templates/paraphrases``; what may stand in their braces is in ``FIELDS``, and how they
+are read in ``READERS``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import groupby
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneatlas.engine.step import Step
+import yaml
+
+from tuneatlas.engine.files import read_file
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax.pretraining.tasks import SEP, Text
+from tuneatlas.studies.syntax.paraphrasing.reading import READERS, Reading, reader_of
+from tuneatlas.studies.syntax.pretraining.tasks import Text, sentinel
 from tuneatlas.studies.syntax.trees.linear import (
-    FORMS,
-    Form,
-    TreeError,
     escape,
     read_bracket,
+    write_bracket,
     write_sentence,
 )
-from tuneatlas.studies.syntax.trees.trees import Tree, leafless, nodes, prune, words
+from tuneatlas.studies.syntax.trees.trees import Tree, prune, words
+
+FOLDER = Path("config/templates/paraphrases")
 
 
-class Shape(NamedTuple):
-    """How trees are shown: cut at ``height`` and written in ``form``."""
-
-    height: int
-    form: Form
+def write_pruned(tree: Tree, height: int) -> str:
+    """The tree cut at ``height``, the words kept: ``(NP the tea)``."""
+    return write_bracket(prune(tree, height))
 
 
-def _tree(tree: Tree, shape: Shape) -> str:
-    return shape.form.write(prune(tree, shape.height))
+def write_leafless(tree: Tree, height: int) -> str:
+    """The same without words: what is at the height bare, ``(NP DT NN)``; above it ``(VBZ )``."""
+    below = [child for child in tree.children if isinstance(child, Tree)]
+    inner = (escape(c.label) if height <= 2 else write_leafless(c, height - 1) for c in below)
+    return f"({escape(tree.label)} {' '.join(inner)})"
 
 
-def _leafless(tree: Tree, shape: Shape) -> str:
-    return shape.form.write(leafless(tree, shape.height))
+def write_masked(tree: Tree, height: int) -> str:
+    """The same with a sentinel in place of each word."""
+    count = 0
 
-
-def _masked(tree: Tree, shape: Shape) -> str:
-    """The pruned tree with one sentinel for all words in a row."""
-    number = 0
-
-    def visit(node: Tree) -> Tree:
-        nonlocal number
-        children: list[Tree | str] = []
-        for is_word, run in groupby(node.children, key=lambda child: isinstance(child, str)):
-            if is_word:
-                children.append(f"<extra_id_{number}>")
-                number += 1
+    def visit(node: Tree) -> str:
+        nonlocal count
+        parts = [escape(node.label)]
+        for child in node.children:
+            if isinstance(child, str):
+                parts.append(sentinel(count))
+                count += 1
             else:
-                children += [visit(child) for child in run if isinstance(child, Tree)]
-        return Tree(node.label, tuple(children))
+                parts.append(visit(child))
+        return f"({' '.join(parts)})"
 
-    return shape.form.write(visit(prune(tree, shape.height)))
-
-
-def _tokens(tree: Tree, _: Shape) -> str:
-    """``(DT the) (NN cat)``: each word marked with its tag."""
-    return " ".join(
-        f"({escape(node.label)} {escape(child)})"
-        for _, node in nodes(tree)
-        for child in node.children
-        if isinstance(child, str)
-    )
+    return visit(prune(tree, height))
 
 
-# Tree forms that a field may have after the name of the sentence it shows.
-FIELDS: dict[str, Callable[[Tree, Shape], str]] = {
+def write_fill(tree: Tree, _: int) -> str:
+    """What the sentinels of ``write_masked`` stand for, and a last one."""
+    parts = [f"{sentinel(n)}{escape(word)}" for n, word in enumerate(words(tree))]
+    return "".join([*parts, sentinel(len(parts))])
+
+
+# What a field shows of a sentence, by what follows its name.
+FIELDS: dict[str, Callable[[Tree, int], str]] = {
     "": lambda tree, _: write_sentence(tree),
-    "_tree": _tree,
-    "_leafless": _leafless,
-    "_masked": _masked,
-    "_tokens": _tokens,
-    "_phrases": _tree,
+    "tree": write_pruned,
+    "leafless": write_leafless,
+    "masked": write_masked,
+    "fill": write_fill,
 }
-# The template is shown as a tree without its words, the exemplar with them: the template of a
-# training pair is the target's own tree, whose words are the answer.
-SENTENCES = ("source", "template", "exemplar", "target")
+# The template is the tree of the target or of the exemplar, as the format says.
+SENTENCES = ("source", "target", "exemplar", "template")
+SIDES = ("target", "exemplar")
+_FIELD = re.compile(r"\{(\w+)\}")
 
 
 class Format(NamedTuple):
-    """Input and target patterns, and how a written target is read (a key of READERS)."""
+    """A file of a format; docs/syntax.md has them as a table.
 
+    ``train`` and ``test`` say whose tree the template is; ``read`` how the paraphrase is read
+    from an output and ``tree`` how a tree is, if it has one, for its F1; ``longest`` is the
+    longest output in tokens, and ``never`` are texts that none may hold.
+    """
+
+    name: str
     input: str
-    target: str
+    output: str
     read: str
+    train: str = "target"
+    test: str = "exemplar"
+    tree: str = ""
+    longest: int = 256
+    never: tuple[str, ...] = ()
+    like: str = ""
+
+    @property
+    def oracle(self) -> bool:
+        """Whether the template in tests is the tree of the reference, which no user has."""
+        return self.test == "target" and "{template_" in self.input
+
+    def shown(self, split: str, *, answer: bool = True) -> list[str]:
+        """Which of source, target and exemplar a format needs, with or without the output."""
+        text = self.input + (self.output if answer else "")
+        side = self.train if split == "train" else self.test
+        named = {found.partition("_")[0] for found in _FIELD.findall(text)}
+        return sorted(side if name == "template" else name for name in named)
 
 
-EXEMPLAR = "{source} <sep> {exemplar}"
-AESOP = "{source} <sep> {source_tree} <sep> {template_leafless}"
-TOKENS = "{source_tokens} <sep> {exemplar_tokens}"
-PHRASES = "{source_phrases} <sep> {exemplar_phrases}"
-FORMATS: dict[str, Format] = {
-    "masked_template": Format(
-        "{source} <sep> {source_tree} <sep> {template_masked}", "{target}", "sentence"
-    ),
-    "aesop": Format(AESOP, "{target}", "sentence"),
-    "aesop_tree": Format(AESOP, "{template_leafless} <sep> {target}", "tree_then_sentence"),
-    "exemplar": Format(EXEMPLAR, "{target}", "sentence"),
-    "tokens_source": Format("{source_tokens} <sep> {exemplar}", "{target}", "sentence"),
-    "tokens_template": Format("{source} <sep> {exemplar_tokens}", "{target}", "sentence"),
-    "tokens_both": Format(TOKENS, "{target}", "sentence"),
-    "tokens_target": Format(EXEMPLAR, "{target_tokens}", "tokens"),
-    "tokens_all": Format(TOKENS, "{target_tokens}", "tokens"),
-    "phrases_source": Format("{source_phrases} <sep> {exemplar}", "{target}", "sentence"),
-    "phrases_template": Format("{source} <sep> {exemplar_phrases}", "{target}", "sentence"),
-    "phrases_both": Format(PHRASES, "{target}", "sentence"),
-    "phrases_target": Format(EXEMPLAR, "{target_phrases}", "phrases"),
-    "phrases_all": Format(PHRASES, "{target_phrases}", "phrases"),
-}
+KEYS = frozenset(Format._fields) - {"name"}
 
 
-class Reading(NamedTuple):
-    """What was read from an output: written sentence, tree if the format has one, problem."""
+def format_files(path: Path) -> list[Path]:
+    """The file of a format, and those of the formats that it is like; UserError if one is wrong."""
+    found = [path]
+    while (like := _values(found[-1]).get("like")) is not None:
+        following = path.with_name(f"{like}.yaml")
+        if following in found:
+            raise UserError(f"{path}: like: {like!r} leads back to where it began")
+        found.append(following)
+    return found
 
-    sentence: str
-    tree: Tree | None
-    problem: str
+
+def read_format(path: Path) -> Format:
+    """The format of a file; UserError names the file and the key that is wrong."""
+    values: dict[str, Any] = {}
+    for part in reversed(format_files(path)):
+        values |= _values(part)
+    for key, kind, what in (
+        *((k, str, "a text") for k in ("input", "output", "read", "train", "test", "tree", "like")),
+        ("longest", int, "a number of tokens"),
+        ("never", list, "a list of texts"),
+    ):
+        if key in values and not isinstance(values[key], kind):
+            raise UserError(f"{path}: {key}: {values[key]!r} is not {what}")
+    if missing := [key for key in ("input", "output", "read") if key not in values]:
+        raise UserError(f"{path}: no {missing[0]}, which every format has")
+    values["never"] = tuple(map(str, values.get("never", ())))
+    found = Format(path.stem, **values)
+    for key in ("train", "test"):
+        if (side := getattr(found, key)) not in SIDES:
+            raise UserError(f"{path}: {key}: {side!r} is not one of {', '.join(SIDES)}")
+    for key in ("input", "output"):
+        for field in _FIELD.findall(getattr(found, key)):
+            sentence, _, form = field.partition("_")
+            if sentence not in SENTENCES or form not in FIELDS:
+                known = ", ".join(f"{{{s}}}" for s in SENTENCES)
+                forms = ", ".join(f"_{form}" for form in FIELDS if form)
+                raise UserError(
+                    f"{path}: {key}: {{{field}}} is none of {known}, alone or with one of {forms}"
+                )
+    for key in ("read", "tree"):
+        if (said := getattr(found, key)) and reader_of(said) is None:
+            raise UserError(f"{path}: {key}: {said!r} is not one of {', '.join(READERS)}")
+    if found.longest < 1:
+        raise UserError(f"{path}: longest: {found.longest} is no number of tokens")
+    return found
 
 
-def _read_sentence(text: str, _: Form) -> Reading:
-    return Reading(" ".join(text.split()), None, "")
-
-
-def _read_phrases(text: str, form: Form) -> Reading:
+def _values(path: Path) -> dict[str, Any]:
     try:
-        tree = form.read(text, "output")
-    except TreeError as error:
-        return Reading(_outside(text), None, str(error))
-    return Reading(write_sentence(tree), tree, "")
+        values = yaml.safe_load(read_file(path))
+    except FileNotFoundError:
+        have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise UserError(f"{path}: no such format; there are: {have}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UserError(f"{path}: this format cannot be read: {reason}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from error
+    if not isinstance(values, dict) or (set(values) - KEYS):
+        wrong = sorted(map(str, set(values) - KEYS)) if isinstance(values, dict) else values
+        raise UserError(f"{path}: a format has keys of {sorted(KEYS)}, not {wrong}")
+    return values
 
 
-def _read_tokens(text: str, _: Form) -> Reading:
-    try:
-        tree = read_bracket(f"(ROOT {text})", "output")
-    except TreeError as error:
-        return Reading(_outside(text), None, str(error))
-    flat = all(isinstance(c, Tree) and len(c.children) == 1 for c in tree.children)
-    flat = flat and len(words(tree)) == len(tree.children)
-    return Reading(write_sentence(tree), tree, "" if flat else "output: not one tag for each word")
+def trained_as(path: Path) -> str:
+    """The format whose models a format uses: one that it is like and trained as, or itself."""
+    name = path.stem
+    own = _trained(read_format(path))
+    for other in format_files(path)[1:]:
+        if _trained(read_format(other)) != own:
+            break
+        name = other.stem
+    return name
 
 
-def _read_tree_then_sentence(text: str, form: Form) -> Reading:
-    first, found, last = text.rpartition(SEP)
-    if not found:
-        return Reading("", None, f"output: no {SEP}")
-    try:
-        return Reading(" ".join(last.split()), form.read(first, "output"), "")
-    except TreeError as error:
-        return Reading(" ".join(last.split()), None, str(error))
+def _trained(kind: Format) -> tuple[str, str, str]:
+    return kind.input, kind.output, kind.train
 
 
-def _outside(text: str) -> str:
-    """What is neither a bracket nor the label after one: the words of a broken tree."""
-    spaced = text.replace("(", " ( ").replace(")", " ) ").split()
-    pairs = zip(["", *spaced], spaced, strict=False)
-    return " ".join(s for before, s in pairs if s not in "()" and before != "(")
+def fill(kind: Format, trees: Mapping[str, Tree], split: str, height: int) -> Text:
+    """Input and output for the trees called as ``Format.shown`` says, cut at ``height``."""
+    side = kind.train if split == "train" else kind.test
+    known = {**trees, "template": trees[side]} if side in trees else trees
+
+    def filled(match: re.Match[str]) -> str:
+        name, _, form = match[1].partition("_")
+        return FIELDS[form](known[name], height)
+
+    return Text(_FIELD.sub(filled, kind.input), _FIELD.sub(filled, kind.output))
 
 
-READERS: dict[str, Callable[[str, Form], Reading]] = {
-    "sentence": _read_sentence,
-    "tokens": _read_tokens,
-    "phrases": _read_phrases,
-    "tree_then_sentence": _read_tree_then_sentence,
-}
+def asked(kind: Format, trees: Mapping[str, Tree], height: int) -> str:
+    """The input in tests alone, for which the target need not be known."""
+    return fill(kind._replace(output=""), trees, "test", height).input
 
 
-def format_named(name: str) -> Format:
-    """The format called ``name``."""
-    if name not in FORMATS:
-        raise UserError(f"formats: no format {name!r}; there are: {', '.join(FORMATS)}")
-    return FORMATS[name]
-
-
-def shown(kind: Format) -> list[str]:
-    """Those of SENTENCES that a format shows."""
-    return [name for name in SENTENCES if f"{{{name}" in kind.input + kind.target]
-
-
-def fill(kind: Format, trees: Mapping[str, Tree], shape: Shape) -> Text:
-    """Input and target for the trees called as ``shown`` says."""
-    return Text(_fill(kind.input, trees, shape), _fill(kind.target, trees, shape))
-
-
-def _fill(pattern: str, trees: Mapping[str, Tree], shape: Shape) -> str:
-    parts = []
-    for field in pattern.replace("{", "").replace("}", "").split():
-        name, _, form = field.partition("_")
-        if name in SENTENCES:
-            parts.append(FIELDS[f"_{form}" if form else ""](trees[name], shape))
-        else:
-            parts.append(field)
-    return " ".join(parts)
-
-
-def read(kind: Format, output: str, shape: Shape) -> Reading:
-    """Sentence and tree of what the model wrote for a format."""
-    return READERS[kind.read](output, shape.form)
+def read(kind: Format, output: str) -> Reading:
+    """Sentence and tree of what a model wrote for a format."""
+    return Reading.of(output, kind.read, kind.tree)
 
 
 def trees_of(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Tree]:
@@ -204,6 +219,7 @@ def trees_of(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Tree]:
     return {name: read_bracket(row[name], row["id"]) for name in names}
 
 
-def shape_of(step: Step) -> Shape:
-    """How trees are shown, from the step's options."""
-    return Shape(step.options["height"], FORMS[step.options["form"]])
+def whole_rows(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Iterator[Any]:
+    """The rows of PARAPHRASES that have all trees called ``names``."""
+    wanted = list(names)
+    return (row for row in rows if all(row[name] for name in wanted))

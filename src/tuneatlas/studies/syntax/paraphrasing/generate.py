@@ -1,46 +1,43 @@
-"""Write the paraphrase of every test pair."""
+"""What a model is asked for the test pairs, and what is read from its outputs."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tuneatlas.engine.step import Step
-from tuneatlas.studies.syntax.beam_search import cut_inputs, generate
+from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.paraphrasing.formats import (
-    fill,
-    format_named,
+    Format,
+    asked,
     read,
-    shape_of,
-    shown,
     trees_of,
 )
-from tuneatlas.studies.syntax.tables import GENERATIONS, paraphrases
-from tuneatlas.studies.syntax.train import open_model
+from tuneatlas.tables import Row
 
 
-def generate_paraphrases(step: Step) -> dict[str, Any]:
-    """Write the paraphrase of every test pair."""
-    model, tokenizer = open_model(step, place=True)
-    shape, kind = shape_of(step), format_named(step.wildcards["format"])
-    pairs = list(paraphrases(step.path("paraphrases"), "test"))
-    inputs = [fill(kind, trees_of(row, shown(kind)), shape).input for row in pairs]
-    outputs = generate(
-        model, tokenizer, inputs, step.options, step.parts(), [pair["id"] for pair in pairs]
-    )
-    readings = [read(kind, output, shape) for output in outputs]
-    GENERATIONS.write(
-        step.outputs["generations"],
-        (
-            {
-                "id": pair["id"],
-                "input": text,
-                "output": output,
-                "sentence": reading.sentence,
-                "problem": reading.problem,
-            }
-            for pair, text, output, reading in zip(pairs, inputs, outputs, readings, strict=True)
-        ),
-    )
-    return {
-        "paraphrases": len(pairs),
-        "inputs_cut": cut_inputs(tokenizer, inputs, step.options),
-        "of_another_form": sum(bool(r.problem) for r in readings),
-    }
+def inputs_of(kind: Format, pairs: Sequence[Mapping[str, Any]], height: int) -> list[str]:
+    """The input for each row of PARAPHRASES; UserError names a pair that lacks what is shown."""
+    names = kind.shown("test", answer=False)
+    for pair in pairs:
+        if missing := [name for name in names if not pair[name]]:
+            raise UserError(
+                f"pair {pair['id']} has no {missing[0]}, which format {kind.name} shows in tests: "
+                "name another format, or give the pair one"
+            )
+    return [asked(kind, trees_of(pair, names), height) for pair in pairs]
+
+
+def generation_rows(
+    kind: Format,
+    pairs: Sequence[Mapping[str, Any]],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> Iterator[Row]:
+    """Rows of GENERATIONS."""
+    for pair, text, output in zip(pairs, inputs, outputs, strict=True):
+        reading = read(kind, output)
+        yield {
+            "id": pair["id"],
+            "input": text,
+            "output": output,
+            "sentence": reading.sentence,
+            "problem": reading.problem,
+        }

@@ -1,93 +1,71 @@
-"""The step that scores generated paraphrases; it needs no model but a parser."""
+"""Scores of generated paraphrases: what is needed is no model but a parser."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tuneatlas.engine.step import Step
-from tuneatlas.studies.syntax.paraphrasing.formats import (
-    fill,
-    format_named,
-    read,
-    shape_of,
-    shown,
-    trees_of,
-)
+from tuneatlas.studies.syntax.paraphrasing.formats import Format, fill, read, trees_of
 from tuneatlas.studies.syntax.paraphrasing.meteor import meteor
-from tuneatlas.studies.syntax.paraphrasing.scores import corpus_bleu, text_scores, tree_scores
-from tuneatlas.studies.syntax.pretraining.task_scores import bracket_f1
-from tuneatlas.studies.syntax.tables import (
-    CANDIDATES,
-    CORPUS,
-    GENERATIONS,
-    SCORES,
-    paraphrases,
-    score_rows,
+from tuneatlas.studies.syntax.paraphrasing.scores import (
+    corpus_bleu,
+    retokenised,
+    text_scores,
+    tree_scores,
 )
-from tuneatlas.studies.syntax.trees.linear import read_sentence, write_sentence
-from tuneatlas.studies.syntax.trees.parse import open_parser
-from tuneatlas.studies.syntax.trees.parsing import need_some, parse_all
+from tuneatlas.studies.syntax.pretraining.task_scores import bracket_f1
+from tuneatlas.studies.syntax.tables import CORPUS, score_rows
+from tuneatlas.studies.syntax.trees.linear import in_own_signs, read_bracket, write_sentence
+from tuneatlas.studies.syntax.trees.parsers import Parser
+from tuneatlas.studies.syntax.trees.parsing import Parsed, need_some, parse_all
+from tuneatlas.tables import Row
 
 
-def score_paraphrases(step: Step, parsing: Mapping[str, Any]) -> dict[str, Any]:
-    """Score each generated paraphrase against reference, source and template."""
-    options, shape = step.options, shape_of(step)
-    kind = format_named(step.wildcards["format"])
-    pairs = {row["id"]: row for row in paraphrases(step.path("paraphrases"), "test")}
-    rows = GENERATIONS.read(step.path("generations"))
-    names = {"source", "target", *shown(kind)}
-    trees = [trees_of(pairs[row["id"]], names) for row in rows]
-    texts = {
-        "candidate": [_plain(row["sentence"]) for row in rows],
-        **{n: [_plain(write_sentence(t[n])) for t in trees] for n in ("target", "source")},
-    }
-    java = step.path("java")
-    parser = open_parser(parsing, {"stanford": step.path("parser"), "java": java})
-    parsed = parse_all(parser, texts["candidate"], parsing["max_words"])
-    need_some(parser, (found.status for found in parsed))
-    CANDIDATES.write(
-        step.outputs["candidates"],
-        (
-            {"id": row["id"], "sentence": text, "tree": found.tree, "reason": found.reason}
-            for row, text, found in zip(rows, texts["candidate"], parsed, strict=True)
-        ),
+def parsed_candidates(
+    generations: Sequence[Row], parser: Parser, max_words: int
+) -> tuple[list[str], list[Parsed]]:
+    """Each paraphrase in the sentence's own signs, and what the parser makes of it."""
+    texts = [in_own_signs(row["sentence"]) for row in generations]
+    found = parse_all(parser, texts, max_words)
+    need_some(parser, (parsed.status for parsed in found))
+    return texts, found
+
+
+def paraphrase_scores(
+    generations: Sequence[Row],
+    pairs: Mapping[str, Row],
+    kind: Format,
+    candidates: Sequence[str],
+    trees: Sequence[str | None],
+    programs: Mapping[str, Path],
+    options: Mapping[str, Any],
+) -> list[Row]:
+    """Rows of SCORES against reference, source and exemplar, and BLEU-4 of the corpus.
+
+    ``pairs`` are rows of PARAPHRASES by id; ``trees`` those of ``candidates``; ``programs`` the
+    folders of METEOR and Java.
+    """
+    asked = [pairs[row["id"]] for row in generations]
+    sources, targets = (
+        [in_own_signs(write_sentence(read_bracket(pair[side], pair["id"]))) for pair in asked]
+        for side in ("source", "target")
     )
-    meteors = meteor(
-        texts["candidate"],
-        texts["target"],
-        step.path("meteor"),
-        java,
-        paraphrases=options["meteor_paraphrases"],
-    )
+    scored = list(map(retokenised, candidates)) if options["retokenise"] else list(candidates)
+    full = options["meteor_paraphrases"]
+    meteors = meteor(scored, targets, programs["meteor"], programs["java"], paraphrases=full)
     found: list[dict[str, float | None]] = []
-    for at, (row, tree) in enumerate(zip(rows, trees, strict=True)):
-        candidate, pair = parsed[at].tree, pairs[row["id"]]
+    for at, (row, pair) in enumerate(zip(generations, asked, strict=True)):
         scores: dict[str, float | None] = {
-            **text_scores(texts["candidate"][at], texts["target"][at], texts["source"][at]),
+            **text_scores(scored[at], targets[at], sources[at]),
             "meteor": meteors[at],
-            "parsed": float(candidate is not None),
+            "parsed": float(trees[at] is not None),
+            **tree_scores(trees[at], pair["target"], pair["exemplar"], options["heights"]),
         }
-        for height in options["heights"]:
-            scores |= tree_scores(candidate, pair["target"], pair["template"], height)
-        if kind.read != "sentence":
-            wanted = read(kind, fill(kind, tree, shape).target, shape).tree
-            made = read(kind, row["output"], shape).tree
+        if kind.tree:
+            given = trees_of(pair, kind.shown("test"))
+            wanted = read(kind, fill(kind, given, "test", options["height"]).target).tree
+            made = read(kind, row["output"]).tree
             scores["parse_f1"] = bracket_f1(made, wanted) if wanted else None
         found.append(scores)
-    together = corpus_bleu(texts["candidate"], texts["target"])
-    SCORES.write(
-        step.outputs["scores"],
-        [
-            *score_rows(rows, found),
-            {"id": CORPUS, "metric": "corpus_bleu4", "value": together},
-        ],
-    )
-    return {
-        "corpus_bleu4": together,
-        "not_parsed": dict(Counter(p.reason for p in parsed if p.tree is None)),
-        "of_another_form": sum(bool(row["problem"]) for row in rows),
-    }
-
-
-def _plain(written: str) -> str:
-    return " ".join(" ".join(read_sentence(written)).split())
+    together = corpus_bleu(scored, targets)
+    corpus = {"id": CORPUS, "metric": "corpus_bleu4", "value": together}
+    return [*score_rows(generations, found), corpus]

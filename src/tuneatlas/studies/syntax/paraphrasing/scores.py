@@ -1,8 +1,8 @@
 """Scores of generated paraphrases, one value per sentence.
 
-BLEU-4 and ROUGE come from sacrebleu and rouge_score, METEOR from its authors' program (see
-``meteor``). TED-R compares with the reference's tree, TED-E with the template's; both are
-taken of leafless trees cut at a height.
+BLEU-4 of a sentence and ROUGE come from sacrebleu and rouge_score, METEOR from its authors'
+program (see ``meteor``). TED-R compares with the reference's tree, TED-E with the exemplar's: as
+SGCP and AESOP do, and beside it of trees cut at a height.
 """
 
 import logging
@@ -11,13 +11,22 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import sacrebleu
 from nltk.stem.porter import PorterStemmer  # type: ignore[import-untyped]
+from nltk.tokenize.destructive import NLTKWordTokenizer  # type: ignore[import-untyped]
 from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]
 
+from tuneatlas.statistics.bleu import Counts, bleu, bleu_counts, too_short
+from tuneatlas.studies.syntax.trees.linear import read_bracket, write_bracket
 from tuneatlas.studies.syntax.trees.ted import code, tree_distance
+from tuneatlas.studies.syntax.trees.trees import comparable
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
+# ROUGE looks at so many words of a text, as py-rouge does.
+ROUGE_WORDS = 100
+# What the authors score in place of an output without words.
+NO_WORDS = 37 * "-"
 
 
 class RougeWords:
@@ -32,7 +41,8 @@ class RougeWords:
     def tokenize(self, text: str) -> list[str]:
         """What n-grams are made of."""
         words = re.findall(r"[^\W_]+", text.lower())
-        return [self.stem(w) if len(w) > 3 and w.isascii() else w for w in words] or text.split()
+        found = [self.stem(w) if len(w) > 3 and w.isascii() else w for w in words] or text.split()
+        return found[:ROUGE_WORDS]
 
 
 @cache
@@ -61,33 +71,47 @@ def _same(one: str, other: str) -> bool:
     return bool(one.split()) and one.lower().split() == other.lower().split()
 
 
+def corpus_counts(candidates: Sequence[str], references: Sequence[str]) -> Counts:
+    """What corpus BLEU-4 counts of each pair, words in lower case; shape (pairs, SIZE)."""
+    pairs = zip(candidates, references, strict=True)
+    return np.array([bleu_counts(c.lower().split(), r.lower().split()) for c, r in pairs])
+
+
 def corpus_bleu(candidates: Sequence[str], references: Sequence[str]) -> float:
-    """BLEU-4 of all sentences together as multi-bleu has it: lower case, unsmoothed, 0 to 100.
+    """BLEU-4 of all sentences together as multi-bleu -lc has it: unsmoothed, 0 to 100.
 
     Where no reference has four words, their longest n-grams count.
     """
     if not candidates:
         return 0.0
-    found = sacrebleu.corpus_bleu(
-        candidates,
-        [references],
-        lowercase=True,
-        tokenize="none",
-        smooth_method="none",
-        force=True,
-        use_effective_order=max((len(r.split()) for r in references), default=0) < 4,
-    )
-    return float(found.score)
+    counts = corpus_counts(candidates, references)
+    return float(bleu(counts.sum(0), short=too_short(counts)))
+
+
+def retokenised(text: str) -> str:
+    """A candidate as the authors score it: cut by NLTK, and hyphens where there are no words."""
+    return " ".join(NLTKWordTokenizer().tokenize(text)) or NO_WORDS
 
 
 def tree_scores(
-    candidate: str | None, reference: str, template: str, height: int
+    candidate: str | None, reference: str, exemplar: str, heights: Sequence[int]
 ) -> dict[str, float]:
-    """``ted_r@height`` and ``ted_e@height`` of written trees.
+    """``ted_r`` and ``ted_e`` of written trees, and ``ted_r@height``, ``ted_e@height``.
 
     Without a candidate's tree every node of the other has to be made.
     """
-    others = {f"ted_r@{height}": reference, f"ted_e@{height}": template}
+    found = {}
+    for name, other in (("ted_r", reference), ("ted_e", exemplar)):
+        found[name] = _edits(candidate and _comparable(candidate), _comparable(other))
+        found |= {f"{name}@{height}": _edits(candidate, other, height) for height in heights}
+    return found
+
+
+def _comparable(text: str) -> str:
+    return write_bracket(comparable(read_bracket(text)))
+
+
+def _edits(candidate: str | None, other: str, height: int | None = None) -> float:
     if candidate is None:
-        return {name: float(code(tree, height).size) for name, tree in others.items()}
-    return {name: float(tree_distance(candidate, t, height)) for name, t in others.items()}
+        return float(code(other, height).size)
+    return float(tree_distance(candidate, other, height))

@@ -10,16 +10,22 @@ NAMES = {
     "syntax": "T5 + stage 2",
     BOTH: "T5 + both stages",
 }
-SUBSETS = {"all": "all pairs", "hard": "hard pairs"}
-# Metric that the claim is about.
-METRIC = "bleu4"
+SUBSETS = {"all": "all pairs", "hard": "hard pairs", "long": "long pairs"}
+# Metric that the claim is about: of all paraphrases together.
+METRIC = "corpus_bleu4"
 # Metrics drawn: the text, and the distance to the wanted syntax.
 DRAWN = {
-    METRIC: "BLEU-4 of sentences",
-    "ted_e": "edits from the template\N{RIGHT SINGLE QUOTATION MARK}s tree",
+    METRIC: "BLEU-4 of the corpus",
+    "ted_e": "edits from the exemplar\N{RIGHT SINGLE QUOTATION MARK}s tree",
 }
 
 
-def metric_named(metric: str) -> str:
-    """The metric without the height that trees are cut at: ted_e@5 is ted_e."""
-    return metric.split("@")[0]
+def start_name(start: str) -> str:
+    """A start as people call it; one that is in no table is both stages with tasks left out."""
+    return NAMES.get(start) or f"{NAMES[BOTH]}, {start.replace('_', ' ')}"
+
+
+def baselines(start: str) -> tuple[str, ...]:
+    """The starts that a start is compared with; those of ablations with both stages too."""
+    own = {VANILLA: (), CONTROL: (VANILLA,), BOTH: (VANILLA, CONTROL)}
+    return own.get(start, (VANILLA, CONTROL, BOTH))

@@ -1,30 +1,37 @@
-"""Score a pre-trained model on the examples of held-out trees, task by task."""
+"""Score what a pre-trained model writes for the examples of held-out trees, task by task."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from tuneatlas.engine.step import Step
-from tuneatlas.studies.syntax.beam_search import cut_inputs, generate
 from tuneatlas.studies.syntax.pretraining.build import STAGES
-from tuneatlas.studies.syntax.pretraining.task_scores import task_score
+from tuneatlas.studies.syntax.pretraining.task_scores import task_bleu, task_score
 from tuneatlas.studies.syntax.pretraining.vocabulary import tidy
-from tuneatlas.studies.syntax.tables import SCORES, TASKS, score_rows
-from tuneatlas.studies.syntax.train import open_model
+from tuneatlas.studies.syntax.tables import CORPUS, score_rows
 from tuneatlas.studies.syntax.trees.linear import FORMS
+from tuneatlas.tables import Row
+
+SCORED = {name: task.score for tasks in STAGES.values() for name, task in tasks.items()}
 
 
-def evaluate_tasks(step: Step) -> dict[str, Any]:
-    """Score a pre-trained model on the examples of held-out trees, task by task."""
-    model, tokenizer = open_model(step, place=True)
-    form = FORMS[step.options["form"]]
-    rows = [row for path in step.paths("tasks") for row in TASKS.read(path)]
-    inputs = [row["input"] for row in rows]
-    outputs = generate(
-        model, tokenizer, inputs, step.options, step.parts(), [row["id"] for row in rows]
-    )
-    kinds = {name: task.score for tasks in STAGES.values() for name, task in tasks.items()}
+def task_score_rows(
+    rows: Sequence[Row],
+    outputs: Sequence[str],
+    form: str,
+    cut: Callable[[str], list[str]],
+) -> list[Row]:
+    """Rows of SCORES for rows of TASKS and what was written for each.
+
+    Tasks that BLEU measures have one score of all examples together, over the pieces that
+    ``cut`` makes of a text, and none for each.
+    """
+    targets = [tidy(row["target"]) for row in rows]
     found: list[dict[str, float | None]] = [
-        {row["task"]: task_score(kinds[row["task"]], output, tidy(row["target"]), form)}
-        for row, output in zip(rows, outputs, strict=True)
+        {row["task"]: task_score(SCORED[row["task"]], output, target, FORMS[form])}
+        for row, output, target in zip(rows, outputs, targets, strict=True)
     ]
-    SCORES.write(step.outputs["scores"], score_rows(rows, found))
-    return {"examples": len(rows), "inputs_cut": cut_inputs(tokenizer, inputs, step.options)}
+    together = {}
+    for task in dict.fromkeys(row["task"] for row in rows if SCORED[row["task"]] == "bleu"):
+        at = [number for number, row in enumerate(rows) if row["task"] == task]
+        pairs = ([cut(texts[number]) for number in at] for texts in (outputs, targets))
+        together[task] = task_bleu(*pairs)
+    corpus = [{"id": CORPUS, "metric": task, "value": value} for task, value in together.items()]
+    return [*score_rows(rows, found), *corpus]

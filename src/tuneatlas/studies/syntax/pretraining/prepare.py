@@ -12,12 +12,12 @@ from tuneatlas.models.card import CARD, brought_card, trained_card
 from tuneatlas.models.folder import brought_folder
 from tuneatlas.models.load import load_model, refuse_not_finite, weight_problems
 from tuneatlas.models.save import save_model
-from tuneatlas.studies.syntax.pretraining.vocabulary import add_structure_tokens
+from tuneatlas.studies.syntax.pretraining.vocabulary import add_sentinels
 from tuneatlas.studies.syntax.tables import SENTENCES
 
 
 def prepare_paraphraser(step: Step) -> dict[str, Any]:
-    """Write an encoder-decoder, new or brought from elsewhere, that knows structure's tokens."""
+    """Write an encoder-decoder, new or brought from elsewhere, that knows T5's sentinels."""
     options = step.options
     if options["source"] == "scratch":
         texts = [row["sentence"] for row in SENTENCES.read(step.path("sentences"))]
@@ -26,7 +26,7 @@ def prepare_paraphraser(step: Step) -> dict[str, Any]:
     else:
         model, tokenizer, card = _brought(step)
     torch.manual_seed(step.seed)
-    added = add_structure_tokens(model, tokenizer)
+    added = add_sentinels(model, tokenizer)
     save_model(step.outputs["model"], model, tokenizer, beside={CARD: card})
     return {"parameters": model.num_parameters(), "added_tokens": added}
 

@@ -4,12 +4,22 @@ Importing those takes two seconds, and every step that runs a model imports this
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax.pretraining.tasks import JOINT, Score
-from tuneatlas.studies.syntax.trees.linear import Form
+from tuneatlas.statistics.bleu import bleu, bleu_counts
+from tuneatlas.studies.syntax.pretraining.tasks import Score
+from tuneatlas.studies.syntax.trees.linear import SEP, Form
 from tuneatlas.studies.syntax.trees.trees import Tree
+
+# The items of a text that are compared one by one.
+ITEMS: Mapping[str, Callable[[str], list[str]]] = {
+    "span_f1": lambda text: [" ".join(part.split()) for part in text.split(SEP)],
+    "label_f1": str.split,
+}
 
 
 def brackets(tree: Tree) -> Counter[tuple[str, int, int]]:
@@ -39,15 +49,23 @@ def bracket_f1(candidate: Tree | None, reference: Tree) -> float:
     return f1(brackets(candidate), brackets(reference)) if candidate else 0.0
 
 
-def task_score(kind: Score, output: str, target: str, form: Form) -> float:
-    """How near an output is to a pre-training task's target, 0 to 1."""
+def task_score(kind: Score, output: str, target: str, form: Form) -> float | None:
+    """How near an output is to a pre-training task's target, 0 to 1; None: see `task_bleu`."""
     output = " ".join(output.split())
+    if kind == "bleu":
+        return None
     if kind == "exact_match":
         return float(output == target)
-    if kind == "span_f1":
-        return f1(Counter(output.split(JOINT)), Counter(target.split(JOINT)))
+    if kind != "bracket_f1":
+        return f1(*(Counter(ITEMS[kind](text)) for text in (output, target)))
     try:
         tree = form.read(output, "output")
     except UserError:
         return 0.0
     return bracket_f1(tree, form.read(target))
+
+
+def task_bleu(outputs: Sequence[Sequence[str]], targets: Sequence[Sequence[str]]) -> float:
+    """BLEU-4, 0 to 1, of all outputs of a task together, each a list of the tokenizer's pieces."""
+    counts = [bleu_counts(*pair) for pair in zip(outputs, targets, strict=True)]
+    return float(bleu(np.sum(counts, axis=0))) / 100

@@ -1,23 +1,24 @@
 """The tokens that trees need, how their embeddings begin, and how outputs are read.
 
-After Liu et al. 2024: tokens for structure begin as the mean of their number's digits,
-``<none>`` and ``<sep>`` as the unknown token, and the labels of real trees as random draws
-around the trained ``<node_i>``.
+After Liu et al. 2024: a token for structure begins as a copy of the last piece of its number,
+``<none>`` and ``<sep>`` as the unknown token; the labels of real trees begin as draws around the
+trained ``<node_i>``, or, where stage 1 is left out, as the unknown token.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, Literal
 
 import torch
 from tokenizers import AddedToken
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax.pretraining.denoising import SENTINELS
+from tuneatlas.models.encode import coder_of
 from tuneatlas.studies.syntax.pretraining.structure_tasks import LEVELS, NODES, SIBLINGS
-from tuneatlas.studies.syntax.pretraining.tasks import NONE, SEP
-from tuneatlas.studies.syntax.trees.linear import escape, join_symbols, split_symbols
+from tuneatlas.studies.syntax.pretraining.tasks import NONE, SENTINELS, sentinel
+from tuneatlas.studies.syntax.trees.linear import SEP, escape, join_symbols, split_symbols
 
 NODE_TOKENS = tuple(f"<node_{i}>" for i in range(NODES))
 NUMBERED = (
@@ -27,49 +28,116 @@ NUMBERED = (
     *(f"<S_{i}>" for i in range(1, SIBLINGS + 1)),
 )
 STRUCTURE_TOKENS = (*NUMBERED, NONE, SEP)
-SENTINEL_TOKENS = tuple(f"<extra_id_{i}>" for i in range(SENTINELS))
+SENTINEL_TOKENS = tuple(map(sentinel, range(SENTINELS)))
+# How the embeddings of labels begin: around the nodes' after stage 1, as the unknown token's where
+# stage 2 comes without it, or at random, as the library has it, in a model that saw no tree.
+Beginning = Literal["nodes", "unknown", "random"]
 
-_SPACED = re.compile(r"\s*(</?node_\d+>|<[HS]_\d+>|<none>|<sep>|<extra_id_\d+>)\s*")
+_SPACED = re.compile(r"\s*(</?node_\d+>|<[HS]_\d+>|<none>|<sep>|<tgt>|<extra_id_\d+>)\s*")
+
+
+def add_sentinels(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Add the sentinels that are missing, as random rows; return how many."""
+    return _add(model, tokenizer, _new(tokenizer, SENTINEL_TOKENS))
 
 
 def add_structure_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """Add the tokens for structure and, where missing, the sentinels; return how many are new."""
-    # Random, as the other embeddings of a model that knows no sentinels.
-    added = _add(model, tokenizer, _new(tokenizer, SENTINEL_TOKENS))
+    """Add the tokens for structure that are missing; return how many."""
     new = _new(tokenizer, STRUCTURE_TOKENS)
-    added += _add(model, tokenizer, new)
+    added = _add(model, tokenizer, new)
     known = tokenizer.get_vocab()
     for weights in _embeddings(model):
         start = weights.clone()
-        unknown = tokenizer.unk_token_id
         for token in new:
             digits = re.sub(r"\D", "", token)
-            if digits:
-                like = tokenizer.encode(digits, add_special_tokens=False)
-            else:  # a tokenizer of bytes knows no unknown token
-                like = list(range(len(start))) if unknown is None else [unknown]
-            weights[known[token]] = start[like].mean(0)
+            pieces = tokenizer.encode(digits, add_special_tokens=False)
+            weights[known[token]] = start[pieces[-1]] if digits else _unknown(tokenizer, start)
     return added
 
 
 def add_labels(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, labels: Iterable[str], seed: int
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    labels: Iterable[str],
+    seed: int,
+    beginning: Beginning = "nodes",
+    *,
+    overwrite: bool = False,
 ) -> int:
-    """Add the labels of trees, drawn from mean and deviation of the nodes' embeddings."""
+    """Add the labels of trees that are no token yet; return how many.
+
+    ``overwrite``: of a label that is a token already, the first piece that it is cut into gets
+    a new row too, as in the authors' code.
+    """
+    if beginning == "nodes" and _new(tokenizer, NODE_TOKENS):
+        raise UserError("vocabulary: add the tokens for structure before the labels of trees")
+    new, old = _label_tokens(tokenizer, labels)
+    cut = (tokenizer.encode(label, add_special_tokens=False) for label in old if overwrite)
+    unknown = [_unknown(tokenizer, weights) for weights in _embeddings(model)]
+    # Before a resize draws its rows.
+    torch.manual_seed(seed)
+    added = _add(model, tokenizer, new, single_word=True)
+    known = tokenizer.get_vocab()
+    rows = [known[label] for label in new] + [pieces[0] for pieces in cut]
+    if beginning == "random":
+        return added
+    generator = torch.Generator().manual_seed(seed)
+    at = [known[token] for token in NODE_TOKENS if token in known]
+    for weights, alike in zip(_embeddings(model), unknown, strict=True):
+        if beginning == "unknown":
+            weights[rows] = alike
+            continue
+        mean, deviation = weights[at].mean(0), weights[at].std(0)
+        for row in rows:
+            noise = torch.randn(mean.shape, generator=generator).to(weights)
+            weights[row] = mean + deviation * noise
+    return added
+
+
+def add_marks(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, seed: int) -> int:
+    """Add ``<tgt>``, which outputs are parted by, as a random row; return how many are new."""
+    torch.manual_seed(seed)
+    return _add(model, tokenizer, _new(tokenizer, ("<tgt>",)))
+
+
+def know_trees(tokenizer: PreTrainedTokenizerBase, labels: Iterable[str] = ()) -> None:
+    """Let a tokenizer read trees as that of a model after stage 1 does, or 2, with ``labels``."""
+    tokenizer.add_tokens(_tokens(_new(tokenizer, STRUCTURE_TOKENS), single_word=False))
+    tokenizer.add_tokens(_tokens(_label_tokens(tokenizer, labels)[0], single_word=True))
+
+
+def pieces_of(
+    tokenizer: PreTrainedTokenizerBase, labels: Iterable[str]
+) -> Callable[[str], list[str]]:
+    """What cuts a written tree as a model that knows the ``labels`` reads it."""
+    know_trees(tokenizer, labels)
+
+    def pieces(text: str) -> list[str]:
+        # Where nothing is between two pieces, both begin at one place.
+        starts = [0, *sorted(set(coder_of(tokenizer).coded(text).starts) - {0}), len(text)]
+        return [text[a:b] for a, b in pairwise(starts)]
+
+    return pieces
+
+
+def _label_tokens(
+    tokenizer: PreTrainedTokenizerBase, labels: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """Labels as they are written: those that are no token yet, and those that are one."""
     written = sorted({escape(label) for label in labels})
     new = _new(tokenizer, written)
-    added = _add(model, tokenizer, new, single_word=True)
-    if _new(tokenizer, NODE_TOKENS):
-        raise UserError("vocabulary: add the tokens for structure before the labels of trees")
-    generator = torch.Generator().manual_seed(seed)
-    known = tokenizer.get_vocab()
-    at = [known[token] for token in NODE_TOKENS]
-    for weights in _embeddings(model):
-        mean, deviation = weights[at].mean(0), weights[at].std(0)
-        for label in new:
-            noise = torch.randn(mean.shape, generator=generator).to(weights)
-            weights[known[label]] = mean + deviation * noise
-    return added
+    return new, [label for label in written if label not in new]
+
+
+def _unknown(tokenizer: PreTrainedTokenizerBase, weights: torch.Tensor) -> torch.Tensor:
+    """The row of the unknown token; a tokenizer of bytes knows none: the mean of all."""
+    at = tokenizer.unk_token_id
+    return weights.mean(0) if at is None else weights[at].clone()
+
+
+def _tokens(names: Sequence[str], single_word: bool) -> list[AddedToken]:
+    # Not special: what is special is dropped from outputs. Within a word, NN is no label.
+    return [AddedToken(n, single_word=single_word, normalized=False, special=False) for n in names]
 
 
 def _add(
@@ -78,9 +146,7 @@ def _add(
     tokens: Sequence[str],
     single_word: bool = False,
 ) -> int:
-    # Not special: what is special is dropped from outputs. Within a word, NN is no label.
-    made = [AddedToken(t, single_word=single_word, normalized=False, special=False) for t in tokens]
-    added = int(tokenizer.add_tokens(made))
+    added = int(tokenizer.add_tokens(_tokens(tokens, single_word)))
     inputs: Any = model.get_input_embeddings()
     if len(tokenizer) > inputs.weight.shape[0]:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)

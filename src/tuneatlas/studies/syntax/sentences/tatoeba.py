@@ -28,6 +28,19 @@ class Translation(NamedTuple):
     file: str
 
 
+def choose(
+    folder: Path, options: Mapping[str, Any], draw_pairs: random.Random, draw_rest: random.Random
+) -> tuple[list[Row], list[Row], int]:
+    """Rows of PAIRS and of SENTENCES, as many as ``options`` ask for; and the pairs there were."""
+    found = list(read_translations(folder))
+    sentences = sentence_rows(found, read_record(folder))
+    lengths = options["min_words"], options["max_words"]
+    pivots = pivot_pairs(found, *lengths, options["most_overlap"])
+    pairs = pair_rows(pivots, sentences, options["pairs"], draw_pairs)
+    chosen = choose_sentences(sentences, pairs, options["sentences"], *lengths, draw_rest)
+    return pairs, chosen, len(pivots)
+
+
 def read_translations(folder: Path) -> Iterator[Translation]:
     """Every line of the files of the fetched source ``tatoeba``."""
     for name in read_record(folder)["files"]:

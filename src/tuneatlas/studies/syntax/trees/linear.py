@@ -1,4 +1,6 @@
-r"""Trees as text: bracket, slash and path forms, each with an exact inverse for any tree.
+r"""Trees as text: in brackets and with slashes, each with an exact inverse; and as paths.
+
+Paths go from the root to each leaf, so that trees of distinct names alone are read back.
 
 Names (labels and words) are escaped alike: brackets as in the Penn Treebank (``-LRB-``),
 a space as ``\_``, other white space and control characters as ``\u`` and four hex digits,
@@ -9,13 +11,15 @@ character stands for that character alone (the treebank writes ``1\/2``).
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax.trees.trees import Position, Tree, nodes, words
+from tuneatlas.studies.syntax.trees.trees import Tree, words
 
 NOTHING = "\\."
+# Parts lists, in trees written as paths and in what models are asked.
+SEP = "<sep>"
+JOINT = f" {SEP} "
 # Trees are walked by recursion, of at most three calls a level; Python allows 1,000 calls.
 DEEPEST = 200
 # Names that trees are given in place of words: they are tokens of the models.
@@ -27,11 +31,11 @@ _OPENED = {f"-{name}-": bracket for bracket, name in BRACKETS.items()}
 # or a token of the models that is no marker.
 _TO_ESCAPE = re.compile(
     r"[()\[\]{}\\\s\x00-\x1f\x7f-\x9f]|-(?=[LR][RSC]B)|^/|^<(?=/)"
-    r"|<(?=/?(?:s|pad|unk|sep|none|mask|bos|eos|cls|[HS]_\d+)>)"
+    r"|<(?=/?(?:s|pad|unk|sep|none|mask|bos|eos|cls|[HS]_\d+|tgt|ref|sent|(?:src|temp)(?:_t)?|"
+    r"(?:src_|temp_)?tree)>)"
 )
 _ESCAPED = re.compile(r"-[LR][RSC]B-|\\(?:u[0-9a-f]{4}|.)|\\$", re.DOTALL)
 _PLAIN = re.compile(r"[^()\[\]{}\\\s\x00-\x1f\x7f-\x9f/<-]+")
-_WAY = re.compile(r"(0|[1-9]\d*(?:\.[1-9]\d*)*)([:=])")
 _SYMBOLS = re.compile(r"[()]|[^() \t\r\n\f\v]+")
 
 
@@ -109,11 +113,6 @@ def _check_depth(depth: int, where: str) -> None:
         raise TreeError(f"{where}: a tree deeper than {DEEPEST}; no sentence has that")
 
 
-def _closing(written: str) -> str:
-    """``/NP``; but ``</node_3>`` for a label that is a token of its own."""
-    return f"</{written[1:]}" if written.startswith("<") else f"/{written}"
-
-
 def write_slash(tree: Tree) -> str:
     """``S NP PRP I /PRP /NP VP VBP see /VBP /VP /S``."""
     label = escape(tree.label)
@@ -125,7 +124,7 @@ def write_slash(tree: Tree) -> str:
             parts.append(NOTHING + word if word == label else word)
         else:
             parts.append(write_slash(child))
-    return " ".join((*parts, _closing(label)))
+    return " ".join((*parts, f"/{label}"))
 
 
 def read_slash(text: str, where: str = "tree") -> Tree:
@@ -135,9 +134,8 @@ def read_slash(text: str, where: str = "tree") -> Tree:
     for symbol in reversed(text.split()):
         if done:
             raise TreeError(f"{where}: {_short(symbol)!r} stands before the root")
-        if symbol.startswith(("/", "</")):
-            written = symbol[1:] if symbol[0] == "/" else f"<{symbol[2:]}"
-            stack.append((written, []))
+        if symbol.startswith("/"):
+            stack.append((symbol[1:], []))
             _check_depth(len(stack), where)
         elif not stack:
             raise TreeError(f"{where}: {_short(symbol)!r} stands after the root")
@@ -151,7 +149,7 @@ def read_slash(text: str, where: str = "tree") -> Tree:
         else:
             stack[-1][1].append(unescape(symbol))
     if not done:
-        open_ones = " ".join(_closing(label) for label, _ in stack) or "nothing"
+        open_ones = " ".join(f"/{label}" for label, _ in stack) or "nothing"
         raise TreeError(f"{where}: not a tree: {_short(open_ones)} is left open")
     return done
 
@@ -166,6 +164,11 @@ def read_sentence(text: str) -> list[str]:
     return [unescape(word) for word in text.split()]
 
 
+def in_own_signs(written: str) -> str:
+    """A written sentence with the characters that trees write otherwise."""
+    return " ".join(" ".join(read_sentence(written)).split())
+
+
 def split_symbols(text: str) -> list[str]:
     """The names of a written tree and, alone, what stands around them: brackets or ways."""
     return text.replace("(", " ( ").replace(")", " ) ").split()
@@ -177,81 +180,62 @@ def join_symbols(symbols: Sequence[str]) -> str:
     return text.replace("( ", "(").replace(" )", ")")
 
 
-def write_position(position: Position) -> str:
-    """Child indices from 1, joined by spaces; the root's is ``0``."""
-    return " ".join(str(i + 1) for i in position) or "0"
+def write_paths(tree: Tree) -> str:
+    """``S NP it <sep> S VP runs``: the names from the root to each leaf."""
+    found: list[str] = []
+
+    def visit(node: Tree | str, above: tuple[str, ...]) -> None:
+        way = (*above, escape(node if isinstance(node, str) else node.label))
+        below = () if isinstance(node, str) else node.children
+        for child in below:
+            visit(child, way)
+        if not below:
+            found.append(" ".join(way))
+
+    visit(tree, ())
+    return JOINT.join(found)
 
 
-def read_position(text: str) -> Position:
-    """Inverse of ``write_position``."""
-    return () if text == "0" else tuple(int(i) - 1 for i in text.split())
+def read_paths(text: str, where: str = "tree") -> Tree:
+    """The tree of distinct names that ``write_paths`` wrote; its leaves are words.
 
+    TreeError says at ``where`` what is wrong.
+    """
+    ways = [part.split() for part in text.split(SEP)]
+    _check_depth(max(map(len, ways)) - 1, where)
 
-def write_path(tree: Tree) -> str:
-    """``0: S 1: NP 1.1: PRP 1.1.1= I``: the way to each node (:) and word (=), pre-order."""
-    parts = []
-    for position, node in nodes(tree):
-        way = ".".join(str(i + 1) for i in position)
-        parts += [f"{way or 0}:", _no_way(node.label)]
-        start = f"{way}." if way else ""
-        for index, child in enumerate(node.children, 1):
-            if isinstance(child, str):
-                parts += [f"{start}{index}=", _no_way(child)]
-    return " ".join(parts)
+    def build(ways: Sequence[Sequence[str]], depth: int) -> list[Tree | str]:
+        found: list[Tree | str] = []
+        while ways:
+            name = ways[0][depth]
+            count = next((n for n, way in enumerate(ways) if way[depth] != name), len(ways))
+            own, ways = ways[:count], ways[count:]
+            if count == 1 and len(own[0]) == depth + 1:
+                found.append(unescape(name))
+            elif min(map(len, own)) == depth + 1:
+                raise TreeError(f"{where}: {_short(name)!r} is a leaf and has a leaf beneath it")
+            else:
+                found.append(Tree(unescape(name), tuple(build(own, depth + 1))))
+        return found
 
-
-def _no_way(name: str) -> str:
-    written = escape(name)
-    return NOTHING + written if _WAY.fullmatch(written) else written
-
-
-def read_path(text: str, where: str = "tree") -> Tree:
-    """Inverse of ``write_path``, in any order; TreeError says at ``where`` what is wrong."""
-    names: dict[Position, tuple[str, str]] = {}
-    symbols = text.split()
-    for way, name in zip_longest(symbols[::2], symbols[1::2], fillvalue=""):
-        found = _WAY.fullmatch(way)
-        if not found or not name:
-            raise TreeError(
-                f"{where}: {_short(f'{way} {name}')!r} is not like 1.2: NP or 1.2= word"
-            )
-        position = read_position(found[1].replace(".", " "))
-        if position in names:
-            raise TreeError(f"{where}: {found[1]} is there twice")
-        _check_depth(len(position), where)
-        names[position] = (found[2], unescape(name))
-    if names.get((), ("", ""))[0] != ":":
-        raise TreeError(f"{where}: there is no root 0: …")
-    below: dict[Position, list[Position]] = {}
-    for position in sorted(names):
-        if position:
-            below.setdefault(position[:-1], []).append(position)
-
-    def build(position: Position) -> Tree | str:
-        kind, name = names.pop(position)
-        children = below.get(position, [])
-        if [p[-1] for p in children] != list(range(len(children))) or (kind == "=" and children):
-            raise TreeError(f"{where}: the children of {write_position(position)} do not fit")
-        return name if kind == "=" else Tree(name, tuple(build(p) for p in children))
-
-    tree = build(())
-    if names or isinstance(tree, str):
-        raise TreeError(f"{where}: {write_position(next(iter(names)))} has no parent")
-    return tree
+    found = build(ways, 0) if all(ways) else []
+    if len(found) != 1:
+        raise TreeError(f"{where}: not paths from one root: {_short(text)}")
+    [tree] = found
+    return tree if isinstance(tree, Tree) else Tree(tree)
 
 
 class Form(NamedTuple):
-    """A way to write trees, its inverse, and which of the symbols are no names."""
+    """A way to write trees, and how they are read."""
 
     write: Callable[[Tree], str]
     read: Callable[..., Tree]
-    is_structure: Callable[[str], bool]
 
 
 FORMS = {
-    "bracket": Form(write_bracket, read_bracket, {"(", ")"}.__contains__),
-    "slash": Form(write_slash, read_slash, lambda symbol: symbol.startswith(("/", "</"))),
-    "path": Form(write_path, read_path, lambda symbol: bool(_WAY.fullmatch(symbol))),
+    "bracket": Form(write_bracket, read_bracket),
+    "slash": Form(write_slash, read_slash),
+    "path": Form(write_paths, read_paths),
 }
 
 

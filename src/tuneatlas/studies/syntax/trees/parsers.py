@@ -10,7 +10,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -268,3 +268,14 @@ PARSERS: dict[str, Callable[..., Parser]] = {
     "stanza": Stanza,
     "corenlp": CoreNLP,
 }
+
+
+def open_parser(options: Mapping[str, Any], folders: Mapping[str, Path]) -> Parser:
+    """The configured parser. ``folders`` has the fetched sources ``stanford`` and ``java``."""
+    kind = options["parser"]
+    if kind not in PARSERS:
+        raise UserError(f"parse_sentences.parser: {kind!r} is not one of {', '.join(PARSERS)}")
+    tools = {**folders, "memory_mb": options["memory_mb"]}
+    if kind == "berkeley":
+        return PARSERS[kind](Path(options["folder"] or "berkeley"), **tools)
+    return PARSERS[kind](options["url"], **tools) if kind == "corenlp" else PARSERS[kind](**tools)

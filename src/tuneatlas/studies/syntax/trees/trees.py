@@ -132,6 +132,20 @@ def leafless(tree: Tree, depth: int | None = None) -> Tree:
     return Tree(tree.label, tuple(kept))
 
 
+def comparable(tree: Tree) -> Tree:
+    """``tree`` as SGCP and AESOP compare it: without words, each ``S`` merged into its parent.
+
+    On top is an ``S`` of its own, beneath it ``ROOT``; nothing is cut (eval_utils.py of Kumar et
+    al. 2020).
+    """
+
+    def merged(node: Tree) -> tuple[Tree, ...]:
+        below = tuple(t for c in node.children if isinstance(c, Tree) for t in merged(c))
+        return below if node.label == "S" else (Tree(node.label, below),)
+
+    return Tree("S", merged(tree))
+
+
 def splice(tree: Tree, position: Sequence[int]) -> Tree:
     """``tree`` without the node at ``position``, whose children take its place."""
     if not position:

@@ -15,24 +15,28 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_t5, train_tokenizer
 from tuneatlas.models.load import load_model
 from tuneatlas.models.save import save_model
+from tuneatlas.studies.syntax.pretraining.labels import labels_of
 from tuneatlas.studies.syntax.pretraining.structure_tasks import STRUCTURE_TASKS
 from tuneatlas.studies.syntax.pretraining.syntax_tasks import SYNTAX_TASKS
-from tuneatlas.studies.syntax.pretraining.tasks import NONE, SEP, prefixed
+from tuneatlas.studies.syntax.pretraining.tasks import NONE, Setting
 from tuneatlas.studies.syntax.pretraining.vocabulary import (
     NUMBERED,
     SENTINEL_TOKENS,
     STRUCTURE_TOKENS,
     add_labels,
+    add_sentinels,
     add_structure_tokens,
     decode,
+    pieces_of,
     tidy,
 )
 from tuneatlas.studies.syntax.trees.linear import (
     FORMS,
+    SEP,
     escape,
     read_sentence,
+    write_bracket,
 )
-from tuneatlas.studies.syntax.trees.trees import nodes
 from tuneatlas.training.seq2seq import encode_end
 
 SHAPE = {"hidden_size": 16, "intermediate_size": 32, "layers": 1, "heads": 2, "dropout": 0.0}
@@ -72,7 +76,7 @@ def pair(request):
 def test_embeddings_begin_as_the_paper_says(pair):
     model, tokenizer = pair
     before = model.get_input_embeddings().weight.detach().clone()
-    assert add_structure_tokens(model, tokenizer) == 100 + 200 + 80 + 2
+    assert add_structure_tokens(model, tokenizer) == 200 + 80 + 2
     weights = model.get_input_embeddings().weight.detach()
     assert weights.shape[0] == len(tokenizer)
     assert torch.equal(weights[: len(before)], before)
@@ -82,8 +86,8 @@ def test_embeddings_begin_as_the_paper_says(pair):
         ("<H_4>", "4"),
         ("<S_40>", "40"),
     ):
-        like = before[tokenizer.encode(digits, add_special_tokens=False)].mean(0)
-        assert torch.allclose(weights[tokenizer.convert_tokens_to_ids(token)], like)
+        like = before[tokenizer.encode(digits, add_special_tokens=False)[-1]]
+        assert torch.equal(weights[tokenizer.convert_tokens_to_ids(token)], like)
     none = weights[tokenizer.convert_tokens_to_ids("<none>")]
     unknown = tokenizer.unk_token_id
     if unknown is not None:
@@ -114,30 +118,62 @@ def test_labels_are_drawn_around_the_nodes(pair):
     assert label in tokenizer.encode("(SBARQ on)") and label not in tokenizer.encode("SBARQS")
 
 
+def test_labels_begin_otherwise_in_models_that_did_not_see_stage_1(pair):
+    model, tokenizer = pair
+    add_labels(model, tokenizer, ["NP", "VP"], seed=1, beginning="random")
+    first = model.get_input_embeddings().weight[-2:].detach().clone()
+    assert not torch.equal(first[0], first[1])
+    before = model.get_input_embeddings().weight.detach().clone()
+    add_labels(model, tokenizer, ["PP", "QP"], seed=1, beginning="unknown")
+    rows = model.get_input_embeddings().weight[-2:]
+    unknown = tokenizer.unk_token_id
+    like = before.mean(0) if unknown is None else before[unknown]
+    assert all(torch.allclose(row, like, atol=1e-6) for row in rows)
+
+
+def test_a_label_that_is_a_token_is_kept_unless_its_piece_is_to_be_overwritten(pair):
+    model, tokenizer = pair
+    add_structure_tokens(model, tokenizer)
+    for overwrite in (False, True):
+        before = model.get_input_embeddings().weight.detach().clone()
+        assert add_labels(model, tokenizer, [":"], seed=1, overwrite=overwrite) == 0
+        changed = (model.get_input_embeddings().weight != before).any(1).nonzero().flatten()
+        piece = tokenizer.encode(":", add_special_tokens=False)[0]
+        assert changed.tolist() == ([piece] if overwrite else [])
+
+
 def test_all_texts_of_the_tasks_survive_the_tokenizer(pair, tmp_path):
     model, tokenizer = pair
     rng = random.Random(1)
     trees = [random_tree(rng, 4) for _ in range(40)]
+    add_sentinels(model, tokenizer)
     add_structure_tokens(model, tokenizer)
-    labels = {node.label for tree in trees for _, node in nodes(tree)}
+    labels = labels_of(map(write_bracket, trees))
     add_labels(model, tokenizer, labels, seed=1)
     save_model(tmp_path, model, tokenizer)
     _, tokenizer = load_model(tmp_path)
+    pieces = pieces_of(tokenizer, labels)
     for tree in trees:
+        assert "".join(pieces(write_bracket(tree))) == write_bracket(tree)
         for form in FORMS.values():
             for name, task in (STRUCTURE_TASKS | SYNTAX_TASKS).items():
-                text = task.build(tree, rng, form)
-                for written in prefixed(name, text) if text else ():
+                for written in task.build(tree, rng, Setting(form, pieces)) or ():
                     ids = tokenizer.encode(written, add_special_tokens=False)
                     end = [tokenizer.eos_token_id, 5, 6]
                     read = decode(tokenizer, [tokenizer.pad_token_id, *ids, *end])
+                    if name.startswith("denoise"):
+                        # Behind a sentinel a part of a word may be a label.
+                        assert "".join(read.split()) == "".join(tidy(written).split())
+                        continue
                     assert read == tidy(written), (name, written)
 
 
 @cache
 def prepared():
     tokenizer = bytes_tokenizer()
-    add_structure_tokens(new_t5(tokenizer, SHAPE, seed=1), tokenizer)
+    model = new_t5(tokenizer, SHAPE, seed=1)
+    add_sentinels(model, tokenizer)
+    add_structure_tokens(model, tokenizer)
     return tokenizer
 
 

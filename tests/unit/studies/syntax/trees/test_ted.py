@@ -3,12 +3,12 @@
 import random
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.unit.studies.syntax.fetched import fetched
+from tests.unit.studies.syntax.plain_distances import as_zss, real_trees, reference
 from tests.unit.studies.syntax.random_trees import random_tree
 from tuneatlas.studies.syntax.trees.linear import read_bracket, write_bracket
 from tuneatlas.studies.syntax.trees.parsers import Stanford
@@ -21,32 +21,6 @@ def tree_distance(one: Tree, other: Tree, depth: int | None = None) -> int:
     return written_distance(write_bracket(one), write_bracket(other), depth)
 
 
-def reference(one: Tree, other: Tree) -> int:
-    """The textbook recursion over forests, memoised: slow, and short enough to be seen right."""
-    known: dict[tuple, int] = {}
-
-    def weight(forest) -> int:
-        return sum(1 + (0 if isinstance(t, str) else weight(t.children)) for t in forest)
-
-    def distance(f, g) -> int:
-        if not f or not g:
-            return weight(f) + weight(g)
-        if (f, g) not in known:
-            v, w = f[-1], g[-1]
-            below_v = () if isinstance(v, str) else v.children
-            below_w = () if isinstance(w, str) else w.children
-            name_v = v if isinstance(v, str) else v.label
-            name_w = w if isinstance(w, str) else w.label
-            known[f, g] = min(
-                distance(f[:-1] + below_v, g) + 1,
-                distance(f, g[:-1] + below_w) + 1,
-                distance(f[:-1], g[:-1]) + distance(below_v, below_w) + (name_v != name_w),
-            )
-        return known[f, g]
-
-    return distance((one,), (other,))
-
-
 def test_equals_a_plain_reference_on_2000_random_pairs():
     rng = random.Random(3)
     for number in range(2000):
@@ -54,16 +28,6 @@ def test_equals_a_plain_reference_on_2000_random_pairs():
         if number % 2:
             one, other = leafless(one), leafless(other)
         assert tree_distance(one, other) == reference(one, other)
-
-
-def as_zss(tree):
-    zss = pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
-    if isinstance(tree, str):
-        return zss.Node(tree)
-    node = zss.Node(tree.label)
-    for child in tree.children:
-        node.addkid(as_zss(child))
-    return node
 
 
 def equals_zss(one: Tree, other: Tree) -> bool:
@@ -76,11 +40,6 @@ def test_equals_zss_on_2000_random_pairs():
     pytest.importorskip("zss", reason="zss is not installed; the plain reference is tested")
     rng = random.Random(4)
     assert all(equals_zss(random_tree(rng, 3), random_tree(rng, 4)) for _ in range(2000))
-
-
-def real_trees() -> list[Tree]:
-    lines = (Path(__file__).parent / "real_trees.tsv").read_text(encoding="utf-8").splitlines()
-    return [read_bracket(line.split("\t")[2]) for line in lines if not line.startswith("#")]
 
 
 def test_equals_a_plain_reference_on_real_parses():

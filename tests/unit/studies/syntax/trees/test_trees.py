@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.studies.syntax.random_trees import any_tree, names, random_tree
 from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.paraphrasing import formats
-from tuneatlas.studies.syntax.pretraining import task_scores
+from tuneatlas.studies.syntax.pretraining import structure_tasks, task_scores
 from tuneatlas.studies.syntax.trees import linear, trees
 from tuneatlas.studies.syntax.trees.linear import read_bracket, write_bracket
 from tuneatlas.studies.syntax.trees.ted import tree_distance
@@ -20,8 +20,8 @@ SEE = "(ROOT (S (NP (PRP I)) (VP (VBP see) (NP (DT the) (NN cat))) (. .)))"
 FORMS = [
     (linear.write_bracket, linear.read_bracket),
     (linear.write_slash, linear.read_slash),
-    (linear.write_path, linear.read_path),
 ]
+PATHS = (linear.write_paths, linear.read_paths)
 
 
 @pytest.mark.parametrize(("write", "read"), FORMS)
@@ -44,14 +44,30 @@ def test_forms():
     assert linear.write_slash(tree) == (
         "S NP NN \\.NN /NN /NP -LRB- \\.-LRB- /-LRB- VP see 1/2 /VP /S"
     )
-    assert linear.write_path(tree).startswith(
-        "0: S 1: NP 1.1: NN 1.1.1= NN 2: -LRB- 2.1= -LRB- 3: VP"
+    assert linear.write_paths(tree).startswith("S NP NN NN <sep> S -LRB- -LRB- <sep> S VP see")
+    # The three forms of stage 1, as the authors write them.
+    bare = read_bracket("(<node_7> (<node_3> <node_9>) (<node_1> (<node_4> <node_2>)))")
+    assert linear.write_slash(bare) == (
+        "<node_7> <node_3> <node_9> /<node_3> <node_1> <node_4> <node_2> /<node_4> /<node_1> "
+        "/<node_7>"
     )
-    assert linear.write_path(Tree("1:", ("2.1=",))) == "0: \\.1: 1= \\.2.1="
-    assert linear.write_slash(Tree("<node_3>", ("<node_1>",))) == "<node_3> <node_1> </node_3>"
+    assert linear.write_paths(bare) == (
+        "<node_7> <node_3> <node_9> <sep> <node_7> <node_1> <node_4> <node_2>"
+    )
 
 
-MODEL_TOKENS = ("<s>", "</s>", "<pad>", "<unk>", "<sep>", "<none>", "<mask>", "<H_2>", "<S_40>")
+def test_trees_of_distinct_names_are_read_back_from_their_paths():
+    rng = random.Random(5)
+    for _ in range(300):
+        fresh = map("n{}".format, range(1000)).__next__
+        named = trees.relabel(random_tree(rng), lambda _, n=fresh: n(), lambda _, n=fresh: n())
+        assert linear.read_paths(linear.write_paths(named)) == named
+
+
+MODEL_TOKENS = (
+    *("<s>", "</s>", "<pad>", "<unk>", "<sep>", "<none>", "<mask>", "<H_2>", "<S_40>"),
+    *("<tgt>", "<src>", "<src_t>", "<temp_t>", "<src_tree>", "<temp_tree>", "<tree>", "<sent>"),
+)
 
 
 @given(names, st.sampled_from(MODEL_TOKENS), names)
@@ -73,10 +89,12 @@ def test_the_deepest_trees_are_walked_without_end_of_the_stack():
     for _ in range(linear.DEEPEST - 2):
         tree = Tree("S", (tree,))
     tree = trees.normalise(tree)
-    shape = formats.Shape(linear.DEEPEST, linear.FORMS["bracket"])
+    forms = [*FORMS, PATHS]
     walks = [
-        *(lambda w=write, r=read: r(w(tree)) == tree or 1 / 0 for write, read in FORMS),
-        *(lambda f=field: f(tree, shape) for field in formats.FIELDS.values()),
+        *(lambda w=write, r=read: r(w(tree)) == tree or 1 / 0 for write, read in forms),
+        *(lambda f=field: f(tree, linear.DEEPEST) for field in formats.FIELDS.values()),
+        lambda: trees.comparable(tree),
+        lambda: structure_tasks.read_interpretation(structure_tasks.interpret(tree)),
         lambda: trees.normalise(tree),
         lambda: trees.spans(tree),
         lambda: trees.size(tree) + trees.height(tree),
@@ -89,7 +107,7 @@ def test_the_deepest_trees_are_walked_without_end_of_the_stack():
         called_at(250, walk)
 
 
-@pytest.mark.parametrize(("write", "read"), FORMS)
+@pytest.mark.parametrize(("write", "read"), [*FORMS, PATHS])
 def test_what_is_deeper_is_refused_in_every_form(write, read):
     sys.setrecursionlimit(20_000)
     try:
@@ -145,13 +163,11 @@ def test_a_tree_may_break_lines():
         (linear.read_slash, "S NP /S /NP"),
         (linear.read_slash, "x S /S"),
         (linear.read_slash, ""),
-        (linear.read_path, "1: S"),
-        (linear.read_path, "0: S 2: NP"),
-        (linear.read_path, "0: S 1.1: NP"),
-        (linear.read_path, "0: S 1= a 1.1= b"),
-        (linear.read_path, "0: S 0: S"),
-        (linear.read_path, "0: S 1:"),
-        (linear.read_path, "S"),
+        (linear.read_paths, ""),
+        (linear.read_paths, "S a <sep>"),
+        (linear.read_paths, "S a <sep> T b"),
+        (linear.read_paths, "S a <sep> S a b"),
+        (linear.read_paths, "S a <sep> S a"),
         (linear.read_bracket, "(S a) (S b)"),
         (linear.read_bracket, ""),
     ],

@@ -1,12 +1,14 @@
-"""Which syntax a paraphrase is to have: shown without words (template) or with them (exemplar)."""
+"""Which sentence has the syntax that a paraphrase is to have: a given one, or a look-alike."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tuneatlas.studies.syntax.tables import sentences_of
 from tuneatlas.studies.syntax.trees.linear import read_bracket
 from tuneatlas.studies.syntax.trees.ted import Coded, Pool, code, coded_distance
 from tuneatlas.studies.syntax.trees.trees import words
+from tuneatlas.tables import Row
 
 
 class Exemplar(NamedTuple):
@@ -17,12 +19,6 @@ class Exemplar(NamedTuple):
     edits: int
 
 
-def sentences_of(pairs: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Ids of the sentences of ``pairs``, their given templates among them."""
-    sides = ("source_id", "target_id", "template_id")
-    return {pair[side] for pair in pairs for side in sides if pair[side]}
-
-
 def paraphrase_rows(
     pairs: Sequence[Mapping[str, Any]],
     parses: Mapping[str, str],
@@ -31,24 +27,27 @@ def paraphrase_rows(
     pool: int,
     overlap: float,
     hard: float,
-) -> list[dict[str, Any]]:
+    long: float,
+) -> list[Row]:
     """Rows of PARAPHRASES for the pairs all of whose sentences have a tree in ``parses`` (by id).
 
-    A pair may name the sentence that is both its template and its exemplar. Otherwise the
-    exemplar is a look-alike of the target: among the first ``pool`` training targets the one
-    whose leafless tree, cut at ``height``, is nearest to the target's, that shares at most
-    ``overlap`` of the target's words, and that is no sentence of the pair. In dev and test the
-    template is its tree, and a pair without one is left out; in training the template is the
-    target's own tree, and a pair without a look-alike has no exemplar. ``hard`` is the share of
-    a split, farthest from source to template, that counts as hard.
+    A pair may name its exemplar. Otherwise that is a look-alike of the target: among the first
+    ``pool`` training targets the one whose leafless tree, cut at ``height``, is nearest to the
+    target's, that shares at most ``overlap`` of the target's words, and that is no sentence of
+    the pair. In dev and test a pair without one is left out. ``hard`` is the share of a split,
+    farthest from source to exemplar, that counts as hard; ``long`` the share with the longest
+    sources.
     """
     usable = [pair for pair in pairs if sentences_of([pair]) <= parses.keys()]
 
     def coded(sentence: str) -> Coded:
         return code(parses[sentence], height)
 
+    def said(sentence: str) -> list[str]:
+        return words(read_bracket(parses[sentence], sentence))
+
     def vocabulary(sentence: str) -> frozenset[str]:
-        return frozenset(w.lower() for w in words(read_bracket(parses[sentence], sentence)))
+        return frozenset(word.lower() for word in said(sentence))
 
     targets = dict.fromkeys(p["target_id"] for p in usable if p["split"] == "train")
     look_alikes = list(targets)[:pool]
@@ -69,35 +68,35 @@ def paraphrase_rows(
         return Exemplar(look_alikes[found[0]], search.trees[found[0]], found[1]) if found else None
 
     rows = []
+    lengths = {}
     for pair in usable:
         shape, named = coded(pair["target_id"]), pair["template_id"]
         exemplar = given(named, shape) if named else look_alike(pair, shape)
-        own = pair["split"] == "train" and not named
-        template = Exemplar(pair["target_id"], shape, 0) if own else exemplar
-        if template is None:
+        if exemplar is None and pair["split"] != "train":
             continue
+        edits = exemplar and coded_distance(coded(pair["source_id"]), exemplar.shape)
+        lengths[pair["id"]] = len(said(pair["source_id"]))
         rows.append(
             {
                 "id": pair["id"],
                 "split": pair["split"],
                 "source": parses[pair["source_id"]],
                 "target": parses[pair["target_id"]],
-                "template": parses[template.id],
-                "template_id": template.id,
                 "exemplar": exemplar and parses[exemplar.id],
                 "exemplar_id": exemplar and exemplar.id,
                 "exemplar_ted": exemplar and exemplar.edits,
-                "source_ted": coded_distance(coded(pair["source_id"]), template.shape),
+                "source_ted": edits,
             }
         )
-    return _mark_hard(rows, hard)
+    far = _most(rows, hard, lambda row: row["source_ted"] or 0)
+    longest = _most(rows, long, lambda row: lengths[row["id"]])
+    return [{**row, "hard": row["id"] in far, "long": row["id"] in longest} for row in rows]
 
 
-def _mark_hard(rows: list[dict[str, Any]], share: float) -> list[dict[str, Any]]:
-    marked: set[str] = set()
+def _most(rows: Sequence[Row], share: float, measure: Callable[[Row], int]) -> set[str]:
+    """Ids of the ``share`` of each split, rounded up, that measures most."""
+    found: set[str] = set()
     for split in ("dev", "train", "test"):
-        here = sorted((r for r in rows if r["split"] == split), key=lambda r: -r["source_ted"])
-        marked |= {row["id"] for row in here[: math.ceil(share * len(here))]}
-    for row in rows:
-        row["hard"] = row["id"] in marked
-    return rows
+        here = sorted((r for r in rows if r["split"] == split), key=lambda r: -measure(r))
+        found |= {row["id"] for row in here[: math.ceil(share * len(here))]}
+    return found

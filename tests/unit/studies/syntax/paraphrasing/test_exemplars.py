@@ -1,4 +1,4 @@
-"""Every pair gets a template that shows nothing of its answer."""
+"""Every pair gets an exemplar that shows nothing of its answer."""
 
 import random
 
@@ -6,16 +6,18 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from tests.examples import TEMPLATES
 from tests.unit.studies.syntax.random_trees import random_tree
-from tuneatlas.studies.syntax.paraphrasing import formats
-from tuneatlas.studies.syntax.paraphrasing.formats import FORMATS, Shape, fill, shown
-from tuneatlas.studies.syntax.paraphrasing.templates import paraphrase_rows
+from tuneatlas.studies.syntax.paraphrasing.exemplars import paraphrase_rows
+from tuneatlas.studies.syntax.paraphrasing.formats import fill, read_format
 from tuneatlas.studies.syntax.tables import PARAPHRASES
-from tuneatlas.studies.syntax.trees.linear import FORMS, read_bracket, write_bracket
+from tuneatlas.studies.syntax.trees.linear import read_bracket, write_bracket
 from tuneatlas.studies.syntax.trees.trees import relabel, words
 
+FORMATS = [read_format(path) for path in sorted((TEMPLATES / "paraphrases").glob("*.yaml"))]
 
-def test_templates():
+
+def test_exemplars():
     parses = {
         "s1": "(ROOT (S (NP (PRP I)) (VP (VBP run))))",
         "t1": "(ROOT (NP (NN running)))",
@@ -31,28 +33,26 @@ def test_templates():
         {"id": "p4", "source_id": "s3", "target_id": "unparsed", "split": "test"},
     ]
     rows = [{**row, "template_id": None} for row in rows]
-    options = {"height": 5, "pool": 10, "hard": 0.5}
+    options = {"height": 5, "pool": 10, "hard": 0.5, "long": 0.5}
     found = paraphrase_rows(rows, parses, overlap=1.0, **options)
     PARAPHRASES.build(found)
-    assert [r["template_id"] for r in found] == ["t1", "t2", "t2"]
     assert [r["exemplar_id"] for r in found] == ["t2", "t1", "t2"]
     assert [r["exemplar_ted"] for r in found] == [4, 4, 0]
-    assert [r["hard"] for r in found] == [True, False, True]
+    assert [r["source_ted"] for r in found] == [1, 4, 4]
+    assert [r["hard"] for r in found] == [False, True, True]
+    assert [r["long"] for r in found] == [True, False, True]
     # The nearest may not repeat the words it is to teach the syntax of.
     found = paraphrase_rows(rows, parses, overlap=0.3, **options)
-    assert found[-1]["template_id"] == found[-1]["exemplar_id"] == "t1"
+    assert found[-1]["exemplar_id"] == "t1"
     assert found[-1]["exemplar_ted"] == 4
-    # A template that is given is both; a pair whose template has no tree is left out.
+    # One that is given is taken; a pair whose exemplar has no tree is left out.
     given = [
         {**rows[0], "template_id": "s2"},
         {**rows[2], "template_id": "s2"},
         {**rows[1], "template_id": "unparsed"},
     ]
     found = paraphrase_rows(given, parses, overlap=0.0, **options)
-    assert [(r["id"], r["template_id"], r["exemplar_id"]) for r in found] == [
-        ("p1", "s2", "s2"),
-        ("p3", "s2", "s2"),
-    ]
+    assert [(r["id"], r["exemplar_id"]) for r in found] == [("p1", "s2"), ("p3", "s2")]
     # Without a look-alike a pair for training stays, and one for testing does not.
     found = paraphrase_rows([rows[0], rows[2]], parses, overlap=0.0, **options)
     PARAPHRASES.build(found)
@@ -74,22 +74,19 @@ def test_no_input_shows_the_answer(seed, overlap):
         | {"split": rng.choice(["train", "train", "dev"])}
         for i in range(13)
     ]
-    rows = paraphrase_rows(wanted, parses, height=5, pool=9, overlap=overlap, hard=0.5)
+    rows = paraphrase_rows(wanted, parses, height=5, pool=9, overlap=overlap, hard=0.5, long=0.5)
     sides = {pair["id"]: pair for pair in wanted}
-    shape = Shape(5, FORMS["bracket"])
     for row in rows:
         own = sides[row["id"]]
         assert row["exemplar_id"] not in (own["source_id"], own["target_id"])
-        same = own["target_id"] if own["split"] == "train" else row["exemplar_id"]
-        assert row["template_id"] == same
         if row["exemplar_id"]:
             target, shown_ = (words(trees[i]) for i in (own["target_id"], row["exemplar_id"]))
             assert len({*target} & {*shown_}) <= overlap * len({*target})
-            marked = {n: _marked(read_bracket(row[n]), n) for n in formats.SENTENCES}
-            for kind in FORMATS.values():
-                text = fill(kind, marked, shape).input
-                assert "target:" not in text and "template:" not in text
-                assert ("exemplar:" in text) == ("exemplar" in shown(kind))
+            names = ("source", "target", "exemplar")
+            marked = {n: _marked(read_bracket(row[n]), n) for n in names}
+            for kind in FORMATS:
+                text = fill(kind, marked, row["split"], 5).input
+                assert "target:" not in text
 
 
 def _marked(tree, name):
