@@ -65,6 +65,8 @@ def _scalar(value: Any) -> str:
     """A value as both YAML 1.1 and 1.2 read it."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_scalar, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_scalar(own)}' for key, own in value.items())}}}"
     text = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
         return value if re.fullmatch(r"[a-z][\w-]*", value) else text
