@@ -55,7 +55,7 @@ def test_it_is_said_by_its_key(tmp_path, changes, message):
 def test_a_start_may_be_a_mask_of_ones_own(tmp_path):
     changes = {
         "pretrain_syntax": {"masks": {"no_tags": ["pos_tagging"]}},
-        "finetune_paraphrase": {"starts": ["vanilla", "both", "no_tags", "no_auxiliary"]},
+        "finetune_paraphrase": {"starts": ["vanilla", "both", "no_tags"]},
     }
     experiment = loaded(tmp_path, changes)
     assert experiment.pretrain_syntax.masks["no_tags"] == ("pos_tagging",)
