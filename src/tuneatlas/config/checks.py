@@ -5,32 +5,24 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.config.models.data import (
-    BenchmarkDomain,
-    BenchmarkLimits,
-    DomainConfig,
-    FactsDomain,
-    FileDomain,
-    FileLimits,
-    Limits,
-)
+from tuneatlas.config import domain_checks, forgetting_checks, network_checks
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import PackageModel, ScratchModel
+from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.models.paraphrase import STARTS, ScratchParaphraser
-from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
-from tuneatlas.config.source import Key
-from tuneatlas.config.trainings import trainings
-from tuneatlas.data.benchmarks import have_dev, load_sets
-from tuneatlas.data.sources import load_specs
+from tuneatlas.config.source import Conflict, Key
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import ChatTemplate, ExplainTemplate, QuestionTemplate, Template
 
-# The keys involved, the one to change first, and what is wrong.
-Conflict = tuple[tuple[Key, ...], str]
 Check = Callable[[Experiment, Path], Iterator[Conflict]]
 
 TEMPLATES = Path("config/templates")
+# Options that name a template: its folder and what it is.
+KINDS: dict[str, tuple[str, type[Template]]] = {
+    "question_template": ("questions", QuestionTemplate),
+    "chat_template": ("chat", ChatTemplate),
+    "explain_template": ("explain", ExplainTemplate),
+}
 
 
 def find_conflicts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -103,25 +95,6 @@ def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         yield (("models", "index"),), text
 
 
-def _packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    """A package is fetched once, under its name: it cannot be two."""
-    first: dict[str, tuple[str, PackageModel]] = {}
-    for name, model in experiment.models.items():
-        if not isinstance(model, PackageModel):
-            continue
-        at: Key = ("models", name, "package")
-        if model.package in load_specs():
-            yield (at,), f"{model.package!r} is the name of a data source of this workflow"
-        if not model.file.endswith(".gguf"):
-            text = f"{model.file!r}: weights in a package are read from .gguf files only"
-            yield ((*at[:-1], "file"),), text
-        other, one = first.setdefault(model.package, (name, model))
-        for key in ("version", "sha256"):
-            if getattr(model, key) != getattr(one, key):
-                text = f"another {key} of this package than models.{other} has: use one of both"
-                yield ((*at[:-1], key),), text
-
-
 def _ratios(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     for number, ratio in enumerate(experiment.mix_instructions.ratios):
         if abs(100 * ratio - round(100 * ratio)) > 1e-9:
@@ -136,201 +109,6 @@ def _ways(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         yield (("mix_instructions", "maybe_known_weight"), ("probe_knowledge", "draws")), text
 
 
-def _network(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    for name, model in experiment.models.items():
-        if not isinstance(model, ScratchModel):
-            continue
-        at: Key = ("models", name)
-        if model.hidden_size % (2 * model.heads):
-            text = (
-                f"{model.heads} heads do not divide hidden_size {model.hidden_size} into heads "
-                "of an even width"
-            )
-            yield ((*at, "heads"), (*at, "hidden_size")), text
-        if model.heads % model.kv_heads:
-            text = f"{model.kv_heads} does not divide heads {model.heads}"
-            yield ((*at, "kv_heads"), (*at, "heads")), text
-        for key, rows in (
-            ((*at, "training", "row_length"), model.training.row_length),
-            (("finetune", "row_length"), experiment.finetune.row_length),
-            *_staged_lengths(experiment),
-        ):
-            if rows > model.max_length:
-                text = f"{rows} is more than models.{name}.max_length {model.max_length}"
-                yield (key, (*at, "max_length")), text
-
-
-def _staged_lengths(experiment: Experiment) -> list[tuple[Key, int]]:
-    """Lengths that a model must hold if its tuning is followed in stages."""
-    if not experiment.stage_forgetting.groups:
-        return []
-    return [
-        (("finetune_stages", "row_length"), experiment.finetune_stages.row_length),
-        (("restore_stages", "row_length"), experiment.restore_stages.row_length),
-        (("evaluate_stages", "window"), experiment.evaluate_stages.window),
-    ]
-
-
-def _stages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    tuning, study = experiment.finetune_stages, experiment.stage_forgetting
-    for name in study.groups:
-        if name not in experiment.groups:
-            key: Key = ("stage_forgetting", "groups")
-            yield (key,), f"no group {name!r}{nearest(name, experiment.groups)}"
-    for name in study.domains or ():
-        if name not in experiment.tuned_domains:
-            key = ("stage_forgetting", "domains")
-            yield (key,), f"{name!r} is no domain with tune: true"
-    at: Key = ("finetune_stages", "steps")
-    if list(tuning.steps) != sorted(set(tuning.steps)):
-        yield (at,), "steps must rise, each listed once"
-    if list(experiment.restore_stages.curve) != sorted(set(experiment.restore_stages.curve)):
-        yield (("restore_stages", "curve"),), "shares must rise, each listed once"
-    if not study.groups:
-        return
-    for name in experiment.staged_domains:
-        most = experiment.domains[name].limits.train if name in experiment.domains else None
-        text = unreached(tuning, name, most) if most is not None else None
-        if text:
-            yield (at, ("finetune_stages", "epochs"), ("finetune_stages", "batch")), text
-            break
-    for name, model in experiment.models.items():
-        given = experiment.prepare_restoration.corpus or experiment.prepare_restoration.package
-        if not isinstance(model, ScratchModel) and not given:
-            text = (
-                f"missing: model {name!r} was not pre-trained here, so name a text distributed "
-                "like its pre-training data to restore it with"
-            )
-            yield (("prepare_restoration", "corpus"), ("models", name)), text
-    if experiment.prepare_restoration.corpus and not experiment.prepare_restoration.licence:
-        yield (("prepare_restoration", "licence"),), "missing; state the licence of corpus"
-
-
-def unreached(tuning: FinetuneStages, name: str, most: int) -> str | None:
-    """What is said of steps after the end of a run on ``most`` training questions of a domain.
-
-    A group has all of them at most; whether it has fewer shows the probe.
-    """
-    last = tuning.epochs * -(-most // tuning.batch)
-    beyond = [str(n) for n in tuning.steps if n > last]
-    if not beyond or tuning.batch_unit != "examples":
-        return None
-    return (
-        f"{', '.join(beyond)} are never reached: {tuning.epochs} epochs of at most {most} "
-        f"questions of {name!r} in batches of {tuning.batch} are {last} steps; raise "
-        "epochs or leave these steps out"
-    )
-
-
-def _batches(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    for at, training in trainings(experiment).items():
-        if training.batch_unit == "rows" and training.batch % training.rows_per_device:
-            text = f"a batch of {training.batch} rows is no multiple of {training.rows_per_device}"
-            yield ((*at, "rows_per_device"), (*at, "batch"), (*at, "batch_unit")), text
-        if training.processes % training.nodes:
-            text = f"{training.nodes} nodes cannot share {training.processes} processes evenly"
-            yield ((*at, "nodes"), (*at, "processes")), text
-        if at[0] == "models" and training.nodes > 1:
-            yield ((*at, "nodes"),), "a model from scratch is small: it is trained on one node"
-
-
-def _domains(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    domains = experiment.domains
-    if not experiment.tuned_domains:
-        yield (("domains",),), "no domain has tune: true, so there is nothing to tune on"
-    if len(domains) < 2:
-        yield (("domains",),), "one domain only: tests out of the domain need a second one"
-    for name, domain in domains.items():
-        yield from _shots(experiment, name, domain.limits)
-    facts = [name for name, domain in domains.items() if isinstance(domain, FactsDomain)]
-    if facts:
-        known = built_in_domains()
-        for name in facts:
-            if name not in known:
-                key: Key = ("domains", name, "source")
-                yield (key,), f"no built-in domain {name!r}{nearest(name, known)}"
-
-
-def _out_of_domain(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    if len(experiment.domains) > 1:
-        for name in experiment.tuned_domains:
-            if not any(out_of_domain(experiment, name).values()):
-                yield (("compare_groups", "ood_roles"),), none_out(experiment, name)
-                return
-
-
-def out_of_domain(experiment: Experiment, tuned: str) -> dict[str, list[str]]:
-    """Roles of the other domains' questions out of ``tuned``, as far as the config tells.
-
-    What a question file holds shows the file.
-    """
-    return {
-        name: [r for r in experiment.compare_groups.ood_roles if _may_test(domain, r)]
-        for name, domain in experiment.domains.items()
-        if name != tuned
-    }
-
-
-def none_out(experiment: Experiment, tuned: str) -> str:
-    """What is said where there are none."""
-    roles = " or ".join(experiment.compare_groups.ood_roles)
-    return (
-        f"no domain but {tuned!r} has test questions of role {roles}, so none are out of it: give "
-        "one some, or name the other role here"
-    )
-
-
-def _may_test(domain: DomainConfig, role: str) -> bool:
-    limit = domain.limits.test if role == "home" else domain.limits.related_test
-    return limit != 0 and (not isinstance(domain, BenchmarkDomain) or bool(getattr(domain, role)))
-
-
-def lacks_dev(domain: BenchmarkDomain | FileDomain) -> bool:
-    """Whether all its related sets, if there are any, leave open which questions to show."""
-    known = [word for word in domain.related if word in load_sets()]
-    return bool(known) and not have_dev(known)
-
-
-def _benchmarks(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    known = load_sets()
-    for name, domain in experiment.domains.items():
-        at: Key = ("domains", name)
-        for role in ("home", "related"):
-            for word in getattr(domain, role, ()):
-                if word not in known:
-                    yield ((*at, role),), f"no question set {word!r}{nearest(word, known)}"
-        if not isinstance(domain, BenchmarkDomain):
-            continue
-        if domain.tune and not domain.home:
-            yield ((*at, "home"),), "missing: the domain is tuned, so name a set to train on"
-        if not domain.home and not domain.related:
-            yield (at,), "has no question sets: name some under home or related"
-        elif domain.limits.related_dev is None and lacks_dev(domain):
-            text = "missing: its sets have no few-shot questions of their own, so say how many"
-            yield ((*at, "limits", "related_dev"),), text
-
-
-def _shots(
-    experiment: Experiment, name: str, limits: Limits | FileLimits | BenchmarkLimits
-) -> Iterator[Conflict]:
-    probe, explain = experiment.probe_knowledge.shots, experiment.explain_predictions.shots
-    domain = experiment.domains[name]
-    home, related = True, bool(limits.related_test)
-    if isinstance(domain, BenchmarkDomain):
-        home, related = bool(domain.home), bool(domain.related)
-    elif isinstance(domain, FileDomain) and domain.related:
-        related = True
-    wanted = [("dev", limits.dev, "probe_knowledge", probe)] if home else []
-    if domain.tune:
-        wanted.append(("dev", limits.dev, "explain_predictions", explain))
-    if related:
-        wanted.append(("related_dev", limits.related_dev, "probe_knowledge", probe))
-    for pool, have, section, shots in wanted:
-        if have is not None and have < shots:
-            text = f"{have} questions cannot give the {shots} shots of {section}"
-            yield (("domains", name, "limits", pool), (section, "shots")), text
-
-
 def _corpus(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     corpus = experiment.prepare_corpus
     at = "prepare_corpus"
@@ -340,31 +118,14 @@ def _corpus(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 
 def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    probe, mix = experiment.probe_knowledge, experiment.mix_instructions
-    evaluate = experiment.evaluate_knowledge
-    uses: list[tuple[str, str, str, type[Template]]] = [
-        ("probe_knowledge", "question_template", probe.question_template, QuestionTemplate),
-        ("mix_instructions", "question_template", mix.question_template, QuestionTemplate),
-        ("evaluate_knowledge", "question_template", evaluate.question_template, QuestionTemplate),
-        ("evaluate_knowledge", "chat_template", evaluate.chat_template, ChatTemplate),
-        ("finetune", "chat_template", experiment.finetune.chat_template, ChatTemplate),
-        (
-            "finetune_stages",
-            "chat_template",
-            experiment.finetune_stages.chat_template,
-            ChatTemplate,
-        ),
-        (
-            "explain_predictions",
-            "explain_template",
-            experiment.explain_predictions.explain_template,
-            ExplainTemplate,
-        ),
+    probe, evaluate = experiment.probe_knowledge, experiment.evaluate_knowledge
+    uses = [
+        (n, o, getattr(values, o)) for n, values in experiment for o in KINDS if hasattr(values, o)
     ]
     scored = {"probe_knowledge": probe.scoring, "evaluate_knowledge": evaluate.scoring}
-    folders = {QuestionTemplate: "questions", ChatTemplate: "chat", ExplainTemplate: "explain"}
-    for section, option, name, kind in uses:
-        folder = root / TEMPLATES / folders[kind]
+    for section, option, name in uses:
+        inner, kind = KINDS[option]
+        folder = root / TEMPLATES / inner
         known = sorted(p.stem for p in folder.glob("*.yaml"))
         key: Key = (section, option)
         if name not in known:
@@ -406,27 +167,26 @@ def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield (("evaluate_harness", "chat"), ("models", name)), text
 
 
-def built_in_domains() -> list[str]:
-    """Names of the domains of facts that come with the package."""
-    from tuneatlas.data.facts import DOMAINS
-
-    return sorted(DOMAINS)
-
-
 CHECKS: tuple[Check, ...] = (
     _repeats,
     _reserved,
-    _packages,
     _ratios,
     _ways,
-    _network,
     _syntax,
-    _batches,
-    _stages,
-    _domains,
-    _out_of_domain,
-    _benchmarks,
     _corpus,
     _templates,
     _harness,
+    network_checks.packages,
+    network_checks.heads,
+    network_checks.lengths,
+    network_checks.batches,
+    domain_checks.enough,
+    domain_checks.shots,
+    domain_checks.built_in,
+    domain_checks.tests_out_of_domain,
+    domain_checks.benchmarks,
+    forgetting_checks.followed,
+    forgetting_checks.order,
+    forgetting_checks.reached,
+    forgetting_checks.corpus,
 )

@@ -1,23 +1,23 @@
-"""The user's own pairs, sentences and texts, read as the steps that need them do."""
+"""The user's own pairs, sentences and texts, read as the steps that need them do.
 
-from collections.abc import Callable, Iterable, Iterator
+Libraries and studies are imported where they are used: few experiments need them.
+"""
+
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.source import Key
+from tuneatlas.config.source import Found, Key
 from tuneatlas.errors import UserError
 
 # Of each file of a corpus, which may be as large as the disk.
 DOCUMENTS_READ = 1000
 
-Found = Iterator[tuple[Key, str]]
-
 
 def check_pairs(experiment: Experiment, root: Path) -> Found:
     """All pairs and sentences that the run will use, read as it will read them."""
-    # Imported here, as few experiments have this study.
     from tuneatlas.studies.syntax.sentences.pair_files import read_numbered, read_sentences
 
     options = experiment.prepare_sentences
@@ -50,7 +50,6 @@ def check_corpus(experiment: Experiment, root: Path) -> Found:
     corpus = experiment.prepare_restoration.corpus
     if not experiment.stage_forgetting.groups or not corpus:
         return
-    # Imported here, as few experiments have a corpus of their own.
     from tuneatlas.data.corpus_files import read_texts, shards_of
 
     key: Key = ("prepare_restoration", "corpus")

@@ -3,14 +3,12 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import HubModel, ScratchModel
-from tuneatlas.config.models.paraphrase import HubParaphraser
-from tuneatlas.config.source import Key
+from tuneatlas.config.models.language_models import OnHub, ScratchModel
+from tuneatlas.config.source import Found
 from tuneatlas.config.trainings import trainings
 from tuneatlas.models.shapes import known_shape
 
@@ -21,8 +19,6 @@ CHECKPOINT_BYTES = 12
 TRAINED_BYTES = 4
 # Devices of NVIDIA's driver; only where there is one is torch asked, which takes its time.
 DRIVER = Path("/dev/nvidiactl")
-
-Found = Iterator[tuple[Key, str]]
 
 
 def check_outputs(experiment: Experiment, root: Path) -> Found:
@@ -48,7 +44,7 @@ def check_temporary(experiment: Experiment, root: Path) -> Found:
     folders = [Path(value)] if (value := os.environ.get("TMPDIR")) else []
     names = ["TMPDIR"] * len(folders)
     given = [*experiment.models.values(), *experiment.paraphrasers.values()]
-    if any(isinstance(model, HubModel | HubParaphraser) for model in given):
+    if any(isinstance(model, OnHub) for model in given):
         # Imported here, as few experiments need it and it takes its time.
         from huggingface_hub import constants
 

@@ -1,4 +1,7 @@
-"""What can be known of the base models before the first job: access, weights, tokenizer."""
+"""What can be known of the base models before the first job: access, weights, tokenizer.
+
+Libraries and studies are imported where they are used: few experiments need them.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -7,17 +10,15 @@ from typing import Any
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.data import FileDomain
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import HubModel, PackageModel, PathModel
+from tuneatlas.config.models.language_models import InFolder, OnHub, PackageModel
 from tuneatlas.config.models.paraphrase import (
     EvaluateTasks,
     FinetuneParaphrase,
     GenerateParaphrases,
-    HubParaphraser,
-    PathParaphraser,
     PretrainTasks,
 )
 from tuneatlas.config.package_checks import FETCHED, whole
-from tuneatlas.config.source import Key
+from tuneatlas.config.source import Found, Key
 from tuneatlas.engine.operations import asking
 from tuneatlas.errors import UserError
 from tuneatlas.models.folder import (
@@ -32,11 +33,8 @@ from tuneatlas.models.folder import (
 # Questions of a file that are measured before the first job; the step looks at all.
 MEASURED = 5_000
 WEIGHTS = ("*.safetensors", "*.bin")
-
-Found = Iterator[tuple[Key, str]]
-# Base models are asked as they are; a paraphraser is in single precision throughout.
 Generating = EvaluateTasks | GenerateParaphrases
-Given = PathModel | HubModel | PathParaphraser | HubParaphraser
+Given = InFolder | OnHub
 
 
 def check_models(experiment: Experiment, root: Path, due: Collection[str] | None = None) -> Found:
@@ -49,7 +47,7 @@ def check_models(experiment: Experiment, root: Path, due: Collection[str] | None
         return due is None or step in due
 
     for name, paraphraser in experiment.paraphrasers.items():
-        if isinstance(paraphraser, PathParaphraser | HubParaphraser):
+        if isinstance(paraphraser, Given):
             at: Key = ("paraphrasers", name)
             problems = list(_given(at, paraphraser, root, fetches("prepare_paraphraser"), two=True))
             yield from problems
@@ -58,7 +56,7 @@ def check_models(experiment: Experiment, root: Path, due: Collection[str] | None
     for name, model in experiment.models.items():
         if isinstance(model, PackageModel):
             yield from _packed(experiment, root, name, model)
-        if not isinstance(model, PathModel | HubModel):
+        if not isinstance(model, Given):
             continue
         problems = list(_given(("models", name), model, root, fetches("prepare_base"), two=False))
         yield from problems
@@ -74,14 +72,13 @@ def models_to_fetch(experiment: Experiment, root: Path) -> Iterator[str]:
     }
     for part, models in parts.items():
         for model in models.values():
-            if isinstance(model, HubModel | HubParaphraser) and _at_hand(model, root) is None:
+            if isinstance(model, OnHub) and _at_hand(model, root) is None:
                 step = "prepare_base" if part == "models" else "prepare_paraphraser"
                 yield f"weights and tokenizer of {model.id} ({step} looks at them)"
 
 
 def _paraphraser_lengths(experiment: Experiment, name: str, folder: Path) -> Found:
     """Lengths of the syntax study beyond a model's positions; T5 has no such limit."""
-    # Imported here, as few experiments need them and they take their time.
     from tuneatlas.models.load import open_config
     from tuneatlas.models.positions import most_positions
 
@@ -90,7 +87,7 @@ def _paraphraser_lengths(experiment: Experiment, name: str, folder: Path) -> Fou
         if not isinstance(values, PretrainTasks | FinetuneParaphrase | Generating):
             continue
         for key in ("row_length", "max_length", "max_new_tokens"):
-            length = getattr(values, key, 0)
+            length = getattr(values, key, None) or 0
             if most is not None and length > most:
                 text = f"{length} tokens are more than the {most} positions of paraphrasers.{name}"
                 yield (section, key), f"{text} (its max_position_embeddings): lower this"
@@ -101,7 +98,6 @@ def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) 
     path = root / FETCHED / model.package / model.file
     if not whole(root, resolve(experiment), model.package):
         return
-    # Imported here, as few experiments need them and they take their time.
     from tuneatlas.models.gguf import open_gguf_config, open_gguf_tokenizer
     from tuneatlas.models.positions import position_problems
     from tuneatlas.models.tokenizer_checks import tokenizer_problems
@@ -119,8 +115,8 @@ def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) 
 
 def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Found:
     """What is wrong with a model that is at hand, or how it cannot be had."""
-    given = "path" if isinstance(model, PathModel | PathParaphraser) else "id"
-    if isinstance(model, HubModel | HubParaphraser):
+    given = "path" if isinstance(model, InFolder) else "id"
+    if isinstance(model, OnHub):
         absent = list(_hub_problems(model)) if fetched else []
         yield from (((*at, option), text) for option, text in absent)
         if absent:
@@ -135,7 +131,6 @@ def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Fo
         if any(not option for option, _ in formats):
             return
     if not problems:
-        # Imported here, as few experiments need it and it takes its time.
         from tuneatlas.models.load import weight_problems
 
         problems = list(weight_problems(folder, two=two))
@@ -144,7 +139,7 @@ def _given(at: Key, model: Given, root: Path, fetched: bool, *, two: bool) -> Fo
 
 def _at_hand(model: Given, root: Path) -> Path | None:
     """The folder of a model: a local one, or that of a hub model whose weights are in the cache."""
-    if isinstance(model, PathModel | PathParaphraser):
+    if isinstance(model, InFolder):
         return root / model.path
     from huggingface_hub import constants
 
@@ -157,7 +152,6 @@ def _at_hand(model: Given, root: Path) -> Path | None:
 
 def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
     """What the tokenizer must have: begin and end tokens, letters of one token, a chat template."""
-    # Imported here, as few experiments need them and they take their time.
     from tuneatlas.models.load import open_tokenizer
     from tuneatlas.models.tokenizer_checks import tokenizer_problems
 
@@ -172,7 +166,6 @@ def _tokenizer(experiment: Experiment, root: Path, name: str, folder: Path) -> F
 
 def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokenizer: Any) -> Found:
     """Rows, windows and questions of own files that are longer than the model's positions."""
-    # Imported here, as few experiments need them and they take their time.
     from tuneatlas.data.questions import read_question_file
     from tuneatlas.models.load import open_config
     from tuneatlas.models.positions import most_positions, position_problems
@@ -196,8 +189,7 @@ def _lengths(experiment: Experiment, root: Path, name: str, folder: Path, tokeni
             yield ("domains", domain, "path"), f"{options.path}, models.{name}: {text}"
 
 
-def _hub_problems(model: HubModel | HubParaphraser) -> Iterator[tuple[str, str]]:
-    # Imported here, as few experiments need them and they take their time.
+def _hub_problems(model: OnHub) -> Iterator[tuple[str, str]]:
     from httpx2 import HTTPError
     from huggingface_hub import (
         constants,

@@ -1,13 +1,13 @@
 """Are fetched packages what was fetched, and does the mirror have those that will be?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import source_spec, used_packages
-from tuneatlas.config.source import Key
+from tuneatlas.config.source import Found
 from tuneatlas.data.sources import SourceSpec, mirrored, read_record
 from tuneatlas.engine.files import files_in, sha256_file
 from tuneatlas.engine.record_files import read_record as read_sidecar
@@ -17,8 +17,6 @@ from tuneatlas.errors import UserError
 FETCHED = Path("results/fetch_source")
 # Bytes of a package that are read; the rest of larger ones is looked at by its names alone.
 HASHED = 2 * 2**30
-
-Found = Iterator[tuple[Key, str]]
 
 
 def check_packages(experiment: Experiment, root: Path) -> Found:
@@ -53,14 +51,11 @@ def whole(root: Path, config: Mapping[str, Any], package: str) -> bool:
     try:
         if folder.exists():
             _refuse_damaged(folder, SourceSpec(**source_spec(config, package)))
-            return _is_pinned(folder, config, package)
+            pinned = source_spec(config, package)["sha256"]
+            return bool(read_record(folder).get("sha256") == pinned)
     except (UserError, OSError):
         return False  # said of the package
     return False
-
-
-def _is_pinned(folder: Path, config: Mapping[str, Any], package: str) -> bool:
-    return bool(read_record(folder).get("sha256") == source_spec(config, package)["sha256"])
 
 
 def _refuse_damaged(folder: Path, spec: SourceSpec) -> None:

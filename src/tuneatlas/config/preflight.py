@@ -1,6 +1,6 @@
 """What can be known before the first job, in one message: docs/preflight.md has it as a table."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,12 +14,11 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.package_checks import check_packages, to_fetch
 from tuneatlas.config.program_checks import check_programs
 from tuneatlas.config.question_checks import check_questions
-from tuneatlas.config.source import Key, Place, Problem, refuse
+from tuneatlas.config.source import Found, Key, Place, Problem, refuse
 from tuneatlas.config.trainings import deepspeed_problems, trainings
 
 # structure: what a dry-run needs; data: what a real run needs besides.
 Level = Literal["structure", "data"]
-Found = Iterator[tuple[Key, str]]
 Check = Callable[[Experiment, Path], Found]
 
 

@@ -1,7 +1,7 @@
 """Programs, servers and libraries that steps ask: each is asked once, as the step asks it."""
 
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.package_checks import FETCHED, whole
-from tuneatlas.config.source import Key
+from tuneatlas.config.source import Found, Key, keyed
 from tuneatlas.config.trainings import trainings
 from tuneatlas.errors import PassingError, UserError
 
@@ -25,8 +25,6 @@ SENTENCE = "The cat sat."
 LOCAL = ("json", "csv", "parquet", "text", "arrow")
 # Of their bytes, which the library copies to its cache as it opens them.
 TASK_BYTES = 64 * 2**20
-
-Found = Iterator[tuple[Key, str]]
 
 
 def check_programs(
@@ -120,7 +118,7 @@ def _harness(options: Mapping[str, Any], root: Path) -> Found:
         own = [t for t in own_tasks(manager, options, root) if _is_small(manager, t, root)]
         open_own_tasks(manager, own)
     except UserError as error:
-        yield _keyed(error, "evaluate_harness")
+        yield keyed(error, ("evaluate_harness",), ("evaluate_harness",))
         return
     for task in options["tasks"]:
         if text := absent_data(manager.task_index[task].cfg or {}):
@@ -154,14 +152,6 @@ def absent_data(task: Mapping[str, Any]) -> str | None:
     except (HTTPError, OSError):
         return f"{absent} the hub cannot be reached: {instead}"
     return None
-
-
-def _keyed(error: UserError, section: str) -> tuple[Key, str]:
-    """The key that a message begins with, if it does, and the rest of it."""
-    start, _, rest = str(error).partition(": ")
-    if start.startswith(f"{section}."):
-        return tuple(start.split(".")), rest
-    return (section,), str(error)
 
 
 def _is_small(manager: Any, task: str, root: Path) -> bool:

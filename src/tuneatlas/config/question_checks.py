@@ -1,21 +1,20 @@
 """Questions of files and of published sets that are at hand, made as their step makes them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.config.checks import lacks_dev, none_out, out_of_domain, unreached
+from tuneatlas.config.domain_checks import lacks_dev, none_out, out_of_domain
+from tuneatlas.config.forgetting_checks import unreached
 from tuneatlas.config.load import resolve
 from tuneatlas.config.models.data import BenchmarkDomain, FactsDomain, FileDomain, Limits
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.package_checks import FETCHED, whole
 from tuneatlas.config.packages import in_order, source_packages
-from tuneatlas.config.source import Key
+from tuneatlas.config.source import Found, keyed
 from tuneatlas.errors import UserError
-
-Found = Iterator[tuple[Key, str]]
 
 
 def check_questions(experiment: Experiment, root: Path) -> Found:
@@ -61,7 +60,7 @@ def check_questions(experiment: Experiment, root: Path) -> Found:
         try:
             prepared = made(name, others)
         except UserError as error:
-            yield _keyed(error, at, "path" if isinstance(domain, FileDomain) else "")
+            yield keyed(error, at, (*at, "path") if isinstance(domain, FileDomain) else at)
             continue
         if prepared is None:
             continue
@@ -102,15 +101,6 @@ def _asks_more(domain: FactsDomain) -> bool:
     """Whether a limit is above its default, of which it is known that there are so many."""
     usual = dict(Limits())
     return any(value > usual[name] for name, value in domain.limits)
-
-
-def _keyed(error: UserError, at: Key, option: str) -> tuple[Key, str]:
-    """The key of the domain that a message begins with, if it does, and the rest of it."""
-    start, _, rest = str(error).partition(": ")
-    inner = tuple(start.split("."))
-    if inner[:2] == at and rest:
-        return inner, rest
-    return (*at, option) if option else at, str(error)
 
 
 def _too_few_published(

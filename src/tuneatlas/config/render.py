@@ -125,7 +125,13 @@ def _yaml(entry: Entry, indent: str) -> Iterator[str]:
     """A key and all below it, each line after ``indent`` (which may make it a comment)."""
     name, shape = entry.path[-1], entry.shape
     yield from _comment(_explanation(entry), indent)
-    if isinstance(shape, Leaf):
+    default = entry.field.get_default()
+    if isinstance(shape, Leaf) and isinstance(default, dict):
+        yield f"{indent}{name}:"
+        for key, values in default.items():
+            yield f"{indent}  {key}:"
+            yield from (f"{indent}    - {_scalar(value)}" for value in values)
+    elif isinstance(shape, Leaf):
         yield f"{indent}{name}: {entry.default or '...'}"
     elif isinstance(shape, type):
         yield f"{indent}{name}:"

@@ -1,7 +1,7 @@
 """YAML as a tree that remembers file and line of every key, and the merge of two such trees."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from tuneatlas.data.text_files import open_input
 from tuneatlas.errors import UserError
 
 Key = tuple[str | int, ...]
+# A key and what is wrong with it; the keys of what cannot be together, the one to change first.
+Found = Iterator[tuple[Key, str]]
+Conflict = tuple[tuple[Key, ...], str]
 # Sections are nested some four deep.
 DEEPEST = 20
 TOO_DEEP = f"nested more than {DEEPEST} deep, as nothing of a config is"
@@ -82,6 +85,13 @@ def dotted(key: Key) -> str:
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def keyed(error: UserError, at: Key, otherwise: Key) -> tuple[Key, str]:
+    """The key below ``at`` that a message begins with and the rest of it, or ``otherwise``."""
+    start, _, rest = str(error).partition(": ")
+    inner = tuple(start.split("."))
+    return (inner, rest) if inner[: len(at)] == at and rest else (otherwise, str(error))
 
 
 def refuse(problems: Iterable[object], heading: str) -> None:

@@ -32,13 +32,6 @@ class Prepared(NamedTuple):
     counts: dict[str, Any]
 
 
-def prepare_questions(
-    domain: str, sources: Sequence[Path], options: Mapping[str, Any], **drawn: Any
-) -> list[Row]:
-    """The rows of `prepare_counted`."""
-    return prepare_counted(domain, sources, options, **drawn).rows
-
-
 def prepare_counted(
     domain: str,
     sources: Sequence[Path],

@@ -101,11 +101,7 @@ def digest_files(files: Mapping[str, str]) -> str:
 def sync(path: Path) -> None:
     """Flush a file, or a folder with all it holds, to the disk."""
     for child in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        handle = os.open(child, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _flush(child)
 
 
 def remove(path: Path) -> None:
@@ -155,11 +151,11 @@ def publish(partial: Path, path: Path) -> None:
         # A folder cannot be replaced in one rename; an interrupted job is re-run by the workflow.
         remove(path)
     os.replace(partial, path)
-    _sync_folder(path.parent)
+    _flush(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -39,11 +39,8 @@ def mean_interval(
 
 def wilson_interval(right: int, items: int, confidence: float = CONFIDENCE) -> Interval:
     """Wilson score interval of ``right`` out of ``items``."""
-    z2 = float(stats.norm.ppf((1 + confidence) / 2)) ** 2
-    share = right / items
-    centre = (share + z2 / (2 * items)) / (1 + z2 / items)
-    half = np.sqrt(z2 * (share * (1 - share) / items + z2 / (4 * items**2))) / (1 + z2 / items)
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+    low, high = stats.binomtest(right, items).proportion_ci(confidence, method="wilson")
+    return Interval(right / items, float(low), float(high))
 
 
 def accuracy_interval(

@@ -18,6 +18,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.trainer_callback import PrinterCallback
 
 from tuneatlas.engine.files import PARTIAL, atomic, remove, sync
 from tuneatlas.models.load import embedding_rows, pad_id
@@ -145,7 +146,7 @@ def train_here(
         run=run,
         merged=adapters.merged if adapters else None,
     )
-    trainer.pop_callback(_printer())
+    trainer.pop_callback(PrinterCallback)
     newest = newest_checkpoint(run.states)
     if newest:
         log.info("going on from %s", newest)
@@ -192,12 +193,6 @@ def _only(items: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     """The one planned micro-batch of a batch."""
     (item,) = items
     return item
-
-
-def _printer() -> type[TrainerCallback]:
-    from transformers.trainer_callback import PrinterCallback
-
-    return PrinterCallback
 
 
 class PackedTrainer(Trainer):

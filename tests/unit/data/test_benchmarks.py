@@ -11,7 +11,7 @@ from config_files import GOOD, complaints
 
 from tuneatlas.data.benchmark_questions import ARROW, benchmark_questions, related_questions
 from tuneatlas.data.benchmarks import load_sets, packages_of, parts_of
-from tuneatlas.data.domains import prepare_questions
+from tuneatlas.data.domains import prepare_counted
 from tuneatlas.data.sources import load_specs
 from tuneatlas.errors import UserError
 from tuneatlas.tables import QUESTIONS
@@ -112,13 +112,13 @@ def test_unsound_and_repeated_questions_are_left_out(folders):
 
 
 def test_through_the_step(folders):
-    rows = prepare_questions(
+    rows = prepare_counted(
         "med",
         list(folders.values()),
         options(source="benchmark"),
         mentioned_share=0.5,
         seed=1,
-    )
+    ).rows
     assert rows == benchmark_questions("med", folders, options(), 1)
 
 
@@ -128,7 +128,7 @@ def test_own_questions_with_published_ones_beside_them(folders, tmp_path):
     limits = dict.fromkeys(LIMITS, None)
     entry = options(source="file", path=str(path), licence="CC0", limits=limits)
     del entry["home"], entry["explanation_words"]
-    rows = prepare_questions("law", [folders["mmlu"], path], entry, mentioned_share=0.5, seed=1)
+    rows = prepare_counted("law", [folders["mmlu"], path], entry, mentioned_share=0.5, seed=1).rows
     QUESTIONS.build(rows)
     found = Counter((r["role"], r["split"], r["topic"]) for r in rows)
     assert found == {
@@ -149,12 +149,12 @@ def test_limits_are_of_a_file_and_its_sets_together(folders, tmp_path):
     entry = options(source="file", path=str(path), licence="CC0", limits=limits)
     del entry["home"], entry["explanation_words"]
     sources = [folders["mmlu"], path]
-    rows = prepare_questions("law", sources, entry, mentioned_share=0.5, seed=1)
+    rows = prepare_counted("law", sources, entry, mentioned_share=0.5, seed=1).rows
     found = Counter((r["split"], r["source"] == "own.jsonl") for r in rows)
     assert found == {("dev", True): 1, ("test", True): 1, ("test", False): 14}
     entry["limits"] = limits | {"related_test": 16}
     with pytest.raises(UserError, match=r"law\.limits\.related_test: 15 asked of .* have 14"):
-        prepare_questions("law", sources, entry, mentioned_share=0.5, seed=1)
+        prepare_counted("law", sources, entry, mentioned_share=0.5, seed=1)
 
 
 def test_a_set_without_dev_questions_gives_none_unasked(folders):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from conftest import question
 
-from tuneatlas.data.domains import count_unexplained, prepare_counted, prepare_questions
+from tuneatlas.data.domains import count_unexplained, prepare_counted
 from tuneatlas.errors import UserError
 from tuneatlas.report.context import notes_on
 from tuneatlas.workflow import earlier_domains, question_sources
@@ -23,18 +23,18 @@ def test_a_file_of_questions_with_limits(tmp_path: Path):
     rows = [question(n, split=s) for n, s in enumerate(["dev", "train", "train", "test", "test"])]
     path = question_file(tmp_path, rows)
     options = {"source": "file", "path": str(path), "licence": "CC0", "related": [], "limits": NONE}
-    found = prepare_questions("law", [path], options, mentioned_share=0.5, seed=0)
+    found = prepare_counted("law", [path], options, mentioned_share=0.5, seed=0).rows
     assert [r["split"] for r in found] == ["dev", "train", "train", "test", "test"]
     assert {(r["domain"], r["licence"]) for r in found} == {("law", "CC0")}
     fewer = options | {"limits": NONE | {"train": 1, "test": 2}}
-    assert len(prepare_questions("law", [path], fewer, mentioned_share=0.5, seed=0)) == 4
+    assert len(prepare_counted("law", [path], fewer, mentioned_share=0.5, seed=0).rows) == 4
 
 
 def test_too_few_questions_name_the_key(tmp_path: Path):
     path = question_file(tmp_path, [question(1, split="train")])
     options = {"source": "file", "licence": "CC0", "related": [], "limits": NONE | {"train": 5}}
     with pytest.raises(UserError, match=r"domains.law.limits.train: 5 home train questions asked"):
-        prepare_questions("law", [path], options, mentioned_share=0.5, seed=0)
+        prepare_counted("law", [path], options, mentioned_share=0.5, seed=0)
 
 
 def test_missing_explanations_are_counted(tmp_path: Path, caplog):
@@ -44,7 +44,7 @@ def test_missing_explanations_are_counted(tmp_path: Path, caplog):
         del row["explanation"]
     options = {"source": "file", "licence": "CC0", "related": [], "limits": NONE, "tune": True}
     path = question_file(tmp_path, rows)
-    found = prepare_questions("law", [path], options, mentioned_share=0.5, seed=0)
+    found = prepare_counted("law", [path], options, mentioned_share=0.5, seed=0).rows
     assert count_unexplained(found, options) == {"unexplained": 2}
     assert "2 of 4 training questions have no explanation" in caplog.text
     caplog.clear()

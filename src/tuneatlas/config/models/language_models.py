@@ -74,8 +74,8 @@ class PackageModel(_Model):
     licence: Text = option(REQUIRED, "licence of the weights")
 
 
-class HubModel(_Model):
-    """A model on the Hugging Face hub."""
+class OnHub(Section):
+    """A repository of the hub."""
 
     source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
     id: HubId = option(REQUIRED, "owner/name")
@@ -84,11 +84,19 @@ class HubModel(_Model):
     )
 
 
-class PathModel(_Model):
-    """A Hugging Face model folder on this machine."""
+class InFolder(Section):
+    """A folder of this machine."""
 
     source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
     path: FilePath = option(REQUIRED, "folder with config.json, tokenizer and *.safetensors")
+
+
+class HubModel(OnHub, _Model):
+    """A model on the Hugging Face hub."""
+
+
+class PathModel(InFolder, _Model):
+    """A Hugging Face model folder on this machine."""
 
 
 ModelConfig = Annotated[

@@ -7,10 +7,8 @@ from pydantic import Field
 from tuneatlas.config.fields import (
     REQUIRED,
     S3,
-    Commit,
     Count,
     FilePath,
-    HubId,
     Name,
     Positive,
     Section,
@@ -18,6 +16,7 @@ from tuneatlas.config.fields import (
     Text,
     option,
 )
+from tuneatlas.config.models.language_models import InFolder, OnHub
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     Amount,
@@ -69,21 +68,12 @@ class ScratchParaphraser(Section):
     dropout: Share = option(0.1, "share of activations dropped in training", unit="1")
 
 
-class HubParaphraser(Section):
+class HubParaphraser(OnHub):
     """An encoder-decoder on the Hugging Face hub."""
 
-    source: Literal["hub"] = option(REQUIRED, "a repository of the Hugging Face hub")
-    id: HubId = option(REQUIRED, "owner/name")
-    revision: Commit = option(
-        REQUIRED, "commit hash, so that the weights never change beneath a result"
-    )
 
-
-class PathParaphraser(Section):
+class PathParaphraser(InFolder):
     """A Hugging Face folder of an encoder-decoder on this machine."""
-
-    source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
-    path: FilePath = option(REQUIRED, "folder with config.json, tokenizer and *.safetensors")
 
 
 ParaphraserConfig = Annotated[

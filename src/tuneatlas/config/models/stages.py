@@ -18,7 +18,6 @@ from tuneatlas.config.models.training import (
 
 STAGES = f"{S2}, stages of fine-tuning"
 RESTORATION = f"{S2}, restoration"
-ITEMS = "Harmon et al. 2025"
 
 
 class FinetuneStages(TrainingConfig):

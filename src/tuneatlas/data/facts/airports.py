@@ -1,6 +1,7 @@
 """Airports: what lies behind a three-letter IATA code (airportsdata)."""
 
 import csv
+from functools import partial
 
 from tuneatlas.data.facts.countries import PACKAGE as COUNTRY_PACKAGE
 from tuneatlas.data.facts.countries import read_countries
@@ -31,14 +32,6 @@ def _name(airport: dict[str, str]) -> str:
     return f"The code stands for {airport['name']} in {airport['city']}."
 
 
-def _cities(folders: Folders) -> list[Fact]:
-    return [
-        Fact(a["iata"], a["city"], a["country"], more=f"The airport is {a['name']}.")
-        for a in _read(folders)
-        if a["city"] and not set(a["iata"][:2].casefold()) & set(a["city"].casefold())
-    ]
-
-
 def _elevations(folders: Folders) -> list[Fact]:
     return [
         Fact(a["iata"], f"{round(float(a['elevation']))} feet", more=_name(a))
@@ -47,15 +40,15 @@ def _elevations(folders: Folders) -> list[Fact]:
     ]
 
 
+_relation = partial(Relation, package=PACKAGE, file=FILE)
+
 AIRPORTS = Domain(
     "airports",
     "airports",
     (
-        Relation(
+        _relation(
             name="country",
             role="home",
-            package=PACKAGE,
-            file=FILE,
             question="In which country is the airport {subject}?",
             statements=(
                 "The airport {subject} is in {answer}.",
@@ -74,11 +67,9 @@ AIRPORTS = Domain(
             share=0.04,
             also_needs=(COUNTRY_PACKAGE,),
         ),
-        Relation(
+        _relation(
             name="elevation",
             role="related",
-            package=PACKAGE,
-            file=FILE,
             question="How high above the sea is the airport {subject}?",
             statements=(
                 "The airport {subject} is {answer} above the sea.",

@@ -1,6 +1,7 @@
 """Countries and territories: capitals, calling codes, neighbours and more (GeoNames)."""
 
 import json
+from functools import partial
 from typing import Any
 
 from tuneatlas.data.facts.model import Domain, Fact, Folders, Relation, attribute
@@ -71,15 +72,15 @@ def _neighbours(folders: Folders) -> list[Fact]:
     return facts
 
 
+_relation = partial(Relation, package=PACKAGE, file=COUNTRIES_FILE)
+
 COUNTRIES = Domain(
     "countries",
     "countries",
     (
-        Relation(
+        _relation(
             name="capital",
             role="home",
-            package=PACKAGE,
-            file=COUNTRIES_FILE,
             question="What is the capital of {subject}?",
             statements=(
                 *attribute("capital"),
@@ -88,11 +89,9 @@ COUNTRIES = Domain(
             ),
             facts=_capitals,
         ),
-        Relation(
+        _relation(
             name="calling_code",
             role="home",
-            package=PACKAGE,
-            file=COUNTRIES_FILE,
             question="What is the calling code of {subject}?",
             statements=(
                 *attribute("calling code"),
@@ -101,21 +100,17 @@ COUNTRIES = Domain(
             ),
             facts=_calling_codes,
         ),
-        Relation(
+        _relation(
             name="numeric_code",
             role="related",
-            package=PACKAGE,
-            file=COUNTRIES_FILE,
             question="What is the ISO numeric code of {subject}?",
             statements=attribute("ISO numeric code"),
             facts=_numeric_codes,
             ordered=True,
         ),
-        Relation(
+        _relation(
             name="neighbour",
             role="related",
-            package=PACKAGE,
-            file=COUNTRIES_FILE,
             question="Which of these countries borders {subject}?",
             statements=(
                 "{subject} borders {answer}.",

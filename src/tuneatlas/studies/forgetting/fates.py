@@ -9,13 +9,12 @@ resampled with its answers of all seeds and steps, which are not independent evi
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
 from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
 
-Bools = NDArray[np.bool_]
 # What became of a question, by whether (base, tuned, restored) model is right.
 FATES: dict[str, tuple[int, int, int]] = {
     "kept": (1, 1, 1),

@@ -10,12 +10,11 @@ character stands for that character alone (the treebank writes ``1\/2``).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax.trees.trees import Tree, normalise, words
+from tuneatlas.studies.syntax.trees.trees import Tree, words
 
 NOTHING = "\\."
 # Parts lists, in trees written as paths and in what models are asked.
@@ -76,60 +75,33 @@ def write_bracket(tree: Tree) -> str:
 
 def read_bracket(text: str, where: str = "tree") -> Tree:
     """Inverse of ``write_bracket``; UserError says at ``where`` what is wrong."""
-    found = list(_read(((s, where) for s in _SYMBOLS.findall(text)), where))
-    if len(found) != 1:
-        raise UserError(f"{where}: expected one tree, found {len(found)}: {_short(text)}")
-    return found[0][1]
-
-
-def read_trees(path: Path) -> Iterator[tuple[int, Tree]]:
-    """The trees of a bracket file in normal form, with the line each ends on.
-
-    A tree may go over several lines, as in treebanks.
-    """
-    with path.open(encoding="utf-8", errors="strict") as stream:
-
-        def symbols() -> Iterator[tuple[str, str]]:
-            try:
-                for number, line in enumerate(stream, 1):
-                    for symbol in _SYMBOLS.findall(line):
-                        yield symbol, f"{path}, line {number}"
-            except UnicodeDecodeError as error:
-                raise UserError(f"{path}: not UTF-8: {error}; convert it") from None
-
-        for where, tree in _read(symbols(), str(path)):
-            yield int(where.rsplit(" ", 1)[1]), normalise(tree)
-
-
-def _read(symbols: Iterable[tuple[str, str]], where: str) -> Iterator[tuple[str, Tree]]:
-    """Each whole tree in a stream of symbols, with the place of its last bracket."""
+    found: list[Tree] = []
     stack: list[tuple[str | None, list[Tree | str]]] = []
-    for symbol, place in symbols:
-        where = place
+    for symbol in _SYMBOLS.findall(text):
         if symbol == "(":
             if stack and stack[-1][0] is None:
                 stack[-1] = ("", stack[-1][1])
             stack.append((None, []))
-            _check_depth(len(stack), place)
+            _check_depth(len(stack), where)
         elif symbol == ")":
             if not stack:
-                raise UserError(f"{place}: ')' without '('")
+                raise UserError(f"{where}: ')' without '('")
             label, children = stack.pop()
             if label is None:
-                raise UserError(f"{place}: '()' is a node without a label")
-            tree = Tree(label, tuple(children))
-            if stack:
-                stack[-1][1].append(tree)
-            else:
-                yield place, tree
+                raise UserError(f"{where}: '()' is a node without a label")
+            of: list[Any] = stack[-1][1] if stack else found
+            of.append(Tree(label, tuple(children)))
         elif not stack:
-            raise UserError(f"{place}: {_short(symbol)!r} stands outside the brackets")
+            raise UserError(f"{where}: {_short(symbol)!r} stands outside the brackets")
         elif stack[-1][0] is None:
             stack[-1] = (unescape(symbol), stack[-1][1])
         else:
             stack[-1][1].append(unescape(symbol))
     if stack:
         raise UserError(f"{where}: {len(stack)} '(' without ')' at the end")
+    if len(found) != 1:
+        raise UserError(f"{where}: expected one tree, found {len(found)}: {_short(text)}")
+    return found[0]
 
 
 def _check_depth(depth: int, where: str) -> None:

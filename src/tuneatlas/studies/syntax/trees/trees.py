@@ -95,11 +95,6 @@ def spans(tree: Tree) -> list[tuple[str, int, int]]:
     return found
 
 
-def preterminals(tree: Tree) -> list[Tree]:
-    """The nodes that have words right beneath them, in order."""
-    return [n for _, n in nodes(tree) if any(isinstance(c, str) for c in n.children)]
-
-
 def subtree(tree: Tree, position: Sequence[int]) -> Tree | str:
     """The node or word at ``position``; IndexError if there is none."""
     node: Tree | str = tree
