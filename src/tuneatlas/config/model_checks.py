@@ -52,7 +52,7 @@ def check_models(experiment: Experiment, root: Path, due: Collection[str] | None
             problems = list(_given(at, paraphraser, root, fetches("prepare_paraphraser"), two=True))
             yield from problems
             if not problems and (folder := _at_hand(paraphraser, root)):
-                yield from _paraphraser_lengths(experiment, name, folder)
+                yield from _paraphraser_lengths(experiment, root, name, folder)
     for name, model in experiment.models.items():
         if isinstance(model, PackageModel):
             yield from _packed(experiment, root, name, model)
@@ -77,7 +77,7 @@ def models_to_fetch(experiment: Experiment, root: Path) -> Iterator[str]:
                 yield f"weights and tokenizer of {model.id} ({step} looks at them)"
 
 
-def _paraphraser_lengths(experiment: Experiment, name: str, folder: Path) -> Found:
+def _paraphraser_lengths(experiment: Experiment, root: Path, name: str, folder: Path) -> Found:
     """Lengths of the syntax study beyond a model's positions; T5 has no such limit."""
     from tuneatlas.models.load import open_config
     from tuneatlas.models.positions import most_positions
@@ -88,9 +88,19 @@ def _paraphraser_lengths(experiment: Experiment, name: str, folder: Path) -> Fou
             continue
         for key in ("row_length", "max_length", "max_new_tokens"):
             length = getattr(values, key, 0)
+            if length is None:
+                length = _longest_paraphrase(experiment, root)
             if most is not None and length > most:
                 text = f"{length} tokens are more than the {most} positions of paraphrasers.{name}"
                 yield (section, key), f"{text} (its max_position_embeddings): lower this"
+
+
+def _longest_paraphrase(experiment: Experiment, root: Path) -> int:
+    """Tokens of the longest output that a format states."""
+    from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
+
+    names = experiment.finetune_paraphrase.formats
+    return max(read_format(root / FOLDER / f"{name}.yaml").longest for name in names)
 
 
 def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) -> Found:

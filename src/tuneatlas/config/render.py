@@ -65,6 +65,8 @@ def _scalar(value: Any) -> str:
     """A value as both YAML 1.1 and 1.2 read it."""
     if isinstance(value, tuple):
         return f"[{', '.join(map(_scalar, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_scalar(own)}' for key, own in value.items())}}}"
     text = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
         return value if re.fullmatch(r"[a-z][\w-]*", value) else text
@@ -123,7 +125,13 @@ def _yaml(entry: Entry, indent: str) -> Iterator[str]:
     """A key and all below it, each line after ``indent`` (which may make it a comment)."""
     name, shape = entry.path[-1], entry.shape
     yield from _comment(_explanation(entry), indent)
-    if isinstance(shape, Leaf):
+    default = entry.field.get_default()
+    if isinstance(shape, Leaf) and isinstance(default, dict):
+        yield f"{indent}{name}:"
+        for key, values in default.items():
+            yield f"{indent}  {key}:"
+            yield from (f"{indent}    - {_scalar(value)}" for value in values)
+    elif isinstance(shape, Leaf):
         yield f"{indent}{name}: {entry.default or '...'}"
     elif isinstance(shape, type):
         yield f"{indent}{name}:"

@@ -42,7 +42,9 @@ def shape_of(annotation: Any) -> Shape:
     if isinstance(bare, type) and issubclass(bare, Section):
         return bare
     if get_origin(bare) is dict:
-        return Named(shape_of(get_args(bare)[1]))
+        item = shape_of(get_args(bare)[1])
+        # Names of plain values are written in one line, as a list is.
+        return Leaf(annotation) if isinstance(item, Leaf) else Named(item)
     members = get_args(bare) if _is_union(bare) else ()
     if members and all(isinstance(m, type) and issubclass(m, Section) for m in members):
         return Choice({tag: m for m in members for tag in allowed(m.model_fields["source"])})
@@ -96,6 +98,8 @@ def type_name(annotation: Any) -> str:
         text = " | ".join(map(str, get_args(bare)))
     elif get_origin(bare) is tuple:
         text = f"list of {type_name(get_args(bare)[0])}"
+    elif get_origin(bare) is dict:
+        text = f"by name: {type_name(get_args(bare)[1])}"
     else:
         text = {bool: "boolean", int: "integer", float: "number", str: "text"}[bare]
     return f"{text} or null" if optional else text

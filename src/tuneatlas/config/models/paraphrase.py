@@ -258,7 +258,8 @@ class PretrainSyntax(PretrainTasks):
             "no_unsupervised": DENOISING,
             "no_auxiliary": ("tree_pruning", "pruned_tree_completion", "production_detection"),
         },
-        "starts after both stages whose stage 2 is without these tasks, by name",
+        "starts after both stages whose stage 2 is without these tasks, by name; where some are "
+        "stated, they are all",
         source=f"{S3}, ablations; which are auxiliary is told by the released masks",
     )
 
