@@ -259,8 +259,8 @@ def format_problems(
         yield (
             "dtype",
             Refusal(
-                f"{dtype} would round weights that {folder} stores as {', '.join(lost)}: say dtype: "
-                f"float32, or save the model in {dtype}, or say rounded: true"
+                f"{dtype} would round weights that {folder} stores as {', '.join(lost)}: say "
+                f"dtype: float32, or save the model in {dtype}, or say rounded: true"
             ),
         )
 
