@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tuneatlas.engine import processor
+
+# As in a run, and before any library is loaded.
+processor.hold()
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase  # noqa: E402
 
 pytest_plugins = ["finished_run", "sandbox"]
 # What `make test` hands on to a make within a test: its options, variables and depth, which change

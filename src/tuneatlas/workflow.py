@@ -36,6 +36,7 @@ from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.operations import asking, joined, operations_of, split
+from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
@@ -52,6 +53,7 @@ __all__ = [
     "check_cluster",
     "earlier_domains",
     "forgetting_options",
+    "hold_instructions",
     "joined",
     "known_shape",
     "load",

@@ -11,6 +11,9 @@ from tuneatlas.errors import UserError
 # the folder that it works in, which `--directory` names.
 BESIDE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 
+# Of this process and of the steps that it starts: the same numbers on every processor.
+tuneatlas.hold_instructions()
+
 # The experiment is validated whole before anything is planned; see docs/config.md.
 try:
     HOME = tuneatlas.home_of(BESIDE, Path(workflow.main_snakefile))
