@@ -3,10 +3,16 @@
 import os
 
 import pytest
-import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tests.examples import TINY, tiny_tokenizer
+from tuneatlas.engine import processor
+
+# As in a run, and before any library is loaded.
+processor.hold()
+
+import torch  # noqa: E402
+from transformers import PreTrainedModel, PreTrainedTokenizerBase  # noqa: E402
+
+from tests.examples import TINY, tiny_tokenizer  # noqa: E402
 
 pytest_plugins = ["tests.workflow.finished_run", "tests.slurm.sandbox"]
 # What `make test` hands on to a make within a test: its options, variables and depth, which change

@@ -49,6 +49,7 @@ from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
+from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
@@ -75,6 +76,7 @@ __all__ = [
     "fitting_dtype",
     "forgetting_options",
     "group_sources",
+    "hold_instructions",
     "is_what_made",
     "joined",
     "known",

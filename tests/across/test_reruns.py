@@ -263,7 +263,7 @@ def told(row: Row, steps: Iterable[str]) -> str:
 
 
 def table() -> Iterator[str]:
-    yield "| edit of | in its | steps | of them models | which |"
+    yield "| definition edited | what in it | steps that rerun | of these, make a model | which |"
     yield "|---|---|---|---|---|"
     for row in ROWS:
         yield told(row, edited(row))

@@ -329,3 +329,30 @@ def test_a_template_may_leave_out_what_has_a_default(tmp_path):
     assert few_shot_prompt(replace(REN, related_header=None), [], ASKED | {"role": "related"}) == (
         f"{HEADER}{BODY}"
     )
+
+
+def test_letters_are_scored_as_the_evaluators_of_the_authors_do(model, tokenizer):
+    """The next token after the prompt's own, each prompt with its begin token or without."""
+    import torch
+
+    from tuneatlas.models.scoring import score_prompts
+
+    asked = [
+        question(n, topic="numbers", role=role) for n in (1, 2) for role in ("home", "related")
+    ]
+    prompts = [chat_prompt(VICUNA, REN, q, lead=True) for q in asked]
+    scored = [continuations(REN, q) for q in asked]
+    begins = [q["role"] == "home" for q in asked]
+    settings = {
+        "scoring": "letter",
+        "option_tokens": "alone",
+        "batch_tokens": 4096,
+        "logits": "model",
+    }
+    found = score_prompts(model, tokenizer, ["one"] * 4, prompts, scored, settings, bos=begins)
+    letters = [encode(tokenizer, letter, False)[-1] for letter in "ABCD"]
+    for prompt, begin, scores in zip(prompts, begins, found, strict=True):
+        ids = [tokenizer.bos_token_id] * begin + encode(tokenizer, prompt.text, False)
+        with torch.inference_mode():
+            logits = model(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+        assert scores == pytest.approx([float(logits[at]) for at in letters], abs=1e-4)

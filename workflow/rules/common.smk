@@ -2,6 +2,9 @@ import os
 import re
 import sys
 
+# Of this process and of the steps that it starts: the same numbers on every processor.
+tuneatlas.hold_instructions()
+
 # The experiment is validated whole before anything is planned; see docs/config.md.
 try:
     STARTED_WITH = workflow.config_settings.configfiles

@@ -73,7 +73,7 @@ def begin_token(config: Mapping[str, Any], section: str, model: str) -> bool | d
 def group_sources(config: Mapping[str, Any], model: str, domain: str) -> list[str]:
     """The files of the released groups that stand in for a model's probe, by domain."""
     name, entry = config["models"][model].get("released_groups"), config["domains"][domain]
-    if not name or entry["source"] != "self_aligning":
+    if not name or not entry["tune"] or entry["source"] != "self_aligning":
         return []
     return [str(path) for path in group_files(Path(entry["path"]), name, domain).values()]
 

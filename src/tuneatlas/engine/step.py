@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tuneatlas.engine import gpus
+from tuneatlas.engine import gpus, processor
 from tuneatlas.engine.digest import Code, code_of
 from tuneatlas.engine.files import (
     clear_partials,
@@ -263,6 +263,7 @@ def _record(
             "machine": platform.machine(),
             "system": platform.system(),
             "threads": job.threads,
+            "instructions": processor.in_force(),
         },
         "python": platform.python_version(),
         "log": str(job.log),

@@ -256,9 +256,13 @@ def format_problems(
     if problem:
         yield "", problem
     elif not rounded and (lost := sorted(stored - LOSSLESS[dtype])):
-        text = f"{dtype} would round weights that {folder} stores as {', '.join(lost)}: say dtype: "
-        text += f"float32, or save the model in {dtype}, or say rounded: true"
-        yield "dtype", Refusal(text)
+        yield (
+            "dtype",
+            Refusal(
+                f"{dtype} would round weights that {folder} stores as {', '.join(lost)}: say "
+                f"dtype: float32, or save the model in {dtype}, or say rounded: true"
+            ),
+        )
 
 
 def tell_rounding(folder: Path, dtype: str) -> None:

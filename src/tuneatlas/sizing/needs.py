@@ -36,6 +36,11 @@ class Study:
         """Questions of a domain in these splits."""
         return sum(self.counts[domain].numbers.get(split, 0) for split in splits)
 
+    def group(self, domain: str) -> int:
+        """Questions of a training set: as the config expects, or all that it may be drawn from."""
+        said: int | None = self.config["domains"][domain].get("expected", {}).get("group")
+        return said or self.questions(domain, "train")
+
     def devices(self, job: Job) -> int:
         """GPUs that share the weights of the job's model when it is asked."""
         entry = self.config["models"].get(job.wildcards.get("model"), {})
@@ -108,7 +113,7 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         share = int(job.wildcards["share"]) / 100
         each, examples = 2.0 * TREE, config["prepare_sentences"]["pairs"]["train"] * share
     elif "domain" in job.wildcards:
-        each, examples = float(CONVERSATION), study.questions(job.wildcards["domain"], "train")
+        each, examples = float(CONVERSATION), study.group(job.wildcards["domain"])
     else:
         sentences = config["prepare_sentences"]
         trees = sentences["sentences"] + 2 * sentences["pairs"]["train"]
@@ -186,7 +191,7 @@ def _forward(job: Job, shape: Shape, study: Study) -> Need:
 
 # Texts to write, by step.
 ROUNDS = {
-    "explain_predictions": lambda job, study: study.questions(job.wildcards["domain"], "train"),
+    "explain_predictions": lambda job, study: study.group(job.wildcards["domain"]),
     "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
     "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
 }

@@ -21,10 +21,10 @@ Written by `make plans` from `config/own.yaml` and `config/paper/*.yaml` alone: 
 GPU is needed, and a test keeps it in step. These are estimates, made before anything ran:
 `tuneatlas size FILE` says them for any config and device, `tuneatlas size FILE --compare` puts them
 beside what jobs took. What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the
-peak of an {DEVICE.name}, groups as large as all training questions (they are found by the probe,
-and smaller), and the questions that each plan names. `tuneatlas size` counts a file that is at
-hand; of one that is not, `expected` in its domain says the number. What neither it nor a limit says
-is marked as assumed.
+peak of an {DEVICE.name}, groups as large as `expected.group` of a domain says, or else as all
+training questions (they are found by the probe, and smaller), and the questions that each plan
+names. `tuneatlas size` counts a file that is at hand; of one that is not, `expected` in its domain
+says the number. What neither it nor a limit says is marked as assumed.
 """
 
 

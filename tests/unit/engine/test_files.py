@@ -12,7 +12,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tuneatlas import tables
-from tuneatlas.audit.checks import TABLES
+from tuneatlas.audit.query import TABLES
 from tuneatlas.engine.files import atomic, open_file, partial_path, publish, sha256_tree, write_text
 from tuneatlas.errors import UserError
 from tuneatlas.models.save import save_model

@@ -130,7 +130,7 @@ CONFIGS = {
     "another family": ({"model_type": "gpt2"}, "is not the model that it says it is"),
     "an unknown family": ({"model_type": "mine"}, "describes no model"),
     "an encoder-decoder": ({"model_type": "t5"}, "is an encoder-decoder (t5)"),
-    "code of its own": ({"auto_map": {"AutoConfig": "evil.Config"}}, "config.json asks for code"),
+    "code of its own": ({"auto_map": {"AutoConfig": "evil.Config"}}, "config.json needs code"),
     "weights elsewhere": ({"transformers_weights": "x.safetensors"}, "says transformers_weights"),
     "tied, but a head stored": ({"tie_word_embeddings": True}, "with different values"),
 }

@@ -70,6 +70,12 @@ class FactsDomain(_Domain):
 class Expected(FileLimits):
     """Questions that the file will have: for `tuneatlas size`, until the file is there."""
 
+    group: Positive | None = option(
+        None,
+        "questions of each training set, which the probe decides; null: all training questions",
+        unit="questions",
+    )
+
 
 class Columns(Section):
     """What the columns of a question file are called that have other names; null: as here."""
