@@ -100,7 +100,7 @@ def _longest_paraphrase(experiment: Experiment, root: Path) -> int:
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
 
     names = experiment.finetune_paraphrase.formats
-    return max(read_format(root / FOLDER / f"{name}.yaml").longest for name in names)
+    return max((read_format(root / FOLDER / f"{name}.yaml").longest for name in names), default=0)
 
 
 def _packed(experiment: Experiment, root: Path, name: str, model: PackageModel) -> Found:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from config_files import GOOD, ROOT, complaints, dump
 
+from tests.examples import ROOT
+from tests.unit.config.config_files import GOOD, complaints, dump
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.preflight import preflight
 from tuneatlas.config.slices import begin_token, probed_splits, question_sources

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
 
+from tests.examples import ROOT
 from tuneatlas.config.load import load_config
 from tuneatlas.errors import UserError
 
