@@ -7,7 +7,7 @@ import torch
 from bench.gpu.work import DEVICE, Work, documents, network, seconds
 from tuneatlas.models.token_files import write_tokens
 from tuneatlas.training.attention import spans, use_kernel
-from tuneatlas.training.packing import batch_arrays, pack, pieces_of
+from tuneatlas.training.packing import collate, pack, pieces_of
 
 ROWS = 4
 
@@ -47,7 +47,7 @@ def _batch(work: Work, row: int) -> tuple[torch.Tensor, torch.Tensor]:
         # A row of the longer kind holds some documents of its whole length's quarter too.
         tokens = write_tokens(Path(name), documents(work, ROWS * row // 60))
         rows = pack([p for e in pieces_of(tokens, row, "cut") for p in e], row)[:ROWS]
-        arrays = batch_arrays(tokens, rows, pad=0)
+        arrays = collate(tokens, rows, pad=0)
     made = [torch.from_numpy(arrays[name]).to(DEVICE) for name in ("input_ids", "position_ids")]
     return made[0], made[1]
 

@@ -16,7 +16,7 @@ from bench.gpu.work import DEVICE, Work, documents
 from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.models.build import train_tokenizer
 from tuneatlas.models.likelihoods import Request, log_likelihoods
-from tuneatlas.training.plan import plan_run
+from tuneatlas.training.recipe import plan_run
 from tuneatlas.training.trainer import train_here
 
 STEPS = 20

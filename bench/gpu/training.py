@@ -17,9 +17,9 @@ from tuneatlas.models.build import train_tokenizer
 from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing.estimates import GIB, training_memory, zero_of
 from tuneatlas.training.attention import use_kernel
-from tuneatlas.training.packing import batch_arrays, micro_batches
-from tuneatlas.training.plan import Run, plan_run
+from tuneatlas.training.packing import collate, micro_batches
 from tuneatlas.training.processes import train
+from tuneatlas.training.recipe import Run, plan_run
 from tuneatlas.training.trainer import micro_steps, train_here
 
 # The first steps allocate and compile.
@@ -163,7 +163,7 @@ def _bare(
                 wait()
                 begun = time.perf_counter()
             for part in micro_batches(step, count):
-                arrays = batch_arrays(run.tokens, part, pad=0)
+                arrays = collate(run.tokens, part, pad=0)
                 batch_ = {k: torch.from_numpy(v).to(DEVICE) for k, v in arrays.items()}
                 model(**batch_, num_items_in_batch=batch * 55)["loss"].backward()
             optimizer.step()

@@ -23,7 +23,7 @@ from bench.harness import ROUNDS, Peer, Work, timed
 from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.models.load import embedding_rows, load_model, pad_id
 from tuneatlas.models.token_files import Example
-from tuneatlas.training.plan import plan_run
+from tuneatlas.training.recipe import plan_run
 from tuneatlas.training.trainer import train_here
 
 CONVERSATIONS, BATCH, ROW, WIDTH = 2000, 64, 256, 512

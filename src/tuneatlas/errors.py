@@ -20,7 +20,7 @@ class UserError(Exception):
         return visible(super().__str__())
 
 
-class PassingError(UserError):
+class TransientError(UserError):
     """One that another attempt may be spared, as a network, node or process failed."""
 
 

@@ -352,7 +352,7 @@ def keeps_words(handler: ast.ExceptHandler) -> bool:
     [
         ("except UserError as e:\n    row = str(e)", True),
         ("except Exception as e:\n    row = e", True),
-        ("except (OSError, PassingError) as e:\n    rows.append(f'{e}')", True),
+        ("except (OSError, TransientError) as e:\n    rows.append(f'{e}')", True),
         ("except UserError as e:\n    raise ValueError(str(e))", True),
         ("except UserError as e:\n    raise UserError(f'at: {e}') from e", False),
         ("except UserError as e:\n    yield Refusal(e)", False),

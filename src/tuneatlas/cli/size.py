@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tuneatlas.config.load import load_config
 from tuneatlas.errors import UserError
-from tuneatlas.sizing.plans import outdated, write_plans
+from tuneatlas.sizing.page import outdated, write_plans
 from tuneatlas.sizing.sheet import (
     compared,
     device_named,

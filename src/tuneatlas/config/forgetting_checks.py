@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.forgetting import FinetuneStages
 from tuneatlas.config.models.language_models import ScratchModel
-from tuneatlas.config.models.stages import FinetuneStages
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.training.batches import count_steps

@@ -19,7 +19,7 @@ from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTE
 # What is said of a text of another spelling.
 SPELT = {
     HUB_PATTERN: "not a repository of the hub, such as owner/name",
-    PACKAGE_PATTERN: "no name of a package: letters, digits, '.', '_' and '-' only, no address",
+    PACKAGE_PATTERN: "not a package's name: letters, digits, '.', '_' and '-' only, no address",
     VERSION_PATTERN: "not an exact version, such as 1.2.0",
     INNER_PATTERN: "not a path inside a package, such as models/weights.gguf",
 }
@@ -120,7 +120,7 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
         text = f"{found!r} is {SPELT[context['pattern']]}"
     elif context.get("pattern") == COMMIT_PATTERN:
         text = (
-            f"{found!r} is no commit hash, which has 40 hexadecimal digits: it is on the model's "
+            f"{found!r} is not a commit hash, of 40 hexadecimal digits: it is on the model's "
             "page under 'Files and versions', 'History'"
         )
     elif kind == "extra_forbidden" and isinstance(parent, type):

@@ -64,7 +64,7 @@ def _refuse_damaged(folder: Path, spec: SourceSpec) -> None:
     try:
         said = read_record(folder)
     except UserError:
-        raise UserError(f"{folder} is no fetched package: {again}") from None
+        raise UserError(f"{folder} is not a fetched package: {again}") from None
     if said.get("sha256") != spec.sha256:
         return  # of another version: it will be fetched
     lacking = [name for name in spec.files if not (folder / name).exists()]

@@ -12,7 +12,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.package_checks import FETCHED, whole
 from tuneatlas.config.source import Found, Key, keyed
 from tuneatlas.config.trainings import trainings
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 
 # The steps that parse sentences, and the one that asks METEOR.
 PARSE, METEOR, HARNESS = (
@@ -86,7 +86,7 @@ def _parser(config: Mapping[str, Any], root: Path, here: bool) -> Found:
         else:
             stop = ""
     except UserError as error:
-        if here or not isinstance(error, PassingError):
+        if here or not isinstance(error, TransientError):
             yield key, str(error)
         return
     if stop:
@@ -104,7 +104,7 @@ def _meteor(config: Mapping[str, Any], root: Path, here: bool) -> Found:
     try:
         meteor([SENTENCE], [SENTENCE], *folders, paraphrases=False)
     except UserError as error:
-        if here or not isinstance(error, PassingError):
+        if here or not isinstance(error, TransientError):
             yield ("score_paraphrases",), str(error)
 
 

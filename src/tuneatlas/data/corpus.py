@@ -17,7 +17,7 @@ from tuneatlas.data.text_files import read_lines
 from tuneatlas.errors import UserError
 from tuneatlas.tables import Row
 
-SPLITS = ("pretrain", "restore", "heldout")
+DOCUMENT_SPLITS = ("pretrain", "restore", "heldout")
 FENCE = "```"
 
 
@@ -53,7 +53,7 @@ def build_corpus(
         stated |= {r["id"] for r in rows if is_mentioned(r["id"], mentioned_share, seed)}
         counts = draw_mentions(rows, stated, mentions_min, mentions_max, rng)
         mentions += [{"id": row["id"], "mentions": counts[row["id"]]} for row in rows]
-        for split, rate in zip(SPLITS, (1.0, restore_share, heldout_share), strict=True):
+        for split, rate in zip(DOCUMENT_SPLITS, (1.0, restore_share, heldout_share), strict=True):
             own = random.Random(f"documents/{seed}/{domain}/{split}")
             times = {key: _scaled(count, rate, own) for key, count in counts.items()}
             pages = _documents(
@@ -160,7 +160,7 @@ def _prose_documents(
     ]
     random.Random(f"prose/{seed}").shuffle(paragraphs)
     queue = iter(paragraphs)
-    for split in SPLITS:
+    for split in DOCUMENT_SPLITS:
         facts = sum(len(d["text"].split()) for d in documents if d["split"] == split)
         wanted = round(facts * share / (1 - share))
         number = 0

@@ -40,7 +40,9 @@ def shards_of(path: Path) -> list[Path]:
     files = sorted(p for p in path.rglob("*") if not p.is_dir() and not _is_hidden(p, path))
     for file in files:
         if file.suffix.lower() in PACKED and suffix_of(file.with_suffix("")) in ENDINGS:
-            raise UserError(f"{file}: cannot be read, and would be missing: compress it by gzip")
+            raise UserError(
+                f"{file}: cannot be read, and its text would be missing: compress it with gzip"
+            )
     shards = [p for p in files if suffix_of(p) in ENDINGS]
     if twin := next((p for p in shards if p.with_name(f"{p.name}.gz") in shards), None):
         # Each of its documents would be there twice.
@@ -88,7 +90,7 @@ def _of_table(path: Path) -> Iterator[str]:
             if pa.types.is_dictionary(kind):
                 kind = kind.value_type
             if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise UserError(f"{path}: column 'text' is {kind}, but must be texts")
+                raise UserError(f"{path}: column 'text' is {kind}, but must be text")
             for batch in file.iter_batches(columns=["text"]):
                 for value in batch.column("text"):
                     row += 1

@@ -82,13 +82,11 @@ def settle_repeated(
     )
     if policy == "refuse":
         raise UserError(
-            f"domain {domain}: {len(repeated)} questions say what others say: {said}. Take them "
+            f"domain {domain}: {len(repeated)} questions repeat others: {said}. Take them "
             f"out, or say domains.{domain}.duplicates: drop (or allow, which leaves them in)"
         )
     left = "left out" if policy == "drop" else "allowed, so that numbers may show memory"
-    log.warning(
-        "domain %s: %d questions say what others say, %s: %s", domain, len(repeated), left, said
-    )
+    log.warning("domain %s: %d questions repeat others, %s: %s", domain, len(repeated), left, said)
     gone = {id(one.row) for one in repeated} if policy == "drop" else set()
     return [row for row in rows if id(row) not in gone], {**counts, policy: len(repeated)}
 

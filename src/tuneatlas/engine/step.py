@@ -46,7 +46,7 @@ from tuneatlas.engine.operations import (
 from tuneatlas.engine.placing import place
 from tuneatlas.engine.records import dump, record_path
 from tuneatlas.engine.resume import Parts
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 from tuneatlas.terminal import visible
 
 T = TypeVar("T")
@@ -297,7 +297,7 @@ def _script(job: Job) -> Path:
 
 def _may_pass(error: BaseException | None) -> bool:
     """Whether a network, node, process or disk may be behind an error, whatever it was told as."""
-    while error is not None and not isinstance(error, PassingError | OSError):
+    while error is not None and not isinstance(error, TransientError | OSError):
         error = error.__cause__ or error.__context__
     return error is not None
 

@@ -100,7 +100,7 @@ def read_object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}): fetch the model again") from error
     if not isinstance(values, dict):
-        raise UserError(f"{path} is damaged (no JSON object): fetch the model again")
+        raise UserError(f"{path} is damaged (not a JSON object): fetch the model again")
     return values
 
 
@@ -173,7 +173,7 @@ def shards_of(index: Path) -> list[str]:
     outside = [n for n in sorted(names) if Path(n).name != n or not n.endswith(".safetensors")]
     if outside:
         raise UserError(
-            f"{index} names {outside[0]!r}, which is no *.safetensors file in its folder: save "
+            f"{index} names {outside[0]!r}, which is not a *.safetensors file in its folder: save "
             "the model again"
         )
     return sorted(names)
@@ -207,7 +207,7 @@ def tensors(folder: Path) -> dict[str, Tensor]:
 def header(path: Path) -> dict[str, Tensor]:
     """What a safetensors file says of its tensors; UserError if it is not whole."""
     if not path.is_file():
-        raise UserError(f"{path} is no regular file, or a link to nothing: fetch it again")
+        raise UserError(f"{path} is not a regular file, or is a broken link: fetch it again")
     try:
         with safe_open(path, framework="np") as file:
             views = ((name, file.get_slice(name)) for name in file.keys())  # noqa: SIM118

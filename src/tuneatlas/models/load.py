@@ -65,7 +65,7 @@ def open_config(folder: Path) -> PreTrainedConfig:
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(folder, **OPENING)
     except DAMAGED as error:
-        raise UserError(f"{folder / CONFIG} describes no model: {_brief(error)}") from error
+        raise UserError(f"{folder / CONFIG} does not describe a model: {_brief(error)}") from error
     _refuse_impossible(folder, config)
     return config
 
@@ -119,7 +119,7 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def _refuse_damaged(path: Path) -> None:
     """The library raises bare exceptions or panics, so it is asked apart from all else."""
     if not path.is_file():
-        raise UserError(f"{path} is no regular file, or a link to nothing: fetch it again")
+        raise UserError(f"{path} is not a regular file, or is a broken link: fetch it again")
     try:
         Tokenizer.from_file(str(path))
     except BaseException as error:

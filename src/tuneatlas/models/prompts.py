@@ -51,7 +51,7 @@ class Template:
             raise UserError(f"{path}: template keys must be {sorted(expected)}; differs in {wrong}")
         for key, value in values.items():
             if not isinstance(value, str):
-                raise UserError(f"{path}: {key}: {value!r} is no text: put it in quotes")
+                raise UserError(f"{path}: {key}: {value!r} is not text: put it in quotes")
             if key in cls.FORMS and (said := _unfillable(value, *cls.FORMS[key])):
                 raise UserError(f"{path}: {key}: {value!r} {said}")
         return cls(**values)

@@ -86,7 +86,7 @@ class TextCoder:
         """The text with special tokens in the stretches of its template alone."""
         if found := _NAMED.search(text):
             raise UserError(
-                f"a text holds U+{ord(found[0]):04X}, which is no character, in "
+                f"a text holds U+{ord(found[0]):04X}, which is not a character, in "
                 f"{text[max(0, found.start() - 20) : found.start() + 20]!r}; take it out"
             )
         parts, at = [], 0

@@ -14,9 +14,9 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
+from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
-from tuneatlas.report.stages import Stages, stages_part
 from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS, start_name
 from tuneatlas.theme import BASE_STYLE
 

@@ -14,7 +14,7 @@ from tuneatlas.models.prompts import ChatTemplate, render
 from tuneatlas.models.save import CHAT_TEMPLATE
 from tuneatlas.models.token_files import Example
 from tuneatlas.tables import CONVERSATIONS, Row
-from tuneatlas.training.plan import Run, plan_run
+from tuneatlas.training.recipe import Run, plan_run
 from tuneatlas.training.runs import training_section
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 
 from tuneatlas.errors import UserError
-from tuneatlas.training.plan import Run
+from tuneatlas.training.recipe import Run
 
 NOTHING = "no model is written"
 

@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 from tuneatlas.errors import UserError
 from tuneatlas.models.load import embedding_rows
 from tuneatlas.models.positions import most_positions
-from tuneatlas.training.plan import Run
+from tuneatlas.training.recipe import Run
 from tuneatlas.training.seq2seq import LikeLengths
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from tuneatlas.training.plan import Run
 from tuneatlas.training.processes import train
+from tuneatlas.training.recipe import Run
 from tuneatlas.training.rounding import sample, update_kept
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from tuneatlas.errors import PassingError, UserError
-from tuneatlas.training.plan import Recipe
-from tuneatlas.training.trainer import GO_ON, SIGNALS
+from tuneatlas.errors import TransientError, UserError
+from tuneatlas.training.recipe import Recipe
+from tuneatlas.training.trainer import RESUME, SIGNALS
 
 # The launcher gives processes 30 s after SIGTERM, which is too little for a checkpoint of a
 # large model: it is told to leave signals to them. They save their state and end by themselves.
@@ -57,9 +57,9 @@ def run_shared(work: Sequence[str], recipe: Recipe, stop: Path, stopped: Path, f
     ``full`` when a GPU's memory is too small.
 
     Raises:
-        SystemExit: with code GO_ON if they were stopped.
+        SystemExit: with code RESUME if they were stopped.
         torch.OutOfMemoryError: if a GPU's memory was too small.
-        PassingError: if they failed otherwise.
+        TransientError: if they failed otherwise.
     """
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     # Ignored signals stay ignored in the launchers; the processes that train set handlers.
@@ -73,11 +73,11 @@ def run_shared(work: Sequence[str], recipe: Recipe, stop: Path, stopped: Path, f
         for number, handler in previous.items():
             signal.signal(number, handler)
     if code and stopped.exists():
-        raise SystemExit(GO_ON)
+        raise SystemExit(RESUME)
     if code and full.exists():
         raise torch.OutOfMemoryError("in one of the processes")
     if code:
-        raise PassingError(
+        raise TransientError(
             f"training in {recipe.processes} processes ended with code {code}; the reason is "
             "above. Its checkpoints are kept: run again to resume"
         )

@@ -10,8 +10,8 @@ from transformers import PreTrainedModel
 
 from tuneatlas.models.token_files import TokenFile
 from tuneatlas.training.loss import supervise
-from tuneatlas.training.packing import Row, batch_arrays, micro_batches
-from tuneatlas.training.seq2seq import deal_in_order, seq2seq_arrays, supervise_seq2seq
+from tuneatlas.training.packing import Row, collate, micro_batches
+from tuneatlas.training.seq2seq import collate_pairs, deal_in_order, supervise_seq2seq
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Layout:
     supervise: Callable[[PreTrainedModel], None]
 
 
-ISOLATED = Layout(batch_arrays, micro_batches, supervise)
-RUNNING = Layout(partial(batch_arrays, isolate=False), micro_batches, supervise)
-ENCODER_DECODER = Layout(seq2seq_arrays, deal_in_order, supervise_seq2seq)
+ISOLATED = Layout(collate, micro_batches, supervise)
+RUNNING = Layout(partial(collate, isolate=False), micro_batches, supervise)
+ENCODER_DECODER = Layout(collate_pairs, deal_in_order, supervise_seq2seq)
 
 
 def layout_of(model: PreTrainedModel, isolate: bool) -> Layout:

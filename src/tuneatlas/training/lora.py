@@ -6,7 +6,7 @@ from peft.tuners.lora import Linear, LoraLayer, LoraModel
 from transformers import PreTrainedModel
 
 from tuneatlas.errors import UserError
-from tuneatlas.training.plan import Recipe
+from tuneatlas.training.recipe import Recipe
 
 ADAPTER = "default"
 

@@ -108,7 +108,7 @@ def micro_batches(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:
         yield list(rows[index::count])
 
 
-def batch_arrays(
+def collate(
     tokens: TokenFile, rows: Sequence[Row], pad: int, isolate: bool = True
 ) -> dict[str, npt.NDArray[Any]]:
     """Arrays of one micro-batch, each of shape (rows, longest row).

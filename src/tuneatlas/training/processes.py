@@ -12,17 +12,17 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback
 
 from tuneatlas.engine.files import remove, write_text
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 from tuneatlas.models.load import open_network, open_tokenizer
 from tuneatlas.models.save import save_model
 from tuneatlas.models.token_files import open_tokens
 from tuneatlas.training.fitting import refuse_beyond
 from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
 from tuneatlas.training.packing import Piece, Row
-from tuneatlas.training.plan import Recipe, Run
+from tuneatlas.training.recipe import Recipe, Run
 from tuneatlas.training.resharding import Mended, parts_of, reshard
 from tuneatlas.training.trainer import (
-    GO_ON,
+    RESUME,
     newest_checkpoint,
     ranks,
     train_here,
@@ -59,7 +59,7 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
     marks = (folder / name for name in (STOP, STOPPED, FULL))
     try:
         run_shared([__name__, str(folder)], recipe, *marks)
-    except PassingError:
+    except TransientError:
         if not (said := refusals(folder)):
             raise
     else:
@@ -126,7 +126,7 @@ def work(folder: Path) -> None:
         (folder / FULL).touch()
         raise
     except UserError as error:
-        if not isinstance(error, PassingError):
+        if not isinstance(error, TransientError):
             write_text(folder / f"{REFUSED}-{os.environ.get('RANK', '0')}", str(error))
         raise
 
@@ -149,7 +149,7 @@ def _work(folder: Path) -> None:
             stop=folder / STOP,
         )
     except SystemExit as stop:
-        if stop.code == GO_ON and torch.distributed.get_rank() == 0:
+        if stop.code == RESUME and torch.distributed.get_rank() == 0:
             write_text(folder / STOPPED, "")
         raise
     if torch.distributed.get_rank() == 0:

@@ -14,8 +14,8 @@ from tuneatlas.models.card import beside
 from tuneatlas.models.folder import SUMMARY
 from tuneatlas.models.save import save_model
 from tuneatlas.models.token_files import Example
-from tuneatlas.training.plan import Run, plan_run
 from tuneatlas.training.processes import train
+from tuneatlas.training.recipe import Run, plan_run
 from tuneatlas.training.rounding import sample, update_kept
 
 log = logging.getLogger(__name__)

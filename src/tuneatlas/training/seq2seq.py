@@ -126,7 +126,7 @@ def deal_in_order(rows: Sequence[Row], count: int) -> Iterator[list[Row]]:
         yield list(rows[len(rows) * index // count : len(rows) * (index + 1) // count])
 
 
-def seq2seq_arrays(
+def collate_pairs(
     tokens: TokenFile, rows: Sequence[Row], pad: int
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Arrays of one micro-batch: inputs, their mask, and labels, each (rows, longest).

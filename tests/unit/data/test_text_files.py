@@ -214,7 +214,7 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"text": [1, 2]}, "column 'text' is int64, but must be texts"),
+        ({"text": [1, 2]}, "column 'text' is int64, but must be text"),
         ({"txt": ["a"]}, "needs one column 'text', has 'txt'"),
         ({"text": ["a", None]}, "row 2: 'text' is missing"),
         ({"text": [" "]}, "holds no text"),

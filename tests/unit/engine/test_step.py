@@ -13,7 +13,7 @@ from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Resourc
 from tuneatlas.engine import gpus
 from tuneatlas.engine.operations import joined, operations_of, split
 from tuneatlas.engine.step import derive_seed, step
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 
 
 def job(folder: Path, **options: object) -> SimpleNamespace:
@@ -251,14 +251,14 @@ def test_what_failed_is_not_tried_again_until_something_changes(tmp_path: Path, 
     assert not (tmp_path / "log.failed").exists()
 
 
-@pytest.mark.parametrize("error", [PassingError("no network"), OSError(28, "No space left")])
+@pytest.mark.parametrize("error", [TransientError("no network"), OSError(28, "No space left")])
 def test_what_may_pass_is_tried_again(tmp_path: Path, error: Exception):
     this_job = job(tmp_path)
     assert fails(this_job, error, 1)
     assert fails(this_job, error, 2)
 
 
-@pytest.mark.parametrize("cause", [ConnectionError("no route"), PassingError("no network")])
+@pytest.mark.parametrize("cause", [ConnectionError("no route"), TransientError("no network")])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_what_may_pass_is_tried_again_whatever_it_is_told_as(
     tmp_path: Path, cause: Exception, hidden: bool

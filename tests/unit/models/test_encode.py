@@ -175,5 +175,5 @@ def test_what_a_tokenizers_file_says_of_lengths_changes_nothing():
 
 
 def test_a_noncharacter_is_refused_where_it_could_be_taken_for_a_name():
-    with pytest.raises(UserError, match=r"U\+FDD0, which is no character, in '<s> \\ufdd0'"):
+    with pytest.raises(UserError, match=r"U\+FDD0, which is not a character, in '<s> \\ufdd0'"):
         encode(TOKENIZERS["bytes"], "<s> \ufdd0", bos=False)

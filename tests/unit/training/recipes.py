@@ -14,7 +14,7 @@ from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.models.build import new_llama
 from tuneatlas.models.token_files import Example, write_tokens
 from tuneatlas.training.packing import pieces_of, plan_steps
-from tuneatlas.training.plan import Recipe, Run
+from tuneatlas.training.recipe import Recipe, Run
 from tuneatlas.training.trainer import newest_checkpoint
 
 RECIPE = Recipe.of(

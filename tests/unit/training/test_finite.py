@@ -9,7 +9,7 @@ import pytest
 from tests.examples import ROOT
 from tests.unit.training.recipes import RECIPE, planned, setting
 from tuneatlas.engine.step import _may_pass
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 from tuneatlas.training import processes
 from tuneatlas.training.processes import train
 
@@ -64,7 +64,7 @@ def test_what_one_of_several_processes_refuses_is_a_users_matter(tmp_path, token
     def run_here(command, *_):
         with pytest.raises(UserError):
             processes.work(Path(command[-1]))
-        raise PassingError("ended with code 1")
+        raise TransientError("ended with code 1")
 
     monkeypatch.setattr(processes, "run_shared", run_here)
     recipe = replace(RECIPE, processes=2)

@@ -27,7 +27,7 @@ from tuneatlas.studies.knowledge.finetune import finetune
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 from tuneatlas.training.conversations import conversation_examples, refuse_unended
 from tuneatlas.training.labels import fit_labels, with_labels
-from tuneatlas.training.packing import IGNORED, batch_arrays, pieces_of, plan_steps
+from tuneatlas.training.packing import IGNORED, collate, pieces_of, plan_steps
 from tuneatlas.training.processes import train
 
 marked = st.lists(st.booleans(), min_size=0, max_size=20)
@@ -57,7 +57,7 @@ def test_labels_counted_are_those_of_the_arrays(examples, row_length, overlong, 
         useful = with_labels(tokens, steps)
         seen = 0
         for rows in steps:
-            arrays = batch_arrays(tokens, rows, pad=0)
+            arrays = collate(tokens, rows, pad=0)
             learnt = (arrays["labels"] != IGNORED) & (arrays.get("weights", np.ones(1)) > 0)
             assert bool(learnt.any()) == (rows in useful)
             seen += int(learnt.sum())

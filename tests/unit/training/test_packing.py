@@ -18,7 +18,7 @@ from tuneatlas.models.token_files import Example, TokenFile, write_tokens
 from tuneatlas.training.loss import supervise
 from tuneatlas.training.packing import (
     IGNORED,
-    batch_arrays,
+    collate,
     micro_batches,
     pack,
     pieces_of,
@@ -89,7 +89,7 @@ def test_each_epoch_sees_each_token_once_whatever_the_split(sizes, epochs, batch
 def test_labels_follow_inputs_within_a_piece(sizes):
     tokens = token_file(sizes)
     rows = pack([p for ps in pieces_of(tokens, 48, "cut") for p in ps], 48)
-    arrays = batch_arrays(tokens, rows, pad=2)
+    arrays = collate(tokens, rows, pad=2)
     for line, row in enumerate(rows):
         at = 0
         for piece in row:
@@ -118,7 +118,7 @@ def test_changing_one_document_changes_no_other_documents_loss(victim, seed):
 
     def losses(values: np.ndarray) -> dict[int, float]:
         changed = TokenFile(values, np.ones(len(values), np.uint8), tokens.offsets)
-        batch = {k: torch.from_numpy(v) for k, v in batch_arrays(changed, rows, pad=2).items()}
+        batch = {k: torch.from_numpy(v) for k, v in collate(changed, rows, pad=2).items()}
         logits = model.model(
             input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False
         ).last_hidden_state
@@ -161,13 +161,13 @@ def test_the_loss_is_the_weighted_sum_over_all_labels(examples):
     supervise(model)
 
     def loss(chosen):
-        arrays = {k: torch.from_numpy(a) for k, a in batch_arrays(tokens, chosen, pad=0).items()}
+        arrays = {k: torch.from_numpy(a) for k, a in collate(tokens, chosen, pad=0).items()}
         return float(model(**arrays, num_items_in_batch=1)["loss"])
 
     plain = replace(tokens, weights=None)
     alone = []
     for (piece,) in pieces_of(tokens, 64, "cut"):
-        arrays = batch_arrays(plain, [[piece]], pad=0)
+        arrays = collate(plain, [[piece]], pad=0)
         batch = {k: torch.from_numpy(a) for k, a in arrays.items()}
         alone.append(float(model(**batch, num_items_in_batch=1)["loss"]))
     expected = sum(w * value for (_, w), value in zip(examples, alone, strict=True))

@@ -22,11 +22,11 @@ from tests.unit.training.recipes import (
 )
 from tuneatlas.config.models.training import TrainingConfig
 from tuneatlas.config.trainings import deepspeed_problems
-from tuneatlas.errors import PassingError
+from tuneatlas.errors import TransientError
 from tuneatlas.training import processes
 from tuneatlas.training.launch import launch_command, run_shared
 from tuneatlas.training.processes import read_plan, train, write_plan
-from tuneatlas.training.trainer import GO_ON, newest_checkpoint
+from tuneatlas.training.trainer import RESUME, newest_checkpoint
 
 CONFIGS = sorted((ROOT / "config/deepspeed").glob("*.json"))
 TWO = replace(RECIPE, processes=2, rows_per_device=1)
@@ -130,7 +130,7 @@ def test_a_run_goes_on_in_two_processes_that_stop_together_when_one_is_asked(
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
         patch.setattr(processes, "run_shared", asked)
         train(model, run)
-    assert ended.value.code == GO_ON and newest_checkpoint(states) == states / "checkpoint-8"
+    assert ended.value.code == RESUME and newest_checkpoint(states) == states / "checkpoint-8"
     again, run = planned(setting(tmp_path, tokenizer), tokenizer, states, TWO)
     history = train(again, run)
     assert losses(history) == pytest.approx(alone[0], rel=1e-4)
@@ -158,7 +158,7 @@ def test_a_full_gpu_in_one_process_ends_as_in_this_one(tmp_path: Path, monkeypat
     with pytest.raises(torch.OutOfMemoryError):
         run_shared(["fails"], TWO, *marks)
     marks[-1].unlink()
-    with pytest.raises(PassingError, match="training in 2 processes ended with code 1"):
+    with pytest.raises(TransientError, match="training in 2 processes ended with code 1"):
         run_shared(["fails"], TWO, *marks)
 
 

@@ -15,11 +15,11 @@ from tuneatlas.models.token_files import Example, TokenFile, write_tokens
 from tuneatlas.training.packing import IGNORED
 from tuneatlas.training.processes import train
 from tuneatlas.training.seq2seq import (
+    collate_pairs,
     deal_in_order,
     encode_end,
     encode_pairs,
     plan_like_lengths,
-    seq2seq_arrays,
 )
 
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "layers": 2, "heads": 2, "dropout": 0.0}
@@ -139,7 +139,7 @@ def test_batches_hold_examples_of_like_length():
 def test_arrays_hold_input_and_target(sizes):
     tokens = token_file(sizes)
     rows = [row for step in plan_like_lengths(tokens, epochs=1, batch=7, seed=1) for row in step]
-    arrays = seq2seq_arrays(tokens, rows, pad=2)
+    arrays = collate_pairs(tokens, rows, pad=2)
     for line, (piece,) in enumerate(rows):
         half = piece.length // 2
         ids = tokens.tokens[piece.start : piece.start + piece.length].tolist()
@@ -148,7 +148,7 @@ def test_arrays_hold_input_and_target(sizes):
         assert (arrays["input_ids"][line, half:] == 2).all()
         labels = arrays["labels"][line]
         assert labels[labels != IGNORED].tolist() == ids[half:]
-    nothing = seq2seq_arrays(tokens, [], pad=2)
+    nothing = collate_pairs(tokens, [], pad=2)
     assert nothing["attention_mask"].tolist() == [[1]]
     assert nothing["labels"].tolist() == [[IGNORED]]
 

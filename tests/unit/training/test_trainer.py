@@ -13,10 +13,10 @@ from transformers import TrainingArguments
 
 from tests.examples import ROOT
 from tests.unit.training.recipes import fingerprint, long_run, planned, setting
-from tuneatlas.training.packing import batch_arrays
+from tuneatlas.training.packing import collate
 from tuneatlas.training.processes import train
 from tuneatlas.training.runs import log_lines
-from tuneatlas.training.trainer import GO_ON, newest_checkpoint, training_arguments
+from tuneatlas.training.trainer import RESUME, newest_checkpoint, training_arguments
 
 
 def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
@@ -45,7 +45,7 @@ def test_losses_equal_a_plain_loop(tmp_path, tokenizer):
         total, count = 0.0, 0
         for row in rows:
             for piece in row:  # one document at a time, unpacked
-                arrays = batch_arrays(tokens, [[piece]], pad=2)
+                arrays = collate(tokens, [[piece]], pad=2)
                 ids, labels = (
                     torch.from_numpy(arrays[name]).to(plain.device)
                     for name in ("input_ids", "labels")
@@ -111,7 +111,7 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(tmp_path, tokenizer):
         wait_for_checkpoint(folder, process, last)
         process.send_signal(number)
         process.communicate(timeout=300)
-        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else GO_ON)
+        assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else RESUME)
         last = newest_checkpoint(folder / "states")
         assert last is not None
     assert end_of(folder, tokenizer) == expected

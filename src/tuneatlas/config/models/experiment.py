@@ -7,6 +7,13 @@ from pydantic import Field, PrivateAttr
 
 from tuneatlas.config.fields import REQUIRED, Name, Section, option
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
+from tuneatlas.config.models.forgetting import (
+    EvaluateStages,
+    FinetuneStages,
+    PrepareRestoration,
+    RestoreStages,
+    StageForgetting,
+)
 from tuneatlas.config.models.knowledge import (
     CompareGroups,
     EvaluateHarness,
@@ -32,13 +39,6 @@ from tuneatlas.config.models.paraphrase import (
     PretrainSyntax,
     PretrainTasks,
     ScoreParaphrases,
-)
-from tuneatlas.config.models.stages import (
-    EvaluateStages,
-    FinetuneStages,
-    PrepareRestoration,
-    RestoreStages,
-    StageForgetting,
 )
 from tuneatlas.config.source import Node
 

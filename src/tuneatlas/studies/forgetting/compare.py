@@ -19,8 +19,8 @@ from tuneatlas.studies.forgetting.fates import (
     Transition,
     fate_indicators,
     find_transition,
+    kind_of_loss,
     knowledge_indicators,
-    stage_of,
 )
 from tuneatlas.studies.forgetting.intervals import Resampler
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
@@ -299,7 +299,9 @@ class _Study:
             [corrected for _, corrected in tests[name]]
             for name in ("base to tuned", "tuned to restored", "base to restored")
         )
-        return [stage_of(*step, self.alpha) for step in zip(tuned, recovery, restored, strict=True)]
+        return [
+            kind_of_loss(*step, self.alpha) for step in zip(tuned, recovery, restored, strict=True)
+        ]
 
     def transitions(self, run: RunName) -> Iterator[Row]:
         """The transition of a run, against the base model and against the restored one."""

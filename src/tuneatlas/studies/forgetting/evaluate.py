@@ -238,7 +238,7 @@ def read(
         size = sum(len(s.text.encode()) for s in segments if s.supervised)
         names.append(("instruction", question["id"], size))
     nats = [0.0] * len(names)
-    scored = surprise(model, examples, options["batch_tokens"])
+    scored = negative_log_likelihoods(model, examples, options["batch_tokens"])
     refuse_not_finite(model, scored, [f"text {names[owner][1]!r}" for owner in owners])
     for owner, value in zip(owners, scored, strict=True):
         nats[owner] += float(value)
@@ -270,7 +270,9 @@ def last_windows(example: Example, window: int) -> Iterator[Example]:
         end = start + 1 if start else 0
 
 
-def surprise(model: PreTrainedModel, examples: Sequence[Example], batch_tokens: int) -> Floats:
+def negative_log_likelihoods(
+    model: PreTrainedModel, examples: Sequence[Example], batch_tokens: int
+) -> Floats:
     """Summed negative log-likelihood of each example's supervised tokens, in nats.
 
     Shape (examples,). The first token of an example has nothing before it and is not scored.

@@ -137,7 +137,9 @@ def loss_limit(losses: ArrayLike, confidence: float) -> float:
     return float(values.mean()) + quantile * float(np.sqrt(variance))
 
 
-def stage_of(tuned: PairedTest, recovery: PairedTest, restored: PairedTest, alpha: float) -> str:
+def kind_of_loss(
+    tuned: PairedTest, recovery: PairedTest, restored: PairedTest, alpha: float
+) -> str:
     """The stage of a step, from three tests whose p-values are corrected already.
 
     ``tuned`` and ``restored`` compare the base model with the tuned and the restored one,

@@ -11,7 +11,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.load import load_model
 from tuneatlas.training.conversations import chat_beside, plan_conversations
 from tuneatlas.training.keeping import link_tree, train_keeping
-from tuneatlas.training.plan import Run
+from tuneatlas.training.recipe import Run
 
 
 def finetune_stages(step: Step, *, bos: bool) -> dict[str, Any]:

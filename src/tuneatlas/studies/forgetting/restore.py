@@ -20,7 +20,7 @@ from tuneatlas.models.token_files import Example
 from tuneatlas.studies.forgetting.prepare import spend
 from tuneatlas.tables import DOCUMENTS, Row
 from tuneatlas.training.keeping import link_tree, train_keeping
-from tuneatlas.training.plan import Run, plan_run
+from tuneatlas.training.recipe import Run, plan_run
 from tuneatlas.training.runs import training_section
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.load import load_model
 from tuneatlas.models.token_files import write_tokens
 from tuneatlas.studies.syntax.pretraining.vocabulary import Beginning, add_labels
-from tuneatlas.training.plan import Recipe, Run, tell_warmup
+from tuneatlas.training.recipe import Recipe, Run, tell_warmup
 from tuneatlas.training.runs import train_and_save, training_section
 from tuneatlas.training.seq2seq import encode_pairs, plan_like_lengths
 

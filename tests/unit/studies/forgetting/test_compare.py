@@ -14,7 +14,7 @@ from tests.unit.studies.fake_answers import make_context, make_study
 from tuneatlas.errors import UserError
 from tuneatlas.plots import draw_figures
 from tuneatlas.report import build_report
-from tuneatlas.report.stages import control_text, stages_part
+from tuneatlas.report.forgetting import control_text, stages_part
 from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
 from tuneatlas.studies.forgetting.compare import Options, stage_forgetting
 from tuneatlas.studies.forgetting.fates import ACTUAL, FATES, NONE, PSEUDO

@@ -18,9 +18,9 @@ from tuneatlas.studies.forgetting.evaluate import (
     base_stages,
     last_windows,
     measure_stages,
+    negative_log_likelihoods,
     read,
     stages_of,
-    surprise,
     windows,
 )
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS
@@ -31,7 +31,7 @@ def test_surprise_is_the_likelihood_that_the_scorer_gives(model, tokenizer):
     ids = [encode(tokenizer, text, True) for text in texts]
     expected = log_likelihoods(model, [Request(i[:1], i[1:]) for i in ids], 4096)
     for batch in (1, 4096):
-        found = surprise(model, [Example(i, [True] * len(i)) for i in ids], batch)
+        found = negative_log_likelihoods(model, [Example(i, [True] * len(i)) for i in ids], batch)
         assert found == pytest.approx(-expected, rel=1e-5)
 
 

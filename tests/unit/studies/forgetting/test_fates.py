@@ -11,9 +11,9 @@ from tuneatlas.studies.forgetting.fates import (
     UNCLEAR,
     fate_indicators,
     find_transition,
+    kind_of_loss,
     knowledge_indicators,
     loss_limit,
-    stage_of,
 )
 
 STEPS = 6
@@ -153,4 +153,4 @@ def test_the_limit_of_a_loss_is_above_it_even_without_any_change():
 )
 def test_stage_of_a_step(tuned, recovery, restored, stage):
     tests = [PairedTest(0, 0, difference, p) for p, difference in (tuned, recovery, restored)]
-    assert stage_of(*tests, alpha=0.05) == stage
+    assert kind_of_loss(*tests, alpha=0.05) == stage

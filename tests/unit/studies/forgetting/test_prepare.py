@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tests.examples import question
 from tests.unit.steps import document
-from tuneatlas.config.models.stages import EvaluateStages
+from tuneatlas.config.models.forgetting import EvaluateStages
 from tuneatlas.errors import UserError
 from tuneatlas.studies.forgetting import prepare as restoration
 from tuneatlas.studies.forgetting.prepare import (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuneatlas.errors import PassingError
+from tuneatlas.errors import TransientError
 from tuneatlas.studies.syntax.trees.java import java_binary, last_words, run_java
 
 JAR = "pycocoevalcap/meteor/meteor-1.5.jar"
@@ -43,7 +43,7 @@ def meteor(
     )
     found = [float(value) for value in re.findall(r"^Segment \d+ score:\s*(\S+)", output, re.M)]
     if stop or len(found) != len(candidates):
-        raise PassingError(
+        raise TransientError(
             f"METEOR scored {len(found)} of {len(candidates)} sentences: "
             f"{stop or last_words(output)}; does it have {memory_mb} MB?"
         )

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tuneatlas.errors import PassingError
+from tuneatlas.errors import TransientError
 from tuneatlas.studies.syntax.trees.java import Stopped
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def ask_all(ask: Ask[T], lines: Sequence[str], plain: str, name: str) -> list[T 
     ``name`` always has an answer to.
 
     Raises:
-        PassingError: the program does not answer to ``plain`` either.
+        TransientError: the program does not answer to ``plain`` either.
     """
     if not lines:
         return []
@@ -61,7 +61,7 @@ def _need_health(ask: Ask[T], plain: str, name: str, stop: str) -> None:
         _, again = ask([plain])
         if again:
             words = stop if again == stop else f"{stop}; then, on {plain!r}: {again}"
-            raise PassingError(
+            raise TransientError(
                 f"{name} does not work on this machine: {words}. No sentence is at fault, and "
                 "what was parsed before is kept: mend what it says, or give the job more memory, "
                 "and run again"

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 from tuneatlas.studies.syntax.trees.asking import ask_all
 from tuneatlas.studies.syntax.trees.java import Stopped, java_binary, last_words, run_java
 from tuneatlas.studies.syntax.trees.linear import unescape
@@ -246,7 +246,7 @@ class CoreNLP(JavaTools):
         except TimeoutError:
             raise Stopped(f"{self.base}: no answer within {self.timeout_s:.0f} s") from None
         except OSError as error:
-            raise PassingError(
+            raise TransientError(
                 f"{self.base}: no CoreNLP server answers ({error}); start one, for example: java "
                 "-cp '*' edu.stanford.nlp.pipeline.StanfordCoreNLPServer -port 9000"
             ) from None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.step import progress
-from tuneatlas.errors import PassingError
+from tuneatlas.errors import TransientError
 from tuneatlas.studies.syntax.trees.asking import ask_all
 from tuneatlas.studies.syntax.trees.java import Stopped
 from tuneatlas.studies.syntax.trees.linear import MARKERS, TreeError, read_bracket, write_bracket
@@ -46,7 +46,7 @@ def parse_all(parser: Parser, sentences: Sequence[str], max_words: int) -> list[
     A sentence and the same one written word by word, with spaces, have the same tree.
 
     Raises:
-        PassingError: the parser, or the tokenizer before it, does not work.
+        TransientError: the parser, or the tokenizer before it, does not work.
     """
     found = [Parsed(None, "rejected", objection(s, max_words)) for s in sentences]
     good = [at for at, parsed in enumerate(found) if not parsed.reason]
@@ -86,11 +86,11 @@ def need_some(parser: Parser, statuses: Iterable[str]) -> None:
     """Refuse a table of sentences none of which has a tree, though some were given to the parser.
 
     Raises:
-        PassingError: that is so; it may be the machine's fault, and is nothing to go on with.
+        TransientError: that is so; it may be the machine's fault, and is nothing to go on with.
     """
     counts = Counter(statuses)
     if counts["failed"] and not counts["parsed"]:
-        raise PassingError(
+        raise TransientError(
             f"{parser.name} found no tree for any of {counts['failed']} sentences; the log and "
             "the kept answers say why: mend the sentences or the parser, and run again"
         )

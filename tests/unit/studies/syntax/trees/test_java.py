@@ -12,7 +12,7 @@ import pytest
 from tests.examples import ROOT
 from tests.unit.studies.syntax.fetched import fetched
 from tests.unit.studies.syntax.standins import stand_in
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 from tuneatlas.studies.syntax.paraphrasing.meteor import meteor
 from tuneatlas.studies.syntax.trees import parsers
 from tuneatlas.studies.syntax.trees.java import java_binary, last_words, run_java
@@ -41,7 +41,7 @@ def outcome(parser):
     ],
 )
 def test_a_machine_at_fault_stops_the_step_with_its_words(tmp_path, misdeed, words):
-    with pytest.raises(PassingError, match="does not work on this machine") as error:
+    with pytest.raises(TransientError, match="does not work on this machine") as error:
         parser = stand_in(tmp_path, misdeed)
         parse_all(parser, SENTENCES, 80)
         outcome(parser)
@@ -171,8 +171,8 @@ def test_meteor_that_fails_is_tried_again(tmp_path):
     java = tmp_path / "java"
     java.write_text("#!/bin/sh\necho 'Segment 1 score: 0.5'; kill -9 $$\n")
     java.chmod(0o755)
-    with pytest.raises(PassingError, match="METEOR scored 1 of 1 sentences: killed by SIGKILL"):
+    with pytest.raises(TransientError, match="METEOR scored 1 of 1 sentences: killed by SIGKILL"):
         meteor(["a"], ["a"], tmp_path, java)
     java.write_text("#!/bin/sh\necho 'Segment 1 score: 0.5'; echo odd\n")
-    with pytest.raises(PassingError, match="METEOR scored 1 of 2 sentences: .*odd"):
+    with pytest.raises(TransientError, match="METEOR scored 1 of 2 sentences: .*odd"):
         meteor(["a", "b"], ["a", "b"], tmp_path, java)

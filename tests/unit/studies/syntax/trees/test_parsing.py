@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.unit.studies.syntax.fetched import fetched
-from tuneatlas.errors import PassingError, UserError
+from tuneatlas.errors import TransientError, UserError
 from tuneatlas.studies.syntax.tables import PARSES
 from tuneatlas.studies.syntax.trees import parsers, parsing
 from tuneatlas.studies.syntax.trees.linear import read_bracket
@@ -118,7 +118,7 @@ def test_sentences_that_are_too_long_count_their_words_as_their_copies_do():
 
 def test_no_tree_at_all_is_an_error_and_is_not_kept(tmp_path):
     riddles = [*parse(tmp_path, Fake(), "a riddle", "riddle"), *parse(tmp_path, Fake(), "")]
-    with pytest.raises(PassingError, match="fake 1 found no tree for any of 2 sentences"):
+    with pytest.raises(TransientError, match="fake 1 found no tree for any of 2 sentences"):
         parsing.need_some(Fake(), (row["status"] for row in riddles))
     assert not [path for path in tmp_path.glob("*.json") if "riddle" in path.read_text()]
     parsing.need_some(Fake(), ["rejected"])
@@ -130,7 +130,7 @@ def test_a_parser_that_answers_nothing_is_no_fact_about_sentences():
         def parse(self, sentences):
             return [], "no memory"
 
-    with pytest.raises(PassingError, match="fake 1 does not work on this machine: no memory"):
+    with pytest.raises(TransientError, match="fake 1 does not work on this machine: no memory"):
         parsing.parse_all(Broken(), ["a b", "c"], 80)
 
 

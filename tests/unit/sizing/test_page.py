@@ -5,7 +5,7 @@ from tests.workflow.plans import planned
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.sizing import sheet
 from tuneatlas.sizing.estimates import DEVICES
-from tuneatlas.sizing.plans import full_configs, outdated
+from tuneatlas.sizing.page import full_configs, outdated
 
 
 def test_the_plans_are_in_step(monkeypatch):
