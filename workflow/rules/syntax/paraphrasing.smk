@@ -10,9 +10,7 @@ def format_file(wildcards):
 def tuned_to_paraphrase(wildcards):
     """The model that writes in a format: some are shown another template, and trained no more."""
     trained = tuneatlas.trained_format(wildcards.format, HOME)
-    return expand(
-        rules.finetune_paraphrase.output.model, format=trained, allow_missing=True
-    )[0]
+    return expand(rules.finetune_paraphrase.output.model, format=trained, allow_missing=True)[0]
 
 
 rule finetune_paraphrase:

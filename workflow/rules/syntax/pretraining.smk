@@ -25,9 +25,7 @@ rule build_tasks:
         pairs=rules.prepare_sentences.output.pairs,
         parses=rules.parse_sentences.output.parses,
         # Stage 2 masks what a tokenizer takes for one piece.
-        tokenizer=lambda w: (
-            rules.prepare_paraphraser.output.model if w.stage == "syntax" else []
-        ),
+        tokenizer=lambda w: (rules.prepare_paraphraser.output.model if w.stage == "syntax" else []),
         labels=lambda w: rules.collect_labels.output.labels if w.stage == "syntax" else [],
     output:
         train="results/build_tasks/{paraphraser}/{stage}/{scatteritem}/train.parquet",
@@ -54,9 +52,7 @@ rule pretrain_plain:
         ),
         tasks=lambda w: examples_of("plain", w.paraphraser),
         # The control sees as many tokens as both stages do.
-        structure=lambda w: (
-            examples_of("structure", w.paraphraser) if w.start == "plain" else []
-        ),
+        structure=lambda w: (examples_of("structure", w.paraphraser) if w.start == "plain" else []),
         syntax=lambda w: (examples_of("syntax", w.paraphraser) if w.start == "plain" else []),
         labels=lambda w: (rules.collect_labels.output.labels if w.start == "plain" else []),
     output:

@@ -3,9 +3,7 @@
 
 def examples_of(stage, paraphraser):
     """The examples of a pre-training stage, from all shards."""
-    return every_shard(
-        rules.build_tasks.output.train, stage=stage, paraphraser=paraphraser
-    )
+    return every_shard(rules.build_tasks.output.train, stage=stage, paraphraser=paraphraser)
 
 
 def vanilla(wildcards):
