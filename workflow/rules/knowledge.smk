@@ -2,28 +2,6 @@ WEIGHTS = tuneatlas.category_weights(config["mix_instructions"])
 MIXED_IN = config["mix_instructions"]["general"]
 
 
-def released(w):
-    """Whether the authors' own groups of a model stand in for its probe in a domain."""
-    return bool(tuneatlas.group_sources(config, w.model, w.domain))
-
-
-def labels(w):
-    """The labels of a model's training questions."""
-    made = rules.read_groups if released(w) else rules.label_knowledge
-    return expand(made.output.labels, model=w.model, domain=w.domain)
-
-
-def explanations(w):
-    """A model's own explanations of its predictions."""
-    made = rules.read_groups if released(w) else rules.explain_predictions
-    return expand(made.output.explanations, model=w.model, domain=w.domain)
-
-
-def all_of(found, domains):
-    """What ``found`` finds, for each of some domains."""
-    return lambda w: [p for d in domains for p in found(tuneatlas.Place(w.model, d))]
-
-
 rule probe_knowledge:
     """Ask the base model every question, few-shot, and keep the probability of each option."""
     input:

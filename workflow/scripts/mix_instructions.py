@@ -1,8 +1,5 @@
-import random
-
-from tuneatlas.data.instructions import read_instructions
 from tuneatlas.data.questions import by_id
-from tuneatlas.engine.step import derive_seed, step
+from tuneatlas.engine.step import step
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.knowledge.mix import General, mix_instructions, unfinished
 from tuneatlas.tables import CONTEXTS, CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS
@@ -12,21 +9,19 @@ with step(snakemake) as this:
     # Inputs only where categories weigh differently, and where they are given.
     known = [row for path in this.paths("knowledge") for row in KNOWLEDGE.read(path)]
     contexts = [row for path in this.paths("contexts") for row in CONTEXTS.read(path)]
-    brought = [m for path in this.paths("general") for m in read_instructions(path)]
-    # The same in all groups.
-    places = [this.wildcards[name] for name in ("model", "domain", "seed")]
-    drawn = random.Random(derive_seed(this.base_seed, "general", *places))
+    # Draws are the same in all groups.
+    by = "model", "domain", "seed"
     rows = mix_instructions(
         [row for path in this.paths("labels") for row in LABELS.read(path)],
         by_id(QUESTIONS.read(this.path("questions"))),
         {row["id"]: row["explanation"] for row in own},
         group=this.wildcards["group"],
         template=QuestionTemplate.load(this.path("template")),
-        rng=this.shared_rng("model", "domain", "seed"),
+        rng=this.shared_rng(*by),
         context=snakemake.params.context,
         weights={row["id"]: snakemake.params.weights[row["category"]] for row in known},
         contexts={row["id"]: row["context"] for row in contexts},
         leave_out=unfinished(own) if snakemake.params.unfinished == "leave_out" else (),
-        general=General(brought, snakemake.params.ratio, drawn) if brought else None,
+        general=General.of(this.paths("general"), snakemake.params.ratio, this.shared_rng(*by)),
     )
     CONVERSATIONS.write(this.outputs["conversations"], rows)

@@ -137,8 +137,7 @@ def test_released_groups_of_other_domains_are_refused(tmp_path: Path):
 
 def released(folder: Path, change: dict | None = None) -> Path:
     """An experiment on a small release with groups; ``change`` is made to the first wrong row."""
-    from test_self_aligning import entry, grouped, write
-
+    from tests.unit.data.test_self_aligning import entry, grouped, write
     from tuneatlas.data.released_files import GROUP_FILES
 
     data = folder / "data"

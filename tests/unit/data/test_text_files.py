@@ -200,7 +200,7 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
     assert list(read_texts(tmp_path)) == ["one", "two", "three"]
     for other, message in (
         ("b/2.txt.gz", r"2\.txt: lies beside 2\.txt\.gz: keep one of them"),
-        ("b/4.jsonl.zst", r"4\.jsonl\.zst: cannot be read, and would be missing"),
+        ("b/4.jsonl.zst", r"4\.jsonl\.zst: cannot be read, and its text would be missing"),
     ):
         (tmp_path / other).write_bytes(b"")
         with pytest.raises(UserError, match=message):

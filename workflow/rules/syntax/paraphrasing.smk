@@ -2,17 +2,6 @@ TUNED_TO_PARAPHRASE = "{paraphraser}/{start}/{format}/{share}/{seed}"
 SHOWN = {"height": TUNING["height"]}
 
 
-def format_file(wildcards):
-    """The file of a format, and those of the formats that it is like."""
-    return tuneatlas.paraphrase_files(wildcards.format, HOME)
-
-
-def tuned_to_paraphrase(wildcards):
-    """The model that writes in a format: some are shown another template, and trained no more."""
-    trained = tuneatlas.trained_format(wildcards.format, HOME)
-    return expand(rules.finetune_paraphrase.output.model, format=trained, allow_missing=True)[0]
-
-
 rule finetune_paraphrase:
     """Tune a model to rewrite a sentence in the syntax of a template."""
     input:

@@ -1,4 +1,5 @@
-# Which models a start of the syntax study names. Rules are looked up when a path is asked for.
+# Which models and files a start or a format of the syntax study names. Rules are looked up when a
+# path is asked for.
 
 
 def examples_of(stage, paraphraser):
@@ -35,3 +36,14 @@ def every_run(path):
     """What each tuned model of a paraphraser has at ``path``."""
     names = {name: TUNING[f"{name}s"] for name in ("start", "format", "share")}
     return expand(path, **names, seed=TUNING_SEEDS, allow_missing=True)
+
+
+def format_file(wildcards):
+    """The file of a format, and those of the formats that it is like."""
+    return tuneatlas.paraphrase_files(wildcards.format, HOME)
+
+
+def tuned_to_paraphrase(wildcards):
+    """The model that writes in a format: some are shown another template, and trained no more."""
+    trained = tuneatlas.trained_format(wildcards.format, HOME)
+    return expand(rules.finetune_paraphrase.output.model, format=trained, allow_missing=True)[0]

@@ -1,10 +1,12 @@
 """Conversations of one training set: a knowledge group, or a mixture of two."""
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.instructions import read_instructions
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import QuestionTemplate, reply_text, user_text
 from tuneatlas.tables import GENERAL, GROUPS, Row
@@ -19,6 +21,12 @@ class General(NamedTuple):
     conversations: Sequence[Sequence[Mapping[str, str]]]
     ratio: float
     rng: random.Random
+
+    @classmethod
+    def of(cls, files: Iterable[Path], ratio: float, rng: random.Random) -> "General | None":
+        """The instructions of the user's files; None where none is given."""
+        found = [conversation for path in files for conversation in read_instructions(path)]
+        return cls(found, ratio, rng) if found else None
 
 
 def mix_instructions(
