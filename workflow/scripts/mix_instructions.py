@@ -9,8 +9,7 @@ with step(snakemake) as this:
     # Inputs only where categories weigh differently, and where they are given.
     known = [row for path in this.paths("knowledge") for row in KNOWLEDGE.read(path)]
     contexts = [row for path in this.paths("contexts") for row in CONTEXTS.read(path)]
-    # Draws are the same in all groups.
-    by = "model", "domain", "seed"
+    by = "model", "domain", "seed"  # so that draws are the same in all groups
     rows = mix_instructions(
         [row for path in this.paths("labels") for row in LABELS.read(path)],
         by_id(QUESTIONS.read(this.path("questions"))),
