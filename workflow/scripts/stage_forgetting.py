@@ -3,8 +3,9 @@ import json
 from tuneatlas.engine.step import step
 from tuneatlas.plots import draw_figures
 from tuneatlas.statistics.metrics import write_metrics
-from tuneatlas.studies.forgetting.compare import Options, stage_forgetting
+from tuneatlas.studies.forgetting.compare import stage_forgetting
 from tuneatlas.studies.forgetting.figures import STAGE_FIGURES
+from tuneatlas.studies.forgetting.study import Options
 from tuneatlas.studies.forgetting.tables import read_tables
 
 with step(snakemake) as this:

@@ -13,7 +13,8 @@ from tuneatlas.audit.columns import TEXT_KINDS
 from tuneatlas.audit.lineage import Results, read_metrics
 from tuneatlas.audit.query import rows_of
 from tuneatlas.data.scopes import scope_of
-from tuneatlas.studies.forgetting.compare import COMPARISONS
+from tuneatlas.studies.forgetting.chance import fates_of
+from tuneatlas.studies.forgetting.study import COMPARISONS
 from tuneatlas.studies.knowledge.compare import (
     ALL,
     AWAY,
@@ -187,15 +188,18 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     blocks = blocks_of(sorted(domains), metrics["design"])
 
     def terms(
-        run: tuple[str, ...], cell: str, measure: str, weight: float = 1.0
+        run: tuple[str, ...], cell: str, measure: str, weight: float = 1.0, domain: str = ""
     ) -> tuple[Term, ...]:
-        """Of every seed. The base model without restoration is the same under all."""
+        """Of every seed. The base model without restoration is the same under all.
+
+        Scopes are seen from the domain of the run, or from ``domain``.
+        """
         text = measure in TEXT_KINDS
         names = runs[run]["texts" if text else "answers"]
         names = names[:1] if cell == "base/0/0" and not text else names
         place: Where = {}
         if measure.startswith("accuracy_"):
-            place = {"block": blocks(run[0], measure.removeprefix("accuracy_"))}
+            place = {"block": blocks(domain or run[0], measure.removeprefix("accuracy_"))}
         column = f"{cell}:{measure}" if text else f"{cell}:correct"
         over = f"{column}:bytes" if text else ""
         return tuple(Term(weight / len(names), (n,), column, place, over) for n in names)
@@ -220,19 +224,40 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
                 weight = 1 / len(answers)
                 found = tuple(Term(weight, (n,), column) for n in answers)
                 yield Number(f"{address}/{name}", row[name], found)
-    for row in metrics["tests"]:
+    # Older results have no numbers by scope.
+    for table in ("tests", "scoped_tests"):
+        for row in metrics.get(table, ()):
+            run = (row["domain"], row["group"])
+            stage = f"{row['setting']}/{row['step']}"
+            sides = {
+                "base": (base, "base/0/0"),
+                "control": (base, "base/0/100"),
+                "tuned": (run, f"{stage}/0"),
+                "restored": (run, f"{stage}/100"),
+            }
+            before, after = (sides[name] for name in COMPARISONS[row["comparison"]])
+            scope = [row["scope"]] if "scope" in row else []
+            measure = "_".join(("accuracy", *scope))
+            found = terms(*after, measure, 1.0, run[0])
+            found += terms(*before, measure, -1.0, run[0])
+            name = row["comparison"].replace(" ", "_")
+            address = "/".join((table, model, *run, *scope, stage, name, "value"))
+            yield Number(address, row["value"], found)
+    for row in metrics.get("chance_adjusted", ()):
         run = (row["domain"], row["group"])
         stage = f"{row['setting']}/{row['step']}"
-        sides = {
-            "base": (base, "base/0/0"),
-            "control": (base, "base/0/100"),
-            "tuned": (run, f"{stage}/0"),
-            "restored": (run, f"{stage}/100"),
-        }
-        before, after = (sides[name] for name in COMPARISONS[row["comparison"]])
-        found = terms(*after, "accuracy") + terms(*before, "accuracy", -1.0)
-        name = row["comparison"].replace(" ", "_")
-        yield Number("/".join(("tests", model, *run, stage, name, "value")), row["value"], found)
+        kept: Where = {} if row["scope"] == ALL else {"block": blocks(run[0], row["scope"])}
+        change = [row[name].replace(" ", "_") for name in ("comparison", "change")]
+        address = "/".join(("chance_adjusted", model, *run, row["scope"], stage, *change))
+        for name, suffix in (("raw", ""), ("known_value", ":known")):
+            if row[name] is not None:
+                answers = runs[run]["answers"]
+                found = tuple(
+                    Term(1 / len(answers), (n,), f"{stage}:{fate}{suffix}", kept)
+                    for n in answers
+                    for fate in fates_of(row["comparison"], row["change"])
+                )
+                yield Number(f"{address}/{name}", row[name], found)
 
 
 # The parts of the test pairs that have scores of their own.

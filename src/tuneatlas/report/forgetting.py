@@ -17,15 +17,21 @@ STAGE_NAMES = {
     UNCLEAR: "loss, kind unclear",
 }
 BASE = "base model"
+SCOPE_PLACES = {
+    "homo": "at home (HOMO)",
+    "id": "in related questions (ID)",
+    "ood": "out of the domain (OOD)",
+}
 
 
 @dataclass(frozen=True)
 class RunFinding:
-    """What was seen of one run: its stages step by step, and the transition."""
+    """What was seen of one run: its stages step by step, the transition, and both by scope."""
 
     name: str
     verdict: str
     sentence: str
+    scopes: str
     steps: list[Row]
 
 
@@ -40,6 +46,7 @@ class Stages:
     summary: str
     control: str
     overlap: str
+    corrections: str
     scale: Scale
 
 
@@ -59,6 +66,7 @@ def stages_part(metrics: Mapping[str, Any], links: str) -> Stages:
         summary=_summary(metrics, level),
         control=control_text(metrics, level),
         overlap=overlap_text(metrics["overlap"]),
+        corrections=corrections_text(metrics),
         scale=Scale.around(ends, 0.02),
     )
 
@@ -83,6 +91,7 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
         name=f"{group_name(group)}, {domain}",
         verdict=verdict,
         sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",
+        scopes=_scopes_text(own("scoped_transitions", reference=BASE, seed="all")),
         steps=steps,
     )
 
@@ -116,11 +125,23 @@ def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
     )
 
 
+def _scopes_text(rows: Sequence[Row]) -> str:
+    """Where forgetting is actual, scope by scope: gains in one can hide losses in another."""
+    seen = [
+        f"{SCOPE_PLACES[row['scope']]} from step {row['step']} on" for row in rows if row["seen"]
+    ]
+    rest = [SCOPE_PLACES[row["scope"]] for row in rows if not row["seen"]]
+    if not seen:
+        return "In no scope by itself is actual forgetting seen." if rest else ""
+    text = f"Scope by scope, forgetting is actual {listed(seen)}"
+    return f"{text}; none is seen {listed(rest)}." if rest else f"{text}."
+
+
 def _summary(metrics: Mapping[str, Any], level: str) -> str:
     design = metrics["design"]
     return (
         f"{counted(design['items'], 'question')}, {counted(len(design['seeds']), 'seed')}, "
-        f"{level} intervals, tests corrected along the run (Holm); margin "
+        f"{level} intervals, tests corrected along each run (Holm), not over runs; margin "
         f"{100 * design['margin']:g} points."
     )
 
@@ -149,6 +170,29 @@ def control_text(metrics: Mapping[str, Any], level: str) -> str:
         f"{text}. Restoration costs knowledge by itself: part of what looks forgotten was lost in "
         "restoration, so a transition against the base model may be an artefact; the comparison "
         "with the restored base model is the fairer one."
+    )
+
+
+def corrections_text(metrics: Mapping[str, Any]) -> str:
+    """What p-values are corrected over, and what would be left if it were over all runs."""
+    kept = {
+        table: [
+            sum(r[name] for r in metrics["corrections"] if r["table"] == table)
+            for name in ("below_corrected", "below_over_runs", "tests")
+        ]
+        for table in ("tests", "scoped_tests")
+    }
+    over = metrics["design"]["corrected_over"]
+    level = 1 - metrics["design"]["confidence"]
+    said = [
+        f"{kept[table][0]} of {counted(kept[table][2], 'test')} {name} are below {level:.2g} "
+        f"({kept[table][1]} if corrected over all runs too)"
+        for table, name in (("tests", "over all questions"), ("scoped_tests", "by scope"))
+        if kept[table][2]
+    ]
+    return (
+        f"Holm corrects over a family, {over['tests']}; by scope, {over['scoped_tests']}. "
+        f"Different runs, comparisons and settings are not corrected for: {listed(said)}."
     )
 
 

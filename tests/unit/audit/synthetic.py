@@ -9,6 +9,10 @@ import numpy as np
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.engine.files import sha256_tree, write_text
 from tuneatlas.engine.records import dump, record_path
+from tuneatlas.statistics.metrics import write_metrics
+from tuneatlas.studies.forgetting.compare import stage_forgetting
+from tuneatlas.studies.forgetting.study import Options
+from tuneatlas.studies.forgetting.tables import StageTable
 from tuneatlas.studies.knowledge.compare import compare_groups, write_comparison
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.studies.knowledge.robust import knowledge_row
@@ -122,6 +126,27 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     )
     write_comparison(compared, folder / "compare_groups/mini")
     made.record("compare_groups/mini", model, asked, probed, labelled, *outputs)
+    return read_results(folder)
+
+
+def add_forgetting(folder: Path) -> Results:
+    """The study of forgetting too, in a results folder of ``make_synthetic``."""
+    made, model = _Maker(folder), {"model": "mini"}
+    names = {
+        ("", "base"): "evaluate_base/mini/0.answers.parquet",
+        ("facts", "incompatible"): "evaluate_stages/mini/facts/incompatible/0.answers.parquet",
+    }
+    rows = {run: STAGE_ANSWERS.read(folder / name) for run, name in names.items()}
+    ids = {row["id"] for row in rows["", "base"]}
+    material = folder / "prepare_restoration/mini"
+    asked = QUESTIONS.read(folder / "prepare_questions/facts.parquet")
+    QUESTIONS.write(material / "questions.parquet", [q for q in asked if q["id"] in ids])
+    made.record("prepare_restoration/mini", model)
+    tables = {run: StageTable(run[1], {0: part}, {0: []}) for run, part in rows.items()}
+    options = Options(ood_roles=("home", "related"), margin=0.05, draws=20, confidence=0.95)
+    found = stage_forgetting(tables.pop(("", "base")), tables, {}, options, 1)
+    write_metrics(found.metrics(), folder / "stage_forgetting/mini")
+    made.record("stage_forgetting/mini", model, "prepare_restoration/mini", *names.values())
     return read_results(folder)
 
 

@@ -1,12 +1,17 @@
 """Every number of the report is given again by the items that it rests on."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from tests.unit.audit.synthetic import GAIN
+from tests.unit.audit.synthetic import GAIN, add_forgetting
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.numbers import blocks_of, numbers
+
+RELATED = "scoped_tests/mini/facts/incompatible/id/stages/4/base_to_restored/value"
 
 
 def test_every_number_is_given_again_by_its_items(whole: Results):
@@ -17,6 +22,24 @@ def test_every_number_is_given_again_by_its_items(whole: Results):
         if number.value is not None:
             again = compute(number, columns, items)
             assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+
+
+def test_numbers_of_the_forgetting_study_are_given_again_by_their_items(
+    whole: Results, tmp_path: Path
+):
+    """Of all questions and of each scope, of changes between two models, as they are and known."""
+    told = add_forgetting(Path(shutil.copytree(whole.folder, tmp_path / "results")))
+    columns, items = Columns(told), read_items(told)
+    tables = {"fates", "tests", "scoped_tests", "chance_adjusted", "measures", "control"}
+    found = [n for n in numbers(told) if n.address.split("/")[0] in tables]
+    assert {n.address.split("/")[0] for n in found} == tables
+    for number in found:
+        again = compute(number, columns, items)
+        assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+    (related,) = (n for n in found if n.address == RELATED)
+    assert {items.attributes[i]["block"] for i in behind(related, columns, items)} == {
+        "facts/related"
+    }
 
 
 def test_a_number_rests_on_the_items_of_its_scope_alone(whole: Results):

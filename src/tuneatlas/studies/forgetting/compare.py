@@ -5,54 +5,36 @@ and their intervals are fractions of 1; likelihoods are in bits per byte.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.metrics import plain
-from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
-from tuneatlas.studies.forgetting.fates import (
-    FATES,
-    Transition,
-    fate_indicators,
-    find_transition,
-    kind_of_loss,
-    knowledge_indicators,
-)
+from tuneatlas.statistics.tests import mcnemar
+from tuneatlas.studies.forgetting.chance import chance_rows
+from tuneatlas.studies.forgetting.fates import FATES, fate_indicators, knowledge_indicators
 from tuneatlas.studies.forgetting.intervals import Resampler
+from tuneatlas.studies.forgetting.stages import (
+    FAMILIES,
+    corrections,
+    stage_rows,
+    test_rows,
+    transition_rows,
+)
+from tuneatlas.studies.forgetting.study import Options, RunName, Study
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
 from tuneatlas.tables import Row
 
-RunName = tuple[str, str]
-SETTINGS = ("stages", "finetune")
 TEXTS = ("facts", "quiz", "prose")
 NOT_KNOWN: Row = {"value": None, "low": None, "high": None}
-BASE, CONTROL = "base model", "restored base model"
-# What is tested at each step: the fields of Paths before and after.
-COMPARISONS = {
-    "base to tuned": ("base", "tuned"),
-    "tuned to restored": ("tuned", "restored"),
-    "base to restored": ("base", "restored"),
-    "restored base to restored": ("control", "restored"),
-}
-
-
-@dataclass(frozen=True)
-class Options:
-    """The config section ``stage_forgetting``, less what names runs, and ``ood_roles``."""
-
-    ood_roles: tuple[str, ...]
-    margin: float
-    draws: int
-    confidence: float
 
 
 @dataclass(frozen=True)
 class Forgetting:
-    """The numbers of the study as tables of plain rows."""
+    """The numbers of the study as tables of plain rows; ``scoped``: the same scope by scope."""
 
     design: Row
     overlap: Row
@@ -62,19 +44,15 @@ class Forgetting:
     tests: list[Row]
     stages: list[Row]
     transitions: list[Row]
+    scoped_tests: list[Row]
+    scoped_stages: list[Row]
+    scoped_transitions: list[Row]
+    chance_adjusted: list[Row]
+    corrections: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
         return {str(name): plain(rows) for name, rows in vars(self).items()}
-
-
-class Paths(NamedTuple):
-    """Answers at one step: base (items,), the others (seeds, items)."""
-
-    base: np.ndarray[Any, Any]
-    tuned: np.ndarray[Any, Any]
-    restored: np.ndarray[Any, Any]
-    control: np.ndarray[Any, Any]
 
 
 def stage_forgetting(
@@ -95,9 +73,12 @@ def stage_forgetting(
     """
     if not runs:
         raise UserError("stage_forgetting.groups: no run to follow; name at least one group")
-    rng = np.random.default_rng(seed)
-    study = _Study(base, runs, options, rng)
-    return Forgetting(
+    study = _Study(base, runs, options, np.random.default_rng(seed))
+    # What came later draws from a generator of its own, and leaves the other numbers as they are.
+    added = Resampler(np.random.default_rng([seed, 1]), options.draws, options.confidence)
+    whole = {run: study.everything() for run in runs}
+    scoped = {run: study.scopes(run) for run in runs}
+    found = Forgetting(
         design={
             "domains": sorted({domain for domain, _ in runs}),
             "groups": list(dict.fromkeys(group for _, group in runs)),
@@ -107,19 +88,27 @@ def stage_forgetting(
             "options": sorted(set(map(int, base.options))),
             **asdict(options),
             "ood_roles": list(options.ood_roles),
+            "corrected_over": FAMILIES,
         },
         overlap=dict(overlap),
         control=list(study.control()),
         measures=list(study.measures()),
         fates=[row for cell in study.cells() for row in study.fates(*cell)],
-        tests=[row for run in runs for row in study.tests(run)],
-        stages=[row for run in runs for row in study.stage_rows(run)],
-        transitions=[row for run in runs for row in study.transitions(run)],
+        tests=[row for run in whole.items() for row in test_rows(study, *run, study.draw)],
+        stages=[row for run in whole.items() for row in stage_rows(study, *run)],
+        transitions=[row for run in whole.items() for row in transition_rows(study, *run)],
+        scoped_tests=[row for run in scoped.items() for row in test_rows(study, *run, added)],
+        scoped_stages=[row for run in scoped.items() for row in stage_rows(study, *run)],
+        scoped_transitions=[row for run in scoped.items() for row in transition_rows(study, *run)],
+        chance_adjusted=list(chance_rows(study, added)),
+        corrections=[],
     )
+    tests = {"tests": found.tests, "scoped_tests": found.scoped_tests}
+    return replace(found, corrections=list(corrections(tests, study.alpha)))
 
 
-class _Study:
-    """The tables of all runs, checked to be about the same questions."""
+class _Study(Study):
+    """What is measured of all models, with intervals drawn in the order of the tables."""
 
     def __init__(
         self,
@@ -128,33 +117,8 @@ class _Study:
         options: Options,
         rng: np.random.Generator,
     ) -> None:
-        self.base, self.runs, self.options = base, runs, options
+        super().__init__(base, runs, options)
         self.draw = Resampler(rng, options.draws, options.confidence)
-        self.alpha = 1 - options.confidence
-        self.before = base.correct(Cell("base", 0, 0))[0]
-        for name, table in runs.items():
-            if table.ids != base.ids or table.seeds != base.seeds:
-                raise UserError(
-                    f"stage_forgetting: the run of {name[0]}, {name[1]} has other questions or "
-                    "seeds than the base model; run evaluate_stages again"
-                )
-
-    def cells(self) -> Iterator[tuple[RunName, str, int]]:
-        """Every (run, setting, step)."""
-        for run, table in self.runs.items():
-            for setting in SETTINGS:
-                for step in table.steps(setting):
-                    yield run, setting, step
-
-    def paths(self, run: RunName, setting: str, step: int) -> Paths:
-        """Who is right at one step of a run."""
-        table = self.runs[run]
-        return Paths(
-            self.before,
-            table.correct(Cell(setting, step, 0)),
-            table.correct(Cell(setting, step, 100)),
-            self.base.correct(Cell("base", 0, 100)),
-        )
 
     def control(self) -> Iterator[Row]:
         """The restored base model less the base model: knowledge, and each kind of text."""
@@ -231,110 +195,6 @@ class _Study:
                     for name, value in (self.draw.mean(known[fate]) if known else NOT_KNOWN).items()
                 },
             }
-
-    def compared(
-        self, run: RunName, setting: str, seed: int | None = None
-    ) -> dict[str, list[tuple[PairedTest, PairedTest]]]:
-        """Each comparison at each step: the test as it is, and with p corrected along the run.
-
-        ``seed`` is the position of one seed; None takes all of them.
-        """
-        found: dict[str, list[PairedTest]] = {name: [] for name in COMPARISONS}
-        for step in self.runs[run].steps(setting):
-            paths = self.paths(run, setting, step)
-            if seed is not None:
-                paths = Paths(paths.base, *(part[[seed]] for part in paths[1:]))
-            for name, (before, after) in COMPARISONS.items():
-                found[name].append(mcnemar(getattr(paths, before), getattr(paths, after)))
-        return {
-            name: [
-                (test, test._replace(p=float(p)))
-                for test, p in zip(tests, holm([t.p for t in tests]), strict=True)
-            ]
-            for name, tests in found.items()
-        }
-
-    def tests(self, run: RunName) -> Iterator[Row]:
-        """One row per test: counts over all seeds, p as it is and corrected."""
-        for setting in SETTINGS:
-            steps = self.runs[run].steps(setting)
-            for name, pairs in self.compared(run, setting).items():
-                before, after = COMPARISONS[name]
-                for step, (test, corrected) in zip(steps, pairs, strict=True):
-                    paths = self.paths(run, setting, step)
-                    yield {
-                        "domain": run[0],
-                        "group": run[1],
-                        "setting": setting,
-                        "step": step,
-                        "comparison": name,
-                        "n": len(self.before),
-                        "seeds": len(paths.tuned),
-                        "lost": test.lost,
-                        "gained": test.gained,
-                        **self.draw.difference(getattr(paths, after), getattr(paths, before)),
-                        "p": test.p,
-                        "p_corrected": corrected.p,
-                    }
-
-    def stage_rows(self, run: RunName) -> Iterator[Row]:
-        """The stage of each step, over all seeds and for each."""
-        for setting in SETTINGS:
-            steps = self.runs[run].steps(setting)
-            pooled = self._stages(run, setting, None)
-            single = [self._stages(run, setting, i) for i in range(len(self.base.seeds))]
-            for number, step in enumerate(steps):
-                yield {
-                    "domain": run[0],
-                    "group": run[1],
-                    "setting": setting,
-                    "step": step,
-                    "stage": pooled[number],
-                    "per_seed": [stages[number] for stages in single],
-                }
-
-    def _stages(self, run: RunName, setting: str, seed: int | None) -> list[str]:
-        tests = self.compared(run, setting, seed)
-        tuned, recovery, restored = (
-            [corrected for _, corrected in tests[name]]
-            for name in ("base to tuned", "tuned to restored", "base to restored")
-        )
-        return [
-            kind_of_loss(*step, self.alpha) for step in zip(tuned, recovery, restored, strict=True)
-        ]
-
-    def transitions(self, run: RunName) -> Iterator[Row]:
-        """The transition of a run, against the base model and against the restored one."""
-        table = self.runs[run]
-        steps = table.steps("stages")
-        restored = np.stack([table.correct(Cell("stages", s, 100)) for s in steps], axis=1)
-        control = self.base.correct(Cell("base", 0, 100))
-        o = self.options
-        for reference, before in ((BASE, self.before), (CONTROL, control)):
-            whole = find_transition(before, restored, o.margin, o.confidence)
-            yield self._transition(run, reference, "all", whole, steps)
-            for number, seed in enumerate(self.base.seeds):
-                one = before if reference == BASE else control[[number]]
-                found = find_transition(one, restored[[number]], o.margin, o.confidence)
-                yield self._transition(run, reference, str(seed), found, steps)
-
-    def _transition(
-        self, run: RunName, reference: str, seed: str, found: Transition, steps: Sequence[int]
-    ) -> Row:
-        return {
-            "domain": run[0],
-            "group": run[1],
-            "reference": reference,
-            "seed": seed,
-            "seeds": len(self.base.seeds) if seed == "all" else 1,
-            "n": len(self.before),
-            "seen": found.seen,
-            "step": None if found.at is None else steps[found.at],
-            "earliest": None if found.earliest is None else steps[found.earliest],
-            "latest": None if found.at is None else steps[found.at],
-            "lasts": found.lasts,
-            "p_corrected": float(found.p.min()),
-        }
 
 
 def _text_measures(kinds: set[str]) -> list[tuple[str, tuple[str, ...]]]:

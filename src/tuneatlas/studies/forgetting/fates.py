@@ -6,15 +6,17 @@ shapes (items,) for the base model and (seeds, steps, items) along a run; a ques
 resampled with its answers of all seeds and steps, which are not independent evidence.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
 from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
 
+Ints = NDArray[np.int64]
 # What became of a question, by whether (base, tuned, restored) model is right.
 FATES: dict[str, tuple[int, int, int]] = {
     "kept": (1, 1, 1),
@@ -110,11 +112,46 @@ def find_transition(
     The chance to see a transition where there is none, at any step, is at most
     1 - ``confidence`` (McNemar's test at each step, corrected by Holm's method).
     """
-    first = np.asarray(base, dtype=np.int64)
-    table = np.asarray(restored, dtype=np.int64)
-    tests = [mcnemar(first, table[:, step]) for step in range(table.shape[1])]
-    p = holm([test.p for test in tests])
-    alpha = 1 - confidence
+    return find_transitions({"": (base, restored)}, margin, confidence)[""]
+
+
+def find_transitions(
+    parts: Mapping[str, tuple[ArrayLike, ArrayLike]], margin: float, confidence: float = CONFIDENCE
+) -> dict[str, Transition]:
+    """Find the transition in each part of the items, (base, restored) as in find_transition.
+
+    Tests are corrected over all parts and steps: the chance to see a transition where there is
+    none, in any part at any step, is at most 1 - ``confidence``. ``earliest`` is of each part.
+    """
+    answers = {
+        name: (np.asarray(base, dtype=np.int64), np.asarray(restored, dtype=np.int64))
+        for name, (base, restored) in parts.items()
+    }
+    tests = {
+        name: [mcnemar(first, table[:, step]) for step in range(table.shape[1])]
+        for name, (first, table) in answers.items()
+    }
+    corrected = iter(holm([test.p for of_part in tests.values() for test in of_part]))
+    return {
+        name: _transition(
+            *answers[name],
+            of_part,
+            np.array([next(corrected) for _ in of_part]),
+            margin,
+            1 - confidence,
+        )
+        for name, of_part in tests.items()
+    }
+
+
+def _transition(
+    first: Ints,
+    table: Ints,
+    tests: Sequence[PairedTest],
+    p: Floats,
+    margin: float,
+    alpha: float,
+) -> Transition:
     below = [bool(q <= alpha) and t.difference > 0 for q, t in zip(p, tests, strict=True)]
     at = below.index(True) if any(below) else None
     highest = [
@@ -128,9 +165,14 @@ def find_transition(
 
 
 def loss_limit(losses: ArrayLike, confidence: float) -> float:
-    """One-sided upper limit of the mean loss, from each item's mean loss over seeds."""
+    """One-sided upper limit of the mean loss, from each item's mean loss over seeds.
+
+    One item rules nothing out: 1.
+    """
     values = np.asarray(losses, dtype=np.float64)
     items = len(values)
+    if items < 2:
+        return 1.0
     # One item lost and one won are added: without any change the limit is not zero.
     variance = (float(((values - values.mean()) ** 2).sum()) + 2) / (items * (items - 1))
     quantile = float(stats.t.ppf(confidence, items - 1))

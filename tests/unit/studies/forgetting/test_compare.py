@@ -11,12 +11,19 @@ import pytest
 from tests.unit.config.config_files import GOOD, complaints
 from tests.unit.report.html_tree import Tree
 from tests.unit.studies.fake_answers import make_context, make_study
+from tests.unit.studies.forgetting.followed_runs import (
+    ITEMS,
+    OPTIONS,
+    OVERLAP,
+    SEEDS,
+    rows_of,
+)
 from tuneatlas.errors import UserError
 from tuneatlas.plots import draw_figures
 from tuneatlas.report import build_report
 from tuneatlas.report.forgetting import control_text, stages_part
 from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
-from tuneatlas.studies.forgetting.compare import Options, stage_forgetting
+from tuneatlas.studies.forgetting.compare import stage_forgetting
 from tuneatlas.studies.forgetting.fates import ACTUAL, FATES, NONE, PSEUDO
 from tuneatlas.studies.forgetting.figures import STAGE_FIGURES
 from tuneatlas.studies.forgetting.tables import Cell, StageTable, read_tables
@@ -24,42 +31,7 @@ from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS, Row
 
-ITEMS, SEEDS, STEPS = 150, (0, 1, 2), (4, 16, 64)
-OPTIONS = Options(ood_roles=("home", "related"), margin=0.05, draws=200, confidence=0.95)
-OVERLAP = {
-    "questions": ITEMS,
-    "restore_documents": 50,
-    "restore_characters_read": 9000,
-    "restore_characters": 7000,
-    "overlapping_questions": 0,
-    "overlapping_share": 0.0,
-    "limit": 0.01,
-}
-
-
-def rows_of(cell: Cell, right: np.ndarray, seed: int) -> tuple[list[Row], list[Row]]:
-    key = cell._asdict()
-    answers = [
-        {
-            "id": f"q{n:03d}",
-            "domain": "countries" if n % 2 else "elements",
-            "role": "home" if n % 3 else "related",
-            "answer": 1,
-            "scores": [0.0, 1.0, 0.0, 0.0],
-            "pred": int(ok) if ok else 2,
-            "correct": bool(ok),
-            "tied": 0,
-            "gold_prob": 0.5,
-            **key,
-        }
-        for n, ok in enumerate(right)
-    ]
-    texts = [
-        {"id": f"d{n}", "kind": kind, "nats": 100.0 + n + seed, "bytes": 100, **key}
-        for kind in ("facts", "prose", "instruction")
-        for n in range(4)
-    ]
-    return answers, texts
+STEPS = (4, 16, 64)
 
 
 def table(cells: dict[Cell, float], base: np.ndarray, seed: int = 0) -> StageTable:

@@ -11,6 +11,7 @@ from tuneatlas.studies.forgetting.fates import (
     UNCLEAR,
     fate_indicators,
     find_transition,
+    find_transitions,
     kind_of_loss,
     knowledge_indicators,
     loss_limit,
@@ -154,3 +155,40 @@ def test_the_limit_of_a_loss_is_above_it_even_without_any_change():
 def test_stage_of_a_step(tuned, recovery, restored, stage):
     tests = [PairedTest(0, 0, difference, p) for p, difference in (tuned, recovery, restored)]
     assert kind_of_loss(*tests, alpha=0.05) == stage
+
+
+def test_one_question_rules_no_loss_out():
+    assert loss_limit(np.zeros(1), 0.975) == 1
+    (found,) = find_transitions({"ood": (np.ones(1), np.ones((2, 3, 1)))}, MARGIN).values()
+    assert (found.seen, found.earliest) == (False, 0)
+
+
+def test_no_parts_have_no_transition():
+    assert find_transitions({}, MARGIN) == {}
+
+
+def test_a_loss_elsewhere_is_found_behind_a_gain_at_home():
+    """What is lost in one part and gained in another: the whole sees nothing, the part does."""
+    base = np.array([0] * 60 + [1] * 60)
+    restored = np.repeat(base[None, None], STEPS, axis=1)
+    restored[0, 3:, :20] = 1
+    restored[0, 3:, 60:80] = 0
+    assert not find_transition(base, restored, MARGIN).seen
+    halves = {"home": np.s_[:60], "other": np.s_[60:]}
+    found = find_transitions({k: (base[c], restored[..., c]) for k, c in halves.items()}, MARGIN)
+    assert not found["home"].seen
+    assert (found["other"].at, found["other"].lasts) == (3, True)
+
+
+def test_false_alarms_in_any_part_are_at_most_nominal():
+    """Looking at three parts does not raise the chance to see a transition where there is none."""
+    rng = np.random.default_rng(11)
+    alarms, tables = 0, 200
+    for _ in range(tables):
+        base, restored = answers(rng, None)
+        parts = np.array_split(np.arange(len(base)), 3)
+        found = find_transitions(
+            {str(i): (base[c], restored[..., c]) for i, c in enumerate(parts)}, MARGIN
+        )
+        alarms += any(one.seen for one in found.values())
+    assert alarms / tables <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / tables)
