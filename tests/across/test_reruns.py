@@ -103,7 +103,7 @@ ROWS = [
     Row("plots.STYLE", "none"),
     Row("models.harness.evaluate_harness", "none"),
     # Forgetting.
-    Row("forgetting.fates.find_transition", "none"),
+    Row("forgetting.fates.find_transitions", "none"),
     Row("forgetting.compare.stage_forgetting", "none"),
     Row("forgetting.figures.STAGE_FIGURES", "none"),
     Row("forgetting.evaluate.windows", "none"),
