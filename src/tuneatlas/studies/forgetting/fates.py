@@ -6,17 +6,16 @@ shapes (items,) for the base model and (seeds, steps, items) along a run; a ques
 resampled with its answers of all seeds and steps, which are not independent evidence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
 from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
 
-Ints = NDArray[np.int64]
 # What became of a question, by whether (base, tuned, restored) model is right.
 FATES: dict[str, tuple[int, int, int]] = {
     "kept": (1, 1, 1),
@@ -64,7 +63,8 @@ def knowledge_indicators(
     question is taken from every fate that its pattern of m different answers might have had
     by luck. What was known, is forgotten and is then guessed rightly still counts as remembered,
     so forgetting is a lower bound. Means may leave [0, 1] by sampling error. After Harmon et
-    al. 2025, who subtract what guessing is expected to contribute to transitions.
+    al. 2025, who subtract what independent guesses are expected to contribute to transitions:
+    their estimator is in ``chance``.
     """
     k, right = np.asarray(options, dtype=np.float64), np.asarray(answer)
     if (k < 4).any():
@@ -105,14 +105,31 @@ class Transition:
 
 
 def find_transition(
-    base: ArrayLike, restored: ArrayLike, margin: float, confidence: float = CONFIDENCE
+    base: ArrayLike,
+    restored: ArrayLike,
+    margin: float,
+    confidence: float = CONFIDENCE,
+    p: Floats | None = None,
 ) -> Transition:
     """Find the first step at which ``restored`` (seeds, steps, items) is below ``base`` (items,).
 
     The chance to see a transition where there is none, at any step, is at most
-    1 - ``confidence`` (McNemar's test at each step, corrected by Holm's method).
+    1 - ``confidence`` (McNemar's test at each step, corrected by Holm's method). ``p`` are the
+    corrected p-values of the steps, where they are part of a larger family.
     """
-    return find_transitions({"": (base, restored)}, margin, confidence)[""]
+    first = np.asarray(base, dtype=np.int64)
+    table = np.asarray(restored, dtype=np.int64)
+    alpha = 1 - confidence
+    if p is None:
+        p = holm(step_p_values(first, table))
+    losses = [first - table[:, step] for step in range(table.shape[1])]
+    below = [bool(q <= alpha and lost.sum() > 0) for q, lost in zip(p, losses, strict=True)]
+    at = below.index(True) if any(below) else None
+    highest = [loss_limit(lost.mean(axis=0), 1 - alpha / 2) >= margin for lost in losses]
+    earliest = highest.index(True) if any(highest) else None
+    if at is not None:
+        earliest = min(at, at if earliest is None else earliest)
+    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p)
 
 
 def find_transitions(
@@ -123,45 +140,20 @@ def find_transitions(
     Tests are corrected over all parts and steps: the chance to see a transition where there is
     none, in any part at any step, is at most 1 - ``confidence``. ``earliest`` is of each part.
     """
-    answers = {
-        name: (np.asarray(base, dtype=np.int64), np.asarray(restored, dtype=np.int64))
-        for name, (base, restored) in parts.items()
-    }
-    tests = {
-        name: [mcnemar(first, table[:, step]) for step in range(table.shape[1])]
-        for name, (first, table) in answers.items()
-    }
-    corrected = iter(holm([test.p for of_part in tests.values() for test in of_part]))
+    tests = {name: step_p_values(*answers) for name, answers in parts.items()}
+    corrected = iter(holm([p for of_part in tests.values() for p in of_part]))
     return {
-        name: _transition(
-            *answers[name],
-            of_part,
-            np.array([next(corrected) for _ in of_part]),
-            margin,
-            1 - confidence,
+        name: find_transition(
+            *parts[name], margin, confidence, np.array([next(corrected) for _ in of_part])
         )
         for name, of_part in tests.items()
     }
 
 
-def _transition(
-    first: Ints,
-    table: Ints,
-    tests: Sequence[PairedTest],
-    p: Floats,
-    margin: float,
-    alpha: float,
-) -> Transition:
-    below = [bool(q <= alpha) and t.difference > 0 for q, t in zip(p, tests, strict=True)]
-    at = below.index(True) if any(below) else None
-    highest = [
-        loss_limit((first - table[:, step]).mean(axis=0), 1 - alpha / 2) >= margin
-        for step in range(table.shape[1])
-    ]
-    earliest = highest.index(True) if any(highest) else None
-    if at is not None:
-        earliest = min(at, at if earliest is None else earliest)
-    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p)
+def step_p_values(base: ArrayLike, restored: ArrayLike) -> list[float]:
+    """McNemar's p at each step, as it is, from shapes as in find_transition."""
+    table = np.asarray(restored)
+    return [mcnemar(base, table[:, step]).p for step in range(table.shape[1])]
 
 
 def loss_limit(losses: ArrayLike, confidence: float) -> float:
