@@ -1,8 +1,8 @@
 from collections import Counter
 
 from tuneatlas.engine.step import step
+from tuneatlas.studies.syntax.paraphrasing import score
 from tuneatlas.studies.syntax.paraphrasing.formats import read_format
-from tuneatlas.studies.syntax.paraphrasing.score import paraphrase_scores, parsed_candidates
 from tuneatlas.studies.syntax.tables import CANDIDATES, GENERATIONS, SCORES, paraphrases
 from tuneatlas.studies.syntax.trees.parsers import open_parser
 
@@ -12,15 +12,11 @@ with step(snakemake) as this:
     pairs = {row["id"]: row for row in paraphrases(this.path("paraphrases"), "test")}
     rows = GENERATIONS.read(this.path("generations"))
     parser = open_parser(parsing, {"stanford": this.path("parser"), "java": java})
-    texts, found = parsed_candidates(rows, parser, parsing["max_words"])
-    candidates = [
-        {"id": row["id"], "sentence": text, "tree": parsed.tree, "reason": parsed.reason}
-        for row, text, parsed in zip(rows, texts, found, strict=True)
-    ]
-    CANDIDATES.write(this.outputs["candidates"], candidates)
+    texts, found = score.parsed_candidates(rows, parser, parsing["max_words"])
+    CANDIDATES.write(this.outputs["candidates"], score.candidate_rows(rows, texts, found))
     programs = {"meteor": this.path("meteor"), "java": java}
     trees = [parsed.tree for parsed in found]
-    scores = paraphrase_scores(rows, pairs, kind, texts, trees, programs, this.options)
+    scores = score.paraphrase_scores(rows, pairs, kind, texts, trees, programs, this.options)
     SCORES.write(this.outputs["scores"], scores)
     this.info = {
         "corpus_bleu4": scores[-1]["value"],

@@ -31,6 +31,8 @@ from tuneatlas.training.trainer import (
 
 INITIAL, TRAINED, STOP, STOPPED, FULL = "initial", "trained", "stop", "stopped", "full"
 REFUSED = "refused"
+# Written by the first process when all else is.
+HISTORY = "history.json"
 
 
 def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
@@ -60,7 +62,9 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
     try:
         run_shared([__name__, str(folder)], recipe, *marks)
     except TransientError:
-        if not (said := refusals(folder)):
+        said = refusals(folder)
+        # What the first process writes last stands: one fell while it took itself apart.
+        if not said and not (folder / HISTORY).is_file():
             raise
     else:
         said = []
@@ -68,7 +72,7 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
         raise UserError(said[0])
     trained = open_network(folder / TRAINED)
     model.load_state_dict(trained.state_dict())
-    history: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
+    history: list[dict[str, float]] = json.loads((folder / HISTORY).read_text())
     remove(folder)
     return history
 
@@ -153,7 +157,7 @@ def _work(folder: Path) -> None:
             write_text(folder / STOPPED, "")
         raise
     if torch.distributed.get_rank() == 0:
-        write_text(folder / "history.json", json.dumps(history))
+        write_text(folder / HISTORY, json.dumps(history))
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 

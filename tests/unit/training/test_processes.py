@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -197,3 +198,25 @@ def test_plans_read_back(tmp_path, tokenizer):
     _, _, steps = setting(tmp_path, tokenizer)
     write_plan(tmp_path / "plan.npy", steps)
     assert read_plan(tmp_path / "plan.npy") == steps
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_process_that_falls_after_all_is_written_leaves_the_result(
+    tmp_path, tokenizer, monkeypatch, written: bool
+):
+    """Libraries may end a process while they are taken apart, when nothing is left to do."""
+    model, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "states", TWO)
+
+    def fall(work, recipe, *marks):
+        folder = Path(work[1])
+        shutil.copytree(folder / processes.INITIAL, folder / processes.TRAINED)
+        if written:
+            (folder / processes.HISTORY).write_text('[{"loss": 1.0}]')
+        raise TransientError("ended with code 1")
+
+    monkeypatch.setattr(processes, "run_shared", fall)
+    if written:
+        assert train(model, run) == [{"loss": 1.0}]
+    else:
+        with pytest.raises(TransientError, match="ended with code 1"):
+            train(model, run)

@@ -30,6 +30,16 @@ def parsed_candidates(
     return texts, found
 
 
+def candidate_rows(
+    generations: Sequence[Row], candidates: Sequence[str], found: Sequence[Parsed]
+) -> list[Row]:
+    """Rows of CANDIDATES."""
+    return [
+        {"id": row["id"], "sentence": text, "tree": parsed.tree, "reason": parsed.reason}
+        for row, text, parsed in zip(generations, candidates, found, strict=True)
+    ]
+
+
 def paraphrase_scores(
     generations: Sequence[Row],
     pairs: Mapping[str, Row],
