@@ -6,6 +6,7 @@ Imported once when the workflow is planned, so it must stay light: no torch, no 
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -220,13 +221,15 @@ def load_given(config: Mapping[str, Any], name: str, root: Path) -> Experiment:
     return load_mapping(config, name, root) if config else load([], {}, root)
 
 
-def paraphrase_files(name: str, project: Path) -> list[str]:
+@cache
+def paraphrase_files(name: str, project: Path) -> tuple[str, ...]:
     """The file of a format of paraphrases, and those of the formats that it is like."""
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, format_files
 
-    return list(map(str, format_files(project / FOLDER / f"{name}.yaml")))
+    return tuple(map(str, format_files(project / FOLDER / f"{name}.yaml")))
 
 
+@cache
 def trained_format(name: str, project: Path) -> str:
     """The format that models are tuned in which write paraphrases in a format."""
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, trained_as

@@ -1,6 +1,6 @@
 from tuneatlas.engine.step import step
 from tuneatlas.report import build_report
-from tuneatlas.report.context import read_comparison, read_counts, read_repeated, run_context
+from tuneatlas.report.context import read_comparison, read_counts, run_context
 from tuneatlas.report.other_run import read_metrics
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
@@ -14,7 +14,7 @@ with step(snakemake) as this:
         labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
         explanations={p.stem: EXPLANATIONS.read(p) for p in this.paths("explanations")},
         command=snakemake.params.command,
-        repeated={path.stem: read_repeated(path) for path in this.paths("questions")},
+        repeated={path.stem: read_counts(path, "duplicates") for path in this.paths("questions")},
         quirks={path.stem: read_counts(path, "quirks") for path in this.paths("questions")},
     )
     other = next((read_metrics(path) for path in this.paths("beside")), None)

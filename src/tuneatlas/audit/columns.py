@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.lineage import Results, is_labels
 from tuneatlas.audit.query import rows_of
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
@@ -80,6 +80,8 @@ def _probed(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Co
 
 
 def _labelled(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    if not is_labels(output):
+        return {}
     rows = rows_of(columns.results, output, "id", "group")
     return {g: {i: 1.0 for i, group in rows if group == g} for g in GROUPS}
 
@@ -88,7 +90,8 @@ def _tuned(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[
     results, model = columns.results, wildcards["model"]
     base = columns.base_probs(model)
     compared = results.records.get(f"results/compare_groups/{model}", {})
-    epsilon = compared.get("options", {}).get("epsilon", EPSILON)
+    how = compared.get("options", {})
+    epsilon, ranks = how.get("epsilon", EPSILON), how.get("ranks", "mean")
     rows = rows_of(results, output, "id", "correct", "probs")
     found: dict[str, Column] = {
         "correct": {i: float(c) for i, c, _ in rows},
@@ -97,7 +100,7 @@ def _tuned(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[
     }
     measures: dict[str, Callable[[Floats, Floats], Floats]] = {
         "kl": lambda before, after: kl_divergence(before, after, epsilon),
-        "consistency": rank_correlation,
+        "consistency": lambda before, after: rank_correlation(before, after, ranks=ranks),
     }
     for width in sorted({len(probs) for _, _, probs in rows}):
         part = [(i, p) for i, _, p in rows if len(p) == width and len(base.get(i, ())) == width]
@@ -185,6 +188,7 @@ def _scored(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Co
 MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]] = {
     "probe_knowledge": _probed,
     "label_knowledge": _labelled,
+    "read_groups": _labelled,
     "evaluate_knowledge": _tuned,
     "evaluate_base": _stages,
     "evaluate_stages": _stages,

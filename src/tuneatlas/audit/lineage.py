@@ -163,6 +163,12 @@ def is_categories(output: str) -> bool:
     return parts[0] == "probe_knowledge" and parts[2:3] == ["categories"]
 
 
+def is_labels(output: str) -> bool:
+    """Whether an output has the groups of questions: by the probe, or as the authors released."""
+    parts = output.removeprefix(RESULTS).split("/")
+    return parts[0] == "label_knowledge" or (parts[0], parts[2:3]) == ("read_groups", ["labels"])
+
+
 @dataclass(frozen=True)
 class _There:
     """What stands at a path: the files to read, what else, and why it cannot be looked into."""

@@ -163,7 +163,7 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
         term = Term(1.0, (of_domain[(row["domain"],)],), "correct", kept)
         address = "/".join(("base_knowledge", model, row["domain"], row["facts"], "accuracy"))
         yield Number(address, row["accuracy"], (term,))
-    labels = _of(results, record, "label_knowledge")
+    labels = _of(results, record, "label_knowledge") | _of(results, record, "read_groups")
     for row in metrics["group_sizes"]:
         term = Term(1.0, (labels[(row["domain"],)],), row["group"], {}, SUM)
         address = "/".join(("group_sizes", model, row["domain"], row["group"], "questions"))

@@ -6,11 +6,9 @@ from pathlib import Path
 from tuneatlas.config.models.data import BenchmarkDomain, FactsDomain, SelfAligningDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.paraphrase import FinetuneParaphrase, PretrainTasks
-from tuneatlas.config.source import Key
+from tuneatlas.config.source import Conflict, Key
 from tuneatlas.config.trainings import trainings
 from tuneatlas.data.released_files import other_model
-
-Conflict = tuple[tuple[Key, ...], str]
 
 
 def _option_tokens(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -75,6 +73,9 @@ def _begins(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """The study of forgetting asks as the probe did, in one way."""
     if not experiment.stage_forgetting.groups:
         return
+    if experiment.probe_knowledge.ties != "wrong":
+        text = "the study of forgetting counts ties as wrong: say wrong, or leave the study out"
+        yield (("probe_knowledge", "ties"),), f"{text} (stage_forgetting.groups: [])"
     for name, model in experiment.models.items():
         for role, said in experiment.probe_knowledge.bos:
             if said is not None and said != model.bos:

@@ -109,7 +109,8 @@ def _held(folder: Path) -> int:
 def disk_bytes(experiment: Experiment, root: Path) -> int:
     """Disk that an experiment needs, roughly: tables, tuned models, one run's checkpoints.
 
-    Models of which nothing at hand says the size count as nothing.
+    Models of which nothing at hand says the size count as nothing, and so do those of the syntax
+    study.
     """
     runs = len(experiment.tuned_domains) * len(experiment.groups) * len(experiment.seeds)
     runs += _staged_models(experiment)

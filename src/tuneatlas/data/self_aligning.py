@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneatlas.data.released_files import group_files, is_raw, source_folder
+from tuneatlas.data.released_files import group_files, is_raw, raw_file, source_folder
 from tuneatlas.data.text_files import Record, read_json_lines, show
 from tuneatlas.data.xiezhi import raw_splits
 from tuneatlas.errors import UserError
@@ -46,7 +46,7 @@ def read_released(folder: Path, domain: str, groups: Sequence[str] = ()) -> Rele
     found: dict[str, list[tuple[Record, Row]]] = {}
     if is_raw(folder):
         for split, records in raw_splits(folder, domain).items():
-            name = f"{records[0].place.partition(', ')[0]}, {split}"
+            name = f"{raw_file(folder, domain)}, {split}"
             found[name] = [(r, _question(r, domain, split)) for r in records]
     else:
         for split, path in source_files(folder, domain).items():

@@ -16,7 +16,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneatlas.engine.files import open_file
+import yaml
+
+from tuneatlas.engine.files import open_file, read_file
 from tuneatlas.errors import UserError
 
 # Characters of a line, levels of a JSON value, digits of a number: more is no data of this field.
@@ -121,6 +123,24 @@ def _refuse_bytes(line: str, place: str) -> None:
         raise UserError(f"{place}, column {error.start + 1}: {text}") from None
 
 
+def read_yaml(path: Path, what: str) -> Any:
+    """The value in a YAML file, one of the files of a kind, ``what``, that lie in a folder.
+
+    Raises:
+        UserError: naming the file, and the others of its kind if it is not there.
+    """
+    try:
+        return yaml.safe_load(read_file(path))
+    except FileNotFoundError:
+        have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise UserError(f"{path}: no such {what}; there are: {have}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise UserError(f"{path}: this {what} cannot be read: {reason}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from error
+
+
 def load_json(text: str, place: str) -> Any:
     """A JSON value in which no key occurs twice and every text can be written.
 
@@ -130,7 +150,8 @@ def load_json(text: str, place: str) -> Any:
     try:
         found = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
     except json.JSONDecodeError as error:
-        raise UserError(f"{place}, column {error.colno}: not JSON: {error.msg}") from None
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        raise UserError(f"{place}, {line}column {error.colno}: not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         deep = isinstance(error, RecursionError)
         said = f"nested deeper than {DEEPEST} levels" if deep else str(error)

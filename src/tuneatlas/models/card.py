@@ -12,7 +12,7 @@ from string import Formatter
 from tuneatlas.engine.files import sha256_tree
 from tuneatlas.engine.operations import split
 from tuneatlas.engine.step import Step
-from tuneatlas.models.prompts import ChatTemplate
+from tuneatlas.models.prompts import ChatTemplate, escaped
 
 CARD = "README.md"
 NOT_STATED = "not stated"
@@ -90,7 +90,7 @@ def _stated(folder: Path, key: str) -> str | None:
 def jinja_template(chat: ChatTemplate, end: str, *, bos: bool) -> str:
     """``chat`` as a tokenizer's own template lays conversations out; ``end``: its end token."""
     begin = "{{ bos_token }}" if bos else ""
-    closing = chat.assistant + _escaped(chat.end.replace("{eos}", end)) + _escaped(chat.after)
+    closing = chat.assistant + escaped(chat.end.replace("{eos}", end)) + escaped(chat.after)
     return (
         f"{begin}{_say(_literal(chat.system))}{{% for message in messages %}}"
         f"{{% if message['role'] == 'user' %}}{_say(_pieces(chat.user))}"
@@ -104,11 +104,6 @@ def jinja_template(chat: ChatTemplate, end: str, *, bos: bool) -> str:
 
 def _say(expression: str) -> str:
     return f"{{{{ {expression} }}}}"
-
-
-def _escaped(text: str) -> str:
-    """Text as it stands in a format string."""
-    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _pieces(form: str) -> str:

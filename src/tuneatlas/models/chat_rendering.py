@@ -17,7 +17,7 @@ from typing import Any
 
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import Refusal, UserError
 
 INSTEAD = "name another chat_template of config/templates/chat"
 SECONDS, WAIT = 5, 120
@@ -73,14 +73,14 @@ def _rendered(given: str) -> tuple[tuple[str, ...], str]:
             env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
-        return (), f"does not end within {WAIT} seconds"
+        return (), Refusal(f"does not end within {WAIT} seconds")
     if done.returncode == -SIGXCPU:
-        return (), f"does not end within {SECONDS} seconds of processor time"
+        return (), Refusal(f"does not end within {SECONDS} seconds of processor time")
     if done.returncode:
         kind, _, why = (done.stderr.strip().splitlines() or [""])[-1].partition(": ")
         if kind == "MemoryError":
-            why = f"it needs more than {MEMORY >> 30} GiB of memory"
-        return (), f"does not work: {why or kind or done.returncode}"
+            why = Refusal(f"it needs more than {MEMORY >> 30} GiB of memory")
+        return (), Refusal(f"does not work: {why or kind or done.returncode}")
     return tuple(json.loads(done.stdout)), ""
 
 

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
 from tuneatlas.models.chat_rendering import INSTEAD, Asked, lay_out
-from tuneatlas.models.prompts import ChatTemplate
+from tuneatlas.models.prompts import ChatTemplate, escaped
 
 OWN = "{own}"
 FIRST, REPLY, SECOND, LAST = "wordone", "wordtwo", "wordthree", "wordfour"
@@ -63,7 +63,7 @@ def own_chat(tokenizer: PreTrainedTokenizerBase) -> ChatTemplate:
         )
     return ChatTemplate(
         system=head.removesuffix(question),
-        user=f"{_literal(question)}{{content}}{_literal(answer.removesuffix(lead))}",
+        user=f"{escaped(question)}{{content}}{escaped(answer.removesuffix(lead))}",
         assistant_start="",
         assistant=f"{lead}{{content}}",
         end=end.group(),
@@ -99,8 +99,3 @@ def own_template(tokenizer: PreTrainedTokenizerBase, instead: str = INSTEAD) -> 
     if not template:
         raise UserError(f"the model's tokenizer has no chat template of its own; {instead}")
     return str(template)
-
-
-def _literal(text: str) -> str:
-    """Text as it stands in a format string."""
-    return text.replace("{", "{{").replace("}", "}}")

@@ -34,7 +34,7 @@ def position_problems(
     Args:
         model: its name in the config of the experiment.
         config: its own config.
-        asking: ``sections.asking`` of the config of the experiment.
+        asking: ``engine.operations.asking`` of the config of the experiment.
     """
     most = most_positions(config)
     for section, options in asking.items():

@@ -6,13 +6,12 @@ explaining, tuning and evaluating is a template, never code.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
+from itertools import takewhile
 from pathlib import Path
 from string import Formatter, ascii_uppercase
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-import yaml
-
-from tuneatlas.engine.files import read_file
+from tuneatlas.data.text_files import read_yaml
 from tuneatlas.errors import Refusal, UserError
 
 Question = Mapping[str, Any]
@@ -32,16 +31,7 @@ class Template:
     @classmethod
     def load(cls: type[T], path: Path) -> T:
         """Read a template; UserError names the file and the key that is wrong."""
-        try:
-            values = yaml.safe_load(read_file(path))
-        except FileNotFoundError:
-            have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
-            raise UserError(f"{path}: no such template; there are: {have}") from None
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise UserError(f"{path}: this template cannot be read: {reason}") from None
-        except (yaml.YAMLError, RecursionError) as error:
-            raise UserError(f"{path}: not YAML: {error}") from error
+        values = read_yaml(path, "template")
         expected = {f.name for f in fields(cls)}
         if not isinstance(values, dict):
             raise UserError(f"{path}: a template has the keys {sorted(expected)}")
@@ -126,7 +116,8 @@ class ChatTemplate(Template):
     @property
     def lead(self) -> str:
         """What stands before the content of a reply and is the assistant's own text."""
-        return self.assistant.split("{content}")[0]
+        pieces = takewhile(lambda piece: piece[1], _filled(self.assistant, ""))
+        return "".join(text for text, _ in pieces)
 
 
 @dataclass(frozen=True)
@@ -149,6 +140,11 @@ class ExplainTemplate(Template):
     fence: str
     option: str = ""
     opening: str = ""
+
+
+def escaped(text: str) -> str:
+    """Text as it stands in a form: its braces twice."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def option_fields(question: Question, index: int) -> dict[str, str]:

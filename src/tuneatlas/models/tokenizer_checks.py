@@ -42,7 +42,7 @@ def tokenizer_problems(
     Args:
         model: its name in the config.
         tokenizer: its tokenizer.
-        asking: ``sections.asking`` of the config.
+        asking: ``engine.operations.asking`` of the config.
         bos: whether prompts begin with the begin token.
         root: the project's folder, under which templates lie.
     """
@@ -65,7 +65,8 @@ def tokenizer_problems(
     for section, options in asking.items():
         chat = None
         if _begins(options.get("bos")) and tokenizer.bos_token_id is None:
-            yield (section, "bos"), f"models.{model}: its tokenizer has no begin token: say false"
+            lacking = Refusal(f"models.{model}: its tokenizer has no begin token: say false")
+            yield (section, "bos"), lacking
         if options.get("chat"):
             try:
                 refuse_unusable(tokenizer)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuneatlas.data.duplicates import telling
 from tuneatlas.engine.records import record_path
-from tuneatlas.models.folder import parameter_count
+from tuneatlas.models.folder import SUMMARY, parameter_count
 from tuneatlas.report.knowledge_notes import knowledge_notes
 from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.sources import used_sources
@@ -54,7 +54,7 @@ def run_context(
     counts = [len(rows) for rows in questions.values()]
     return {
         "model": {"name": model, "description": _describe(config["models"][model], folder)},
-        "data": f"{sum(counts)} {_kind(questions)} questions in {len(counts)} domains",
+        "data": f"{sum(counts):,} {_kind(questions)} questions in {len(counts)} domains",
         "host": f"{platform.system()} {platform.machine()}",
         "probe": f"in context, after {probe['shots']} demonstrations, {SCORED[probe['scoring']]}",
         "training": f"{tuning['epochs']} epochs in the template {tuning['chat_template']}, batches "
@@ -96,11 +96,6 @@ def read_counts(questions: Path, name: str) -> dict[str, Any]:
     return counts
 
 
-def read_repeated(questions: Path) -> dict[str, int]:
-    """Repeated questions that the record of a table of questions counts, by kind."""
-    return read_counts(questions, "duplicates")
-
-
 def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
     """The metrics, figures and link (from a page) of a folder that compares runs."""
     metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -111,7 +106,7 @@ def _describe(options: Mapping[str, Any], folder: Path) -> str:
     size = f"{parameter_count(folder) / 1e6:.1f} million parameters"
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     if options["source"] == "scratch":
-        summary = json.loads((folder / "training_summary.json").read_text(encoding="utf-8"))
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
         return (
             f"A {kind.capitalize()}-architecture model of {size}, pre-trained from scratch on "
             f"{summary['tokens'] / 1e6:.1f} million tokens of verbalised facts and prose,"

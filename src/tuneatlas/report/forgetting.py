@@ -8,6 +8,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.report.wording import Scale, counted, level_of, listed, percent, points, signed
 from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
 from tuneatlas.studies.forgetting.fates import ACTUAL, NONE, PSEUDO, UNCLEAR
+from tuneatlas.studies.forgetting.study import BASE
 from tuneatlas.tables import Row
 
 STAGE_NAMES = {
@@ -16,7 +17,6 @@ STAGE_NAMES = {
     ACTUAL: "actual forgetting",
     UNCLEAR: "loss, kind unclear",
 }
-BASE = "base model"
 SCOPE_PLACES = {
     "homo": "at home (HOMO)",
     "id": "in related questions (ID)",

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
+from tuneatlas.studies.knowledge.paired_answers import MEASURES
 from tuneatlas.tables import Row
-
-MEASURES = ("accuracy", "kl", "consistency")
 
 
 @dataclass(frozen=True)

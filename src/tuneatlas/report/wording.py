@@ -21,7 +21,7 @@ SCOPE_NAMES = {"homo": "HOMO", "id": "ID", "ood": "OOD", POOLED: "ID and OOD", A
 
 def percent(value: float | None) -> str:
     """A fraction as a percentage: 0.6556 is 65.6%."""
-    return NONE if value is None else f"{100 * value:.1f}%"
+    return NONE if value is None else f"{round(100 * value, 1) + 0.0:.1f}%".replace("-", MINUS)
 
 
 def points(value: float | None) -> str:

@@ -29,9 +29,9 @@ Found = tuple[tuple[str, ...], str]  # the key of the config that is at fault, a
 def prepare_base(step: Step, asking: Mapping[str, Any], dtype: str) -> dict[str, Any]:
     """Write a base model's plain folder: trained from scratch, or brought from elsewhere.
 
-    Options are the model's entry in the config; ``asking`` (``sections.asking``) and ``dtype`` say
-    how it will be asked and tuned, and a model that cannot be is refused. Returns figures for the
-    step's record.
+    Options are the model's entry in the config; ``asking`` (``engine.operations.asking``)
+    and ``dtype`` say how it will be asked and tuned, and a model that cannot be is refused. Returns
+    figures for the step's record.
     """
     options = step.options
     if options["source"] != "scratch":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuneatlas.errors import UserError
+from tuneatlas.errors import Refusal, UserError
 from tuneatlas.models.token_files import TokenFile
 from tuneatlas.training.packing import Row
 
@@ -135,12 +135,12 @@ def tell_cut(
 
 def _longest(tokens: TokenFile, ids: Sequence[str]) -> str:
     number = int(np.argmax(tokens.lengths))
-    return f"the longest, {_name(ids, number)}, has {tokens.lengths[number]} tokens"
+    return Refusal(f"the longest, {_name(ids, number)}, has {tokens.lengths[number]} tokens")
 
 
 def _remedy(section: str, row_length: int) -> str:
-    return f"raise {section}.row_length (now {row_length}), or shorten them"
+    return Refusal(f"raise {section}.row_length (now {row_length}), or shorten them")
 
 
 def _name(ids: Sequence[str], number: int) -> str:
-    return repr(ids[number]) if ids else f"number {number + 1}"
+    return repr(ids[number]) if ids else Refusal(f"number {number + 1}")

@@ -1,4 +1,4 @@
-"""The training steps: each turns its rows into examples, plans the run, trains and saves."""
+"""A training run of a step: its examples, its plan, the training, the folder that is kept."""
 
 import json
 import logging

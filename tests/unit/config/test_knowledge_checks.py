@@ -108,6 +108,9 @@ CONFLICTS = {
         "mix_instructions.contextualised: the questions of countries (source: facts) have no"
     ),
     "mix_instructions: {general: {path: some.jsonl}}": "mix_instructions.general.licence: missing",
+    "probe_knowledge: {ties: first}\nstage_forgetting: {groups: [harmonious]}": (
+        "probe_knowledge.ties: the study of forgetting counts ties as wrong"
+    ),
 }
 
 

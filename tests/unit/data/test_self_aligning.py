@@ -217,6 +217,11 @@ def test_splits_are_drawn_from_the_raw_benchmark(tmp_path: Path, caplog):
     assert {row["answer"] for row in found.rows} == {1}
     with pytest.raises(UserError, match="raw Xiezhi has no domain 'medicine'"):
         read_released(tmp_path, "medicine")
+    # A file too short to train on is read, and its splits are named by it alike.
+    write(tmp_path / "History.jsonl", raw[:255])
+    found = read_released(tmp_path, "history")
+    assert [row["split"] for row in found.rows].count("train") == 0
+    assert found.quirks[f"{tmp_path / 'History.jsonl'}, dev"]["questions"] == 4
 
 
 @at_hand

@@ -227,3 +227,8 @@ def test_a_table_that_is_no_corpus(tmp_path: Path, columns: dict, message: str) 
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
     with pytest.raises(UserError, match=message):
         list(read_texts(tmp_path / "a.parquet"))
+
+
+def test_a_fault_in_a_file_of_several_lines_is_named_with_its_line():
+    with pytest.raises(UserError, match=r"^f\.json, line 3, column 3: not JSON"):
+        load_json("[\n  1,\n  x\n]", "f.json")

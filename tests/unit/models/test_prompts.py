@@ -94,6 +94,14 @@ def test_only_the_assistants_text_and_end_token_are_trained_on(path, tokenizer):
         assert marks.count(True) and ids[marks.index(True)] != tokenizer.eos_token_id
 
 
+def test_the_lead_of_a_reply_is_what_is_trained_on():
+    """Braces that stand twice in a template are text."""
+    chat = ChatTemplate("", " {content}", "A:", " {{ans}} {content}!", "{eos}", "")
+    messages = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "B"}]
+    assert chat.lead == " {ans} "
+    assert f"{chat.lead}B!" in "".join(s.text for s in render(chat, messages, "</s>"))
+
+
 @pytest.mark.parametrize("path", CHATS, ids=lambda p: p.stem)
 def test_evaluation_asks_as_training_asked(path):
     chat = ChatTemplate.load(path)

@@ -40,7 +40,7 @@ def every_run(path):
 
 def format_file(wildcards):
     """The file of a format, and those of the formats that it is like."""
-    return tuneatlas.paraphrase_files(wildcards.format, HOME)
+    return list(tuneatlas.paraphrase_files(wildcards.format, HOME))
 
 
 def tuned_to_paraphrase(wildcards):

@@ -11,7 +11,7 @@ from typing import Any
 
 from tuneatlas.audit.behind import read_items
 from tuneatlas.audit.columns import Column
-from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.lineage import Results, is_labels
 from tuneatlas.audit.query import batches, columns_of, rows_of, stream
 from tuneatlas.audit.trace import POINTERS, TRAINED, Seen, masks_of, tables
 from tuneatlas.studies.forgetting.fates import FATES
@@ -162,7 +162,7 @@ def _probed(results: Results) -> dict[str, str]:
 
 def _groups(results: Results) -> dict[str, str]:
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    for output in results.of_step("label_knowledge"):
+    for output in filter(is_labels, results.records):
         for i, group in rows_of(results, output, "id", "group"):
             found[i][group] = None
     return {i: " + ".join(sorted(groups)) for i, groups in found.items()}

@@ -18,10 +18,9 @@ from tuneatlas.statistics.bootstrap import (
     resample_items,
     resample_seeds,
 )
-from tuneatlas.studies.forgetting.fates import FATES, fate_indicators, knowledge_indicators
+from tuneatlas.studies.forgetting.fates import FATES
 from tuneatlas.studies.forgetting.intervals import Resampler
-from tuneatlas.studies.forgetting.study import Study
-from tuneatlas.studies.forgetting.tables import Cell
+from tuneatlas.studies.forgetting.study import NOT_KNOWN, Study
 from tuneatlas.tables import Row
 
 # Right before and wrong after; wrong before and right after.
@@ -43,22 +42,15 @@ def chance_rows(study: Study, draw: Resampler) -> Iterator[Row]:
     """
     options = study.base.options
     for run, setting, step in study.cells():
-        table = study.runs[run]
-        base = study.base.chosen(Cell("base", 0, 0))[:1]
-        chosen = [base, *(table.chosen(Cell(setting, step, percent)) for percent in (0, 100))]
+        chosen, raw, known = study.answered(run, setting, step)
         right = [c == study.base.answer for c in chosen]
-        raw = fate_indicators(*right)
-        known = None
-        if (options >= 4).all():
-            first, second, third = chosen
-            known = knowledge_indicators(first, second, third, study.base.answer, options)
         scopes = {"all": study.everything()[""], **study.scopes(run)}
         for comparison, (before, after) in PLACES.items():
             for scope, where in scopes.items():
                 ends = right[before][:, where], right[after][:, where], options[where]
                 for change in CHANGES:
                     share = _share(raw, comparison, change)[:, where]
-                    ours: Row = {"value": None, "low": None, "high": None}
+                    ours = NOT_KNOWN
                     if known is not None:
                         ours = draw.mean(_share(known, comparison, change)[:, where])
                     yield {

@@ -15,7 +15,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.statistics.metrics import plain
 from tuneatlas.statistics.tests import mcnemar
 from tuneatlas.studies.forgetting.chance import chance_rows
-from tuneatlas.studies.forgetting.fates import FATES, fate_indicators, knowledge_indicators
+from tuneatlas.studies.forgetting.fates import FATES
 from tuneatlas.studies.forgetting.intervals import Resampler
 from tuneatlas.studies.forgetting.stages import (
     FAMILIES,
@@ -24,12 +24,11 @@ from tuneatlas.studies.forgetting.stages import (
     test_rows,
     transition_rows,
 )
-from tuneatlas.studies.forgetting.study import Options, RunName, Study
+from tuneatlas.studies.forgetting.study import NOT_KNOWN, Options, RunName, Study
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
 from tuneatlas.tables import Row
 
 TEXTS = ("facts", "quiz", "prose")
-NOT_KNOWN: Row = {"value": None, "low": None, "high": None}
 
 
 @dataclass(frozen=True)
@@ -170,15 +169,7 @@ class _Study(Study):
 
     def fates(self, run: RunName, setting: str, step: int) -> Iterator[Row]:
         """How many questions went which way from the base to the restored model."""
-        table = self.runs[run]
-        base = self.base.chosen(Cell("base", 0, 0))[0]
-        chosen = [base, *(table.chosen(Cell(setting, step, percent)) for percent in (0, 100))]
-        right = self.base.answer
-        answered = fate_indicators(*(c == right for c in chosen))
-        known = None
-        if (self.base.options >= 4).all():
-            first, second, third = chosen
-            known = knowledge_indicators(first, second, third, right, self.base.options)
+        _, answered, known = self.answered(run, setting, step)
         for fate in FATES:
             yield {
                 "domain": run[0],

@@ -94,7 +94,9 @@ class Transition:
     ``at``: the first step whose restored model is below the base model, None if there is no
     such step. ``earliest``: the first step whose loss may be as large as the margin, None if
     no step's may. Forgetting has begun at ``at``, and a loss of the margin has not come before
-    ``earliest``: both hold at the confidence level. ``lasts``: so are all later steps.
+    ``earliest``: both hold at the confidence level. ``lasts``: so are all later steps. ``p`` is
+    of each step, corrected, whichever way it changed; ``p_loss`` that of the loss at ``at``, or the
+    least of any loss where none is seen.
     """
 
     seen: bool
@@ -102,6 +104,7 @@ class Transition:
     earliest: int | None
     lasts: bool
     p: Floats
+    p_loss: float
 
 
 def find_transition(
@@ -129,7 +132,13 @@ def find_transition(
     earliest = highest.index(True) if any(highest) else None
     if at is not None:
         earliest = min(at, at if earliest is None else earliest)
-    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p)
+    if at is None:
+        p_loss = min(
+            (float(q) for q, lost in zip(p, losses, strict=True) if lost.sum() > 0), default=1.0
+        )
+    else:
+        p_loss = float(p[at])
+    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p, p_loss)
 
 
 def find_transitions(

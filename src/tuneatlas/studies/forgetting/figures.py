@@ -1,6 +1,6 @@
 """The figures of the forgetting study: along the tuning, along the restoration, and the flow.
 
-Colours and files are those of :mod:`tuneatlas.studies.knowledge.figures`.
+Colours and files are those of :mod:`tuneatlas.plots`.
 """
 
 from collections.abc import Sequence

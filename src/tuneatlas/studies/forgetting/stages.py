@@ -148,7 +148,7 @@ def _transition(found: Transition, steps: Sequence[int]) -> Row:
         "earliest": None if found.earliest is None else steps[found.earliest],
         "latest": None if found.at is None else steps[found.at],
         "lasts": found.lasts,
-        "p_corrected": float(found.p.min()),
+        "p_corrected": found.p_loss,
     }
 
 

@@ -8,13 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneatlas.errors import UserError
+from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.tests import PairedTest, mcnemar
+from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
+from tuneatlas.tables import Row
 
 RunName = tuple[str, str]
 # Which questions of all, by scope.
 Scopes = Mapping[str, NDArray[Any]]
 SETTINGS = ("stages", "finetune")
+NOT_KNOWN: Row = {"value": None, "low": None, "high": None}
 BASE, CONTROL = "base model", "restored base model"
 # What is tested at each step: the fields of Paths before and after.
 COMPARISONS = {
@@ -75,6 +79,24 @@ class Study:
         """The questions of each scope that has any, seen from the domain of a run."""
         whole, *parts = self.base.scopes(run[0], self.options.ood_roles)
         return {name.removeprefix(f"{whole[0]}_"): chosen for name, chosen in parts}
+
+    def answered(
+        self, run: RunName, setting: str, step: int
+    ) -> tuple[list[NDArray[Any]], dict[str, Floats], dict[str, Floats] | None]:
+        """The options chosen on a path, (1 or seeds, items) each, and the fates of the questions.
+
+        Of what is answered, and of what is known; None where luck cannot be told, from fewer than
+        four options.
+        """
+        table = self.runs[run]
+        base = self.base.chosen(Cell("base", 0, 0))[:1]
+        chosen = [base, *(table.chosen(Cell(setting, step, percent)) for percent in (0, 100))]
+        right, options = self.base.answer, self.base.options
+        answered = fate_indicators(*(c == right for c in chosen))
+        if (options < 4).any():
+            return chosen, answered, None
+        first, second, third = chosen
+        return chosen, answered, knowledge_indicators(first, second, third, right, options)
 
     def paths(self, run: RunName, setting: str, step: int) -> Paths:
         """Who is right at one step of a run."""

@@ -38,19 +38,20 @@ class StageTable:
         self.roles = [(rows[i]["domain"], rows[i]["role"]) for i in self.ids]
         self.options: NDArray[Any] = np.array([len(rows[i]["scores"]) for i in self.ids])
         self.answer: NDArray[Any] = np.array([rows[i]["answer"] for i in self.ids])
+        cells = {seed: _by_cell(found, "id") for seed, found in answers.items()}
         self._chosen = {
             seed: {
                 cell: np.array([by_id[i]["pred"] for i in self._same(cell, by_id, self.ids)])
-                for cell, by_id in _by_cell(found, "id").items()
+                for cell, by_id in found.items()
             }
-            for seed, found in answers.items()
+            for seed, found in cells.items()
         }
         self._tied = {
             seed: {
                 cell: np.array([by_id[i]["tied"] > 0 for i in self.ids])
-                for cell, by_id in _by_cell(found, "id").items()
+                for cell, by_id in found.items()
             }
-            for seed, found in answers.items()
+            for seed, found in cells.items()
         }
         # Paper and long setting may end at other steps per group, never per seed.
         if len({tuple(sorted(cells)) for cells in self._chosen.values()}) != 1:

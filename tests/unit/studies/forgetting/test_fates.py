@@ -131,6 +131,21 @@ def test_a_transition_that_does_not_last_says_so():
     assert find_transition(base, restored, MARGIN).lasts
 
 
+def test_the_p_of_a_transition_is_that_of_its_loss():
+    """Not the least of all steps, which a gain may have."""
+    base = np.repeat([0, 1], 50)
+    gain, loss = base.copy(), base.copy()
+    gain[:40], loss[-12:] = 1, 0
+    found = find_transition(base, np.array([[gain, loss]]), MARGIN)
+    assert found.at == 1 and found.p_loss == found.p[1] > found.p[0]
+    found = find_transition(base, np.array([[gain, base]]), MARGIN)
+    assert not found.seen and found.p_loss == 1.0 > found.p[0]
+    slight = base.copy()
+    slight[-2:] = 0
+    found = find_transition(base, np.array([[gain, slight]]), MARGIN)
+    assert not found.seen and found.p_loss == found.p[1]
+
+
 def test_a_better_restored_model_is_no_transition():
     base = np.zeros(100, dtype=int)
     found = find_transition(base, np.ones((2, 3, 100), dtype=int), MARGIN)

@@ -23,14 +23,16 @@ atlas.views.item = async function (asked) {
   for (const model of models(rows)) {
     const own = (step) => rows(step).filter(([output]) => wildcards(output).includes(model));
     add(`Base model ${model}: prompt as sent`, promptPart(texts, own("probe_knowledge"), own("evaluate_knowledge")));
-    add("Label and groups", labelPart(question, own("label_knowledge"), own("explain_predictions"), texts));
+    // Released groups stand in for both steps.
+    const released = (key) => own("read_groups").filter(([, row]) => key in row);
+    add("Label and groups", labelPart(question, [...own("label_knowledge"), ...released("group")], [...own("explain_predictions"), ...released("explanation")], texts));
     add("Trained on", trainedPart(texts, own("mix_instructions")));
     add("Probability of each option, before and after tuning", barsPart(question, own("probe_knowledge"), own("evaluate_knowledge")));
     add("Along the tuning: base → tuned → restored", pathPart(question, own("evaluate_base"), own("evaluate_stages")));
   }
   add("Sentence", sentencePart(rows));
   add("Pair", pairPart(rows, texts));
-  const known = new Set(["prepare_questions", "prepare_corpus", "probe_knowledge", "label_knowledge", "explain_predictions", "mix_instructions",
+  const known = new Set(["prepare_questions", "prepare_corpus", "probe_knowledge", "label_knowledge", "explain_predictions", "read_groups", "mix_instructions",
     "evaluate_knowledge", "evaluate_base", "evaluate_stages", "parse_sentences", "prepare_sentences", "prepare_paraphrases", "generate_paraphrases", "score_paraphrases"]);
   for (const step of Object.keys(life.rows)) {
     if (!known.has(step)) add(step, rows(step).map(([output, row]) => generic(output, row)));
@@ -53,7 +55,7 @@ const tick = (right) => atlas.h(right ? "span.yes" : "span.no", {}, right ? "✓
 const from = (output) => atlas.h("small", {}, "from ", atlas.h("a", { href: atlas.link({ step: place(output).split("/")[1], output: place(output) }) }, place(output)));
 
 function models(rows) {
-  return [...new Set(["probe_knowledge", "label_knowledge", "mix_instructions", "evaluate_base"].flatMap((step) => rows(step).map(([output]) => wildcards(output)[0])))];
+  return [...new Set(["probe_knowledge", "label_knowledge", "read_groups", "mix_instructions", "evaluate_base"].flatMap((step) => rows(step).map(([output]) => wildcards(output)[0])))];
 }
 
 function questionPart(row, output) {

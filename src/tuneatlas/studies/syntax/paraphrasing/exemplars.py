@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.tables import sentences_of
 from tuneatlas.studies.syntax.trees.linear import read_bracket
 from tuneatlas.studies.syntax.trees.ted import Coded, Pool, code, coded_distance
@@ -91,6 +92,17 @@ def paraphrase_rows(
     far = _most(rows, hard, lambda row: row["source_ted"] or 0)
     longest = _most(rows, long, lambda row: lengths[row["id"]])
     return [{**row, "hard": row["id"] in far, "long": row["id"] in longest} for row in rows]
+
+
+def refuse_none_left(pairs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> None:
+    """Refuse ``rows`` of ``pairs`` in which no pair of dev, or of test, is left to measure by."""
+    for split in ("dev", "test"):
+        if any(p["split"] == split for p in pairs) and not any(r["split"] == split for r in rows):
+            raise UserError(
+                f"prepare_paraphrases: no {split} pair is left: none has trees of both its "
+                "sentences and a look-alike; give more pairs, name exemplars, or raise "
+                "prepare_paraphrases.pool or overlap"
+            )
 
 
 def _most(rows: Sequence[Row], share: float, measure: Callable[[Row], int]) -> set[str]:

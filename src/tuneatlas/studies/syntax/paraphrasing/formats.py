@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from tuneatlas.engine.files import read_file
+from tuneatlas.data.text_files import read_yaml
 from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.paraphrasing.reading import READERS, Reading, reader_of
 from tuneatlas.studies.syntax.pretraining.tasks import Text, sentinel
@@ -161,16 +159,7 @@ def read_format(path: Path) -> Format:
 
 
 def _values(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(read_file(path))
-    except FileNotFoundError:
-        have = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
-        raise UserError(f"{path}: no such format; there are: {have}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UserError(f"{path}: this format cannot be read: {reason}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path}: not YAML: {error}") from error
+    values = read_yaml(path, "format")
     if not isinstance(values, dict) or (set(values) - KEYS):
         wrong = sorted(map(str, set(values) - KEYS)) if isinstance(values, dict) else values
         raise UserError(f"{path}: a format has keys of {sorted(KEYS)}, not {wrong}")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tuneatlas.statistics.bleu import Counts, bleu_interval
+from tuneatlas.statistics.bleu import Counts, bleu, bleu_interval, too_short
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.intervals import mean_interval, paired_difference
 from tuneatlas.statistics.metrics import verdict
@@ -134,12 +134,11 @@ def as_table(seeds: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> npt.NDAr
 
 def corpus_values(values: Values) -> Iterator[Row]:
     """BLEU-4 of the corpus, of each seed apart."""
-    rng = np.random.default_rng(0)
     for run, by_metric in values.items():
         found: list[float] = []
         for seed in by_metric[METRIC]:
-            counts: Counts = np.array([[*seed.values()]])
-            found.append(bleu_interval(counts, rng, draws=1).value)
+            counts: Counts = np.array([*seed.values()])
+            found.append(float(bleu(counts.sum(axis=0), short=too_short(counts))))
         yield {**run._asdict(), "seeds": found}
 
 

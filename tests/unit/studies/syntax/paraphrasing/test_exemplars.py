@@ -2,13 +2,15 @@
 
 import random
 
+import pytest
 from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.examples import TEMPLATES
 from tests.unit.studies.syntax.random_trees import random_tree
-from tuneatlas.studies.syntax.paraphrasing.exemplars import paraphrase_rows
+from tuneatlas.errors import UserError
+from tuneatlas.studies.syntax.paraphrasing.exemplars import paraphrase_rows, refuse_none_left
 from tuneatlas.studies.syntax.paraphrasing.formats import fill, read_format
 from tuneatlas.studies.syntax.tables import PARAPHRASES
 from tuneatlas.studies.syntax.trees.linear import read_bracket, write_bracket
@@ -91,3 +93,12 @@ def test_no_input_shows_the_answer(seed, overlap):
 
 def _marked(tree, name):
     return relabel(tree, str, lambda word: f"{name}:{word}")
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_that_no_pair_is_left_to_measure_by_is_said_at_once(split: str):
+    pairs = [{"split": "train"}, {"split": split}]
+    refuse_none_left(pairs, pairs)
+    refuse_none_left(pairs[:1], pairs[:1])
+    with pytest.raises(UserError, match=f"no {split} pair is left"):
+        refuse_none_left(pairs, pairs[:1])

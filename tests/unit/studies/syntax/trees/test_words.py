@@ -118,7 +118,7 @@ def test_a_copy_of_the_reference_is_perfect():
     ):
         assert visible(copy) == visible(sentence)
         assert again.tree == tree
-        assert set(tree_scores(again.tree, tree, tree, 5).values()) == {0}
+        assert set(tree_scores(again.tree, tree, tree, [5]).values()) == {0}
         assert text_scores(copy, copy, "")["exact_match"] == 1
 
 
