@@ -23,6 +23,7 @@ from tuneatlas.studies.knowledge.paired_answers import (
     PairedAnswers,
     Run,
 )
+from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_shared
 from tuneatlas.tables import GROUPS, Row
 
 ALL = "all"
@@ -58,23 +59,26 @@ def compare_groups(
     *,
     mentions: Mapping[str, int | None] | None = None,
     labels: Mapping[str, Sequence[Row]] | None = None,
+    questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
     """All numbers of the study from ANSWERS rows.
 
     ``base_answers`` maps a domain to its rows; ``tuned_answers`` maps (tuned domain, group,
     seed) to the rows of the test split of every domain. ``mentions`` counts how often the
     pre-training corpus states the fact of a question, where that is known; ``labels`` maps
-    a domain to its LABELS rows.
+    a domain to its LABELS rows; ``questions`` maps one to its QUESTIONS rows, by which items
+    that say the same are found: without them all are taken to be different.
     """
     rng = np.random.default_rng(seed)
-    study = PairedAnswers(base_answers, tuned_answers, options, rng)
+    shared = find_shared(questions or {})
+    study = PairedAnswers(base_answers, tuned_answers, options, rng, shared)
     points = _points(study)
     return Comparison(
         design=study.design(),
         accuracy=[row for cell in study.cells() for row in _accuracy(study, *cell)],
         claims=_difference_claims(study) + _consistency_claims(study, points, rng),
         points=points,
-        base_knowledge=_knowledge(base_answers, mentions or {}, options, rng),
+        base_knowledge=_knowledge(base_answers, mentions or {}, options, rng, shared),
         group_sizes=[
             {"domain": domain, "group": group, "questions": sum(r["group"] == group for r in rows)}
             for domain, rows in sorted((labels or {}).items())
@@ -108,7 +112,7 @@ def _accuracy_row(
     seeds: int,
     drawn: Mapping[str, Drawn],
 ) -> Row:
-    items = study.items([(domain, scope)])
+    items, contents = study.items([(domain, scope)]), study.contents([(domain, scope)])
     runs: list[Run | None] = [None]
     if seeds:
         each = [int(seed)] if seed != ALL else study.seeds[domain]
@@ -117,7 +121,7 @@ def _accuracy_row(
     value, draws = drawn["accuracy"]
     accuracy = study.interval(value, draws)
     if min(value, 1 - value) < 1e-9:
-        accuracy = wilson_interval(round(value * items), items, study.options.confidence)
+        accuracy = wilson_interval(round(value * contents), contents, study.options.confidence)
     row = {
         "domain": domain,
         "scope": scope,
@@ -207,7 +211,10 @@ def _points(study: PairedAnswers) -> list[Row]:
 def _consistency_claims(
     study: PairedAnswers, points: list[Row], rng: np.random.Generator
 ) -> list[Row]:
-    """Partial Spearman correlation of consistency and accuracy, per scope and over all."""
+    """Partial Spearman correlation of consistency and accuracy, per scope and over all.
+
+    The models of a group are one cluster in domains that share most of their questions.
+    """
     scopes = list(dict.fromkeys(point["scope"] for point in points))
     rows = []
     for scope in [*scopes, ALL]:
@@ -216,8 +223,8 @@ def _consistency_claims(
             continue
         correlation = partial_spearman(
             *([p[name] for p in chosen] for name in ("consistency", "accuracy", "base")),
-            clusters=[(p["domain"], p["group"]) for p in chosen],
-            strata=[p["domain"] for p in chosen],
+            clusters=[(study.piece(p["domain"], p["group"]), p["group"]) for p in chosen],
+            strata=[study.piece(p["domain"], p["group"]) for p in chosen],
             rng=rng,
             draws=study.options.draws,
             confidence=study.options.confidence,
@@ -244,6 +251,7 @@ def _knowledge(
     mentions: Mapping[str, int | None],
     options: CompareOptions,
     rng: np.random.Generator,
+    shared: SharedQuestions,
 ) -> list[Row]:
     """Accuracy of the base model per domain: all facts, those the corpus states, the others."""
     rows = []
@@ -257,7 +265,10 @@ def _knowledge(
             if not chosen:
                 continue
             correct = [answer["correct"] for answer in chosen]
-            interval = accuracy_interval(correct, rng, options.draws, options.confidence)
+            contents = [shared.content(answer["id"]) for answer in chosen]
+            interval = accuracy_interval(
+                correct, rng, options.draws, options.confidence, clusters=contents
+            )
             rows.append(
                 {
                     "domain": domain,
