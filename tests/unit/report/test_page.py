@@ -28,7 +28,7 @@ from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.figures import FIGURES
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 
-VERDICTS = ("held", "undecided", "did not hold")
+VERDICTS = ("held", "undecided", "did not hold", "not testable here")
 
 
 @pytest.fixture(scope="module")

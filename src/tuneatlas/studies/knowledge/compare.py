@@ -15,6 +15,7 @@ from tuneatlas.data.groups import self_aligning_share
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.correlation import partial_spearman
 from tuneatlas.statistics.intervals import accuracy_interval, wilson_interval
+from tuneatlas.statistics.manipulation import Bounds
 from tuneatlas.statistics.metrics import plain, verdict, write_metrics
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
@@ -22,6 +23,12 @@ from tuneatlas.studies.knowledge.paired_answers import (
     Drawn,
     PairedAnswers,
     Run,
+)
+from tuneatlas.studies.knowledge.testable import (
+    chance_levels,
+    judged,
+    knowledge_checks,
+    null_control,
 )
 from tuneatlas.tables import GROUPS, Row
 
@@ -43,6 +50,8 @@ class Comparison:
     points: list[Row]
     base_knowledge: list[Row]
     group_sizes: list[Row]
+    checks: list[Row]
+    null_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -69,10 +78,14 @@ def compare_groups(
     rng = np.random.default_rng(seed)
     study = PairedAnswers(base_answers, tuned_answers, options, rng)
     points = _points(study)
+    accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
+    bounds = Bounds(**options.manipulation_checks)
+    checks = list(knowledge_checks(accuracy, chance_levels(study, base_answers), bounds))
+    claims = _difference_claims(study) + _consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
-        accuracy=[row for cell in study.cells() for row in _accuracy(study, *cell)],
-        claims=_difference_claims(study) + _consistency_claims(study, points, rng),
+        accuracy=accuracy,
+        claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
         base_knowledge=_knowledge(base_answers, mentions or {}, options, rng),
         group_sizes=[
@@ -81,6 +94,8 @@ def compare_groups(
             if rows  # none where nothing is tuned on
             for group in GROUPS
         ],
+        checks=checks,
+        null_control=list(null_control(study, AWAY, -1)),
     )
 
 

@@ -5,7 +5,7 @@ measures: any two numbers taken from here are therefore paired by item.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import numpy as np
@@ -40,7 +40,8 @@ Drawn = tuple[float, Floats]
 class CompareOptions:
     """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
 
-    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated.
+    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated;
+    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``).
     """
 
     ood_roles: tuple[str, ...] = ("related",)
@@ -49,6 +50,7 @@ class CompareOptions:
     epsilon: float = EPSILON
     ranks: Ranks = "mean"
     partial: Residuals = "pearson"
+    manipulation_checks: Mapping[str, float] = field(default_factory=dict)
 
 
 class PairedAnswers:
