@@ -11,7 +11,7 @@ from tuneatlas.statistics.metrics import FAILED, HELD
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim in two sentences: what came out, and how sure that is or why it cannot be told.
+    """A claim in a few sentences: what came out, and how sure that is or why it cannot be told.
 
     ``place`` is where the page says more.
     """
@@ -20,6 +20,7 @@ class Outcome:
     title: str
     place: str
     finding: str
+    evidence: str
     reason: str
 
 
@@ -36,16 +37,16 @@ def outcomes(
 ) -> Outcomes:
     """The claims of all studies, in their order."""
     told = [
-        Outcome(c.verdict, c.title, f"claim-{n}", c.finding, c.reason)
+        Outcome(c.verdict, c.title, f"claim-{n}", c.finding, c.evidence, c.reason)
         for n, c in enumerate(claims, 1)
     ]
     for run in stages.runs if stages else ():
         title = f"What is lost first comes back ({run.name})"
-        told.append(Outcome(run.verdict, title, "claim-stages", run.sentence, run.reason))
+        told.append(Outcome(run.verdict, title, "claim-stages", run.sentence, "", run.reason))
     for part in paraphrases:
         title = "Learning trees first helps to paraphrase"
         place = f"claim-syntax-{part.name}"
-        told.append(Outcome(part.verdict, title, place, part.finding, part.reason))
+        told.append(Outcome(part.verdict, title, place, part.finding, part.evidence, part.reason))
     decided = (HELD, FAILED)
     return Outcomes(
         found=[one for one in told if one.verdict in decided],

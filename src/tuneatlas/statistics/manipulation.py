@@ -51,16 +51,17 @@ def base_checks(where: Row, base: float, chance: float, bounds: Bounds) -> list[
 
 def reasons(checks: Sequence[Row]) -> list[str]:
     """Why nothing can be told: for each kind of check that failed, what it means and where."""
-    failed: dict[str, list[str]] = {}
+    failed: dict[tuple[str, str], list[str]] = {}
     for row in checks:
         if not row["passed"]:
-            failed.setdefault(row["check"], []).append(_seen(row))
-    return [f"{MEANINGS[name]} ({'; '.join(seen)})" for name, seen in failed.items()]
+            failed.setdefault((row["check"], row["group"]), []).append(_seen(row))
+    return [
+        f"{MEANINGS[name]} ({'' if group == 'base' else group.upper() + ': '}{', '.join(seen)})"
+        for (name, group), seen in failed.items()
+    ]
 
 
 def _seen(row: Row) -> str:
-    parts = (row["group"].upper() if row["group"] != "base" else "", row.get("domain"))
-    place = " ".join(filter(None, (*parts, (row.get("scope") or "").upper())))
     value, bound = (f"{100 * row[name]:.1f}%" for name in ("value", "bound"))
-    asked = "at most" if row["check"] == CEILING else "at least"
-    return f"{place}{' ' if place else ''}{value}, {asked} {bound} asked for"
+    place = (row.get("domain", ""), row.get("scope", "").upper(), f"{value} for {bound}")
+    return " ".join(filter(None, place))

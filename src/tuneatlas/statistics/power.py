@@ -205,6 +205,29 @@ def halved(
     return high
 
 
+def at_best(
+    components: Components, design: Design, factor: str, confidence: float = CONFIDENCE
+) -> float:
+    """The smallest effect with ever more of one factor alone; the design's own if it has one."""
+    now: int = getattr(design, factor)
+    more = now if now == 1 and factor != "questions" else now * FACTORS[factor] ** 2
+    return decidable(components, replace(design, **{factor: more}), confidence)
+
+
+def halved_together(
+    components: Components, design: Design, confidence: float = CONFIDENCE
+) -> int | None:
+    """What questions and seeds, both times this number, halve the smallest effect; None: none."""
+    wanted = decidable(components, design, confidence) / 2
+    for times in range(2, 33):
+        # A single seed stays one: with more the claim would be another one.
+        seeds = design.seeds if design.seeds == 1 else design.seeds * times
+        tried = replace(design, questions=design.questions * times, seeds=seeds)
+        if decidable(components, tried, confidence) <= wanted:
+            return times
+    return None
+
+
 def components_of(
     standard_error: float, per_seed: Sequence[float], questions: int, domains: int = 1
 ) -> Components:
