@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.report import wording
 from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
+from tuneatlas.report.outcomes import Outcomes, outcomes
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
 from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS, start_name
 from tuneatlas.theme import BASE_STYLE
@@ -114,6 +116,8 @@ class Page:
     context: Context
     claims: list[wording.Claim]
     summary: str
+    outcomes: Outcomes
+    null_control: str
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
@@ -157,6 +161,7 @@ STUDIES = (
                 "Consistency",
                 lambda page: "consistency" in page.figures,
             ),
+            Section("checks", "Checks", lambda page: page.metrics["checks"]),
             Section("other_run", "Beside another run", lambda page: page.other),
         ),
     ),
@@ -168,6 +173,7 @@ STUDIES = (
             Section("stage_curves", "Along the tuning", lambda page: page.stages),
             Section("transitions", "Transitions", lambda page: page.stages),
             Section("fates", "Questions", lambda page: page.stages),
+            Section("stage_checks", "Checks", lambda page: page.stages),
             Section("restoration", "Along the restoration", lambda page: page.stages),
         ),
     ),
@@ -213,6 +219,11 @@ def build_report(
     if missing:
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
+    stages = stages_part(forgetting[0], forgetting[2]) if forgetting else None
+    paraphrases = tuple(
+        paraphrases_part(found, links, _inline(folder, f"{number}-"))
+        for number, (found, folder, links) in enumerate(syntax)
+    )
     folders = [figures, *([forgetting[1]] if forgetting else [])]
     page = Page(
         metrics=metrics,
@@ -220,12 +231,11 @@ def build_report(
         context=context,
         claims=claims,
         summary=wording.summary(claims),
+        outcomes=outcomes(claims, stages, paraphrases),
+        null_control=wording.null_summary(metrics),
         other=beside(metrics, *other) if other else None,
-        stages=stages_part(forgetting[0], forgetting[2]) if forgetting else None,
-        paraphrases=tuple(
-            paraphrases_part(found, links, _inline(folder, f"{number}-"))
-            for number, (found, folder, links) in enumerate(syntax)
-        ),
+        stages=stages,
+        paraphrases=paraphrases,
     )
     all_studies = [
         (study, [section for section in study.sections if section.has_content(page)])
@@ -286,5 +296,10 @@ def _environment() -> Environment:
         "start_name": start_name,
         "letter": lambda index: "ABCDEFGHIJ"[index],
     }
-    environment.globals |= {"counted": wording.counted, "FIGURE_NUMBERS": FIGURE_NUMBERS}
+    environment.globals |= {
+        "counted": wording.counted,
+        "points": wording.points,
+        "bleu": partial(wording.signed, decimals=1),
+        "FIGURE_NUMBERS": FIGURE_NUMBERS,
+    }
     return environment

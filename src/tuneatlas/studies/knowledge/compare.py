@@ -15,6 +15,7 @@ from tuneatlas.data.groups import self_aligning_share
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.correlation import partial_spearman
 from tuneatlas.statistics.intervals import accuracy_interval, wilson_interval
+from tuneatlas.statistics.manipulation import Bounds
 from tuneatlas.statistics.metrics import plain, verdict, write_metrics
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
@@ -24,6 +25,12 @@ from tuneatlas.studies.knowledge.paired_answers import (
     Run,
 )
 from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_shared
+from tuneatlas.studies.knowledge.testable import (
+    chance_levels,
+    judged,
+    knowledge_checks,
+    null_control,
+)
 from tuneatlas.tables import GROUPS, Row
 
 ALL = "all"
@@ -44,6 +51,8 @@ class Comparison:
     points: list[Row]
     base_knowledge: list[Row]
     group_sizes: list[Row]
+    checks: list[Row]
+    null_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -73,10 +82,14 @@ def compare_groups(
     shared = find_shared(questions or {})
     study = PairedAnswers(base_answers, tuned_answers, options, rng, shared)
     points = _points(study)
+    accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
+    bounds = Bounds(**options.manipulation_checks)
+    checks = list(knowledge_checks(accuracy, chance_levels(study, base_answers), bounds))
+    claims = _difference_claims(study) + _consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
-        accuracy=[row for cell in study.cells() for row in _accuracy(study, *cell)],
-        claims=_difference_claims(study) + _consistency_claims(study, points, rng),
+        accuracy=accuracy,
+        claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
         base_knowledge=_knowledge(base_answers, mentions or {}, options, rng, shared),
         group_sizes=[
@@ -85,6 +98,8 @@ def compare_groups(
             if rows  # none where nothing is tuned on
             for group in GROUPS
         ],
+        checks=checks,
+        null_control=list(null_control(study, AWAY, -1)),
     )
 
 

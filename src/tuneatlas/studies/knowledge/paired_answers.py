@@ -6,7 +6,7 @@ in whatever blocks they stand, are drawn together.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import numpy as np
@@ -42,7 +42,8 @@ Drawn = tuple[float, Floats]
 class CompareOptions:
     """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
 
-    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated.
+    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated;
+    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``).
     """
 
     ood_roles: tuple[str, ...] = ("related",)
@@ -51,6 +52,7 @@ class CompareOptions:
     epsilon: float = EPSILON
     ranks: Ranks = "mean"
     partial: Residuals = "pearson"
+    manipulation_checks: Mapping[str, float] = field(default_factory=dict)
 
 
 class PairedAnswers:
