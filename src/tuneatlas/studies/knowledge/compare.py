@@ -7,7 +7,7 @@ intervals are fractions of 1; KL is in nats.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,23 @@ ALL = "all"
 AWAY = ("id", "ood")
 POOLED = "id+ood"
 INCOMPATIBLE_WORSE = "incompatible_worse"
+CONTEXTUALISED_BETTER = "contextualised_better"
+
+
+class Difference(NamedTuple):
+    """A claim that one group has another accuracy than a second: higher (1) or lower (-1)."""
+
+    claim: str
+    first: str
+    second: str
+    sign: int
+
+
+# The second is about the arm with given contexts, where there is one.
+DIFFERENCES = (
+    Difference(INCOMPATIBLE_WORSE, "incompatible", "self_aligning", -1),
+    Difference(CONTEXTUALISED_BETTER, "contextualised", "incompatible", 1),
+)
 CONSISTENCY_TRACKS = "consistency_tracks_accuracy"
 
 
@@ -85,7 +102,8 @@ def compare_groups(
     accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
     bounds = Bounds(**options.manipulation_checks)
     checks = list(knowledge_checks(accuracy, chance_levels(study, base_answers), bounds))
-    claims = _difference_claims(study) + _consistency_claims(study, points, rng)
+    claims = [row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
+    claims += _consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
         accuracy=accuracy,
@@ -161,9 +179,9 @@ def _columns(name: str, interval: Interval | None) -> Row:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _difference_claims(study: PairedAnswers) -> list[Row]:
-    """INCOMPATIBLE minus SELF-ALIGNING per domain and scope, and pooled with equal weights."""
-    both = {"incompatible", "self_aligning"}
+def _difference_claims(study: PairedAnswers, difference: Difference) -> list[Row]:
+    """One group minus another per domain and scope, and pooled with equal weights."""
+    both = {difference.first, difference.second}
     cells = [cell for cell in study.cells() if both <= set(study.groups[cell[0]])]
     pools = {(domain, scope): [(domain, scope)] for domain, scope in cells}
     for domain in sorted({domain for domain, _ in cells}):
@@ -171,34 +189,39 @@ def _difference_claims(study: PairedAnswers) -> list[Row]:
     for scope in ("homo", *AWAY):
         pools[ALL, scope] = [cell for cell in cells if cell[1] == scope]
     pools[ALL, POOLED] = [cell for cell in cells if cell[1] in AWAY]
-    return [_difference_row(study, *name, pool) for name, pool in pools.items() if pool]
+    return [_difference_row(study, difference, *name, pool) for name, pool in pools.items() if pool]
 
 
 def _difference_row(
-    study: PairedAnswers, domain: str, scope: str, cells: list[tuple[str, str]]
+    study: PairedAnswers,
+    difference: Difference,
+    domain: str,
+    scope: str,
+    cells: list[tuple[str, str]],
 ) -> Row:
     def pooled(group: str) -> Drawn:
         parts = [study.value(d, group, s, "accuracy") for d, s in cells]
         return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)
 
-    first, first_draws = pooled("incompatible")
-    second, second_draws = pooled("self_aligning")
+    first, first_draws = pooled(difference.first)
+    second, second_draws = pooled(difference.second)
     interval = study.interval(first - second, first_draws - second_draws)
     domains = sorted({d for d, _ in cells})
+    judged = verdict(interval.low, interval.high, difference.sign)
     return {
-        "claim": INCOMPATIBLE_WORSE,
+        "claim": difference.claim,
         "domain": domain,
         "scope": scope,
         **interval._asdict(),
-        # Training questions of the domain itself are not what the claim is about.
-        "verdict": None if scope == "homo" else verdict(interval.low, interval.high, -1),
+        # Training questions of the domain itself are not what the claims are about.
+        "verdict": None if scope == "homo" else judged,
         "headline": (domain, scope) == (ALL, POOLED),
         "items": study.items(cells),
         "seeds": min(len(study.seeds[d]) for d in domains),
         "domains": len(domains),
         "base": float(np.mean([study.base(d, s)[0] for d, s in cells])),
-        "incompatible": first,
-        "self_aligning": second,
+        difference.first: first,
+        difference.second: second,
     }
 
 
