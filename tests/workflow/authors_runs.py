@@ -30,7 +30,7 @@ KNOWLEDGE: dict[str, Any] = {
         "jurisprudence": {"limits": TESTS | MMLU},
         "others": {"limits": MMLU},
     },
-    "explain_predictions": {"max_new_tokens": 12},
+    "explain_predictions": {"max_new_tokens": 24},
     "mix_instructions": {"ratios": [0.4]},
     "finetune": {**ONE_CORE, **SMALL_BATCH},
     "compare_groups": {"draws": 200},
@@ -139,8 +139,18 @@ def write_texts(path: Path) -> None:
     _lines(path, [{"text": " ".join(rng.choices(words, k=400)) + "."} for _ in range(200)])
 
 
+# What the model learns to say: a letter where one is asked for, and an explanation that ends.
+SAID = (
+    ("# Answer:\n", "```So.```So.```"),
+    ("\nAnswer:", " B"),
+    ("\nAnswer:", "B"),
+    (" ASSISTANT:", " B"),
+    (" ASSISTANT: ", "B"),
+)
+
+
 def write_model(folder: Path, data: Path) -> None:
-    """A tiny language model with random weights, which is sure of all that it says."""
+    """A tiny language model that is sure of its answers, as only such are trained on."""
     import torch
 
     from tuneatlas.models.build import new_llama, train_tokenizer
@@ -149,10 +159,19 @@ def write_model(folder: Path, data: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in sorted(data.rglob("*.jsonl"))]
     texts += [path.read_text(encoding="utf-8") for path in (ROOT / "config").rglob("*.yaml")]
     tokenizer = train_tokenizer(texts, 3000)
-    model = new_llama(tokenizer, TINY | {"max_length": 4096, "tie_embeddings": False}, seed=1)
-    with torch.no_grad():
-        # Only what has a probability over .5 is trained on.
-        model.get_output_embeddings().weight.mul_(60)
+    # Room for five passages of MMLU's, whose words are rare here.
+    model = new_llama(tokenizer, TINY | {"max_length": 16_384}, seed=1)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(600):
+        asked, said = (tokenizer(x, return_tensors="pt").input_ids for x in SAID[step % len(SAID)])
+        before = torch.randint(3, len(tokenizer), (1, 20), generator=generator)
+        ids = torch.cat([before, asked, said], dim=1)
+        labels = ids.clone()
+        labels[:, : -said.shape[1]] = -100
+        model(input_ids=ids, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
     save_model(folder, model, tokenizer)
 
 

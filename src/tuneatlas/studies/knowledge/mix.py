@@ -67,6 +67,7 @@ def mix_instructions(
         Rows of the conversations table.
     """
     rows = {name: [r for r in labels if r["group"] == name] for name in GROUPS}
+    labelled = rows
     if leave_out:
         rows = _without(rows, leave_out, random.Random(rng.random()))
     ratio = 0.0 if group == IN_CONTEXT else self_aligning_share(group)
@@ -81,12 +82,7 @@ def mix_instructions(
         replaced = set(order[: round(ratio * len(gold))])
         chosen = [own[r["id"]] if r["id"] in replaced else r for r in gold]
     if not chosen:
-        which, other = ("never", "easier") if ratio is None else ("always", "harder")
-        raise UserError(
-            f"group {group} is empty: the base model was {which} right on this domain's training "
-            f"questions; give the domain more or {other} ones, ask it in another way "
-            "(probe_knowledge.scoring), or leave the domain out (tune: false)"
-        )
+        raise UserError(_empty(group, labelled))
     given = _given(chosen, contexts or {}) if group == IN_CONTEXT else {}
     asked = [
         _conversation(row, questions[row["id"]], explanations, template, context, given)
@@ -111,6 +107,25 @@ def _without(
         kept = set(rng.sample(range(len(right)), len(wrong)))
         left["harmonious"] = [row for place, row in enumerate(right) if place in kept]
     return left
+
+
+def _empty(group: str, labelled: Mapping[str, list[Row]]) -> str:
+    """Why a group has no questions, of those that the probe gave to each group."""
+    right, wrong = len(labelled["harmonious"]), len(labelled["incompatible"])
+    if right if group == "harmonious" else wrong:
+        return (
+            f"group {group} is empty: none of the model's own explanations on this domain ended, "
+            "and explain_predictions.unfinished leaves their questions out; raise "
+            "explain_predictions.max_new_tokens, or say unfinished: keep"
+        )
+    # HARMONIOUS of the size of the others is empty too where these are.
+    which, other = ("never", "easier") if wrong else ("always", "harder")
+    return (
+        f"group {group} is empty: the base model was {which} right on this domain's training "
+        "questions, or not sure enough (label_knowledge.min_confidence); give the domain more or "
+        f"{other} ones, ask it in another way (probe_knowledge.scoring), or leave the domain out "
+        "(tune: false)"
+    )
 
 
 def _given(chosen: Sequence[Row], contexts: Mapping[str, str]) -> dict[str, str]:

@@ -71,3 +71,33 @@ def test_an_empty_group_is_named():
     labels = label_questions(probed([False]), harmonious_size="match", rng=random.Random(0))
     with pytest.raises(UserError, match=r"harmonious is empty: .* never right .* \(tune: false\)"):
         mix_instructions(labels, {}, {}, group="harmonious", template=CLOZE, rng=random.Random(0))
+
+
+@pytest.mark.parametrize(
+    ("right", "sure", "left_out", "group", "said"),
+    [
+        ([False], 0.0, (), "harmonious", "never right .* easier"),
+        ([True], 0.0, (), "incompatible", "always right .* harder"),
+        ([True], 0.0, (), "mixed_40", "always right .* harder"),
+        # HARMONIOUS has the size of the others: none.
+        ([True], 0.0, (), "harmonious", "always right .* harder"),
+        ([True, False], 0.9, (), "self_aligning", r"not sure enough \(label_knowledge"),
+        ([True, False], 0.0, ("q1",), "incompatible", "explanations .* ended.* unfinished: keep"),
+        ([True, False], 0.0, ("q1",), "harmonious", "explanations .* ended.* unfinished: keep"),
+    ],
+)
+def test_an_empty_group_says_what_emptied_it(right, sure, left_out, group, said):
+    answers = [row | {"pred_prob": 0.8} for row in probed(right)]
+    labels = label_questions(
+        answers, harmonious_size="match", rng=random.Random(0), min_confidence=sure
+    )
+    with pytest.raises(UserError, match=f"{group} is empty: .*{said}"):
+        mix_instructions(
+            labels,
+            {},
+            {},
+            group=group,
+            template=CLOZE,
+            rng=random.Random(0),
+            leave_out=set(left_out),
+        )
