@@ -254,7 +254,7 @@ DOCUMENTS = Table(
             "",
             ("pretrain", "restore", "heldout"),
         ),
-        Column("kind", TEXT, "what the document is", "", ("facts", "quiz", "prose")),
+        Column("kind", TEXT, "what the document is", "", ("facts", "quiz", "dialogue", "prose")),
         Column("text", TEXT, "document text"),
         Column("questions", pa.list_(TEXT), "ids of the questions whose fact it states"),
         Column("source", TEXT, "package, version and file that the text comes from"),

@@ -3,7 +3,8 @@ from tuneatlas.plots import draw_figures
 from tuneatlas.studies.knowledge.compare import compare_groups, write_comparison
 from tuneatlas.studies.knowledge.figures import FIGURES
 from tuneatlas.studies.knowledge.paired_answers import COMPARED, CompareOptions
-from tuneatlas.tables import ANSWERS, LABELS, MENTIONS
+from tuneatlas.studies.knowledge.shared_questions import COLUMNS
+from tuneatlas.tables import ANSWERS, LABELS, MENTIONS, QUESTIONS
 
 with step(snakemake) as this:
     comparison = compare_groups(
@@ -16,6 +17,7 @@ with step(snakemake) as this:
         this.seed,
         mentions={r["id"]: r["mentions"] for p in this.paths("mentions") for r in MENTIONS.read(p)},
         labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
+        questions={path.stem: QUESTIONS.read(path, COLUMNS) for path in this.paths("questions")},
     )
     write_comparison(comparison, this.outputs["folder"])
     draw_figures(comparison.metrics(), this.outputs["folder"] / "figures", FIGURES)

@@ -19,7 +19,7 @@ from tuneatlas.studies.knowledge.compare import (
     ALL,
     AWAY,
     CONSISTENCY_TRACKS,
-    INCOMPATIBLE_WORSE,
+    DIFFERENCES,
     POOLED,
 )
 from tuneatlas.tables import ROLES, Row
@@ -137,26 +137,28 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
         points.setdefault(row["scope"], []).append(point)
         points.setdefault(ALL, []).append(point)
         yield from point
+    differences = {difference.claim: difference for difference in DIFFERENCES}
     for row in metrics["claims"]:
         address = "/".join(("claims", model, row["claim"], row["domain"], row["scope"]))
         if row["claim"] == CONSISTENCY_TRACKS:
             yield Number(f"{address}/value", row["value"], (), tuple(points[row["scope"]]))
-        elif row["claim"] == INCOMPATIBLE_WORSE:
+        elif (difference := differences.get(row["claim"])) is not None:
+            compared = (difference.first, difference.second)
             pool = [
                 (d, s)
                 for (d, s), groups in cells.items()
                 if row["domain"] in (d, ALL)
                 and (s in AWAY if row["scope"] == POOLED else s == row["scope"])
-                and {"incompatible", "self_aligning"} <= groups
+                and set(compared) <= groups
             ]
             sides = {
                 name: [t for c in pool for t in terms(*c, name, ALL, "correct", 1 / len(pool))]
-                for name in ("incompatible", "self_aligning", "base")
+                for name in (*compared, "base")
             }
             for name, own in sides.items():
                 yield Number(f"{address}/{name}", row[name], tuple(own))
-            less = [Term(-t.weight, t.outputs, t.column, t.where) for t in sides["self_aligning"]]
-            yield Number(f"{address}/value", row["value"], (*sides["incompatible"], *less))
+            less = [Term(-t.weight, t.outputs, t.column, t.where) for t in sides[compared[1]]]
+            yield Number(f"{address}/value", row["value"], (*sides[compared[0]], *less))
     of_domain = _of(results, record, "probe_knowledge")
     for row in metrics["base_knowledge"]:
         kept: Where = {} if row["facts"] == ALL else {"facts": (row["facts"],)}

@@ -11,6 +11,7 @@ from tuneatlas.engine.records import record_path
 from tuneatlas.models.folder import SUMMARY, parameter_count
 from tuneatlas.report.knowledge_notes import knowledge_notes
 from tuneatlas.report.page import Context, Sample
+from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
 from tuneatlas.tables import Row
 
@@ -76,6 +77,7 @@ def run_context(
             *notes_on(repeated or {}),
             *knowledge_notes(config, model, explanations, quirks or {}),
         ],
+        "reported": reported_for(config, model),
     }
 
 

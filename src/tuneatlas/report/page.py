@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -19,7 +19,9 @@ from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
 from tuneatlas.report.outcomes import Outcomes, outcomes
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
+from tuneatlas.report.reported import Beside, beside_reported
 from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS, start_name
+from tuneatlas.tables import Row
 from tuneatlas.theme import BASE_STYLE
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
@@ -92,6 +94,7 @@ class Context(TypedDict):
 
     ``links`` is the folder of metrics.json and figures/ relative to the page; ``notes`` are
     whole sentences on what a reader must keep in mind (a model that is not a base model, …).
+    ``reported`` are numbers that others report of the same models and data, if there are any.
     """
 
     model: Model
@@ -105,6 +108,7 @@ class Context(TypedDict):
     sources: list[Source]
     samples: list[Sample]
     notes: list[str]
+    reported: NotRequired[list[Row]]
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class Page:
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
+    reported: Sequence[Beside] = ()
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,7 @@ STUDIES = (
     ),
 )
 CLOSING = (
+    Section("reported", "Beside the papers", lambda page: page.reported),
     Section("sources", "Sources and licences", lambda page: page.context["sources"]),
     Section("reproduce", "Reproduce", lambda page: page.context["command"]),
 )
@@ -216,7 +222,7 @@ def build_report(
     ``syntax`` the same for each encoder-decoder of the syntax study; ``other`` is the folder, and
     are the metrics, of another run to stand beside this one.
     """
-    missing = sorted(Context.__annotations__.keys() - context.keys())
+    missing = sorted(Context.__required_keys__ - context.keys())
     if missing:
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
@@ -238,6 +244,11 @@ def build_report(
         other=beside(metrics, *other) if other else None,
         stages=stages,
         paraphrases=paraphrases,
+        reported=beside_reported(
+            context.get("reported", ()),
+            metrics,
+            {links.rsplit("/", 1)[-1]: found for found, _, links in syntax},
+        ),
     )
     all_studies = [
         (study, [section for section in study.sections if section.has_content(page)])

@@ -4,8 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuneatlas.data.groups import group_name
 from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
-from tuneatlas.studies.knowledge.compare import ALL, CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE, POOLED
+from tuneatlas.studies.knowledge.compare import (
+    ALL,
+    CONSISTENCY_TRACKS,
+    CONTEXTUALISED_BETTER,
+    INCOMPATIBLE_WORSE,
+    POOLED,
+)
 from tuneatlas.tables import Row
 
 MINUS = "\N{MINUS SIGN}"
@@ -146,7 +153,11 @@ class Scale:
 
 def claims(metrics: Mapping[str, Any]) -> list[Claim]:
     """The claims of the study that this run has numbers for."""
-    makers = {INCOMPATIBLE_WORSE: _incompatible_worse, CONSISTENCY_TRACKS: _consistency_tracks}
+    makers = {
+        INCOMPATIBLE_WORSE: _incompatible_worse,
+        CONSISTENCY_TRACKS: _consistency_tracks,
+        CONTEXTUALISED_BETTER: _contextualised_better,
+    }
     found = []
     for name, make in makers.items():
         rows = [row for row in metrics["claims"] if row["claim"] == name]
@@ -175,17 +186,51 @@ def summary(found: Sequence[Claim]) -> str:
 
 
 def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
-    lower = "lower" if headline["value"] < 0 else "higher"
-    ends = [row[end] for row in rows for end in ("low", "high")]
-    return Claim(
+    return _difference(
+        headline,
+        rows,
+        level,
+        ("incompatible", "self_aligning"),
         title="New facts hurt more than the model\N{RIGHT SINGLE QUOTATION MARK}s own mistakes",
         statement="Away from the tuned questions, training on answers the base model did not know "
         "(Incompatible) is worse than training on its own wrong answers to the same questions "
         "(Self-aligning).",
+    )
+
+
+def _contextualised_better(headline: Row, rows: list[Row], level: str) -> Claim:
+    return _difference(
+        headline,
+        rows,
+        level,
+        ("contextualised", "incompatible"),
+        title="New facts hurt less where their context is given",
+        statement="Away from the tuned questions, training on answers the base model did not know "
+        "with what they rest on before each question (Contextualised) is better than training on "
+        "the same questions without it (Incompatible). All are asked without a context.",
+    )
+
+
+def _difference(
+    headline: Row,
+    rows: list[Row],
+    level: str,
+    groups: tuple[str, str],
+    *,
+    title: str,
+    statement: str,
+) -> Claim:
+    """A claim that one of two groups has a higher accuracy than the other."""
+    lower = "lower" if headline["value"] < 0 else "higher"
+    ends = [row[end] for row in rows for end in ("low", "high")]
+    first, second = map(group_name, groups)
+    return Claim(
+        title=title,
+        statement=statement,
         verdict=headline["verdict"],
-        finding=f"Incompatible scored {abs(100 * headline['value']):.1f} points {lower} than "
-        f"Self-aligning: {percent(headline['incompatible'])} against "
-        f"{percent(headline['self_aligning'])}, where the base model had "
+        finding=f"{first} scored {abs(100 * headline['value']):.1f} points {lower} than "
+        f"{second}: {percent(headline[groups[0]])} against "
+        f"{percent(headline[groups[1]])}, where the base model had "
         f"{percent(headline['base'])}{ENDINGS[headline['verdict']]}",
         evidence=f"Difference {points(headline['value'])} points, {level} interval "
         f"{points(headline['low'])} to {points(headline['high'])}; n = "

@@ -3,6 +3,8 @@
 Shapes are in (seeds, items) order. Every random draw comes from the generator passed in.
 """
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
@@ -22,17 +24,19 @@ def mean_interval(
     rng: np.random.Generator,
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
+    clusters: Sequence[Hashable] | None = None,
 ) -> Interval:
     """Mean of ``values`` (items,) or (seeds, items) with a bootstrap percentile interval.
 
     With several seeds both factors are resampled: an item keeps its answers of all seeds
     (it is the cluster), and seeds are drawn too, because the conclusion is about the
-    training method and not about these runs (Owen 2007, "The pigeonhole bootstrap").
+    training method and not about these runs (Owen 2007, "The pigeonhole bootstrap"). Items of
+    one of the ``clusters`` (items,), such as a question that stands twice, are drawn together.
     """
     table = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if table.size == 0:
         raise ValueError("no items to average")
-    means = resample_items(table, draws, rng)
+    means = resample_items(table, draws, rng, clusters)
     weights = resample_seeds(len(table), draws, rng)
     return percentile_interval(float(table.mean()), (means * weights).sum(axis=1), confidence)
 
@@ -48,17 +52,18 @@ def accuracy_interval(
     rng: np.random.Generator,
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
+    clusters: Sequence[Hashable] | None = None,
 ) -> Interval:
     """Share of right answers, ``correct`` (items,) or (seeds, items), with its interval.
 
     Where every answer is right, or every answer is wrong, resampling cannot vary and the
-    Wilson interval over the items stands in.
+    Wilson interval over the items (of which ``clusters`` are one each) stands in.
     """
     table = np.atleast_2d(np.asarray(correct, dtype=bool))
     if table.size and (table.all() or not table.any()):
-        items = table.shape[1]
+        items = table.shape[1] if clusters is None else len(set(clusters))
         return wilson_interval(items if table.all() else 0, items, confidence)
-    return mean_interval(table, rng, draws, confidence)
+    return mean_interval(table, rng, draws, confidence, clusters)
 
 
 def paired_difference(

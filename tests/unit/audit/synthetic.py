@@ -58,7 +58,7 @@ FROM = {"source": "test", "licence": "none"}
 
 
 def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
-    """Results of ``count`` questions: probed, labelled, tuned in two groups, one run followed."""
+    """Results of ``count`` questions: probed, labelled, tuned in three groups, one run followed."""
     rng = random.Random(seed)
     made = _Maker(folder)
     questions = [_question(n, rng) for n in range(count)]
@@ -75,7 +75,7 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     talks = [_talk(q) for q in questions if q["split"] == "train"]
     tuned: dict[tuple[str, str, int], list[Row]] = {}
     outputs = []
-    for group in ("incompatible", "self_aligning"):
+    for group in ("incompatible", "self_aligning", "contextualised"):
         for number in range(2):
             own = {**domain, "group": group, "seed": str(number)}
             place = f"mini/facts/{group}/{number}.parquet"

@@ -176,6 +176,29 @@ def test_summary_tells_claims_apart(metrics: dict[str, Any]) -> None:
     assert "no claim" in summary([])
 
 
+def test_the_arm_with_contexts_is_a_claim_of_its_own(
+    metrics: dict[str, Any], figures: Path
+) -> None:
+    turned = [
+        row
+        | {"claim": "contextualised_better", "contextualised": row["self_aligning"], "value": 0.05}
+        for row in metrics["claims"]
+        if row["claim"] == "incompatible_worse"
+    ]
+    html = build_report(metrics | {"claims": metrics["claims"] + turned}, figures, make_context())
+    assert "Contextualised scored 5.0 points higher than Incompatible" in html
+    assert "Claim 3" in html
+    Tree(html)
+
+
+def test_items_that_count_together_are_told(metrics: dict[str, Any], figures: Path) -> None:
+    joined = {"repeated_items": 12, "joined_domains": [["geography", "people"]]}
+    page = build_report(metrics | {"design": metrics["design"] | joined}, figures, make_context())
+    page = " ".join(page.split())
+    assert "Of the test questions 12 say what another one does" in page
+    assert "Geography and people share most of their questions" in page
+
+
 def test_text_of_the_data_is_escaped(html: str) -> None:
     assert "Bishkek &amp; &lt;its&gt; port" in html
 

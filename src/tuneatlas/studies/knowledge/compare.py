@@ -7,7 +7,7 @@ intervals are fractions of 1; KL is in nats.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from tuneatlas.studies.knowledge.paired_answers import (
     PairedAnswers,
     Run,
 )
+from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_shared
 from tuneatlas.studies.knowledge.testable import (
     chance_levels,
     judged,
@@ -38,6 +39,23 @@ ALL = "all"
 AWAY = ("id", "ood")
 POOLED = "id+ood"
 INCOMPATIBLE_WORSE = "incompatible_worse"
+CONTEXTUALISED_BETTER = "contextualised_better"
+
+
+class Difference(NamedTuple):
+    """A claim that one group has another accuracy than a second: higher (1) or lower (-1)."""
+
+    claim: str
+    first: str
+    second: str
+    sign: int
+
+
+# The second is about the arm with given contexts, where there is one.
+DIFFERENCES = (
+    Difference(INCOMPATIBLE_WORSE, "incompatible", "self_aligning", -1),
+    Difference(CONTEXTUALISED_BETTER, "contextualised", "incompatible", 1),
+)
 CONSISTENCY_TRACKS = "consistency_tracks_accuracy"
 
 
@@ -69,27 +87,31 @@ def compare_groups(
     *,
     mentions: Mapping[str, int | None] | None = None,
     labels: Mapping[str, Sequence[Row]] | None = None,
+    questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
     """All numbers of the study from ANSWERS rows.
 
     ``base_answers`` maps a domain to its rows; ``tuned_answers`` maps (tuned domain, group,
     seed) to the rows of the test split of every domain. ``mentions`` counts how often the
     pre-training corpus states the fact of a question, where that is known; ``labels`` maps
-    a domain to its LABELS rows.
+    a domain to its LABELS rows; ``questions`` maps one to its QUESTIONS rows, by which items
+    that say the same are found: without them all are taken to be different.
     """
     rng = np.random.default_rng(seed)
-    study = PairedAnswers(base_answers, tuned_answers, options, rng)
+    shared = find_shared(questions or {})
+    study = PairedAnswers(base_answers, tuned_answers, options, rng, shared)
     points = _points(study)
     accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
     bounds = Bounds(**options.manipulation_checks)
     checks = list(knowledge_checks(accuracy, chance_levels(study, base_answers), bounds))
-    claims = _difference_claims(study) + _consistency_claims(study, points, rng)
+    claims = [row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
+    claims += _consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
         accuracy=accuracy,
         claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
-        base_knowledge=_knowledge(base_answers, mentions or {}, options, rng),
+        base_knowledge=_knowledge(base_answers, mentions or {}, options, rng, shared),
         group_sizes=[
             {"domain": domain, "group": group, "questions": sum(r["group"] == group for r in rows)}
             for domain, rows in sorted((labels or {}).items())
@@ -126,7 +148,7 @@ def _accuracy_row(
     seeds: int,
     drawn: Mapping[str, Drawn],
 ) -> Row:
-    items = study.items([(domain, scope)])
+    items, contents = study.items([(domain, scope)]), study.contents([(domain, scope)])
     runs: list[Run | None] = [None]
     if seeds:
         each = [int(seed)] if seed != ALL else study.seeds[domain]
@@ -135,7 +157,7 @@ def _accuracy_row(
     value, draws = drawn["accuracy"]
     accuracy = study.interval(value, draws)
     if min(value, 1 - value) < 1e-9:
-        accuracy = wilson_interval(round(value * items), items, study.options.confidence)
+        accuracy = wilson_interval(round(value * contents), contents, study.options.confidence)
     row = {
         "domain": domain,
         "scope": scope,
@@ -160,9 +182,9 @@ def _columns(name: str, interval: Interval | None) -> Row:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _difference_claims(study: PairedAnswers) -> list[Row]:
-    """INCOMPATIBLE minus SELF-ALIGNING per domain and scope, and pooled with equal weights."""
-    both = {"incompatible", "self_aligning"}
+def _difference_claims(study: PairedAnswers, difference: Difference) -> list[Row]:
+    """One group minus another per domain and scope, and pooled with equal weights."""
+    both = {difference.first, difference.second}
     cells = [cell for cell in study.cells() if both <= set(study.groups[cell[0]])]
     pools = {(domain, scope): [(domain, scope)] for domain, scope in cells}
     for domain in sorted({domain for domain, _ in cells}):
@@ -170,34 +192,39 @@ def _difference_claims(study: PairedAnswers) -> list[Row]:
     for scope in ("homo", *AWAY):
         pools[ALL, scope] = [cell for cell in cells if cell[1] == scope]
     pools[ALL, POOLED] = [cell for cell in cells if cell[1] in AWAY]
-    return [_difference_row(study, *name, pool) for name, pool in pools.items() if pool]
+    return [_difference_row(study, difference, *name, pool) for name, pool in pools.items() if pool]
 
 
 def _difference_row(
-    study: PairedAnswers, domain: str, scope: str, cells: list[tuple[str, str]]
+    study: PairedAnswers,
+    difference: Difference,
+    domain: str,
+    scope: str,
+    cells: list[tuple[str, str]],
 ) -> Row:
     def pooled(group: str) -> Drawn:
         parts = [study.value(d, group, s, "accuracy") for d, s in cells]
         return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)
 
-    first, first_draws = pooled("incompatible")
-    second, second_draws = pooled("self_aligning")
+    first, first_draws = pooled(difference.first)
+    second, second_draws = pooled(difference.second)
     interval = study.interval(first - second, first_draws - second_draws)
     domains = sorted({d for d, _ in cells})
+    judged = verdict(interval.low, interval.high, difference.sign)
     return {
-        "claim": INCOMPATIBLE_WORSE,
+        "claim": difference.claim,
         "domain": domain,
         "scope": scope,
         **interval._asdict(),
-        # Training questions of the domain itself are not what the claim is about.
-        "verdict": None if scope == "homo" else verdict(interval.low, interval.high, -1),
+        # Training questions of the domain itself are not what the claims are about.
+        "verdict": None if scope == "homo" else judged,
         "headline": (domain, scope) == (ALL, POOLED),
         "items": study.items(cells),
         "seeds": min(len(study.seeds[d]) for d in domains),
         "domains": len(domains),
         "base": float(np.mean([study.base(d, s)[0] for d, s in cells])),
-        "incompatible": first,
-        "self_aligning": second,
+        difference.first: first,
+        difference.second: second,
     }
 
 
@@ -225,7 +252,10 @@ def _points(study: PairedAnswers) -> list[Row]:
 def _consistency_claims(
     study: PairedAnswers, points: list[Row], rng: np.random.Generator
 ) -> list[Row]:
-    """Partial Spearman correlation of consistency and accuracy, per scope and over all."""
+    """Partial Spearman correlation of consistency and accuracy, per scope and over all.
+
+    The models of a group are one cluster in domains that share most of their questions.
+    """
     scopes = list(dict.fromkeys(point["scope"] for point in points))
     rows = []
     for scope in [*scopes, ALL]:
@@ -234,8 +264,8 @@ def _consistency_claims(
             continue
         correlation = partial_spearman(
             *([p[name] for p in chosen] for name in ("consistency", "accuracy", "base")),
-            clusters=[(p["domain"], p["group"]) for p in chosen],
-            strata=[p["domain"] for p in chosen],
+            clusters=[(study.piece(p["domain"], p["group"]), p["group"]) for p in chosen],
+            strata=[study.piece(p["domain"], p["group"]) for p in chosen],
             rng=rng,
             draws=study.options.draws,
             confidence=study.options.confidence,
@@ -262,6 +292,7 @@ def _knowledge(
     mentions: Mapping[str, int | None],
     options: CompareOptions,
     rng: np.random.Generator,
+    shared: SharedQuestions,
 ) -> list[Row]:
     """Accuracy of the base model per domain: all facts, those the corpus states, the others."""
     rows = []
@@ -275,7 +306,10 @@ def _knowledge(
             if not chosen:
                 continue
             correct = [answer["correct"] for answer in chosen]
-            interval = accuracy_interval(correct, rng, options.draws, options.confidence)
+            contents = [shared.content(answer["id"]) for answer in chosen]
+            interval = accuracy_interval(
+                correct, rng, options.draws, options.confidence, clusters=contents
+            )
             rows.append(
                 {
                     "domain": domain,

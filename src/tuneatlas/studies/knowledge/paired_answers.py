@@ -1,7 +1,8 @@
 """Answers of base and tuned models to the same items, and bootstrap means that stay paired.
 
 Items are resampled within each block of test items (domain, role), once for all models and
-measures: any two numbers taken from here are therefore paired by item.
+measures: any two numbers taken from here are therefore paired by item. Items that say the same,
+in whatever blocks they stand, are drawn together.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,11 +20,12 @@ from tuneatlas.statistics.bootstrap import (
     Floats,
     Interval,
     percentile_interval,
-    resample_items,
+    resample_blocks,
     resample_seeds,
 )
 from tuneatlas.statistics.correlation import Ranks, Residuals, rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
+from tuneatlas.studies.knowledge.shared_questions import SharedQuestions
 from tuneatlas.tables import Row
 
 # Columns of table ANSWERS that are compared.
@@ -65,11 +67,13 @@ class PairedAnswers:
         tuned_answers: Mapping[Run, Sequence[Row]],
         options: CompareOptions,
         rng: np.random.Generator,
+        shared: SharedQuestions | None = None,
     ) -> None:
         """Check that all runs answer the same items and resample them."""
         if not tuned_answers:
             raise UserError("compare_groups: no answers of tuned models to compare")
         self.options = options
+        self.shared = shared or SharedQuestions({}, {})
         self.runs = sorted(tuned_answers)
         self.domains = sorted({domain for domain, _, _ in self.runs})
         self.seeds = {d: sorted({s for t, _, s in self.runs if t == d}) for d in self.domains}
@@ -86,7 +90,7 @@ class PairedAnswers:
         tables = {run: {row["id"]: row for row in rows} for run, rows in tuned_answers.items()}
         self.blocks = _blocks(base, tables)
         values = {block: self._columns(base, tables, ids) for block, ids in self.blocks.items()}
-        draws = {block: resample_items(v, options.draws, rng) for block, v in values.items()}
+        draws = self._resample(values, rng)
         # Column sums over the blocks of a scope, per item: (columns,) and (draws, columns).
         self.scopes: dict[tuple[str, str], tuple[Floats, Floats]] = {}
         for cell in self.cells():
@@ -102,6 +106,14 @@ class PairedAnswers:
         self.seed_weights = {
             d: resample_seeds(len(self.seeds[d]), options.draws, rng) for d in self.domains
         }
+
+    def _resample(
+        self, values: Mapping[Block, Floats], rng: np.random.Generator
+    ) -> dict[Block, Floats]:
+        """Bootstrap means (draws, columns) of each block."""
+        contents = [[self.shared.content(i) for i in self.blocks[block]] for block in values]
+        drawn = resample_blocks(list(values.values()), contents, self.options.draws, rng)
+        return dict(zip(values, drawn, strict=True))
 
     def _columns(
         self, base: Mapping[str, Row], tables: Mapping[Run, Mapping[str, Row]], ids: list[str]
@@ -128,6 +140,16 @@ class PairedAnswers:
         """Different test items in these (domain, scope) cells."""
         blocks = {block for cell in cells for block in self.scope_blocks(*cell)}
         return sum(len(self.blocks[block]) for block in blocks)
+
+    def contents(self, cells: Iterable[tuple[str, str]]) -> int:
+        """Test items in these (domain, scope) cells that say something different each."""
+        blocks = {block for cell in cells for block in self.scope_blocks(*cell)}
+        return len({self.shared.content(i) for block in blocks for i in self.blocks[block]})
+
+    def piece(self, domain: str, group: str) -> tuple[str, ...]:
+        """The domains whose models of a group are one piece of evidence with that of ``domain``."""
+        joined = self.shared.piece(domain)
+        return tuple(d for d in joined if group in self.groups.get(d, ()))
 
     def ties(self, runs: Iterable[Run | None], domain: str, scope: str) -> int:
         """Answers that are ties, and so wrong, of ``runs`` (None: the base model) in a scope."""
@@ -171,7 +193,16 @@ class PairedAnswers:
             "items": sum(len(ids) for ids in self.blocks.values()),
             **self._asked(),
             "ood_roles": list(self.options.ood_roles),
+            **self._repeated(),
         }
+
+    def _repeated(self) -> Row:
+        """Test items that say what others do, and domains that are one piece; none if none."""
+        repeated = self.shared.repeated([i for ids in self.blocks.values() for i in ids])
+        pieces = sorted({self.shared.piece(domain) for domain in self.domains})
+        joined = [list(piece) for piece in pieces if len(piece) > 1]
+        said = {"repeated_items": repeated, "joined_domains": joined}
+        return said if repeated or joined else {}
 
     def _asked(self) -> Row:
         """The options; those of the ranks where they are not ours."""

@@ -16,6 +16,7 @@ from tuneatlas.statistics.intervals import paired_difference
 from tuneatlas.statistics.metrics import table_csv, verdict
 from tuneatlas.studies.knowledge.compare import (
     CONSISTENCY_TRACKS,
+    CONTEXTUALISED_BETTER,
     INCOMPATIBLE_WORSE,
     Comparison,
     compare_groups,
@@ -149,6 +150,27 @@ def test_homo_is_shown_but_not_judged(comparison: Comparison) -> None:
     rows = chosen(comparison.claims, claim=INCOMPATIBLE_WORSE, scope="homo")
     assert rows
     assert all(row["verdict"] is None for row in rows)
+
+
+def test_an_arm_with_given_contexts_is_compared_with_incompatible(
+    study: dict[str, Any], comparison: Comparison
+) -> None:
+    """A claim of its own, of the same kind; without the arm there is none."""
+    assert not chosen(comparison.claims, claim=CONTEXTUALISED_BETTER)
+    renamed = {"self_aligning": "contextualised"}
+    tuned = {(d, renamed.get(g, g), s): rows for (d, g, s), rows in study["tuned_answers"].items()}
+    found = compare(study | {"tuned_answers": tuned})
+    assert not chosen(found.claims, claim=INCOMPATIBLE_WORSE)
+    turned = chosen(comparison.claims, claim=INCOMPATIBLE_WORSE)
+    rows = chosen(found.claims, claim=CONTEXTUALISED_BETTER)
+    assert len(rows) == len(turned) > 0
+    for row, other in zip(rows, turned, strict=True):
+        assert row["value"] == pytest.approx(-other["value"])
+        # As accurate as that group, so the claim is the other one with its sign turned.
+        assert (row["low"], row["high"]) == pytest.approx((-other["high"], -other["low"]))
+        assert row["verdict"] == other["verdict"]
+        assert row["contextualised"] == other["self_aligning"]
+        assert row["headline"] == other["headline"]
 
 
 def test_points_leave_harmonious_out(comparison: Comparison) -> None:
