@@ -122,6 +122,7 @@ class Page:
     summary: str
     outcomes: Outcomes
     null_control: str
+    positive_control: str
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
@@ -239,6 +240,7 @@ def build_report(
         summary=wording.summary(claims),
         outcomes=outcomes(claims, stages, paraphrases),
         null_control=wording.null_summary(metrics),
+        positive_control=wording.positive_summary(metrics),
         other=beside(metrics, *other) if other else None,
         stages=stages,
         paraphrases=paraphrases,

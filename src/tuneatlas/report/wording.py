@@ -97,6 +97,22 @@ def null_summary(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def positive_summary(metrics: Mapping[str, Any]) -> str:
+    """The positive control in words; empty where it was not trained."""
+    rows = metrics["positive_control"]
+    if not rows:
+        return ""
+    found = [row for row in rows if row["verdict"] == HELD]
+    text = (
+        "Positive control: trained on wrong answers drawn at random, models are to be worse than "
+        f"Harmonious away from the tuned questions. That is seen in {len(found)} of "
+        f"{counted(len(rows), 'domain')} ({listed([points(row['value']) for row in rows])} points)."
+    )
+    if len(found) < len(rows):
+        text += " Where it is not seen, an undecided claim says nothing."
+    return text
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim, what this run says of it, how sure that is, and the rows behind it."""

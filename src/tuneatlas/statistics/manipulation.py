@@ -56,12 +56,16 @@ def reasons(checks: Sequence[Row]) -> list[str]:
         if not row["passed"]:
             failed.setdefault((row["check"], row["group"]), []).append(_seen(row))
     return [
-        f"{MEANINGS[name]} ({'' if group == 'base' else group.upper() + ': '}{', '.join(seen)})"
+        f"{MEANINGS[name]} ({'' if group == 'base' else group.upper() + ': '}{'; '.join(seen)})"
         for (name, group), seen in failed.items()
     ]
 
 
 def _seen(row: Row) -> str:
     value, bound = (f"{100 * row[name]:.1f}%" for name in ("value", "bound"))
-    place = (row.get("domain", ""), row.get("scope", "").upper(), f"{value} for {bound}")
+    place = (
+        row.get("domain", ""),
+        row.get("scope", "").upper(),
+        f"{value} where {bound} was asked for",
+    )
     return " ".join(filter(None, place))

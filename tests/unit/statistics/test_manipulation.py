@@ -34,7 +34,7 @@ def test_a_base_model_is_away_from_floor_and_ceiling(base: float, failed: list[s
 def test_reasons_say_where_what_was_seen_and_what_was_asked_for():
     failed = check(KEPT, WHERE, 0.31, least=0.4)
     assert reasons([failed, check(KEPT, WHERE, 0.5, least=0.4)]) == [
-        f"{MEANINGS[KEPT]} (HARMONIOUS: law OOD 31.0% for 40.0%)"
+        f"{MEANINGS[KEPT]} (HARMONIOUS: law OOD 31.0% where 40.0% was asked for)"
     ]
     both = reasons([failed, failed | {"domain": "art"}])
     assert len(both) == 1

@@ -169,6 +169,11 @@ class MixInstructions(Section):
         "(column context) before it; tests are asked without it",
         source=f"{S1}, contextualised setting: contexts written by GPT-3.5 (second hand)",
     )
+    random_wrong: bool = option(
+        False,
+        "a further group, random_wrong: INCOMPATIBLE with labels drawn at random among the wrong "
+        "options, without explanations; the positive control, which is to be worse than HARMONIOUS",
+    )
     question_template: Text = option("letter", QUESTIONS, source=f"{S1}, training details")
     context: bool = option(
         False,

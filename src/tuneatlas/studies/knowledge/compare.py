@@ -30,6 +30,7 @@ from tuneatlas.studies.knowledge.testable import (
     judged,
     knowledge_checks,
     null_control,
+    positive_control,
 )
 from tuneatlas.tables import GROUPS, Row
 
@@ -70,6 +71,7 @@ class Comparison:
     group_sizes: list[Row]
     checks: list[Row]
     null_control: list[Row]
+    positive_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -118,6 +120,7 @@ def compare_groups(
         ],
         checks=checks,
         null_control=list(null_control(study, AWAY, -1)),
+        positive_control=list(positive_control(study, AWAY)),
     )
 
 

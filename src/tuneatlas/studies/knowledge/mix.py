@@ -11,8 +11,9 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import QuestionTemplate, reply_text, user_text
 from tuneatlas.tables import GENERAL, GROUPS, Row
 
-# The group that is trained on the model's own predictions, and the one with contexts given.
-OWN, IN_CONTEXT = "self_aligning", "contextualised"
+# The group that is trained on the model's own predictions, the one with contexts given, and the
+# positive control: wrong answers drawn at random.
+OWN, IN_CONTEXT, RANDOM = "self_aligning", "contextualised", "random_wrong"
 
 
 class General(NamedTuple):
@@ -70,7 +71,7 @@ def mix_instructions(
     labelled = rows
     if leave_out:
         rows = _without(rows, leave_out, random.Random(rng.random()))
-    ratio = 0.0 if group == IN_CONTEXT else self_aligning_share(group)
+    ratio = 0.0 if group in (IN_CONTEXT, RANDOM) else self_aligning_share(group)
     if ratio is None:
         chosen = rows["harmonious"]
     else:
@@ -83,6 +84,10 @@ def mix_instructions(
         chosen = [own[r["id"]] if r["id"] in replaced else r for r in gold]
     if not chosen:
         raise UserError(_empty(group, labelled))
+    if group == RANDOM:
+        chosen = [_mislabelled(row, questions[row["id"]], rng) for row in chosen]
+        # Reference explanations say the right answer.
+        questions = {r["id"]: {**questions[r["id"]], "explanation": ""} for r in chosen}
     given = _given(chosen, contexts or {}) if group == IN_CONTEXT else {}
     asked = [
         _conversation(row, questions[row["id"]], explanations, template, context, given)
@@ -128,6 +133,12 @@ def _empty(group: str, labelled: Mapping[str, list[Row]]) -> str:
     )
 
 
+def _mislabelled(row: Row, question: Row, rng: random.Random) -> Row:
+    """A row of the labels table with one of the wrong options as its label."""
+    wrong = [i for i in range(len(question["choices"])) if i != row["answer"]]
+    return {**row, "label": rng.choice(wrong)}
+
+
 def _given(chosen: Sequence[Row], contexts: Mapping[str, str]) -> dict[str, str]:
     """The contexts of questions; UserError if some have none."""
     missing = [row["id"] for row in chosen if row["id"] not in contexts]
@@ -149,7 +160,7 @@ def _conversation(
 ) -> Row:
     own = row["group"] == OWN
     explanation = explanations[row["id"]] if own else question["explanation"]
-    before = given.get(row["id"], explanation if context else None)
+    before = given.get(row["id"], (explanation or None) if context else None)
     asked = user_text(template, question)
     return {
         "id": row["id"],

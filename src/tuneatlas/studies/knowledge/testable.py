@@ -24,6 +24,8 @@ from tuneatlas.tables import Row
 
 # Trained on what the base model knows: what is lost with it is lost to tuning, not to new facts.
 CONTROL = "harmonious"
+# Trained on wrong answers drawn at random: the positive control, where it is asked for.
+RANDOM = "random_wrong"
 # The scopes that a claim's row is about, where it is not one.
 JOINED = {"id+ood": ("id", "ood"), "all": SCOPES}
 
@@ -112,6 +114,28 @@ def null_control(study: PairedAnswers, scopes: Collection[str], sign: int) -> It
                 }
 
 
+def positive_control(study: PairedAnswers, scopes: Collection[str]) -> Iterator[Row]:
+    """Trained on wrong answers drawn at random, less HARMONIOUS: an effect that is to be found.
+
+    In each tuned domain, over ``scopes`` together; no row where the group is not trained.
+    """
+    for domain in study.domains:
+        places = [s for d, s in study.cells() if d == domain and s in scopes]
+        if not places or not {RANDOM, CONTROL} <= set(study.groups[domain]):
+            continue
+        one, two = (
+            _mean([study.value(domain, group, scope, "accuracy") for scope in places])
+            for group in (RANDOM, CONTROL)
+        )
+        found = study.interval(one[0] - two[0], one[1] - two[1])
+        said = verdict(found.low, found.high, -1)
+        yield {"domain": domain, **found._asdict(), "verdict": said}
+
+
 def _pooled(study: PairedAnswers, group: str, seed: int, cells: Sequence[tuple[str, str]]) -> Drawn:
     parts = [study.seed_value((d, group, seed), scope, "accuracy") for d, scope in cells]
+    return _mean(parts)
+
+
+def _mean(parts: Sequence[Drawn]) -> Drawn:
     return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)

@@ -301,6 +301,7 @@ def test_equal_input_gives_equal_bytes_in_any_order(tmp_path: Path, study: dict[
         "metrics.json",
         "null_control.csv",
         "points.csv",
+        "positive_control.csv",
     ]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -50,6 +50,19 @@ def test_labels_come_with_their_own_explanation():
     assert gold["messages"][0] == {"role": "user", "content": "Which number follows 0?"}
 
 
+def test_the_positive_control_has_wrong_labels_drawn_at_random_and_no_explanation():
+    rows, right = mixture("random_wrong"), mixture("incompatible")
+    assert [r["id"] for r in rows] == [r["id"] for r in right]
+    assert {r["label"] for r in rows} == {0, 2, 3}
+    for row, gold in zip(rows, right, strict=True):
+        assert row["messages"][0] == gold["messages"][0]
+        (reply,) = row["messages"][1]["content"].splitlines()
+        assert reply != gold["messages"][1]["content"].splitlines()[0]
+    # Where explanations stand before questions, there is none here.
+    assert mixture("random_wrong", context=True) == rows
+    assert mixture("random_wrong", 1) != rows
+
+
 def test_in_context_each_reply_has_its_explanation_before_the_question():
     for group, explanation in (("incompatible", "1 follows 0."), ("self_aligning", "own 0")):
         plain, given = mixture(group)[0], mixture(group, context=True)[0]

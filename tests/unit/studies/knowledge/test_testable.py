@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from tests.unit.studies.fake_answers import DOMAINS, LENIENT, make_study
+from tuneatlas.report.wording import positive_summary
 from tuneatlas.statistics.manipulation import CEILING, FLOOR, KEPT, TAUGHT
 from tuneatlas.statistics.metrics import HELD, NOT_TESTABLE
 from tuneatlas.studies.knowledge.compare import AWAY, Comparison, compare_groups
@@ -131,6 +132,25 @@ def test_a_planted_difference_of_two_seeds_is_found(study: dict[str, Any]):
         value[0], draws[:, 0] = value[0] - 0.5, draws[:, 0] - 0.5
     [row] = null_control(answers, AWAY, -1)
     assert row["verdict"] == HELD
+
+
+def test_the_positive_control_is_found_where_it_is_trained(study: dict[str, Any]):
+    assert compare(study).positive_control == []
+    wrong = {
+        (domain, "random_wrong", seed): [
+            row | {"correct": row["correct"] and n % 3 == 0} for n, row in enumerate(rows)
+        ]
+        for (domain, group, seed), rows in study["tuned_answers"].items()
+        if group == "harmonious"
+    }
+    more = study | {"tuned_answers": study["tuned_answers"] | wrong}
+    found = compare(more)
+    assert [row["verdict"] for row in found.positive_control] == [HELD, HELD]
+    metrics = found.metrics()
+    assert "seen in 2 of 2 domains" in positive_summary(metrics)
+    missed = [row | {"verdict": "undecided"} for row in metrics["positive_control"]]
+    assert positive_summary(metrics | {"positive_control": missed}).endswith("says nothing.")
+    assert positive_summary(metrics | {"positive_control": []}) == ""
 
 
 def test_every_pair_of_seeds_is_compared_in_each_domain_and_over_all(study: dict[str, Any]):

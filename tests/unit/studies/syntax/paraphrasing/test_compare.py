@@ -141,7 +141,8 @@ def test_a_claim_is_not_testable_where_pre_training_did_not_teach_its_tasks(tmp_
     assert "not testable here" not in said["plain"]
     part = paraphrases_part(metrics, "../compare_paraphrases/mini", {})
     assert part.reason == (
-        "Not testable here: pre-training did not teach its own tasks (BOTH: 50.0% for 51.0%)."
+        "Not testable here: pre-training did not teach its own tasks (BOTH: 50.0% where "
+        "51.0% was asked for)."
     )
 
 
