@@ -28,9 +28,7 @@ from tuneatlas.studies.forgetting.stages import (
 )
 from tuneatlas.studies.forgetting.study import NOT_KNOWN, Options, RunName, Study
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
-from tuneatlas.tables import Row
-
-TEXTS = ("facts", "quiz", "prose")
+from tuneatlas.tables import DOCUMENT_KINDS, Row
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,7 @@ class _Study(Study):
 
 def _text_measures(kinds: set[str]) -> list[tuple[str, tuple[str, ...]]]:
     """Name of each likelihood, and the kinds of text it is about, of those measured."""
-    held = tuple(kind for kind in TEXTS if kind in kinds)
+    held = tuple(kind for kind in DOCUMENT_KINDS if kind in kinds)
     measures: list[tuple[str, tuple[str, ...]]] = [
         (f"{kind}_bits", (kind,)) for kind in (*held, "instruction") if kind in kinds
     ]
