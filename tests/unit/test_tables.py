@@ -13,6 +13,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.scoring import answer_row
 from tuneatlas.tables import (
     ANSWERS,
+    DOCUMENTS,
     LABELS,
     MENTIONS,
     QUESTIONS,
