@@ -14,7 +14,7 @@ from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.config.load import load_config, load_mapping, resolve
-from tuneatlas.config.models.experiment import CONTEXTUALISED, Experiment
+from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
     PROSE,
     domain_options,
@@ -32,6 +32,7 @@ from tuneatlas.config.slices import (
     begin_token,
     beside,
     category_weights,
+    corpus_options,
     fitting_dtype,
     forgetting_options,
     group_sources,
@@ -45,6 +46,7 @@ from tuneatlas.config.slices import (
     task_options,
     tuning_options,
 )
+from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
@@ -72,6 +74,7 @@ __all__ = [
     "brought_mb",
     "category_weights",
     "check_cluster",
+    "corpus_options",
     "domain_options",
     "earlier_domains",
     "fitting_dtype",

@@ -74,7 +74,7 @@ rule prepare_corpus:
         **scaled(4000, 30),
     params:
         code=code("prepare_corpus"),
-        options=config["prepare_corpus"],
+        options=tuneatlas.corpus_options(config),
         seed=config["seed"],
     script:
         "../scripts/prepare_corpus.py"

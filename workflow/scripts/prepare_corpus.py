@@ -9,7 +9,8 @@ with step(snakemake) as this:
     questions = {path.stem: QUESTIONS.read(path) for path in this.paths("questions")}
     (prose,) = this.paths("prose")
     dialogue = partial(conversation, ChatTemplate.load(this.path("template")))
-    options = {k: v for k, v in this.options.items() if k != "chat_template"}
-    documents, mentions = build_corpus(questions, prose, dialogue, **options, seed=this.base_seed)
+    documents, mentions = build_corpus(
+        questions, prose, dialogue, **this.options, seed=this.base_seed
+    )
     DOCUMENTS.write(this.outputs["documents"], documents)
     MENTIONS.write(this.outputs["mentions"], mentions)

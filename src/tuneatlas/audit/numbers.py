@@ -12,15 +12,12 @@ from typing import Any
 from tuneatlas.audit.columns import TEXT_KINDS
 from tuneatlas.audit.lineage import Results, read_metrics
 from tuneatlas.audit.query import rows_of
-from tuneatlas.data.scopes import scope_of
+from tuneatlas.data.scopes import ALL, AWAY, POOLED, scope_of
 from tuneatlas.studies.forgetting.chance import fates_of
 from tuneatlas.studies.forgetting.study import COMPARISONS
 from tuneatlas.studies.knowledge.compare import (
-    ALL,
-    AWAY,
     CONSISTENCY_TRACKS,
     DIFFERENCES,
-    POOLED,
 )
 from tuneatlas.tables import ROLES, Row
 

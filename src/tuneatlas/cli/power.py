@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print both tables; return the exit code."""
     experiment = load_config(*options.files, root=options.root)
-    config_fp32 = {experiment.finetune.precision, experiment.finetune_paraphrase.precision}
-    usual = "cpu" if config_fp32 == {"fp32"} else "a100-80"
+    formats = {experiment.finetune.precision, experiment.finetune_paraphrase.precision}
+    usual = "cpu" if formats == {"fp32"} else "a100-80"
     device = device_named(options.device or usual, options.share)
     names = {
         "model": next(iter(experiment.models), ""),
@@ -59,10 +59,8 @@ def run(options: argparse.Namespace) -> int:
         "Smallest effect: decided in 4 of 5 cases by two-sided intervals. Hours on "
         f"{device.name}, as tuneatlas size estimates them."
     )
-    single = [p.claim for p in powers if p.design.replicates == 1]
-    if single:
-        say(
-            "With one base model a claim is about this model: how base models differ is not in "
-            "its interval, and more of them make another claim."
-        )
+    say(
+        "A claim is about the one base model that it is made with: how base models differ is not "
+        "in its interval, and more of them make another claim."
+    )
     return 0

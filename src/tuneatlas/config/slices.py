@@ -96,6 +96,11 @@ def probed_splits(config: Mapping[str, Any], model: str, domain: str) -> list[st
     return ["test"] if group_sources(config, model, domain) else ["train", "test"]
 
 
+def corpus_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How the corpus is drawn; how its conversations are laid out is in the template's file."""
+    return {k: v for k, v in config["prepare_corpus"].items() if k != "chat_template"}
+
+
 def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How forgetting is told; what it shares with the comparison of groups is as it is there."""
     shared = ("ood_roles", "manipulation_checks")

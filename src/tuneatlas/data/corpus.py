@@ -49,7 +49,7 @@ def build_corpus(
     turn, which ``dialogue`` lays out. ``prose`` is the folder of a fetched package with text;
     ``prose_share`` of the words of each split are prose.
     """
-    pages = Pages(quiz_share, explained_share, dialogue_share if dialogue else 0.0, per_document)
+    pages = Pages(quiz_share, explained_share, dialogue_share, per_document)
     documents: list[Row] = []
     mentions: list[Row] = []
     for domain, rows in questions.items():
@@ -118,6 +118,7 @@ def _documents(
             yield "facts", facts_page(rows, rng), rows
         elif rng.random() < pages.explained:
             yield "quiz", quiz_page(rows, explained=True), rows
+        # No draw where none are wanted: such a corpus is the same without this option.
         elif dialogue and pages.dialogue and rng.random() < pages.dialogue:
             yield from (("dialogue", dialogue(row), [row]) for row in rows)
         else:

@@ -9,6 +9,7 @@ from tuneatlas.report.wording import (
     Scale,
     counted,
     how_sure,
+    in_points,
     level_of,
     listed,
     percent,
@@ -109,7 +110,7 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
         reason=how_sure(
             verdict,
             {**widest, "reason": "; ".join(failed)},
-            None if widest["decidable"] is None else f"{100 * widest['decidable']:.1f} points",
+            in_points(widest["decidable"]),
             "losses at one step",
         ),
         sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",

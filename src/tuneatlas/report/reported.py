@@ -8,8 +8,9 @@ import numpy as np
 import yaml
 
 from tuneatlas.data.groups import group_name, self_aligning_share
+from tuneatlas.data.scopes import ALL, scopes_of
 from tuneatlas.report.wording import SCOPE_NAMES, number, points, signed
-from tuneatlas.studies.knowledge.compare import ALL, AWAY, DIFFERENCES, POOLED
+from tuneatlas.studies.knowledge.compare import DIFFERENCES
 from tuneatlas.studies.syntax.paraphrasing.starts import BOTH, METRIC
 from tuneatlas.tables import Row
 
@@ -108,11 +109,10 @@ def _claim(metrics: Mapping[str, Any], claim: str, scope: str) -> Row | None:
 
 def _mean(metrics: Mapping[str, Any], group: str | None, measure: str, scope: str) -> float | None:
     """Mean over tuned domains, and scopes if it is of several, with equal weights."""
-    scopes = {ALL: tuple(SCOPE_NAMES), POOLED: AWAY}.get(scope, (scope,))
     values = [
         row[measure]
         for row in metrics["accuracy"]
-        if (row["group"], row["seed"]) == (group, ALL) and row["scope"] in scopes
+        if (row["group"], row["seed"]) == (group, ALL) and row["scope"] in scopes_of(scope)
     ]
     return float(np.mean(values)) if values else None
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.data.groups import group_name
+from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
 from tuneatlas.studies.knowledge.compare import (
-    ALL,
     CONSISTENCY_TRACKS,
     CONTEXTUALISED_BETTER,
+    DIFFERENCES,
     INCOMPATIBLE_WORSE,
-    POOLED,
+    Difference,
 )
 from tuneatlas.tables import Row
 
@@ -113,6 +114,23 @@ def positive_summary(metrics: Mapping[str, Any]) -> str:
     return text
 
 
+# Title and statement of each claim that one group is more accurate than another.
+STATED = {
+    INCOMPATIBLE_WORSE: (
+        "New facts hurt more than the model\N{RIGHT SINGLE QUOTATION MARK}s own mistakes",
+        "Away from the tuned questions, training on answers the base model did not know "
+        "(Incompatible) is worse than training on its own wrong answers to the same questions "
+        "(Self-aligning).",
+    ),
+    CONTEXTUALISED_BETTER: (
+        "New facts hurt less where their context is given",
+        "Away from the tuned questions, training on answers the base model did not know "
+        "with what they rest on before each question (Contextualised) is better than training on "
+        "the same questions without it (Incompatible). All are asked without a context.",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Claim:
     """A claim, what this run says of it, how sure that is, and the rows behind it."""
@@ -153,17 +171,18 @@ class Scale:
 
 def claims(metrics: Mapping[str, Any]) -> list[Claim]:
     """The claims of the study that this run has numbers for."""
-    makers = {
-        INCOMPATIBLE_WORSE: _incompatible_worse,
-        CONSISTENCY_TRACKS: _consistency_tracks,
-        CONTEXTUALISED_BETTER: _contextualised_better,
-    }
+    differences = {difference.claim: difference for difference in DIFFERENCES}
     found = []
-    for name, make in makers.items():
+    for name in (INCOMPATIBLE_WORSE, CONSISTENCY_TRACKS, CONTEXTUALISED_BETTER):
         rows = [row for row in metrics["claims"] if row["claim"] == name]
         headline = next((row for row in rows if row["headline"]), None)
-        if headline:
-            found.append(make(headline, rows, level_of(metrics)))
+        if headline is None:
+            continue
+        level = level_of(metrics)
+        if name in differences:
+            found.append(_difference(differences[name], headline, rows, level))
+        else:
+            found.append(_consistency_tracks(headline, rows, level))
     return found
 
 
@@ -185,50 +204,17 @@ def summary(found: Sequence[Claim]) -> str:
     return f"Here, {listed(parts)}."
 
 
-def _incompatible_worse(headline: Row, rows: list[Row], level: str) -> Claim:
-    return _difference(
-        headline,
-        rows,
-        level,
-        ("incompatible", "self_aligning"),
-        title="New facts hurt more than the model\N{RIGHT SINGLE QUOTATION MARK}s own mistakes",
-        statement="Away from the tuned questions, training on answers the base model did not know "
-        "(Incompatible) is worse than training on its own wrong answers to the same questions "
-        "(Self-aligning).",
-    )
-
-
-def _contextualised_better(headline: Row, rows: list[Row], level: str) -> Claim:
-    return _difference(
-        headline,
-        rows,
-        level,
-        ("contextualised", "incompatible"),
-        title="New facts hurt less where their context is given",
-        statement="Away from the tuned questions, training on answers the base model did not know "
-        "with what they rest on before each question (Contextualised) is better than training on "
-        "the same questions without it (Incompatible). All are asked without a context.",
-    )
-
-
-def _difference(
-    headline: Row,
-    rows: list[Row],
-    level: str,
-    groups: tuple[str, str],
-    *,
-    title: str,
-    statement: str,
-) -> Claim:
+def _difference(difference: Difference, headline: Row, rows: list[Row], level: str) -> Claim:
     """A claim that one of two groups has a higher accuracy than the other."""
-    lower = "lower" if headline["value"] < 0 else "higher"
+    groups = (difference.first, difference.second)
+    title, statement = STATED[difference.claim]
     ends = [row[end] for row in rows for end in ("low", "high")]
     first, second = map(group_name, groups)
     return Claim(
         title=title,
         statement=statement,
         verdict=headline["verdict"],
-        finding=f"{first} scored {abs(100 * headline['value']):.1f} points {lower} than "
+        finding=f"{first} scored {_apart(headline['value'])} "
         f"{second}: {percent(headline[groups[0]])} against "
         f"{percent(headline[groups[1]])}, where the base model had "
         f"{percent(headline['base'])}{ENDINGS[headline['verdict']]}",
@@ -236,8 +222,8 @@ def _difference(
         f"{points(headline['low'])} to {points(headline['high'])}; n = "
         f"{counted(headline['items'], 'question')}, {counted(headline['seeds'], 'seed')}, "
         f"{counted(headline['domains'], 'tuned domain')}.",
-        reason=how_sure(headline["verdict"], headline, _in_points(headline["decidable"])),
-        tally=_tally([r for r in rows if r["domain"] != ALL and r["scope"] in ("id", "ood")]),
+        reason=how_sure(headline["verdict"], headline, in_points(headline["decidable"])),
+        tally=_tally([r for r in rows if r["domain"] != ALL and r["scope"] in AWAY]),
         rows=[r for r in rows if r["domain"] != ALL and r["scope"] != POOLED]
         + [r for r in rows if r["headline"]],
         format=points,
@@ -281,7 +267,15 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
     )
 
 
-def _in_points(value: float | None) -> str | None:
+def _apart(value: float) -> str:
+    """How far one accuracy is from another: 1.2 points lower than."""
+    if points(value) == points(0.0):
+        return "the same as"
+    return f"{abs(100 * value):.1f} points {'lower' if value < 0 else 'higher'} than"
+
+
+def in_points(value: float | None) -> str | None:
+    """A size in percentage points with its unit, without a sign."""
     return None if value is None else f"{100 * value:.1f} points"
 
 

@@ -80,7 +80,6 @@ def powers_of(
         design = Design(
             questions=away(config, study),
             seeds=len(config["seeds"]),
-            replicates=_replicates(config["models"]),
             domains=len(experiment.tuned_domains),
         )
         level = config["compare_groups"]["confidence"]
@@ -90,7 +89,7 @@ def powers_of(
     if experiment.staged_domains:
         each, domains = config["prepare_restoration"]["questions"], config["domains"]
         asked = sum(min(each, study.questions(d, "test", "related_test")) for d in domains)
-        design = Design(asked, len(config["seeds"]), _replicates(config["models"]))
+        design = Design(asked, len(config["seeds"]))
         level = config["stage_forgetting"]["confidence"]
         text = "S2: share actually forgotten, of one run"
         yield _power(text, "s2", "points", design, variances, lines, level)
@@ -99,7 +98,6 @@ def powers_of(
         design = Design(
             questions=config["prepare_sentences"]["pairs"]["test"],
             seeds=len(config["finetune_paraphrase"]["seeds"]),
-            replicates=_replicates(config["paraphrasers"]),
         )
         level = config["compare_paraphrases"]["confidence"]
         text = f"S3: both stages less {CONTROL if CONTROL in starts else VANILLA}"
@@ -117,12 +115,6 @@ def away(config: Mapping[str, Any], study: Study) -> int:
     return sum(study.questions(name, splits[role]) for name, role in blocks)
 
 
-def _replicates(models: Mapping[str, Mapping[str, Any]]) -> int:
-    """Base models made from seeds of their own: one, where nothing says more."""
-    said = [entry.get("replicates", 1) for entry in models.values()]
-    return max(len(n) if isinstance(n, Sequence) else int(n) for n in said)
-
-
 def _power(
     claim: str,
     study: str,
@@ -132,8 +124,7 @@ def _power(
     lines: Sequence[Line],
     confidence: float,
 ) -> Power:
-    components = variances.components[study]
-    hours = {line.step: line.need.hours for line in lines if line.need is not None}
+    components, hours = variances.components[study], _hours(lines)
     halves: dict[str, tuple[int, float] | None] = {}
     for factor in FACTORS:
         count = halved(components, design, factor, confidence)
@@ -145,11 +136,15 @@ def _power(
     best = {f: at_best(components, design, f, confidence) for f in FACTORS}
     times = halved_together(components, design, confidence)
     both = {step for factor in ("questions", "seeds") for step in WORK[study][factor]}
-    together = times and (
-        times,
-        sum(_grown(step, study, times) * hours.get(step, 0) for step in both),
-    )
-    return Power(claim, study, unit, design, error, effect, halves, best, together or None)
+    together = None
+    if times is not None:
+        together = times, sum(_grown(step, study, times) * hours.get(step, 0.0) for step in both)
+    return Power(claim, study, unit, design, error, effect, halves, best, together)
+
+
+def _hours(lines: Sequence[Line]) -> dict[str, float]:
+    """Device-hours of each step."""
+    return {line.step: line.need.hours for line in lines if line.need is not None}
 
 
 def _grown(step: str, study: str, times: int) -> int:
@@ -170,7 +165,7 @@ def _correlation(
         for count in range(design.domains + 1, design.domains * FACTORS["domains"] + 1):
             found = decidable_correlation(count * each, confidence=confidence)
             if found is not None and found <= effect / 2:
-                hours = {line.step: line.need.hours for line in lines if line.need is not None}
+                hours = _hours(lines)
                 work = sum(hours.get(step, 0.0) for step in WORK["s1"]["domains"])
                 halves["domains"] = (count, work * (count / design.domains - 1))
                 break

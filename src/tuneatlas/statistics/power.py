@@ -12,7 +12,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from tuneatlas.statistics.bootstrap import CONFIDENCE
@@ -50,11 +49,6 @@ def multiple(
     # Twice the sum of both quantiles is beyond it, as t has heavier tails than the normal.
     high = 2 * (critical + float(stats.t.ppf(power, freedom)))
     return float(optimize.brentq(missed, 0.0, high))
-
-
-def standard_error(draws: ArrayLike) -> float:
-    """Of a number, from its bootstrap draws."""
-    return float(np.std(np.asarray(draws, dtype=np.float64), ddof=1))
 
 
 class Sensitivity(NamedTuple):

@@ -41,9 +41,9 @@ from tuneatlas.config.models.paraphrase import (
     ScoreParaphrases,
 )
 from tuneatlas.config.source import Node
+from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
-CONTEXTUALISED, RANDOM_WRONG = "contextualised", "random_wrong"
 
 
 def section(kind: type[Section]) -> Any:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.groups import CONTEXTUALISED, self_aligning_share
+from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.correlation import partial_spearman
 from tuneatlas.statistics.intervals import accuracy_interval, wilson_interval
@@ -23,6 +24,7 @@ from tuneatlas.studies.knowledge.paired_answers import (
     Drawn,
     PairedAnswers,
     Run,
+    mean_of,
 )
 from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_shared
 from tuneatlas.studies.knowledge.testable import (
@@ -34,10 +36,6 @@ from tuneatlas.studies.knowledge.testable import (
 )
 from tuneatlas.tables import GROUPS, Row
 
-ALL = "all"
-# The scopes the first claim is about; homo is reported beside it.
-AWAY = ("id", "ood")
-POOLED = "id+ood"
 INCOMPATIBLE_WORSE = "incompatible_worse"
 CONTEXTUALISED_BETTER = "contextualised_better"
 
@@ -54,7 +52,7 @@ class Difference(NamedTuple):
 # The second is about the arm with given contexts, where there is one.
 DIFFERENCES = (
     Difference(INCOMPATIBLE_WORSE, "incompatible", "self_aligning", -1),
-    Difference(CONTEXTUALISED_BETTER, "contextualised", "incompatible", 1),
+    Difference(CONTEXTUALISED_BETTER, CONTEXTUALISED, "incompatible", 1),
 )
 CONSISTENCY_TRACKS = "consistency_tracks_accuracy"
 
@@ -119,8 +117,8 @@ def compare_groups(
             for group in GROUPS
         ],
         checks=checks,
-        null_control=list(null_control(study, AWAY, -1)),
-        positive_control=list(positive_control(study, AWAY)),
+        null_control=list(null_control(study, -1)),
+        positive_control=list(positive_control(study)),
     )
 
 
@@ -202,12 +200,10 @@ def _difference_row(
     scope: str,
     cells: list[tuple[str, str]],
 ) -> Row:
-    def pooled(group: str) -> Drawn:
-        parts = [study.value(d, group, s, "accuracy") for d, s in cells]
-        return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)
-
-    first, first_draws = pooled(difference.first)
-    second, second_draws = pooled(difference.second)
+    (first, first_draws), (second, second_draws) = (
+        mean_of([study.value(d, group, s, "accuracy") for d, s in cells])
+        for group in (difference.first, difference.second)
+    )
     interval = study.interval(first - second, first_draws - second_draws)
     domains = sorted({d for d, _ in cells})
     judged = verdict(interval.low, interval.high, difference.sign)

@@ -5,15 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.groups import CONTEXTUALISED, FURTHER, RANDOM_WRONG, self_aligning_share
 from tuneatlas.data.instructions import read_instructions
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import QuestionTemplate, reply_text, user_text
 from tuneatlas.tables import GENERAL, GROUPS, Row
 
-# The group that is trained on the model's own predictions, the one with contexts given, and the
-# positive control: wrong answers drawn at random.
-OWN, IN_CONTEXT, RANDOM = "self_aligning", "contextualised", "random_wrong"
+# The group that is trained on the model's own predictions.
+OWN = "self_aligning"
 
 
 class General(NamedTuple):
@@ -71,7 +70,7 @@ def mix_instructions(
     labelled = rows
     if leave_out:
         rows = _without(rows, leave_out, random.Random(rng.random()))
-    ratio = 0.0 if group in (IN_CONTEXT, RANDOM) else self_aligning_share(group)
+    ratio = 0.0 if group in FURTHER else self_aligning_share(group)
     if ratio is None:
         chosen = rows["harmonious"]
     else:
@@ -84,11 +83,11 @@ def mix_instructions(
         chosen = [own[r["id"]] if r["id"] in replaced else r for r in gold]
     if not chosen:
         raise UserError(_empty(group, labelled))
-    if group == RANDOM:
+    if group == RANDOM_WRONG:
         chosen = [_mislabelled(row, questions[row["id"]], rng) for row in chosen]
         # Reference explanations say the right answer.
         questions = {r["id"]: {**questions[r["id"]], "explanation": ""} for r in chosen}
-    given = _given(chosen, contexts or {}) if group == IN_CONTEXT else {}
+    given = _given(chosen, contexts or {}) if group == CONTEXTUALISED else {}
     asked = [
         _conversation(row, questions[row["id"]], explanations, template, context, given)
         | {"weight": (weights or {}).get(row["id"], 1.0) if row["group"] != OWN else 1.0}
@@ -144,8 +143,9 @@ def _given(chosen: Sequence[Row], contexts: Mapping[str, str]) -> dict[str, str]
     missing = [row["id"] for row in chosen if row["id"] not in contexts]
     if missing:
         raise UserError(
-            f"group {IN_CONTEXT}: {len(missing)} of its {len(chosen)} questions have no context, "
-            f"such as {missing[0]!r}: give them one in the column 'context' of the question file"
+            f"group {CONTEXTUALISED}: {len(missing)} of its {len(chosen)} questions have no "
+            f"context, such as {missing[0]!r}: give them one in the column 'context' of the "
+            "question file"
         )
     return {row["id"]: contexts[row["id"]] for row in chosen}
 

@@ -240,6 +240,11 @@ def _blocks(
     return dict(sorted(blocks.items()))
 
 
+def mean_of(parts: Sequence[Drawn]) -> Drawn:
+    """The mean of several numbers with equal weights: value, draws."""
+    return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)
+
+
 def _named(run: Run) -> str:
     return f"the model tuned on '{run[0]}', group '{run[1]}', seed {run[2]}"
 

@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from tuneatlas.data.scopes import SCOPES
+from tuneatlas.data.groups import RANDOM_WRONG
+from tuneatlas.data.scopes import ALL, AWAY, scopes_of
 from tuneatlas.statistics.manipulation import (
     KEPT,
     TAUGHT,
@@ -17,17 +18,13 @@ from tuneatlas.statistics.manipulation import (
     check,
     reasons,
 )
-from tuneatlas.statistics.metrics import verdict
+from tuneatlas.statistics.metrics import NOT_TESTABLE, verdict
 from tuneatlas.statistics.power import correlation_sensitivity, sensitivity
-from tuneatlas.studies.knowledge.paired_answers import Drawn, PairedAnswers
+from tuneatlas.studies.knowledge.paired_answers import PairedAnswers, mean_of
 from tuneatlas.tables import Row
 
 # Trained on what the base model knows: what is lost with it is lost to tuning, not to new facts.
 CONTROL = "harmonious"
-# Trained on wrong answers drawn at random: the positive control, where it is asked for.
-RANDOM = "random_wrong"
-# The scopes that a claim's row is about, where it is not one.
-JOINED = {"id+ood": ("id", "ood"), "all": SCOPES}
 
 
 def chance_levels(
@@ -55,7 +52,7 @@ def knowledge_checks(
         where = {name: row[name] for name in ("domain", "scope", "group")}
         if row["group"] == "base":
             yield from base_checks(where, row["base"], chance[row["domain"], row["scope"]], bounds)
-        elif (row["group"], row["seed"]) == (CONTROL, "all"):
+        elif (row["group"], row["seed"]) == (CONTROL, ALL):
             if row["scope"] == "homo":
                 least = chance[row["domain"], "homo"] + bounds.taught_margin
                 yield check(TAUGHT, where, row["accuracy"], least)
@@ -71,8 +68,8 @@ def judged(
 
 
 def _judged(row: Row, checks: Sequence[Row], domains: Collection[str], confidence: float) -> Row:
-    meant = domains if row["domain"] == "all" else (row["domain"],)
-    scopes = JOINED.get(row["scope"], (row["scope"],))
+    meant = domains if row["domain"] == ALL else (row["domain"],)
+    scopes = scopes_of(row["scope"])
     failed = reasons(
         [
             c
@@ -85,11 +82,11 @@ def _judged(row: Row, checks: Sequence[Row], domains: Collection[str], confidenc
     seen = correlation_sensitivity if "clusters" in row else sensitivity
     found = row | seen(low, high, confidence)._asdict()
     if failed and row["verdict"] is not None:
-        found |= {"verdict": verdict(low, high, 1, failed), "reason": "; ".join(failed)}
+        found |= {"verdict": NOT_TESTABLE, "reason": "; ".join(failed)}
     return found
 
 
-def null_control(study: PairedAnswers, scopes: Collection[str], sign: int) -> Iterator[Row]:
+def null_control(study: PairedAnswers, sign: int) -> Iterator[Row]:
     """Trainings that differ in the seed alone, compared as if they were two groups.
 
     Every pair of seeds of every group, in each tuned domain and over all: a claim of this ``sign``
@@ -98,12 +95,15 @@ def null_control(study: PairedAnswers, scopes: Collection[str], sign: int) -> It
     for group in sorted({g for groups in study.groups.values() for g in groups}):
         pools = {d: [d] for d in study.domains if group in study.groups[d]}
         if len(pools) > 1:
-            pools["all"] = list(pools)
+            pools[ALL] = list(pools)
         for name, domains in pools.items():
             seeds = sorted(set.intersection(*(set(study.seeds[d]) for d in domains)))
-            cells = [c for c in study.cells() if c[0] in domains and c[1] in scopes]
+            cells = [c for c in study.cells() if c[0] in domains and c[1] in AWAY]
             for pair in combinations(seeds, 2) if cells else ():
-                one, two = (_pooled(study, group, seed, cells) for seed in pair)
+                one, two = (
+                    mean_of([study.seed_value((d, group, seed), s, "accuracy") for d, s in cells])
+                    for seed in pair
+                )
                 found = study.interval(one[0] - two[0], one[1] - two[1])
                 yield {
                     "group": group,
@@ -114,28 +114,19 @@ def null_control(study: PairedAnswers, scopes: Collection[str], sign: int) -> It
                 }
 
 
-def positive_control(study: PairedAnswers, scopes: Collection[str]) -> Iterator[Row]:
+def positive_control(study: PairedAnswers) -> Iterator[Row]:
     """Trained on wrong answers drawn at random, less HARMONIOUS: an effect that is to be found.
 
-    In each tuned domain, over ``scopes`` together; no row where the group is not trained.
+    In each tuned domain, away from the tuned questions; no row where the group is not trained.
     """
     for domain in study.domains:
-        places = [s for d, s in study.cells() if d == domain and s in scopes]
-        if not places or not {RANDOM, CONTROL} <= set(study.groups[domain]):
+        places = [s for d, s in study.cells() if d == domain and s in AWAY]
+        if not places or not {RANDOM_WRONG, CONTROL} <= set(study.groups[domain]):
             continue
         one, two = (
-            _mean([study.value(domain, group, scope, "accuracy") for scope in places])
-            for group in (RANDOM, CONTROL)
+            mean_of([study.value(domain, group, scope, "accuracy") for scope in places])
+            for group in (RANDOM_WRONG, CONTROL)
         )
         found = study.interval(one[0] - two[0], one[1] - two[1])
         said = verdict(found.low, found.high, -1)
         yield {"domain": domain, **found._asdict(), "verdict": said}
-
-
-def _pooled(study: PairedAnswers, group: str, seed: int, cells: Sequence[tuple[str, str]]) -> Drawn:
-    parts = [study.seed_value((d, group, seed), scope, "accuracy") for d, scope in cells]
-    return _mean(parts)
-
-
-def _mean(parts: Sequence[Drawn]) -> Drawn:
-    return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)

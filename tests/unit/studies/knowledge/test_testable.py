@@ -10,7 +10,7 @@ from tests.unit.studies.fake_answers import DOMAINS, LENIENT, make_study
 from tuneatlas.report.wording import positive_summary
 from tuneatlas.statistics.manipulation import CEILING, FLOOR, KEPT, TAUGHT
 from tuneatlas.statistics.metrics import HELD, NOT_TESTABLE
-from tuneatlas.studies.knowledge.compare import AWAY, Comparison, compare_groups
+from tuneatlas.studies.knowledge.compare import Comparison, compare_groups
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions, PairedAnswers
 from tuneatlas.studies.knowledge.testable import null_control
 from tuneatlas.tables import Row
@@ -116,7 +116,7 @@ def by_chance(pairs: int, questions: int, rng: np.random.Generator) -> PairedAns
 
 
 def test_trainings_that_differ_in_the_seed_alone_hold_no_claim_beyond_the_nominal_rate():
-    rows = list(null_control(by_chance(40, 300, np.random.default_rng(11)), AWAY, -1))
+    rows = list(null_control(by_chance(40, 300, np.random.default_rng(11)), -1))
     assert len(rows) == 40
     held = sum(row["verdict"] == HELD for row in rows)
     # At a nominal rate of 2.5 % more than this many are seen once in a hundred runs.
@@ -130,7 +130,7 @@ def test_a_planted_difference_of_two_seeds_is_found(study: dict[str, Any]):
     for at in ("id", "ood"):
         value, draws = answers.scopes[DOMAINS[0], at]
         value[0], draws[:, 0] = value[0] - 0.5, draws[:, 0] - 0.5
-    [row] = null_control(answers, AWAY, -1)
+    [row] = null_control(answers, -1)
     assert row["verdict"] == HELD
 
 
