@@ -16,7 +16,8 @@ from tuneatlas.tables import Row
 
 # Of the difference of claim (a), of the share actually forgotten, of BLEU-4 of both stages less
 # plain: seen in a finished run of the default experiment (AMD EPYC, before its corpus held
-# conversations), on its 1,600 and 200 test questions and 200 test pairs. That of base models is assumed, as a run of one cannot tell: 2 points, 1 BLEU-4.
+# conversations), on its 1,600 and 200 test questions and 200 test pairs. That of
+# base models is assumed, as a run of one cannot tell: 2 points, 1 BLEU-4.
 STATED = {
     "s1": Components(questions=0.41, seeds=0.016**2, replicates=0.02**2),
     "s2": Components(questions=0.11, seeds=0.017**2, replicates=0.02**2),
