@@ -181,7 +181,7 @@ def _difference(
         evidence=f"Difference {points(headline['value'])} points, {level} interval "
         f"{points(headline['low'])} to {points(headline['high'])}; n = "
         f"{counted(headline['items'], 'question')}, {counted(headline['seeds'], 'seed')}, "
-        f"{counted(headline['domains'], 'tuned domain')}.",
+        f"{counted(headline['domains'], 'tuned domain')}. {replicated(headline, points)}",
         tally=_tally([r for r in rows if r["domain"] != ALL and r["scope"] in ("id", "ood")]),
         rows=[r for r in rows if r["domain"] != ALL and r["scope"] != POOLED]
         + [r for r in rows if r["headline"]],
@@ -211,12 +211,24 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
         f"{signed(headline['low'])} to {signed(headline['high'])}; n = "
         f"{counted(headline['clusters'], 'tuned setting')} ({headline['points']:,} points over "
         f"{counted(headline['seeds'], 'seed')} and {counted(len(rows) - 1, 'test set')}, "
-        f"not counted as independent), permutation p = {number(headline['p'], 4)}.",
+        f"not counted as independent), permutation p = {number(headline['p'], 4)}. "
+        f"{replicated(headline, signed)}",
         tally=_tally([row for row in rows if not row["headline"]]),
         rows=rows,
         format=signed,
         unit="correlation",
         scale=Scale(-1.0, 1.0),
+    )
+
+
+def replicated(row: Row, told: Callable[[float | None], str]) -> str:
+    """With how many replicates of the base model a number was found, and what it is in each."""
+    if row["replicates"] == 1:
+        return "One base model: it holds for this model."
+    each = listed([told(value) for value in row["per_replicate"]])
+    return (
+        f"Found with {row['replicates']} replicates of the base model, which the interval "
+        f"covers; one by one: {each}."
     )
 
 

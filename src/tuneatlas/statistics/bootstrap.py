@@ -107,6 +107,22 @@ def resample_seeds(seeds: int, draws: int, rng: np.random.Generator) -> Floats:
     return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
 
 
+def replicate_weights(replicates: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Weights (draws, replicates), rows sum to 0, of what a draw adds for other replicates.
+
+    The weighted sum of the replicates' numbers has the distribution that their mean's error has:
+    Student's t with ``replicates`` - 1 degrees of freedom times their standard error. Drawn with
+    replacement, as the Multi-Bootstrap does (Sellam et al. 2022), two to five replicates have few
+    different means, their spread is short by (n - 1) / n, and intervals as of the normal
+    distribution: they cover far less than they say.
+    """
+    freedom = replicates - 1
+    normal = rng.standard_normal((draws, replicates))
+    normal -= normal.mean(axis=1, keepdims=True)
+    stretch = np.sqrt(freedom / rng.chisquare(freedom, size=(draws, 1)))
+    return np.asarray(normal * stretch / np.sqrt(replicates * freedom), dtype=np.float64)
+
+
 def percentile_interval(value: float, draws: ArrayLike, confidence: float) -> Interval:
     """The central ``confidence`` share of bootstrap ``draws`` around ``value``."""
     tail = (1 - confidence) / 2

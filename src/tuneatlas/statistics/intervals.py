@@ -14,6 +14,7 @@ from tuneatlas.statistics.bootstrap import (
     DRAWS,
     Interval,
     percentile_interval,
+    replicate_weights,
     resample_items,
     resample_seeds,
 )
@@ -64,6 +65,26 @@ def accuracy_interval(
         items = table.shape[1] if clusters is None else len(set(clusters))
         return wilson_interval(items if table.all() else 0, items, confidence)
     return mean_interval(table, rng, draws, confidence, clusters)
+
+
+def replicated_accuracy(
+    correct: ArrayLike,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+    confidence: float = CONFIDENCE,
+    clusters: Sequence[Hashable] | None = None,
+) -> Interval:
+    """Mean share of right answers of replicates, ``correct`` (replicates, items).
+
+    Items are drawn for all replicates together, replicates by `replicate_weights`; where all
+    answers are alike, see `accuracy_interval`.
+    """
+    table = np.atleast_2d(np.asarray(correct, dtype=np.float64))
+    if table.size and table.min() == table.max():
+        return accuracy_interval(table, rng, draws, confidence, clusters)
+    means = resample_items(table.mean(axis=0), draws, rng, clusters)[:, 0]
+    found = means + replicate_weights(len(table), draws, rng) @ table.mean(axis=1)
+    return percentile_interval(float(table.mean()), np.clip(found, 0.0, 1.0), confidence)
 
 
 def paired_difference(

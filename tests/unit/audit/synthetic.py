@@ -13,8 +13,12 @@ from tuneatlas.statistics.metrics import write_metrics
 from tuneatlas.studies.forgetting.compare import stage_forgetting
 from tuneatlas.studies.forgetting.study import Options
 from tuneatlas.studies.forgetting.tables import StageTable
-from tuneatlas.studies.knowledge.compare import compare_groups, write_comparison
-from tuneatlas.studies.knowledge.paired_answers import CompareOptions
+from tuneatlas.studies.knowledge.compare import (
+    compare_groups,
+    compare_replicates,
+    write_comparison,
+)
+from tuneatlas.studies.knowledge.paired_answers import Answers, CompareOptions
 from tuneatlas.studies.knowledge.robust import knowledge_row
 from tuneatlas.studies.syntax.tables import (
     CANDIDATES,
@@ -126,6 +130,37 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     )
     write_comparison(compared, folder / "compare_groups/mini")
     made.record("compare_groups/mini", model, asked, probed, labelled, *outputs)
+    return read_results(folder)
+
+
+def add_replicates(folder: Path) -> Results:
+    """A second replicate of the base model, with other answers, and the comparison of both."""
+    rng, made = random.Random(5), _Maker(folder)
+    questions = QUESTIONS.read(folder / "prepare_questions/facts.parquet")
+    answers: dict[str, Answers] = {}
+    labels: dict[str, dict[str, list[Row]]] = {}
+    inputs = ["prepare_questions/facts.parquet"]
+    for number in range(2):
+        model = f"mini-{number}"
+        own = {"model": model, "domain": "facts"}
+        base = [_answer(q, rng, 0.5 + number / 5) for q in questions]
+        place = f"probe_knowledge/{model}/facts.parquet"
+        inputs.append(made.table(ANSWERS, place, base, own))
+        labels[model] = {"facts": [_label(r) for r in base if r["split"] == "train"]}
+        place = f"label_knowledge/{model}/facts.parquet"
+        inputs.append(made.table(LABELS, place, labels[model]["facts"], own))
+        tuned: dict[tuple[str, str, int], list[Row]] = {}
+        for group in ("incompatible", "mixed_40", "self_aligning"):
+            for seed in range(2):
+                rows = [_answer(q, rng, 0.4) for q in questions if q["split"] == "test"]
+                place = f"evaluate_knowledge/{model}/facts/{group}/{seed}.parquet"
+                run = {**own, "group": group, "seed": str(seed)}
+                inputs.append(made.table(ANSWERS, place, rows, run))
+                tuned["facts", group, seed] = rows
+        answers[model] = Answers({"facts": base}, tuned)
+    compared = compare_replicates(answers, CompareOptions(draws=20), 0, labels=labels)
+    write_comparison(compared, folder / "compare_groups/both")
+    made.record("compare_groups/both", {"model": "both"}, *inputs)
     return read_results(folder)
 
 
