@@ -45,7 +45,7 @@ def test_one_name_per_step(name: str, text: str):
         assert f'"{kind}/{name}' in text
     order = [w for w in re.findall(r"^    (\w+):", text, re.MULTILINE) if w not in FREE]
     wanted = [
-        *("input", "output", "wildcard_constraints", "log", "benchmark", "resources", "params"),
+        *("input", "output", "log", "benchmark", "wildcard_constraints", "resources", "params"),
         "script",
     ]
     assert order == [w for w in wanted if w in order]

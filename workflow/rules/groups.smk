@@ -22,7 +22,7 @@ def all_of(found, domains, chosen=slice(None)):
     """What ``found`` finds, for each of some domains and the replicates ``chosen``."""
     return lambda w: [
         path
-        for model in MEMBERS[w.model][chosen]
+        for model in replicates_of(w)[chosen]
         for domain in domains
         for path in found(tuneatlas.Place(model, domain))
     ]

@@ -181,7 +181,7 @@ rule compare_groups:
     """Accuracy and consistency of every group, with intervals, and the two claims of the study."""
     input:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
-        mentions=lambda w: corpus(MEMBERS[w.model][0], rules.prepare_corpus.output.mentions),
+        mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
         base=of_members(rules.probe_knowledge.output.answers, domain=DOMAINS),
         labels=all_of(labels, DOMAINS),
         tuned=of_members(

@@ -54,7 +54,7 @@ def run_context(
         config[name] for name in ("probe_knowledge", "finetune", "evaluate_knowledge")
     )
     counts = [len(rows) for rows in questions.values()]
-    names = members(config["models"])[model]
+    names = members(config["models"]).get(model, [model])
     first = names[0]
     told = _describe(config["models"][first], folders[0])
     if len(names) > 1:
