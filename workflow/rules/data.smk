@@ -62,6 +62,7 @@ rule prepare_corpus:
     input:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         prose=expand(rules.fetch_source.output.folder, package=tuneatlas.PROSE),
+        template=template("chat", "prepare_corpus"),
     output:
         documents="results/prepare_corpus/documents.parquet",
         mentions="results/prepare_corpus/mentions.parquet",

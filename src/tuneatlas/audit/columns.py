@@ -16,16 +16,13 @@ from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
-from tuneatlas.tables import GROUPS, Row
+from tuneatlas.tables import DOCUMENT_KINDS, GROUPS, Row
 
 Column = dict[str, float]
 # The kinds of text that a measure of the forgetting study is about.
 TEXT_KINDS = {
-    "heldout_bits": ("facts", "quiz", "prose"),
-    "facts_bits": ("facts",),
-    "quiz_bits": ("quiz",),
-    "prose_bits": ("prose",),
-    "instruction_bits": ("instruction",),
+    "heldout_bits": DOCUMENT_KINDS,
+    **{f"{kind}_bits": (kind,) for kind in (*DOCUMENT_KINDS, "instruction")},
 }
 
 

@@ -111,8 +111,10 @@ def mix(results: Results, record: Record) -> Iterator[str]:
 
     Instructions of any kind may be among them, and questions with unfinished explanations left out.
     """
-    name = _wildcard(record, "group", rf"{'|'.join(GROUPS)}|contextualised|mixed_\d+")
-    harmonious = name != "contextualised" and self_aligning_share(name) is None
+    name = _wildcard(record, "group", rf"{'|'.join(GROUPS)}|contextualised|random_wrong|mixed_\d+")
+    harmonious = (
+        name not in ("contextualised", "random_wrong") and self_aligning_share(name) is None
+    )
     group = "harmonious" if harmonious else "incompatible"
     labels = _inputs(results, record, "label_knowledge") + _inputs(results, record, "read_groups")
     found = _ids([results.place(record["output"])], f"origin <> '{GENERAL}'")

@@ -126,7 +126,12 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         except UserError as error:
             yield (key,), str(error)
             continue
-        if isinstance(template, ChatTemplate) and not template.end.strip():
+        chat = template if isinstance(template, ChatTemplate) else None
+        if chat and section == "prepare_corpus":
+            if experiment.prepare_corpus.dialogue_share and chat.end != "{eos}":
+                text = f"template {name!r} ends a reply in {chat.end!r}, and a document ends in"
+                yield (key,), f"{text} the end token alone: take one whose end is '{{eos}}'"
+        elif chat and not chat.end.strip():
             text = f"template {name!r} drops the end token of the assistant's replies"
             yield (key,), f"{text}: a model tuned so never learns to stop; give it an 'end'"
         if isinstance(template, QuestionTemplate) and section in scored:

@@ -127,8 +127,8 @@ def members(models: Mapping[str, Any]) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for name, entry in models.items():
-        found.setdefault(entry["family"] or name, []).append(name)
+        found.setdefault(entry.get("family") or name, []).append(name)
     return {
-        name: sorted(own, key=lambda m: (tuple(models[m]["replicates"] or ()), m))
+        name: sorted(own, key=lambda m: (tuple(models[m].get("replicates") or ()), m))
         for name, own in found.items()
     }

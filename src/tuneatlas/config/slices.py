@@ -97,8 +97,9 @@ def probed_splits(config: Mapping[str, Any], model: str, domain: str) -> list[st
 
 
 def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How forgetting is told; out of the domain is what it is in the comparison of groups."""
-    return {**config["stage_forgetting"], "ood_roles": config["compare_groups"]["ood_roles"]}
+    """How forgetting is told; what it shares with the comparison of groups is as it is there."""
+    shared = ("ood_roles", "manipulation_checks")
+    return {**config["stage_forgetting"], **{k: config["compare_groups"][k] for k in shared}}
 
 
 def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ GROUP_NAMES = {
     "incompatible": "Incompatible",
     "self_aligning": "Self-aligning",
     "contextualised": "Contextualised",
+    "random_wrong": "Random wrong",
 }
 
 
@@ -28,10 +29,10 @@ def self_aligning_share(group: str) -> float | None:
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """Harmonious first, then by the share of SELF-ALIGNING rows, and contextualised last."""
+    """Harmonious first, then by the share of SELF-ALIGNING rows, and further groups last."""
 
     def place(group: str) -> tuple[float, str]:
-        if group == "contextualised":
+        if group in ("contextualised", "random_wrong"):
             return (2.0, group)
         share = self_aligning_share(group)
         return (-1.0 if share is None else share, group)

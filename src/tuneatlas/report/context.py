@@ -12,6 +12,7 @@ from tuneatlas.engine.records import record_path
 from tuneatlas.models.folder import SUMMARY, parameter_count
 from tuneatlas.report.knowledge_notes import knowledge_notes
 from tuneatlas.report.page import Context, Sample
+from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
 from tuneatlas.report.wording import listed
 from tuneatlas.tables import Row
@@ -85,6 +86,7 @@ def run_context(
             *knowledge_notes(config, first, explanations, quirks or {}),
             *_of_first(names),
         ],
+        "reported": reported_for(config, first),
     }
 
 

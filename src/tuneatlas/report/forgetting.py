@@ -5,8 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.data.groups import group_name
-from tuneatlas.report.wording import Scale, counted, level_of, listed, percent, points, signed
-from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.report.wording import (
+    Scale,
+    counted,
+    how_sure,
+    level_of,
+    listed,
+    percent,
+    points,
+    signed,
+)
+from tuneatlas.statistics.manipulation import reasons
+from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
 from tuneatlas.studies.forgetting.fates import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.studies.forgetting.study import BASE
 from tuneatlas.tables import Row
@@ -31,6 +41,7 @@ class RunFinding:
     name: str
     verdict: str
     sentence: str
+    reason: str
     scopes: str
     steps: list[Row]
 
@@ -82,14 +93,25 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
         row | {"stage": STAGE_NAMES[stage["stage"]], "per_seed": stage["per_seed"]}
         for row, stage in zip(changes, stages, strict=True)
     ]
+    # The step that sees least.
+    widest = max(changes, key=lambda row: row["decidable"] or 0.0)
     whole, *single = own("transitions", reference=BASE)
     pseudo = [row["step"] for row in stages if row["stage"] == PSEUDO]
     verdict = UNDECIDED
-    if whole["seen"]:
+    failed = reasons(metrics["checks"])
+    if failed:
+        verdict = NOT_TESTABLE
+    elif whole["seen"]:
         verdict = HELD if any(step < whole["step"] for step in pseudo) else FAILED
     return RunFinding(
         name=f"{group_name(group)}, {domain}",
         verdict=verdict,
+        reason=how_sure(
+            verdict,
+            {**widest, "reason": "; ".join(failed)},
+            None if widest["decidable"] is None else f"{100 * widest['decidable']:.1f} points",
+            "losses at one step",
+        ),
         sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",
         scopes=_scopes_text(own("scoped_transitions", reference=BASE, seed="all")),
         steps=steps,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.data.groups import group_name
-from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
 from tuneatlas.studies.knowledge.compare import (
     ALL,
     CONSISTENCY_TRACKS,
@@ -22,6 +22,7 @@ ENDINGS = {
     HELD: ".",
     FAILED: ": the opposite of the claim.",
     UNDECIDED: ", but the interval includes zero: these runs cannot tell.",
+    NOT_TESTABLE: ", but what the claim presupposes is not so here.",
 }
 SCOPE_NAMES = {"homo": "HOMO", "id": "ID", "ood": "OOD", POOLED: "ID and OOD", ALL: "all three"}
 
@@ -65,15 +66,63 @@ def level_of(metrics: Mapping[str, Any]) -> str:
     return f"{100 * metrics['design']['confidence']:g}%"
 
 
+def how_sure(verdict: str, row: Row, shown: str | None, what: str = "effects") -> str:
+    """What stands beside a verdict: the smallest effect that a run like this one can see.
+
+    ``shown`` is that effect with its unit, None where there is none; ``row`` has the interval, and
+    the reason why a claim is not testable.
+    """
+    if verdict == NOT_TESTABLE:
+        return f"Not testable here: {row['reason']}."
+    if shown is None and row["low"] == row["high"]:
+        return "Nothing varied here."
+    if shown is None:
+        return f"{what.capitalize()} of no size could be seen here."
+    if verdict == UNDECIDED:
+        return f"Undecided: {what} under {shown} could not be seen here."
+    return f"{what.capitalize()} from {shown} on are decided here in 4 of 5 cases."
+
+
+def null_summary(metrics: Mapping[str, Any]) -> str:
+    """The null control in words: how often two seeds were told apart as two groups would be."""
+    verdicts = [row["verdict"] for row in metrics["null_control"]]
+    nominal = 100 * (1 - metrics["design"]["confidence"])
+    decided = len(verdicts) - verdicts.count(UNDECIDED)
+    return (
+        "Null control: two trainings that differ in the seed alone, compared as if they were two "
+        f"groups in claim 1. Of {counted(len(verdicts), 'comparison')}, "
+        f"{verdicts.count(HELD)} held and {decided} were decided either way; {nominal / 2:g}% and "
+        f"{nominal:g}% would be by chance, if trainings did not differ by their seed. Where more "
+        "are, single trainings say little, and the claims rest on several seeds for that reason."
+    )
+
+
+def positive_summary(metrics: Mapping[str, Any]) -> str:
+    """The positive control in words; empty where it was not trained."""
+    rows = metrics["positive_control"]
+    if not rows:
+        return ""
+    found = [row for row in rows if row["verdict"] == HELD]
+    text = (
+        "Positive control: trained on wrong answers drawn at random, models are to be worse than "
+        f"Harmonious away from the tuned questions. That is seen in {len(found)} of "
+        f"{counted(len(rows), 'domain')} ({listed([points(row['value']) for row in rows])} points)."
+    )
+    if len(found) < len(rows):
+        text += " Where it is not seen, an undecided claim says nothing."
+    return text
+
+
 @dataclass(frozen=True)
 class Claim:
-    """A claim, what this run says of it, and the rows behind it."""
+    """A claim, what this run says of it, how sure that is, and the rows behind it."""
 
     title: str
     statement: str
     verdict: str
     finding: str
     evidence: str
+    reason: str
     tally: str
     rows: list[Row]
     format: Callable[[float | None], str]
@@ -121,7 +170,12 @@ def claims(metrics: Mapping[str, Any]) -> list[Claim]:
 def summary(found: Sequence[Claim]) -> str:
     """The verdicts in one sentence."""
     verdicts = [claim.verdict for claim in found]
-    words = {HELD: "held", FAILED: "did not hold", UNDECIDED: "is undecided"}
+    words = {
+        HELD: "held",
+        FAILED: "did not hold",
+        UNDECIDED: "is undecided",
+        NOT_TESTABLE: "is not testable",
+    }
     if not found:
         return "This run has no groups to compare: no claim was put to the test."
     if len(found) == 2 and len(set(verdicts)) == 1:
@@ -182,6 +236,7 @@ def _difference(
         f"{points(headline['low'])} to {points(headline['high'])}; n = "
         f"{counted(headline['items'], 'question')}, {counted(headline['seeds'], 'seed')}, "
         f"{counted(headline['domains'], 'tuned domain')}. {replicated(headline, points)}",
+        reason=how_sure(headline["verdict"], headline, _in_points(headline["decidable"])),
         tally=_tally([r for r in rows if r["domain"] != ALL and r["scope"] in ("id", "ood")]),
         rows=[r for r in rows if r["domain"] != ALL and r["scope"] != POOLED]
         + [r for r in rows if r["headline"]],
@@ -213,6 +268,12 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
         f"{counted(headline['seeds'], 'seed')} and {counted(len(rows) - 1, 'test set')}, "
         f"not counted as independent), permutation p = {number(headline['p'], 4)}. "
         f"{replicated(headline, signed)}",
+        reason=how_sure(
+            headline["verdict"],
+            headline,
+            None if headline["decidable"] is None else number(headline["decidable"]),
+            "correlations",
+        ),
         tally=_tally([row for row in rows if not row["headline"]]),
         rows=rows,
         format=signed,
@@ -232,8 +293,16 @@ def replicated(row: Row, told: Callable[[float | None], str]) -> str:
     )
 
 
+def _in_points(value: float | None) -> str | None:
+    return None if value is None else f"{100 * value:.1f} points"
+
+
 def _tally(rows: list[Row]) -> str:
     """How the parts of a claim came out, one by one."""
     verdicts = [row["verdict"] for row in rows]
-    parts = [f"{v} in {verdicts.count(v)}" for v in (HELD, UNDECIDED, FAILED) if v in verdicts]
+    parts = [
+        f"{v} in {verdicts.count(v)}"
+        for v in (HELD, UNDECIDED, FAILED, NOT_TESTABLE)
+        if v in verdicts
+    ]
     return f"One by one: {', '.join(parts)} of {len(rows)} comparisons." if rows else ""

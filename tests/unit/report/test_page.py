@@ -28,7 +28,7 @@ from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.figures import FIGURES
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 
-VERDICTS = ("held", "undecided", "did not hold")
+VERDICTS = ("held", "undecided", "did not hold", "not testable here")
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +147,11 @@ def test_first_screen_says_what_was_found(html: str, metrics: dict[str, Any]) ->
 
 @pytest.mark.parametrize("word", VERDICTS)
 def test_every_verdict_is_shown_as_it_is(metrics: dict[str, Any], figures: Path, word: str) -> None:
-    turned = metrics | {"claims": [row | {"verdict": word} for row in metrics["claims"]]}
+    turned = metrics | {
+        "claims": [row | {"verdict": word, "reason": "of this"} for row in metrics["claims"]]
+    }
     html = build_report(turned, figures, make_context())
-    assert html.count(f'class="verdict {word.replace(" ", "-")}"') == 2 + len(
+    assert html.count(f'class="verdict {word.replace(" ", "-")}"') == 4 + len(
         [row for claim in claims(turned) for row in claim.rows]
     )
     assert summary(claims(turned)) in html
@@ -157,6 +159,13 @@ def test_every_verdict_is_shown_as_it_is(metrics: dict[str, Any], figures: Path,
         assert "the opposite of the claim" in html
     if word == "undecided":
         assert "cannot tell" in html
+        assert "Undecided: effects under" in html
+    if word == "not testable here":
+        assert "Not testable here: of this." in html
+    decided = word in ("held", "did not hold")
+    assert ("No claim was decided by this run" in html) is not decided
+    assert ("What could not be told, and why" in html) is not decided
+    assert ("are decided here in 4 of 5 cases" in html) is decided
 
 
 def test_summary_tells_claims_apart(metrics: dict[str, Any]) -> None:

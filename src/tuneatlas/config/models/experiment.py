@@ -44,7 +44,7 @@ from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
-CONTEXTUALISED = "contextualised"
+CONTEXTUALISED, RANDOM_WRONG = "contextualised", "random_wrong"
 
 
 def section(kind: type[Section]) -> Any:
@@ -125,7 +125,7 @@ class Experiment(Section):
     def groups(self) -> list[str]:
         """The training sets: the pure groups, mixtures by rising share in percent, further ones."""
         mix = self.mix_instructions
-        further = [CONTEXTUALISED] if mix.contextualised else []
+        further = [CONTEXTUALISED] * mix.contextualised + [RANDOM_WRONG] * mix.random_wrong
         return [*PURE_GROUPS, *(mixed_group(r) for r in sorted(mix.ratios)), *further]
 
 

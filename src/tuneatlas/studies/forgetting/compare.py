@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.errors import UserError
+from tuneatlas.statistics.manipulation import RESTORED, Bounds, base_checks, check
 from tuneatlas.statistics.metrics import plain
+from tuneatlas.statistics.power import sensitivity
 from tuneatlas.statistics.tests import mcnemar
 from tuneatlas.studies.forgetting.chance import chance_rows
 from tuneatlas.studies.forgetting.fates import FATES
@@ -26,9 +28,7 @@ from tuneatlas.studies.forgetting.stages import (
 )
 from tuneatlas.studies.forgetting.study import NOT_KNOWN, Options, RunName, Study
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
-from tuneatlas.tables import Row
-
-TEXTS = ("facts", "quiz", "prose")
+from tuneatlas.tables import DOCUMENT_KINDS, Row
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Forgetting:
     scoped_transitions: list[Row]
     chance_adjusted: list[Row]
     corrections: list[Row]
+    checks: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -101,6 +102,7 @@ def stage_forgetting(
         scoped_transitions=[row for run in scoped.items() for row in transition_rows(study, *run)],
         chance_adjusted=list(chance_rows(study, added)),
         corrections=[],
+        checks=list(study.checks()),
     )
     tests = {"tests": found.tests, "scoped_tests": found.scoped_tests}
     return replace(found, corrections=list(corrections(tests, study.alpha)))
@@ -149,6 +151,14 @@ class _Study(Study):
                 "within_noise": change["low"] <= 0 <= change["high"],
             }
 
+    def checks(self) -> Iterator[Row]:
+        """Is the base model away from floor and ceiling, and does restoration leave it as it is?"""
+        bounds = Bounds(**self.options.manipulation_checks)
+        base, where = float(self.before.mean()), {"group": "base"}
+        yield from base_checks(where, base, float((1 / self.base.options).mean()), bounds)
+        restored = float(self.base.correct(Cell("base", 0, 100)).mean())
+        yield check(RESTORED, where, restored, bounds.kept_share * base)
+
     def measures(self) -> Iterator[Row]:
         """Every measure of every model: as tuned, and along its restoration."""
         tables: list[tuple[str, str, StageTable]] = [("", "base", self.base)]
@@ -170,7 +180,9 @@ class _Study(Study):
     def fates(self, run: RunName, setting: str, step: int) -> Iterator[Row]:
         """How many questions went which way from the base to the restored model."""
         _, answered, known = self.answered(run, setting, step)
+        level = self.options.confidence
         for fate in FATES:
+            share = self.draw.mean(answered[fate])
             yield {
                 "domain": run[0],
                 "group": run[1],
@@ -180,17 +192,18 @@ class _Study(Study):
                 "n": answered[fate].shape[-1],
                 "seeds": len(answered[fate]),
                 "counts": [int(v) for v in answered[fate].sum(axis=-1)],
-                **self.draw.mean(answered[fate]),
+                **share,
                 **{
                     f"known_{name}": value
                     for name, value in (self.draw.mean(known[fate]) if known else NOT_KNOWN).items()
                 },
+                **sensitivity(share["low"], share["high"], level)._asdict(),
             }
 
 
 def _text_measures(kinds: set[str]) -> list[tuple[str, tuple[str, ...]]]:
     """Name of each likelihood, and the kinds of text it is about, of those measured."""
-    held = tuple(kind for kind in TEXTS if kind in kinds)
+    held = tuple(kind for kind in DOCUMENT_KINDS if kind in kinds)
     measures: list[tuple[str, tuple[str, ...]]] = [
         (f"{kind}_bits", (kind,)) for kind in (*held, "instruction") if kind in kinds
     ]

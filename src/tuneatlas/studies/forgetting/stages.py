@@ -11,6 +11,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from tuneatlas.statistics.power import sensitivity
 from tuneatlas.statistics.tests import PairedTest, holm
 from tuneatlas.studies.forgetting.fates import Transition, find_transitions, kind_of_loss
 from tuneatlas.studies.forgetting.intervals import Resampler
@@ -57,15 +58,21 @@ def compared(
 
 
 def test_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler) -> Iterator[Row]:
-    """One row per test: counts over all seeds, p as it is and corrected."""
+    """One row per test: counts over all seeds, p as it is and corrected; what it could have seen.
+
+    The smallest change is that of the first test of its family, which is corrected for all others.
+    """
+    level = study.options.confidence
     for setting in SETTINGS:
         steps = study.runs[run].steps(setting)
+        looks = len(steps) * len(scopes)
         for scope, tests in compared(study, run, setting, scopes).items():
             for name, pairs in tests.items():
                 before, after = COMPARISONS[name]
                 for step, (test, corrected) in zip(steps, pairs, strict=True):
                     paths = study.paths(run, setting, step)
                     ends = (getattr(paths, part)[..., scopes[scope]] for part in (after, before))
+                    change = draw.difference(*ends)
                     yield {
                         **_where(run, scope),
                         "setting": setting,
@@ -75,9 +82,10 @@ def test_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler) -> It
                         "seeds": len(paths.tuned),
                         "lost": test.lost,
                         "gained": test.gained,
-                        **draw.difference(*ends),
+                        **change,
                         "p": test.p,
                         "p_corrected": corrected.p,
+                        **sensitivity(change["low"], change["high"], level, looks=looks)._asdict(),
                     }
 
 

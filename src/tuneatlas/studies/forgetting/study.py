@@ -1,7 +1,7 @@
 """The answers of all runs, checked to be about the same questions, and who is right at a step."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,12 +31,13 @@ COMPARISONS = {
 
 @dataclass(frozen=True)
 class Options:
-    """The config section ``stage_forgetting``, less what names runs, and ``ood_roles``."""
+    """The config section ``stage_forgetting``, less what names runs; what it shares with S1."""
 
     ood_roles: tuple[str, ...]
     margin: float
     draws: int
     confidence: float
+    manipulation_checks: Mapping[str, float] = field(default_factory=dict)
 
 
 class Paths(NamedTuple):

@@ -19,6 +19,7 @@ from tuneatlas.statistics.intervals import (
     replicated_accuracy,
     wilson_interval,
 )
+from tuneatlas.statistics.manipulation import Bounds
 from tuneatlas.statistics.metrics import plain, verdict, write_metrics
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
@@ -34,6 +35,13 @@ from tuneatlas.studies.knowledge.single_replicates import (
     differences,
     of_each,
     single_rows,
+)
+from tuneatlas.studies.knowledge.testable import (
+    chance_levels,
+    judged,
+    knowledge_checks,
+    null_control,
+    positive_control,
 )
 from tuneatlas.tables import GROUPS, Row
 
@@ -72,6 +80,9 @@ class Comparison:
     points: list[Row]
     base_knowledge: list[Row]
     group_sizes: list[Row]
+    checks: list[Row]
+    null_control: list[Row]
+    positive_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -125,16 +136,25 @@ def compare_replicates(
     shared = find_shared(questions or {})
     study = PairedAnswers(answers, options, rng, shared)
     points = _points(study)
+    accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
+    bounds = Bounds(**options.manipulation_checks)
+    checks = list(
+        knowledge_checks(accuracy, chance_levels(study, next(iter(answers.values())).base), bounds)
+    )
+    claims = [row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
+    claims += _consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
-        accuracy=[row for cell in study.cells() for row in _accuracy(study, *cell)],
-        claims=[row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
-        + _consistency_claims(study, points, rng),
+        accuracy=accuracy,
+        claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
         base_knowledge=_knowledge(
             [own.base for own in answers.values()], mentions or {}, options, rng, shared
         ),
         group_sizes=_group_sizes(list((labels or {}).values())),
+        checks=checks,
+        null_control=list(null_control(study, AWAY, -1)),
+        positive_control=list(positive_control(study, AWAY)),
     )
 
 

@@ -10,7 +10,7 @@ a mean over its seeds, holds all that comes of pre-training and tuning anew.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -57,7 +57,8 @@ class Answers(NamedTuple):
 class CompareOptions:
     """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
 
-    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated.
+    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated;
+    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``).
     """
 
     ood_roles: tuple[str, ...] = ("related",)
@@ -66,6 +67,7 @@ class CompareOptions:
     epsilon: float = EPSILON
     ranks: Ranks = "mean"
     partial: Residuals = "pearson"
+    manipulation_checks: Mapping[str, float] = field(default_factory=dict)
 
 
 class PairedAnswers:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.studies.fake_answers import DOMAINS, GROUPS, make_study
+from tests.unit.studies.fake_answers import DOMAINS, GROUPS, LENIENT, make_study
 from tuneatlas.data.groups import in_order, self_aligning_share
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import paired_difference
@@ -26,7 +26,7 @@ from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.tables import Row
 
 # As in mini: home questions of other domains are out of the domain too.
-OPTIONS = CompareOptions(draws=400, ood_roles=("home", "related"))
+OPTIONS = CompareOptions(draws=400, ood_roles=("home", "related"), manipulation_checks=LENIENT)
 
 
 def compare(study: dict[str, Any], seed: int = 7) -> Comparison:
@@ -295,10 +295,13 @@ def test_equal_input_gives_equal_bytes_in_any_order(tmp_path: Path, study: dict[
     assert names == [
         "accuracy.csv",
         "base_knowledge.csv",
+        "checks.csv",
         "claims.csv",
         "group_sizes.csv",
         "metrics.json",
+        "null_control.csv",
         "points.csv",
+        "positive_control.csv",
     ]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
