@@ -219,7 +219,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     base = ("", "base")
     for kinds in runs.values():
         for names in kinds.values():
-            names.sort(key=lambda n: int(results.records[n]["wildcards"]["seed"]))
+            names.sort(key=lambda n: (_model(results, n), int(_wildcards(results, n)["seed"])))
     domains = {n.split("/")[0] for n in _questions(results, record)}
     blocks = blocks_of(sorted(domains), metrics["design"])
 
@@ -232,7 +232,9 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         """
         text = measure in TEXT_KINDS
         names = runs[run]["texts" if text else "answers"]
-        names = names[:1] if cell == "base/0/0" and not text else names
+        if cell == "base/0/0" and not text:
+            # The first of each replicate.
+            names = list({_model(results, n): n for n in reversed(names)}.values())
         place: Where = {}
         if measure.startswith("accuracy_"):
             place = {"block": blocks(domain or run[0], measure.removeprefix("accuracy_"))}
@@ -336,6 +338,15 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
         for task, of_task in tasks.items():
             term = Term(1.0, (of_start[start],), task)
             yield Number("/".join(("tasks", model, start, task)), of_task["mean"], (term,))
+
+
+def _wildcards(results: Results, name: str) -> Mapping[str, str]:
+    wildcards: Mapping[str, str] = results.records[name]["wildcards"]
+    return wildcards
+
+
+def _model(results: Results, name: str) -> str:
+    return _wildcards(results, name)["model"]
 
 
 def _questions(results: Results, record: Row) -> list[str]:

@@ -50,15 +50,6 @@ def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (("models", members[0]),), f"{text}model"
 
 
-def _unfollowed(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    """The study of forgetting tells of one model at a time."""
-    if experiment.stage_forgetting.groups:
-        for family, members in experiment.compared_models.items():
-            if len(members) > 1:
-                text = f"the study of forgetting has no numbers over the replicates of {family} yet"
-                yield (("stage_forgetting", "groups"),), f"{text}: leave it out (groups: [])"
-
-
 def _families(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Members of a family are one model but for the seed of its pre-training."""
     own = ("id", "path", "revision", "replicates")
@@ -166,7 +157,6 @@ CHECKS: tuple[Check, ...] = (
     _repeats,
     _reserved,
     _families,
-    _unfollowed,
     _ratios,
     _ways,
     _corpus,

@@ -123,6 +123,21 @@ def replicate_weights(replicates: int, draws: int, rng: np.random.Generator) -> 
     return np.asarray(normal * stretch / np.sqrt(replicates * freedom), dtype=np.float64)
 
 
+def average_rows(
+    draws: Floats, values: ArrayLike, replicates: int, rng: np.random.Generator
+) -> Floats:
+    """Bootstrap draws (draws,) of the mean over rows, from those of each row, (draws, rows).
+
+    Rows are seeds, drawn with replacement; or, of several replicates, as many seeds of each in
+    turn, whose ``values`` (rows,) say what other replicates would add. Seeds come with theirs.
+    """
+    rows = draws.shape[1]
+    if replicates == 1:
+        return np.asarray((draws * resample_seeds(rows, len(draws), rng)).sum(axis=1))
+    each = np.asarray(values, dtype=np.float64).reshape(replicates, -1).mean(axis=1)
+    return np.asarray(draws.mean(axis=1) + replicate_weights(replicates, len(draws), rng) @ each)
+
+
 def percentile_interval(value: float, draws: ArrayLike, confidence: float) -> Interval:
     """The central ``confidence`` share of bootstrap ``draws`` around ``value``."""
     tail = (1 - confidence) / 2

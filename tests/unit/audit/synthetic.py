@@ -185,6 +185,36 @@ def add_forgetting(folder: Path) -> Results:
     return read_results(folder)
 
 
+def add_forgetting_replicates(folder: Path) -> Results:
+    """Two replicates of a followed run, in a results folder of ``make_synthetic``."""
+    made, rng, names = _Maker(folder), random.Random(6), []
+    questions = QUESTIONS.read(folder / "prepare_questions/facts.parquet")
+    test = [q for q in questions if q["split"] == "test"][:FOLLOWED]
+    tables: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for model, skill in (("mini-0", 0.8), ("mini-1", 0.5)):
+        for seed in range(2):
+            own = {"model": model, "seed": str(seed)}
+            first = _stages(test, [("base", 0, 0, 1.0)], random.Random(model))
+            first += _stages(test, [("base", 0, 100, skill)], rng)
+            place = f"evaluate_base/{model}/{seed}.answers.parquet"
+            names.append(made.table(STAGE_ANSWERS, place, first, own))
+            cells = [("stages", 4, 0, skill - 0.3), ("stages", 4, 100, skill - 0.1)]
+            rows = _stages(test, cells, rng)
+            place = f"evaluate_stages/{model}/facts/incompatible/{seed}.answers.parquet"
+            own |= {"domain": "facts", "group": "incompatible"}
+            names.append(made.table(STAGE_ANSWERS, place, rows, own))
+            tables.setdefault(("", "base"), {})[f"{model}:{seed}"] = first
+            tables.setdefault(("facts", "incompatible"), {})[f"{model}:{seed}"] = rows
+    QUESTIONS.write(folder / "prepare_restoration/both/questions.parquet", test)
+    made.record("prepare_restoration/both", {"model": "both"})
+    read = {run: StageTable(run[1], own, {key: () for key in own}) for run, own in tables.items()}
+    options = Options(ood_roles=("home", "related"), margin=0.05, draws=20, confidence=0.95)
+    found = stage_forgetting(read.pop(("", "base")), read, {}, options, 1)
+    write_metrics(found.metrics(), folder / "stage_forgetting/both")
+    made.record("stage_forgetting/both", {"model": "both"}, "prepare_restoration/both", *names)
+    return read_results(folder)
+
+
 class _Maker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder

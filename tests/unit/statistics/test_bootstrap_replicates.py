@@ -8,7 +8,7 @@ from scipy import stats
 
 from tuneatlas.statistics.bootstrap import Floats, percentile_interval, replicate_weights
 from tuneatlas.statistics.correlation import Correlation, mean_correlation
-from tuneatlas.statistics.intervals import replicated_accuracy
+from tuneatlas.statistics.intervals import accuracy_interval
 
 DRAWS = 400
 # Standard deviations of: an item's own effect, a replicate, a tuning seed, an item in a replicate.
@@ -102,9 +102,9 @@ def test_replicates_that_agree_add_nothing():
 def test_an_accuracy_stays_a_share():
     rng = np.random.default_rng(3)
     correct = np.stack([np.ones(50), np.r_[np.zeros(30), np.ones(20)]])
-    found = replicated_accuracy(correct, rng, 500)
+    found = accuracy_interval(correct, rng, 500, replicates=2)
     assert (found.value, found.low, found.high) == (0.7, 0.0, 1.0)
-    assert replicated_accuracy(np.ones((3, 50)), rng).low > 0.9
+    assert accuracy_interval(np.ones((3, 50)), rng, replicates=3).low > 0.9
 
 
 def test_a_mean_correlation_is_as_uncertain_as_one_and_more():

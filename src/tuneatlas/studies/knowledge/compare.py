@@ -16,7 +16,6 @@ from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
 from tuneatlas.statistics.intervals import (
     accuracy_interval,
-    replicated_accuracy,
     wilson_interval,
 )
 from tuneatlas.statistics.manipulation import Bounds
@@ -375,8 +374,9 @@ def _knowledge(
             same = [[own[answer["id"]] for answer in chosen] for own in indexed]
             correct = [[answer["correct"] for answer in own] for own in same]
             contents = [shared.content(answer["id"]) for answer in chosen]
-            measure = accuracy_interval if len(bases) == 1 else replicated_accuracy
-            interval = measure(correct, rng, options.draws, options.confidence, clusters=contents)
+            interval = accuracy_interval(
+                correct, rng, options.draws, options.confidence, contents, len(bases)
+            )
             rows.append(
                 {
                     "domain": domain,
