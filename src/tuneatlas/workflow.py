@@ -25,6 +25,7 @@ from tuneatlas.config.packages import (
     source_spec,
 )
 from tuneatlas.config.preflight import preflight
+from tuneatlas.config.replicates import members
 from tuneatlas.config.slices import (
     Place,
     asked_options,
@@ -87,6 +88,7 @@ __all__ = [
     "known_shape",
     "load",
     "make_newer",
+    "members",
     "model_packages",
     "needs_corpus",
     "operations_of",

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     usual = "cpu" if formats == {"fp32"} else "a100-80"
     device = device_named(options.device or usual, options.share)
     names = {
-        "model": next(iter(experiment.models), ""),
+        "model": next(iter(experiment.compared_models), ""),
         "paraphraser": next(iter(experiment.paraphrasers), ""),
     }
     if options.pilot is None:

@@ -13,8 +13,8 @@ from tuneatlas.data.released_files import question_files as released_files
 STAGES = ("plain", "structure", "syntax")
 
 
-# How a model is asked, and what is known of it, which changes none.
-FORMATS = ("dtype", "tuned_dtype", "rounded", "released_groups")
+# How a model is asked, and what is known of it, which changes none. Replicates differ by name.
+FORMATS = ("dtype", "tuned_dtype", "rounded", "released_groups", "replicates", "family")
 
 
 def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:

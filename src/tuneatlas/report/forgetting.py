@@ -136,15 +136,18 @@ def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
             else "a loss of the margin is ruled out at every step"
         )
         return f"{text} (corrected p {whole['p_corrected']:.2g}); {bound}."
-    if whole["earliest"] == whole["latest"]:
+    if whole["latest"] is None:
+        range_text = f"{level} interval: step {whole['earliest']} or later, not in all draws at all"
+    elif whole["earliest"] == whole["latest"]:
         range_text = f"that very step ({level} interval)"
     else:
         range_text = f"{level} interval: step {whole['earliest']} to {whole['latest']}"
     seeds = [f"step {row['step']}" if row["seen"] else "none" for row in single]
+    each = "training by training" if any(":" in row["seed"] for row in single) else "seed by seed"
     lasting = "and at all later steps" if whole["lasts"] else "but not at all later steps"
     return (
         f"Actual forgetting from step {whole['step']} on, {lasting} ({range_text}; corrected p "
-        f"{whole['p_corrected']:.2g}; seed by seed: {listed(seeds)})."
+        f"{whole['p_corrected']:.2g}; {each}: {listed(seeds)})."
     )
 
 
@@ -164,9 +167,17 @@ def _summary(metrics: Mapping[str, Any], level: str) -> str:
     design = metrics["design"]
     return (
         f"{counted(design['items'], 'question')}, {counted(len(design['seeds']), 'seed')}, "
+        f"{_bases(design)}, "
         f"{level} intervals, tests corrected along each run (Holm), not over runs; margin "
         f"{100 * design['margin']:g} points."
     )
+
+
+def _bases(design: Mapping[str, Any]) -> str:
+    """With how many base models it was found."""
+    if len(design["replicates"]) < 2:
+        return "one base model, for which it holds"
+    return f"{len(design['replicates'])} replicates of the base model, which intervals cover"
 
 
 def control_text(metrics: Mapping[str, Any], level: str) -> str:

@@ -221,7 +221,7 @@ def _difference(difference: Difference, headline: Row, rows: list[Row], level: s
         evidence=f"Difference {points(headline['value'])} points, {level} interval "
         f"{points(headline['low'])} to {points(headline['high'])}; n = "
         f"{counted(headline['items'], 'question')}, {counted(headline['seeds'], 'seed')}, "
-        f"{counted(headline['domains'], 'tuned domain')}.",
+        f"{counted(headline['domains'], 'tuned domain')}. {replicated(headline, points)}",
         reason=how_sure(headline["verdict"], headline, in_points(headline["decidable"])),
         tally=_tally([r for r in rows if r["domain"] != ALL and r["scope"] in AWAY]),
         rows=[r for r in rows if r["domain"] != ALL and r["scope"] != POOLED]
@@ -252,7 +252,8 @@ def _consistency_tracks(headline: Row, rows: list[Row], level: str) -> Claim:
         f"{signed(headline['low'])} to {signed(headline['high'])}; n = "
         f"{counted(headline['clusters'], 'tuned setting')} ({headline['points']:,} points over "
         f"{counted(headline['seeds'], 'seed')} and {counted(len(rows) - 1, 'test set')}, "
-        f"not counted as independent), permutation p = {number(headline['p'], 4)}.",
+        f"not counted as independent), permutation p = {number(headline['p'], 4)}. "
+        f"{replicated(headline, signed)}",
         reason=how_sure(
             headline["verdict"],
             headline,
@@ -272,6 +273,17 @@ def _apart(value: float) -> str:
     if points(value) == points(0.0):
         return "the same as"
     return f"{abs(100 * value):.1f} points {'lower' if value < 0 else 'higher'} than"
+
+
+def replicated(row: Row, told: Callable[[float | None], str]) -> str:
+    """With how many replicates of the base model a number was found, and what it is in each."""
+    if row["replicates"] == 1:
+        return "One base model: it holds for this model."
+    each = listed([told(value) for value in row["per_replicate"]])
+    return (
+        f"Found with {row['replicates']} replicates of the base model, which the interval "
+        f"covers; one by one: {each}."
+    )
 
 
 def in_points(value: float | None) -> str | None:

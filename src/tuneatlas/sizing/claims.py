@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.replicates import members
 from tuneatlas.sizing.needs import Study
 from tuneatlas.sizing.pilot import Variances
 from tuneatlas.sizing.sheet import Line, number
@@ -80,6 +81,7 @@ def powers_of(
         design = Design(
             questions=away(config, study),
             seeds=len(config["seeds"]),
+            replicates=_replicates(config["models"]),
             domains=len(experiment.tuned_domains),
         )
         level = config["compare_groups"]["confidence"]
@@ -89,7 +91,7 @@ def powers_of(
     if experiment.staged_domains:
         each, domains = config["prepare_restoration"]["questions"], config["domains"]
         asked = sum(min(each, study.questions(d, "test", "related_test")) for d in domains)
-        design = Design(asked, len(config["seeds"]))
+        design = Design(asked, len(config["seeds"]), _replicates(config["models"]))
         level = config["stage_forgetting"]["confidence"]
         text = "S2: share actually forgotten, of one run"
         yield _power(text, "s2", "points", design, variances, lines, level)
@@ -113,6 +115,11 @@ def away(config: Mapping[str, Any], study: Study) -> int:
         others = (name for name in config["domains"] if name != one)
         blocks |= {(o, role) for o in others for role in config["compare_groups"]["ood_roles"]}
     return sum(study.questions(name, splits[role]) for name, role in blocks)
+
+
+def _replicates(models: Mapping[str, Mapping[str, Any]]) -> int:
+    """Replicates of the base model that has most."""
+    return max((len(own) for own in members(models).values()), default=1)
 
 
 def _power(

@@ -4,10 +4,10 @@ Variances are in the squared unit of the claim: fractions of 1, or BLEU-4 from 0
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
+from statistics import mean, variance
 from typing import Any
 
 from tuneatlas.errors import UserError
@@ -66,7 +66,9 @@ def read_pilot(results: Path, names: Mapping[str, str]) -> Variances:
                 "folder of a run that ended"
             ) from None
         if measured is not None:
-            components[study] = replace(measured, replicates=STATED[study].replicates)
+            # Of base models only a run of several can tell.
+            of_bases = measured.replicates or STATED[study].replicates
+            components[study] = replace(measured, replicates=of_bases)
             sources[study] = f"of the pilot, {path}"
     if not found:
         raise UserError(
@@ -98,6 +100,8 @@ def _of_groups(metrics: Mapping[str, Any]) -> Components | None:
     headline = next((r for r in claims if r["headline"]), None)
     if headline is None or (error := _error(headline, metrics)) is None:
         return None
+    if headline.get("replicates", 1) > 1:
+        return _of_replicates(metrics["accuracy"], headline["domains"])
     accuracy = {
         (r["domain"], r["scope"], r["group"], r["seed"]): r["accuracy"] for r in metrics["accuracy"]
     }
@@ -108,6 +112,25 @@ def _of_groups(metrics: Mapping[str, Any]) -> Components | None:
         for s in seeds
     ]
     return components_of(error, per_seed, headline["items"], headline["domains"])
+
+
+def _of_replicates(rows: Sequence[Row], domains: int) -> Components:
+    """Of base models and of seeds within each, from single runs; of questions as stated."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for row in rows:
+        if row.get("replicate") and row["scope"] != "homo":
+            run = (row["replicate"], row["seed"], row["group"])
+            found.setdefault(run, []).append(row["accuracy"])
+    each: dict[str, list[float]] = {}
+    for replicate, seed, group in found:
+        if group == "incompatible":
+            one, two = (mean(found[replicate, seed, g]) for g in (group, "self_aligning"))
+            each.setdefault(replicate, []).append(one - two)
+    within = [variance(values) for values in each.values() if len(values) > 1]
+    seeds = mean(within) if within else 0.0
+    number = min(len(values) for values in each.values())
+    between = variance([mean(values) for values in each.values()]) - seeds / number
+    return Components(STATED["s1"].questions, seeds * domains, max(between, 0.0))
 
 
 def _of_fates(metrics: Mapping[str, Any]) -> Components | None:

@@ -107,6 +107,37 @@ def resample_seeds(seeds: int, draws: int, rng: np.random.Generator) -> Floats:
     return rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
 
 
+def replicate_weights(replicates: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Weights (draws, replicates), rows sum to 0, of what a draw adds for other replicates.
+
+    The weighted sum of the replicates' numbers has the distribution that their mean's error has:
+    Student's t with ``replicates`` - 1 degrees of freedom times their standard error. Drawn with
+    replacement, as the Multi-Bootstrap does (Sellam et al. 2022), two to five replicates have few
+    different means, their spread is short by (n - 1) / n, and intervals as of the normal
+    distribution: they cover far less than they say.
+    """
+    freedom = replicates - 1
+    normal = rng.standard_normal((draws, replicates))
+    normal -= normal.mean(axis=1, keepdims=True)
+    stretch = np.sqrt(freedom / rng.chisquare(freedom, size=(draws, 1)))
+    return np.asarray(normal * stretch / np.sqrt(replicates * freedom), dtype=np.float64)
+
+
+def average_rows(
+    draws: Floats, values: ArrayLike, replicates: int, rng: np.random.Generator
+) -> Floats:
+    """Bootstrap draws (draws,) of the mean over rows, from those of each row, (draws, rows).
+
+    Rows are seeds, drawn with replacement; or, of several replicates, as many seeds of each in
+    turn, whose ``values`` (rows,) say what other replicates would add. Seeds come with theirs.
+    """
+    rows = draws.shape[1]
+    if replicates == 1:
+        return np.asarray((draws * resample_seeds(rows, len(draws), rng)).sum(axis=1))
+    each = np.asarray(values, dtype=np.float64).reshape(replicates, -1).mean(axis=1)
+    return np.asarray(draws.mean(axis=1) + replicate_weights(replicates, len(draws), rng) @ each)
+
+
 def percentile_interval(value: float, draws: ArrayLike, confidence: float) -> Interval:
     """The central ``confidence`` share of bootstrap ``draws`` around ``value``."""
     tail = (1 - confidence) / 2

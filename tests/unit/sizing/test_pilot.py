@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.unit.studies.fake_answers import make_study
@@ -127,3 +128,22 @@ def test_one_model_of_another_name_is_the_pilot_and_several_are_not(tmp_path: Pa
     copy.write_text(json.dumps(FORGETTING))
     with pytest.raises(UserError, match="holds mini, small, and none of the name 'large'"):
         read_pilot(results, other)
+
+
+def test_a_pilot_of_replicates_tells_how_base_models_vary(tmp_path: Path):
+    """Planted: replicates 4 points apart on average, their seeds 1 point."""
+    rng = np.random.default_rng(2)
+    rows = [
+        {"domain": "a", "scope": "ood", "replicate": f"m-{r}", "seed": str(seed)}
+        | {"group": group, "accuracy": (group == "incompatible") * (of_model + rng.normal(0, 0.01))}
+        for r, of_model in enumerate(rng.normal(0, 0.04, 200))
+        for seed in range(3)
+        for group in ("incompatible", "self_aligning")
+    ]
+    claim = {"claim": "incompatible_worse", "headline": True, "low": -0.1, "high": 0.1}
+    claim |= {"replicates": 200, "domains": 1, "items": 100}
+    metrics = {"design": {"confidence": 0.95}, "claims": [claim], "accuracy": rows}
+    found = read_pilot(write(tmp_path, compare_groups=metrics), NAMES).components["s1"]
+    assert found.seeds**0.5 == pytest.approx(0.01, rel=0.1)
+    assert found.replicates**0.5 == pytest.approx(0.04, rel=0.15)
+    assert found.questions == STATED["s1"].questions

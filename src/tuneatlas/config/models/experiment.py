@@ -40,6 +40,7 @@ from tuneatlas.config.models.paraphrase import (
     PretrainTasks,
     ScoreParaphrases,
 )
+from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
 
@@ -107,6 +108,11 @@ class Experiment(Section):
     def tuned_domains(self) -> list[str]:
         """Names of the domains that models are tuned on, sorted."""
         return sorted(name for name, domain in self.domains.items() if domain.tune)
+
+    @property
+    def compared_models(self) -> dict[str, list[str]]:
+        """What the studies are told of, and the models each is made of: replicates, or one."""
+        return members({name: model.model_dump() for name, model in self.models.items()})
 
     @property
     def staged_domains(self) -> list[str]:

@@ -75,14 +75,20 @@ def stage_forgetting(
         raise UserError("stage_forgetting.groups: no run to follow; name at least one group")
     study = _Study(base, runs, options, np.random.default_rng(seed))
     # What came later draws from a generator of its own, and leaves the other numbers as they are.
-    added = Resampler(np.random.default_rng([seed, 1]), options.draws, options.confidence)
+    added, further = (
+        Resampler(
+            np.random.default_rng([seed, n]), options.draws, options.confidence, study.replicates
+        )
+        for n in (1, 2)
+    )
     whole = {run: study.everything() for run in runs}
     scoped = {run: study.scopes(run) for run in runs}
     found = Forgetting(
         design={
             "domains": sorted({domain for domain, _ in runs}),
             "groups": list(dict.fromkeys(group for _, group in runs)),
-            "seeds": base.seeds,
+            "seeds": _seeds(base),
+            "replicates": _replicates(base),
             "steps": next(iter(runs.values())).steps("stages"),
             "items": len(base.ids),
             "options": sorted(set(map(int, base.options))),
@@ -96,16 +102,28 @@ def stage_forgetting(
         fates=[row for cell in study.cells() for row in study.fates(*cell)],
         tests=[row for run in whole.items() for row in test_rows(study, *run, study.draw)],
         stages=[row for run in whole.items() for row in stage_rows(study, *run)],
-        transitions=[row for run in whole.items() for row in transition_rows(study, *run)],
+        transitions=[row for run in whole.items() for row in transition_rows(study, *run, further)],
         scoped_tests=[row for run in scoped.items() for row in test_rows(study, *run, added)],
         scoped_stages=[row for run in scoped.items() for row in stage_rows(study, *run)],
-        scoped_transitions=[row for run in scoped.items() for row in transition_rows(study, *run)],
+        scoped_transitions=[
+            row for run in scoped.items() for row in transition_rows(study, *run, further)
+        ],
         chance_adjusted=list(chance_rows(study, added)),
         corrections=[],
         checks=list(study.checks()),
     )
     tests = {"tests": found.tests, "scoped_tests": found.scoped_tests}
     return replace(found, corrections=list(corrections(tests, study.alpha)))
+
+
+def _seeds(base: StageTable) -> list[int]:
+    """The tuning seeds, of each replicate the same numbers."""
+    return sorted({int(str(seed).rpartition(":")[2]) for seed in base.seeds})
+
+
+def _replicates(base: StageTable) -> list[str]:
+    """The replicates by name; none of a base model that has none."""
+    return list(dict.fromkeys(n for s in base.seeds if (n := str(s).rpartition(":")[0])))
 
 
 class _Study(Study):
@@ -119,19 +137,19 @@ class _Study(Study):
         rng: np.random.Generator,
     ) -> None:
         super().__init__(base, runs, options)
-        self.draw = Resampler(rng, options.draws, options.confidence)
+        self.draw = Resampler(rng, options.draws, options.confidence, self.replicates)
 
     def control(self) -> Iterator[Row]:
         """The restored base model less the base model: knowledge, and each kind of text."""
         restored = self.base.correct(Cell("base", 0, 100))
-        test = mcnemar(self.before, restored)
+        test = mcnemar(self.before, restored, self.replicates)
         change = self.draw.difference(restored, self.before)
         yield {
             "measure": "accuracy",
-            "n": len(self.before),
+            "n": len(self.base.ids),
             "seeds": len(restored),
             **change,
-            "per_seed": [float(v) for v in (restored.mean(axis=1) - self.before.mean())],
+            "per_seed": [float(v) for v in (restored.mean(axis=1) - self.before.mean(axis=-1))],
             "p": test.p,
             "within_noise": test.p > self.alpha and change["low"] <= 0 <= change["high"],
         }

@@ -3,11 +3,16 @@
 Items are resampled within each block of test items (domain, role), once for all models and
 measures: any two numbers taken from here are therefore paired by item. Items that say the same,
 in whatever blocks they stand, are drawn together.
+
+Replicates of the base model answer the same items, which are drawn once for all of them (crossed);
+tuning seeds are of one replicate (nested) and come with it. So the spread between replicates, each
+a mean over its seeds, holds all that comes of pre-training and tuning anew.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +25,7 @@ from tuneatlas.statistics.bootstrap import (
     Floats,
     Interval,
     percentile_interval,
+    replicate_weights,
     resample_blocks,
     resample_seeds,
 )
@@ -36,6 +42,15 @@ Run = tuple[str, str, int]
 Block = tuple[str, str]
 # A number and its bootstrap draws.
 Drawn = tuple[float, Floats]
+# Rows of the base model, and of each run, by id.
+Indexed = tuple[Mapping[str, Row], Mapping[Run, Mapping[str, Row]]]
+
+
+class Answers(NamedTuple):
+    """ANSWERS rows of a base model, by domain, and of the models tuned from it."""
+
+    base: Mapping[str, Sequence[Row]]
+    tuned: Mapping[Run, Sequence[Row]]
 
 
 @dataclass(frozen=True)
@@ -58,20 +73,22 @@ class CompareOptions:
 class PairedAnswers:
     """Item values of every run in blocks of test items, and the bootstrap means of the blocks.
 
-    A column is (run, measure); the last column is the accuracy of the base model.
+    A column is (run, measure); the last column is the accuracy of the base model. Numbers are
+    means over replicates, except those of ``each``.
     """
 
     def __init__(
         self,
-        base_answers: Mapping[str, Sequence[Row]],
-        tuned_answers: Mapping[Run, Sequence[Row]],
+        answers: Mapping[str, Answers],
         options: CompareOptions,
         rng: np.random.Generator,
         shared: SharedQuestions | None = None,
     ) -> None:
-        """Check that all runs answer the same items and resample them."""
+        """Check that all runs answer the same items and resample them; answers by replicate."""
+        tuned_answers = next(iter(answers.values())).tuned
         if not tuned_answers:
             raise UserError("compare_groups: no answers of tuned models to compare")
+        self.replicates = list(answers)
         self.options = options
         self.shared = shared or SharedQuestions({}, {})
         self.runs = sorted(tuned_answers)
@@ -86,25 +103,40 @@ class PairedAnswers:
                             f"compare_groups: domain '{domain}' has no answers of group "
                             f"'{group}', seed {number}, while other runs have this group or seed"
                         )
-        base = {row["id"]: row for rows in base_answers.values() for row in rows}
-        tables = {run: {row["id"]: row for row in rows} for run, rows in tuned_answers.items()}
-        self.blocks = _blocks(base, tables)
-        values = {block: self._columns(base, tables, ids) for block, ids in self.blocks.items()}
+        indexed = {name: _indexed(own) for name, own in answers.items()}
+        self.blocks = _common_blocks(indexed)
+        single = {
+            block: np.stack([self._columns(*own, ids) for own in indexed.values()])
+            for block, ids in self.blocks.items()
+        }
+        values = {block: of_all.mean(axis=0) for block, of_all in single.items()}
         draws = self._resample(values, rng)
+        several = len(answers) > 1
+        others = replicate_weights(len(answers), options.draws, rng) if several else None
         # Column sums over the blocks of a scope, per item: (columns,) and (draws, columns).
         self.scopes: dict[tuple[str, str], tuple[Floats, Floats]] = {}
+        # The same of each replicate: (replicates, columns).
+        self.each: dict[tuple[str, str], Floats] = {}
         for cell in self.cells():
             blocks, items = self.scope_blocks(*cell), self.items([cell])
             means = sum(values[b].sum(axis=1) for b in blocks) / items
             resampled = sum(draws[b] * len(self.blocks[b]) for b in blocks) / items
+            self.each[cell] = np.asarray(sum(single[b].sum(axis=2) for b in blocks) / items)
+            if others is not None:
+                resampled = resampled + others @ self.each[cell]
             self.scopes[cell] = (np.asarray(means), np.asarray(resampled))
         self._ties = {
-            (run, block): sum(rows[i]["tied"] > 0 for i in ids)
+            (name, run, block): sum(rows[i]["tied"] > 0 for i in ids)
+            for name, (base, tables) in indexed.items()
             for run, rows in [(None, base), *tables.items()]
             for block, ids in self.blocks.items()
         }
         self.seed_weights = {
-            d: resample_seeds(len(self.seeds[d]), options.draws, rng) for d in self.domains
+            # Seeds come with their replicate; drawn again, they would count twice.
+            d: np.full((options.draws, len(self.seeds[d])), 1 / len(self.seeds[d]))
+            if several
+            else resample_seeds(len(self.seeds[d]), options.draws, rng)
+            for d in self.domains
         }
 
     def _resample(
@@ -151,10 +183,13 @@ class PairedAnswers:
         joined = self.shared.piece(domain)
         return tuple(d for d in joined if group in self.groups.get(d, ()))
 
-    def ties(self, runs: Iterable[Run | None], domain: str, scope: str) -> int:
+    def ties(
+        self, runs: Iterable[Run | None], domain: str, scope: str, replicate: str | None = None
+    ) -> int:
         """Answers that are ties, and so wrong, of ``runs`` (None: the base model) in a scope."""
         blocks = self.scope_blocks(domain, scope)
-        return sum(self._ties[run, block] for run in runs for block in blocks)
+        names = self.replicates if replicate is None else [replicate]
+        return sum(self._ties[n, run, block] for n in names for run in runs for block in blocks)
 
     def cells(self) -> list[tuple[str, str]]:
         """(tuned domain, scope) pairs that have test items."""
@@ -168,8 +203,24 @@ class PairedAnswers:
     def seed_value(self, run: Run, scope: str, measure: str) -> Drawn:
         """A measure of one run: value, draws."""
         value, draws = self.scopes[run[0], scope]
-        column = self.runs.index(run) * len(MEASURES) + MEASURES.index(measure)
+        column = self._column(run, measure)
         return float(value[column]), draws[:, column]
+
+    def _column(self, run: Run, measure: str) -> int:
+        return self.runs.index(run) * len(MEASURES) + MEASURES.index(measure)
+
+    def single(self, replicate: str, run: Run, scope: str, measure: str) -> float:
+        """A measure of one run of one replicate."""
+        column = self._column(run, measure)
+        return float(self.each[run[0], scope][self.replicates.index(replicate), column])
+
+    def per_replicate(self, domain: str, group: str, scope: str, measure: str) -> list[float]:
+        """A measure in each replicate, averaged over seeds; of group "base" its accuracy."""
+        values = self.each[domain, scope]
+        if group == "base":
+            return [float(v) for v in values[:, -1]]
+        columns = [self._column((domain, group, s), measure) for s in self.seeds[domain]]
+        return [float(v) for v in values[:, columns].mean(axis=1)]
 
     def value(self, domain: str, group: str, scope: str, measure: str) -> Drawn:
         """A measure averaged over seeds: value, draws over items and seeds."""
@@ -189,7 +240,8 @@ class PairedAnswers:
             "test_domains": sorted({domain for domain, _ in self.blocks}),
             "groups": in_order({g for groups in self.groups.values() for g in groups}),
             "seeds": sorted({s for seeds in self.seeds.values() for s in seeds}),
-            "runs": len(self.runs),
+            "replicates": self.replicates,
+            "runs": len(self.runs) * len(self.replicates),
             "items": sum(len(ids) for ids in self.blocks.values()),
             **self._asked(),
             "ood_roles": list(self.options.ood_roles),
@@ -213,6 +265,25 @@ class PairedAnswers:
             for name, value in asked.items()
             if name not in ("ranks", "partial") or value != getattr(usual, name)
         }
+
+
+def _indexed(answers: Answers) -> Indexed:
+    """Rows of the base model and of each tuned model, by the id of the question."""
+    base = {row["id"]: row for rows in answers.base.values() for row in rows}
+    return base, {run: {row["id"]: row for row in rows} for run, rows in answers.tuned.items()}
+
+
+def _common_blocks(indexed: Mapping[str, Indexed]) -> dict[Block, list[str]]:
+    """The blocks of test items, after a check that all replicates have the same runs and items."""
+    found = {name: _blocks(*own) for name, own in indexed.items()}
+    (first, blocks), *others = found.items()
+    for name, own in others:
+        if own != blocks or indexed[name][1].keys() != indexed[first][1].keys():
+            raise UserError(
+                f"compare_groups: replicates {name} and {first} were not asked the same, or were "
+                "tuned with other groups or seeds; run evaluate_knowledge of both again"
+            )
+    return blocks
 
 
 def _blocks(

@@ -11,7 +11,7 @@ from tuneatlas.report.wording import positive_summary
 from tuneatlas.statistics.manipulation import CEILING, FLOOR, KEPT, TAUGHT
 from tuneatlas.statistics.metrics import HELD, NOT_TESTABLE
 from tuneatlas.studies.knowledge.compare import Comparison, compare_groups
-from tuneatlas.studies.knowledge.paired_answers import CompareOptions, PairedAnswers
+from tuneatlas.studies.knowledge.paired_answers import Answers, CompareOptions, PairedAnswers
 from tuneatlas.studies.knowledge.testable import null_control
 from tuneatlas.tables import Row
 
@@ -112,7 +112,7 @@ def by_chance(pairs: int, questions: int, rng: np.random.Generator) -> PairedAns
         (DOMAINS[0], f"mixed_{g}", seed): answers(known) for g in range(pairs) for seed in (1, 2)
     }
     base = {DOMAINS[0]: answers(known)}
-    return PairedAnswers(base, tuned, CompareOptions(draws=400), rng)
+    return PairedAnswers({"m": Answers(base, tuned)}, CompareOptions(draws=400), rng)
 
 
 def test_trainings_that_differ_in_the_seed_alone_hold_no_claim_beyond_the_nominal_rate():
