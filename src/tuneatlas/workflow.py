@@ -55,6 +55,7 @@ from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
+from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
@@ -109,6 +110,7 @@ __all__ = [
     "split",
     "stage_options",
     "standing",
+    "start_warm",
     "starts",
     "syntax_options",
     "task_options",

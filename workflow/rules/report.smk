@@ -15,8 +15,6 @@ rule report:
         page="results/report/{model}.html",
     log:
         "logs/report/{model}.log",
-    benchmark:
-        "benchmarks/report/{model}.tsv"
     wildcard_constraints:
         model=TOLD,
     resources:
@@ -37,8 +35,6 @@ rule index:
         page="results/report/index.html",
     log:
         "logs/index.log",
-    benchmark:
-        "benchmarks/index.tsv"
     resources:
         **scaled(1000, 10),
     params:
@@ -57,8 +53,6 @@ rule audit:
         folder=directory("results/audit"),
     log:
         "logs/audit.log",
-    benchmark:
-        "benchmarks/audit.tsv"
     resources:
         **scaled(4000, 60),
     params:

@@ -13,8 +13,6 @@ rule finetune_paraphrase:
         model=directory(f"results/finetune_paraphrase/{TUNED_TO_PARAPHRASE}"),
     log:
         f"logs/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.log",
-    benchmark:
-        f"benchmarks/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.tsv"
     threads: each("finetune_paraphrase")
     resources:
         **trains("finetune_paraphrase", 240),
@@ -36,8 +34,6 @@ rule generate_paraphrases:
         generations=f"results/generate_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
     log:
         f"logs/generate_paraphrases/{TUNED_TO_PARAPHRASE}.log",
-    benchmark:
-        f"benchmarks/generate_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
     resources:
         **asks(120),
     params:
@@ -61,8 +57,6 @@ rule score_paraphrases:
         candidates=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/candidates.parquet",
     log:
         f"logs/score_paraphrases/{TUNED_TO_PARAPHRASE}.log",
-    benchmark:
-        f"benchmarks/score_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
     resources:
         **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
     params:
@@ -90,8 +84,6 @@ rule compare_paraphrases:
         folder=directory("results/compare_paraphrases/{paraphraser}"),
     log:
         "logs/compare_paraphrases/{paraphraser}.log",
-    benchmark:
-        "benchmarks/compare_paraphrases/{paraphraser}.tsv"
     resources:
         **scaled(4000, 30),
     params:

@@ -7,8 +7,6 @@ rule prepare_paraphraser:
         model=directory("results/prepare_paraphraser/{paraphraser}"),
     log:
         "logs/prepare_paraphraser/{paraphraser}.log",
-    benchmark:
-        "benchmarks/prepare_paraphraser/{paraphraser}.tsv"
     resources:
         **brings(30),
     params:
@@ -32,8 +30,6 @@ rule build_tasks:
         heldout="results/build_tasks/{paraphraser}/{stage}/{scatteritem}/heldout.parquet",
     log:
         "logs/build_tasks/{paraphraser}/{stage}/{scatteritem}.log",
-    benchmark:
-        "benchmarks/build_tasks/{paraphraser}/{stage}/{scatteritem}.tsv"
     resources:
         **scaled(4000, 60),
     params:
@@ -59,8 +55,6 @@ rule pretrain_plain:
         model=directory("results/pretrain_plain/{paraphraser}/{start}"),
     log:
         "logs/pretrain_plain/{paraphraser}/{start}.log",
-    benchmark:
-        "benchmarks/pretrain_plain/{paraphraser}/{start}.tsv"
     threads: each("pretrain_plain")
     resources:
         **trains("pretrain_plain", 240),
@@ -81,8 +75,6 @@ rule pretrain_structure:
         model=directory("results/pretrain_structure/{paraphraser}"),
     log:
         "logs/pretrain_structure/{paraphraser}.log",
-    benchmark:
-        "benchmarks/pretrain_structure/{paraphraser}.tsv"
     threads: each("pretrain_structure")
     resources:
         **trains("pretrain_structure", 240),
@@ -106,8 +98,6 @@ rule pretrain_syntax:
         model=directory("results/pretrain_syntax/{paraphraser}/{start}"),
     log:
         "logs/pretrain_syntax/{paraphraser}/{start}.log",
-    benchmark:
-        "benchmarks/pretrain_syntax/{paraphraser}/{start}.tsv"
     threads: each("pretrain_syntax")
     resources:
         **trains("pretrain_syntax", 240),
@@ -132,8 +122,6 @@ rule evaluate_tasks:
         scores="results/evaluate_tasks/{paraphraser}/{start}.parquet",
     log:
         "logs/evaluate_tasks/{paraphraser}/{start}.log",
-    benchmark:
-        "benchmarks/evaluate_tasks/{paraphraser}/{start}.tsv"
     resources:
         **asks(120),
     params:

@@ -25,8 +25,6 @@ rule prepare_sentences:
         pairs="results/prepare_sentences/pairs.parquet",
     log:
         "logs/prepare_sentences.log",
-    benchmark:
-        "benchmarks/prepare_sentences.tsv"
     resources:
         **scaled(2000, 20),
     params:
@@ -47,8 +45,6 @@ rule parse_sentences:
         parses="results/parse_sentences/{scatteritem}.parquet",
     log:
         "logs/parse_sentences/{scatteritem}.log",
-    benchmark:
-        "benchmarks/parse_sentences/{scatteritem}.tsv"
     resources:
         **scaled(config["parse_sentences"]["memory_mb"] + 1000, 240),
     params:
@@ -66,8 +62,6 @@ rule collect_labels:
         labels="results/collect_labels/labels.json",
     log:
         "logs/collect_labels.log",
-    benchmark:
-        "benchmarks/collect_labels.tsv"
     resources:
         **scaled(2000, 60),
     params:
@@ -85,8 +79,6 @@ rule prepare_paraphrases:
         paraphrases="results/prepare_paraphrases/paraphrases.parquet",
     log:
         "logs/prepare_paraphrases.log",
-    benchmark:
-        "benchmarks/prepare_paraphrases.tsv"
     resources:
         **scaled(4000, 60),
     params:
