@@ -106,9 +106,10 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
     seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
     design = metrics["design"]
     blocks = blocks_of(design["test_domains"], design)
+    about = {"facts": (design["facts"],)} if "facts" in design else {}
 
     def where(domain: str, scope: str) -> Where:
-        return {"block": blocks(domain, scope), "split": ("test",)}
+        return {"block": blocks(domain, scope), "split": ("test",), **about}
 
     def terms(
         domain: str, scope: str, group: str, seed: str, column: str, weight: float = 1.0

@@ -170,6 +170,7 @@ CHECKS: tuple[Check, ...] = (
     domain_checks.shots,
     domain_checks.built_in,
     domain_checks.tests_out_of_domain,
+    domain_checks.told_facts,
     domain_checks.benchmarks,
     forgetting_checks.followed,
     forgetting_checks.order,

@@ -123,6 +123,7 @@ class Page:
     outcomes: Outcomes
     null_control: str
     positive_control: str
+    negative_control: str
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
@@ -241,6 +242,7 @@ def build_report(
         outcomes=outcomes(claims, stages, paraphrases),
         null_control=wording.null_summary(metrics),
         positive_control=wording.positive_summary(metrics),
+        negative_control=wording.negative_summary(metrics),
         other=beside(metrics, *other) if other else None,
         stages=stages,
         paraphrases=paraphrases,

@@ -114,6 +114,24 @@ def positive_summary(metrics: Mapping[str, Any]) -> str:
     return text
 
 
+def negative_summary(metrics: Mapping[str, Any]) -> str:
+    """The negative control in words; empty where the claims are about all facts."""
+    rows = metrics.get("negative_control", ())
+    if not rows:
+        return ""
+    level = f"{100 * metrics['design']['confidence']:g}%"
+    told = [
+        f"{points(row['value'])} points ({level} interval {points(row['low'])} to "
+        f"{points(row['high'])}; n = {counted(row['items'], 'question')}, of which the base model "
+        f"has {100 * row['base']:.1f}%)"
+        for row in rows
+    ]
+    return (
+        "Negative control: claims are about facts that the corpus states. On the others, away from "
+        f"the tuned questions, there is nothing to lose: {'; '.join(told)}."
+    )
+
+
 # Title and statement of each claim that one group is more accurate than another.
 STATED = {
     INCOMPATIBLE_WORSE: (
