@@ -7,8 +7,9 @@ from tuneatlas.statistics.bootstrap import Floats, replicate_weights
 from tuneatlas.studies.forgetting.intervals import Resampler
 
 MARGIN = 0.1
-# Mean losses along a run: a loss of the margin begins at the third step.
-TRUE = np.array([0.0, 0.04, 0.16, 0.2])
+# Mean losses along a run: a loss of the margin begins at the third step, and the second nearly
+# has it.
+TRUE = np.array([0.0, 0.095, 0.105, 0.2])
 BEGINS = 2
 
 
@@ -18,7 +19,7 @@ def losses(
     """Losses (rows, steps, items); what is planted: replicates, and half as much seeds, apart."""
     of_replicates = rng.normal(0, spread, (replicates, 1, 1))
     apart = of_replicates + rng.normal(0, spread / 2, (replicates, seeds, 1))
-    chance = np.clip(TRUE + apart.reshape(-1, 1), 0, 1)
+    chance = np.clip(TRUE + apart.reshape(-1, 1) * (TRUE > 0), 0, 1)
     return (rng.random((replicates * seeds, len(TRUE), items)) < chance[..., None]).astype(float)
 
 
@@ -53,23 +54,37 @@ def test_the_draws_are_those_of_a_loop(replicates: int, seeds: int):
     assert found == tuple(None if end == len(TRUE) else end for end in (low, high))
 
 
-@pytest.mark.parametrize(
-    ("replicates", "seeds", "spread"),
-    [(3, 2, 0.0), (3, 2, 0.03), (3, 1, 0.06), (2, 2, 0.03), (1, 3, 0.0), (1, 3, 0.06)],
-)
-def test_the_step_at_which_a_loss_begins_is_covered(replicates: int, seeds: int, spread: float):
-    """With one base model what its seeds would do is covered: it is about this base model."""
-    rng = np.random.default_rng(5)
+def share_covered(replicates: int, seeds: int, spread: float, worlds: int = 150) -> float:
+    rng = np.random.default_rng(77)
     covered = 0
-    for _ in range(200):
-        if replicates > 1:
-            table = losses(rng, replicates, seeds, spread)
-        else:
-            # One base model, as good as the mean of all; its seeds apart as planted.
-            table = losses(rng, seeds, 1, spread)
+    for _ in range(worlds):
+        # Of one base model, as good as the mean of all, the seeds are apart as planted.
+        made = (replicates, seeds) if replicates > 1 else (seeds, 1)
+        table = losses(rng, *made, spread, 400)
         low, high = Resampler(rng, 200, 0.95, replicates).first_step(table, MARGIN)
         covered += (low is not None and low <= BEGINS) and (high is None or high >= BEGINS)
-    assert covered >= 185
+    return covered / worlds
+
+
+@pytest.mark.parametrize(
+    ("replicates", "seeds", "spread"),
+    [(3, 2, 0.0), (3, 2, 0.03), (3, 1, 0.04), (2, 2, 0.03), (1, 3, 0.0), (1, 3, 0.03)],
+)
+def test_the_step_at_which_a_loss_begins_is_covered(replicates: int, seeds: int, spread: float):
+    """With one base model it is what its seeds would do: about this base model."""
+    assert share_covered(replicates, seeds, spread) >= 0.94
+
+
+def test_replicates_drawn_with_replacement_cover_too_little(monkeypatch: pytest.MonkeyPatch):
+    """Of two 82 %, of three 88 %, in 300 worlds."""
+
+    def plain(number: int, draws: int, rng: np.random.Generator) -> Floats:
+        return (
+            rng.multinomial(number, np.full(number, 1 / number), size=draws) / number - 1 / number
+        )
+
+    monkeypatch.setattr("tuneatlas.studies.forgetting.intervals.replicate_weights", plain)
+    assert share_covered(2, 2, 0.03) < 0.9
 
 
 def test_few_questions_and_no_change_rule_nothing_out():
