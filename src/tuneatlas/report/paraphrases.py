@@ -180,7 +180,7 @@ def _resampled(row: Row) -> str:
 
 def _replicated(row: Row, design: Mapping[str, Any]) -> str:
     """With how many starts the claim was found; whether they are of one model that was brought."""
-    one = design.get("one_start", False)
+    one = design["one_start"]
     return replicated(
         row,
         lambda value: signed(value, 1),

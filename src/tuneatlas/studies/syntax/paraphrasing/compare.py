@@ -53,7 +53,8 @@ def compare_runs(
             paraphraser/start/format/share/seed/NAME.parquet; ``models`` pre-trained, and scores of
             ``tasks``. Several paraphrasers are replicates of one.
         options: of the step; ``oracles`` are formats shown the tree of the reference in tests,
-            and ``choose`` is the split by which epochs were chosen.
+            and ``choose`` is the split by which epochs were chosen; ``one_start`` says that all
+            replicates start from the same weights.
         seed: of the bootstrap.
     """
     scores_of = by_replicate(files["scores"], OF_SCORES)
@@ -78,7 +79,7 @@ def compare_runs(
         "shares": list(dict.fromkeys(run.share for run in values)),
         "seeds": len(corpus[0]["seeds"]) // len(scores_of),
         "replicates": list(scores_of),
-        **{key: options[key] for key in ("one_start",) if key in options},
+        "one_start": options.get("one_start", False),
         "pairs": {name: len(ids) for name, ids in chosen.items()},
         "confidence": options["confidence"],
         "oracles": options["oracles"],

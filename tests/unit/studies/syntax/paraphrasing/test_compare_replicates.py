@@ -6,9 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.unit.studies.fake_answers import make_context, make_study
 from tests.unit.studies.syntax.paraphrasing.test_compare import compared, scores_of
 from tuneatlas.errors import UserError
+from tuneatlas.report import build_report
 from tuneatlas.report.paraphrases import paraphrases_part
+from tuneatlas.studies.knowledge.compare import compare_groups
+from tuneatlas.studies.knowledge.paired_answers import CompareOptions
+from tuneatlas.studies.syntax.paraphrasing.figures import draw_paraphrase_figures
 from tuneatlas.tables import Row
 
 ALIKE = {f"m-{n}": {"vanilla": 0.2, "both": 0.6} for n in range(3)}
@@ -76,6 +81,20 @@ def test_replicates_that_were_not_tuned_alike_are_refused(tmp_path: Path, data: 
     inputs["scores"].pop()
     with pytest.raises(UserError, match="replicates m-0 and m-2 were not tuned from the same"):
         compared(tmp_path, inputs)
+
+
+@pytest.mark.parametrize("one_start", [False, True])
+def test_the_page_says_what_intervals_cover(tmp_path: Path, apart: dict[str, Any], one_start: bool):
+    fake = make_study(items=24)
+    base, tuned = fake.pop("base_answers"), fake.pop("tuned_answers")
+    knowledge = compare_groups(base, tuned, CompareOptions(draws=50), 1, **fake).metrics()
+    apart = {**apart, "design": {**apart["design"], "one_start": one_start}}
+    draw_paraphrase_figures(apart, tmp_path / "figures")
+    syntax = [(apart, tmp_path / "figures", "../compare_paraphrases/m")]
+    page = " ".join(build_report(knowledge, tmp_path, make_context(), None, syntax).split())
+    assert "Numbers are means over 3 replicates" in page
+    assert ("which all start from the same weights" in page) is one_start
+    assert "first seed of m-0" in page
 
 
 def test_the_report_says_with_how_many_and_one_by_one(
