@@ -38,6 +38,7 @@ from tuneatlas.config.slices import (
     forgetting_options,
     group_sources,
     needs_corpus,
+    paraphraser_options,
     plain_options,
     probed_splits,
     question_sources,
@@ -95,6 +96,7 @@ __all__ = [
     "operations_of",
     "own_reasons",
     "pair_files",
+    "paraphraser_options",
     "plain_options",
     "planned",
     "preflight",
@@ -244,19 +246,29 @@ def trained_format(name: str, project: Path) -> str:
     return trained_as(project / FOLDER / f"{name}.yaml")
 
 
-def comparison_options(config: Mapping[str, Any], project: Path) -> dict[str, Any]:
-    """How paraphrases are compared, and what is to be said of how they came about."""
+def comparison_options(
+    config: Mapping[str, Any], project: Path, paraphraser: str
+) -> dict[str, Any]:
+    """How paraphrases are compared, and what is to be said of how they came about.
+
+    ``one_start``: all replicates start from the same weights, which were brought.
+    """
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
 
     tuning = config["finetune_paraphrase"]
     files = {name: project / FOLDER / f"{name}.yaml" for name in tuning["formats"]}
     masks = config["pretrain_syntax"]["masks"]
+    models = config["paraphrasers"]
+    own = members(models).get(paraphraser, [paraphraser])
+    brought = [paraphraser_options(config, name) for name in own]
+    one = len(own) > 1 and brought[0]["source"] != "scratch" and brought == brought[:1] * len(own)
     return {
         **config["compare_paraphrases"],
         "oracles": [name for name, path in files.items() if read_format(path).oracle],
         "choose": tuning["choose"],
         "without": {start: masks[start] for start in tuning["starts"] if start in masks},
         "retokenise": config["score_paraphrases"]["retokenise"],
+        **({"one_start": True} if one else {}),
     }
 
 

@@ -3,7 +3,7 @@ rule report:
     input:
         comparison=rules.compare_groups.output.folder,
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         models=of_members(rules.prepare_base.output.model),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         # Samples are those of the first replicate.
@@ -48,7 +48,7 @@ rule audit:
     input:
         comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
     output:
         folder=directory("results/audit"),
     log:

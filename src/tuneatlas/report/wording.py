@@ -293,14 +293,19 @@ def _apart(value: float) -> str:
     return f"{abs(100 * value):.1f} points {'lower' if value < 0 else 'higher'} than"
 
 
-def replicated(row: Row, told: Callable[[float | None], str]) -> str:
-    """With how many replicates of the base model a number was found, and what it is in each."""
+def replicated(
+    row: Row, told: Callable[[float | None], str], of: str = "the base model", last: str = ""
+) -> str:
+    """With how many replicates of the base model a number was found, and what it is in each.
+
+    ``of`` is what there are replicates of; ``last``, what is said at the end where there are.
+    """
     if row["replicates"] == 1:
         return "One base model: it holds for this model."
     each = listed([told(value) for value in row["per_replicate"]])
     return (
-        f"Found with {row['replicates']} replicates of the base model, which the interval "
-        f"covers; one by one: {each}."
+        f"Found with {row['replicates']} replicates of {of}, which the interval "
+        f"covers; one by one: {each}.{last}"
     )
 
 

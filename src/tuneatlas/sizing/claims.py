@@ -101,6 +101,7 @@ def powers_of(
         design = Design(
             questions=config["prepare_sentences"]["pairs"]["test"],
             seeds=len(config["finetune_paraphrase"]["seeds"]),
+            replicates=_replicates(config["paraphrasers"]),
         )
         level = config["compare_paraphrases"]["confidence"]
         text = f"S3: both stages less {CONTROL if CONTROL in starts else VANILLA}"

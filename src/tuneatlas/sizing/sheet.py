@@ -65,10 +65,16 @@ def study_of(experiment: Experiment, root: Path, device: Device, *, look: bool =
 def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
     """What the jobs of the experiment need, by model and step."""
     found: dict[tuple[str, str], list[Job]] = {}
-    family = {m: name for name, own in members(study.config["models"]).items() for m in own}
+    family = {
+        (kind, member): name
+        for kind in ("model", "paraphraser")
+        for name, own in members(study.config[f"{kind}s"]).items()
+        for member in own
+    }
     for job in read_plan(study.root, list(configs)):
-        model = job.wildcards.get("model", job.wildcards.get("paraphraser", ""))
-        found.setdefault((job.step, family.get(model, model)), []).append(study.whole(job))
+        kind = "model" if "model" in job.wildcards else "paraphraser"
+        model = job.wildcards.get(kind, "")
+        found.setdefault((job.step, family.get((kind, model), model)), []).append(study.whole(job))
     order = sorted(found, key=lambda key: (key[1], key[0]))
     lines = []
     for step, model in order:

@@ -18,7 +18,7 @@ rule finetune_paraphrase:
         **trains("finetune_paraphrase", 240),
     params:
         code=code("finetune_paraphrase"),
-        options=tuneatlas.tuning_options(config),
+        options=lambda w: tuneatlas.tuning_options(config, w.paraphraser),
         seed=config["seed"],
     script:
         "../../scripts/finetune_paraphrase.py"
@@ -72,11 +72,10 @@ rule compare_paraphrases:
     input:
         scores=every_run(rules.score_paraphrases.output.scores),
         candidates=every_run(rules.score_paraphrases.output.candidates),
-        models=lambda w: sorted({m for s in TUNING["starts"] for m in lineage(s, w)}),
-        tasks=expand(
+        models=every_lineage,
+        tasks=every_replicate(
             rules.evaluate_tasks.output.scores,
             start=[s for s in TUNING["starts"] if s not in ("vanilla", "plain")],
-            allow_missing=True,
         ),
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         parses=rules.prepare_paraphrases.input.parses,
@@ -84,11 +83,13 @@ rule compare_paraphrases:
         folder=directory("results/compare_paraphrases/{paraphraser}"),
     log:
         "logs/compare_paraphrases/{paraphraser}.log",
+    wildcard_constraints:
+        paraphraser="|".join({**REWRITERS, **config["paraphrasers"]}) or "none",
     resources:
         **scaled(4000, 30),
     params:
         code=code("compare_paraphrases"),
-        options=tuneatlas.comparison_options(config, HOME),
+        options=lambda w: tuneatlas.comparison_options(config, HOME, w.paraphraser),
         seed=config["seed"],
     script:
         "../../scripts/compare_paraphrases.py"

@@ -11,7 +11,7 @@ rule prepare_paraphraser:
         **brings(30),
     params:
         code=code("prepare_paraphraser"),
-        options=lambda w: config["paraphrasers"][w.paraphraser],
+        options=lambda w: tuneatlas.paraphraser_options(config, w.paraphraser),
         seed=config["seed"],
     script:
         "../../scripts/prepare_paraphraser.py"

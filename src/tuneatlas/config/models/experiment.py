@@ -115,6 +115,11 @@ class Experiment(Section):
         return members({name: model.model_dump() for name, model in self.models.items()})
 
     @property
+    def compared_paraphrasers(self) -> dict[str, list[str]]:
+        """What the syntax study is told of, and the encoder-decoders that each is made of."""
+        return members({name: model.model_dump() for name, model in self.paraphrasers.items()})
+
+    @property
     def staged_domains(self) -> list[str]:
         """Names of the domains whose tuning is followed in stages, sorted."""
         if not self.stage_forgetting.groups:

@@ -20,6 +20,11 @@ from tuneatlas.config.fields import (
 from tuneatlas.config.models.training import PretrainingConfig
 from tuneatlas.data.sources import PACKAGE_PATTERN, VERSION_PATTERN, Inner
 
+FAMILY = (
+    "the models with which this one is told together, of which it is the replicate that "
+    "replicates names; null: those listed in replicates are a family of their own"
+)
+
 
 class _Model(Section):
     bos: bool = option(
@@ -57,11 +62,7 @@ class _Model(Section):
         "(revision is then one commit for each, by seed); what is found is told of them together, "
         "with intervals over pre-training too; null: one model, and what is found holds for it",
     )
-    family: Name | None = option(
-        None,
-        "the models with which this one is told together, of which it is the replicate that "
-        "replicates names; null: those listed in replicates are a family of their own",
-    )
+    family: Name | None = option(None, FAMILY)
 
 
 class ScratchModel(_Model):

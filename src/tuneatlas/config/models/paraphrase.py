@@ -16,7 +16,7 @@ from tuneatlas.config.fields import (
     Text,
     option,
 )
-from tuneatlas.config.models.language_models import InFolder, OnHub
+from tuneatlas.config.models.language_models import FAMILY, InFolder, OnHub
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     Amount,
@@ -54,7 +54,19 @@ TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
 
-class ScratchParaphraser(Section):
+class _Paraphraser(Section):
+    replicates: tuple[Count, ...] | None = option(
+        None,
+        "pre-training seeds: a model NAME-SEED is made for each, with stages and tunings of its "
+        "own; it starts from random weights of its own, from those of the id or path in which "
+        "{replicate} stands for the seed (revision is then one commit for each, by seed), or from "
+        "the same as the others; what is found is told of them together, with intervals over "
+        "pre-training too; null: one model, and what is found holds for it",
+    )
+    family: Name | None = option(None, FAMILY)
+
+
+class ScratchParaphraser(_Paraphraser):
     """A small T5 from random weights."""
 
     source: Literal["scratch"] = option(REQUIRED, "a T5 with random weights")
@@ -68,11 +80,11 @@ class ScratchParaphraser(Section):
     dropout: Share = option(0.1, "share of activations dropped in training", unit="1")
 
 
-class HubParaphraser(OnHub):
+class HubParaphraser(OnHub, _Paraphraser):
     """An encoder-decoder on the Hugging Face hub."""
 
 
-class PathParaphraser(InFolder):
+class PathParaphraser(InFolder, _Paraphraser):
     """A Hugging Face folder of an encoder-decoder on this machine."""
 
 

@@ -21,7 +21,7 @@ from tuneatlas.statistics.intervals import (
     wilson_interval,
 )
 from tuneatlas.statistics.manipulation import Bounds
-from tuneatlas.statistics.metrics import plain, verdict, write_metrics
+from tuneatlas.statistics.metrics import of_each, plain, verdict, write_metrics
 from tuneatlas.studies.knowledge.about import about
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
@@ -36,7 +36,6 @@ from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_s
 from tuneatlas.studies.knowledge.single_replicates import (
     by_replicate,
     differences,
-    of_each,
     single_rows,
 )
 from tuneatlas.studies.knowledge.testable import (
