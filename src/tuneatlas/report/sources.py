@@ -111,6 +111,7 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         if options["source"] == "scratch":
             yield _source(name, OF_TEXTS, "weights of an encoder-decoder, trained here")
         else:
-            brought = options.get("id") or options["path"]
+            brought = options.get("id") or options.get("path") or options["package"]
+            version = options.get("revision") or options.get("version") or ""
             use = "weights of an encoder-decoder"
-            yield _source(brought, None, use, options.get("revision", ""))
+            yield _source(brought, options.get("licence"), use, version)
