@@ -53,7 +53,8 @@ def load_onnx_t5(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
             f"{folder}: {len(odd)} weights are missing, too many or of another shape than in a T5 "
             f"of version 1.1, such as {odd[0]}"
         )
-    # Its own: transformers makes it the embedding's.
+    # Its own, now and where tokens are added: transformers makes it the embedding's in every T5.
+    model.config.tie_word_embeddings = False
     model.lm_head.weight = torch.nn.Parameter(torch.empty_like(state[HEAD]))
     model.load_state_dict(state)
     return model.eval(), _tokenizer(folder / TOKENIZER)
