@@ -16,6 +16,7 @@ from tuneatlas.audit.settling import known, make_newer, settle, settle_job, stan
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
+    PARTS,
     PROSE,
     domain_options,
     earlier_domains,
@@ -274,7 +275,12 @@ def comparison_options(
 
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
-    of_models = {p for model in config["models"] for p in model_packages(config, model)}
+    of_models = {
+        package
+        for part in PARTS
+        for model in config[part]
+        for package in model_packages(config, model, part)
+    }
     return sorted(of_models.union(load_specs()))
 
 

@@ -112,8 +112,10 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         if options["source"] == "scratch":
             yield _source(name, OF_TEXTS, "weights of an encoder-decoder, trained here")
             continue
-        found = options.get("id") or options["path"]
+        found = options.get("id") or options.get("path") or options["package"]
         # All replicates may start from the same weights.
         if found not in brought:
             brought.add(found)
-            yield _source(found, None, "weights of an encoder-decoder", options.get("revision", ""))
+            version = options.get("revision") or options.get("version") or ""
+            use = "weights of an encoder-decoder"
+            yield _source(found, options.get("licence"), use, version)

