@@ -180,6 +180,7 @@ CHECKS: tuple[Check, ...] = (
     syntax_checks.masks,
     syntax_checks.chosen_epoch,
     syntax_checks.own_pairs,
+    syntax_checks.given_parses,
     syntax_checks.heads,
     *KNOWLEDGE_CHECKS,
 )

