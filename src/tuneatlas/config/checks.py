@@ -177,6 +177,7 @@ CHECKS: tuple[Check, ...] = (
     forgetting_checks.corpus,
     syntax_checks.names,
     syntax_checks.formats,
+    syntax_checks.systems,
     syntax_checks.masks,
     syntax_checks.chosen_epoch,
     syntax_checks.own_pairs,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.source import Found, Key
+from tuneatlas.data.text_files import suffix_of
 from tuneatlas.errors import UserError
 
 # Of each file of a corpus, which may be as large as the disk.
@@ -51,6 +52,42 @@ def check_parses(experiment: Experiment, root: Path) -> Found:
             # A pair has three sentences at most.
             most = options.sentences if name == "sentences" else 3 * getattr(options.pairs, name)
             yield from _read(("prepare_sentences", "files", "parses", name), checked, most)
+
+
+def check_systems(experiment: Experiment, root: Path) -> Found:
+    """All outputs of other systems, and their parses, against the test pairs of own files."""
+    if not experiment.systems:
+        return
+    from tuneatlas.studies.syntax.paraphrasing.outputs import (
+        generations_of,
+        read_outputs,
+        read_trees,
+        texts_of,
+    )
+    from tuneatlas.studies.syntax.sentences.pair_files import read_numbered
+
+    files, most = experiment.prepare_sentences.files, experiment.prepare_sentences.pairs.test
+    ids, whose = list[str](), f"test pairs (prepare_sentences.pairs.test is {most})"
+    if files.test:
+        try:
+            pairs = read_numbered(root / files.test, files.columns.model_dump())
+            ids = [f"test/{found.line}" for found in islice(pairs, most)]
+        except UserError:
+            return  # said of the pairs
+    for name, system in experiment.systems.items():
+        key: Key = ("systems", name, "outputs")
+        try:
+            if not ids:  # of pairs that are chosen by a step
+                if suffix_of(root / system.outputs) != ".parquet":
+                    read_outputs(root / system.outputs)
+                continue
+            rows = generations_of(root / system.outputs, ids, whose=whose)
+            if system.trees and not system.format:
+                key = ("systems", name, "trees")
+                longest = experiment.parse_sentences.max_words
+                read_trees(root / system.trees, ids, texts_of(rows), longest)
+        except UserError as error:
+            yield key, str(error)
 
 
 def _read(key: Key, reader: Callable[[], Iterable[object]], most: int) -> Found:

@@ -11,6 +11,7 @@ from tuneatlas.config.file_checks import (
     check_instructions,
     check_pairs,
     check_parses,
+    check_systems,
 )
 from tuneatlas.config.load import resolve
 from tuneatlas.config.machine_checks import check_disk, check_gpus, check_outputs, check_temporary
@@ -81,6 +82,7 @@ STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
     check_pairs,
     check_parses,
+    check_systems,
     check_instructions,
     check_corpus,
     check_packages,

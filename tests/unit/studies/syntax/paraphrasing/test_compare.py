@@ -28,7 +28,7 @@ def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
     ]
     PARAPHRASES.write(tmp_path / "paraphrases.parquet", rows)
     rng = np.random.default_rng(1)
-    inputs = {"scores": [], "candidates": [], "models": [], "tasks": []}
+    inputs = {"scores": [], "candidates": [], "models": [], "tasks": [], "systems": []}
     for start, seed in product(levels, seeds):
         folder = tmp_path / start / "aesop" / "100" / str(seed)
         rows = []
