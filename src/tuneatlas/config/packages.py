@@ -107,7 +107,7 @@ def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         for package in source_packages(config, name):
             found.setdefault(package, ("domains", name))
     restoration = config["prepare_restoration"]["package"]
-    if config["stage_forgetting"]["groups"] and restoration:
+    if config["models"] and config["stage_forgetting"]["groups"] and restoration:
         found.setdefault(restoration, ("prepare_restoration", "package"))
     if config["paraphrasers"]:
         sentences = [] if pair_files(config) else SENTENCES

@@ -40,6 +40,11 @@ def used_sources(
     ]
 
 
+def syntax_sources(config: Mapping[str, Any]) -> list[Source]:
+    """The same for a page of the syntax study alone."""
+    return list(_of_syntax(config))
+
+
 def _source(name: str, licence: str | None, use: str, version: str = "") -> Source:
     return {"name": name, "version": version, "licence": licence or NOT_STATED, "use": use}
 

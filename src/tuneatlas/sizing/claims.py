@@ -99,7 +99,7 @@ def powers_of(
     if config["paraphrasers"] and BOTH in starts:
         design = Design(
             questions=config["prepare_sentences"]["pairs"]["test"],
-            seeds=len(config["finetune_paraphrase"]["seeds"]),
+            seeds=len(config["finetune_paraphrase"]["seeds"] or config["seeds"]),
         )
         level = config["compare_paraphrases"]["confidence"]
         text = f"S3: both stages less {CONTROL if CONTROL in starts else VANILLA}"

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.steps import a_step, run_script
 from tests.unit.studies.syntax.paraphrasing.test_compare import compared, scores_of
 from tuneatlas.errors import UserError
-from tuneatlas.report.page import _environment
+from tuneatlas.report.page import page_environment
 from tuneatlas.report.paraphrases import paraphrases_part
 from tuneatlas.studies.syntax.paraphrasing import score
 from tuneatlas.studies.syntax.tables import CANDIDATES, PAIRS, PARAPHRASES, SCORES
@@ -66,7 +66,7 @@ def test_the_report_has_a_row_of_each_system(tmp_path, beside):
         shutil.rmtree(tmp_path / "out")
         part = paraphrases_part(metrics, "compare_paraphrases/mini", {})
         assert len(part.systems) == rows
-        template = _environment().get_template("sections/paraphrase_scores.html.jinja")
+        template = page_environment().get_template("sections/paraphrase_scores.html.jinja")
         page = template.render(paraphrases=[part])
         assert page.count(">theirs</th>") == rows
         assert ("less that of theirs" in page) == bool(rows)
