@@ -45,7 +45,8 @@ def build_syntax_report(
         "links": "",
         "sources": syntax_sources(config),
     }
-    page = SyntaxPage(context, outcomes([], None, parts), parts)
+    # What the sections of this study ask of a page, it has.
+    page: Any = SyntaxPage(context, outcomes([], None, parts), parts)
     [study] = [study for study in STUDIES if study.name == "syntax"]
     sections = [section for section in study.sections if section.has_content(page)]
     closing = [section for section in CLOSING if section.has_content(page)]
