@@ -27,10 +27,29 @@ rule report:
         "../scripts/report.py"
 
 
+rule report_syntax:
+    """The page of the syntax study, where it is studied alone."""
+    input:
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+    output:
+        page="results/report_syntax/page.html",
+    log:
+        "logs/report_syntax.log",
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("report_syntax"),
+        options=SCIENCE,
+        command=lambda w: tuneatlas.command(STARTED_WITH, BESIDE, MAIN),
+    script:
+        "../scripts/report_syntax.py"
+
+
 rule index:
     """The page to open: the report of the one model, or a list of the models' reports."""
     input:
         pages=expand(rules.report.output.page, model=MEMBERS),
+        syntax=[] if MODELS else rules.report_syntax.output.page,
     output:
         page="results/report/index.html",
     log:

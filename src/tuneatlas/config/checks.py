@@ -44,6 +44,17 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield (key,), f"{value} is listed {count} times; each value runs once"
 
 
+def _studies(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Nothing to study, or half of what a study needs."""
+    models, domains = bool(experiment.models), bool(experiment.domains)
+    if not (models or domains or experiment.paraphrasers):
+        text = "missing; name base models and domains (S1 and S2), or paraphrasers (S3)"
+        yield (("models",), ("domains",), ("paraphrasers",)), text
+    elif models != domains:
+        name, other = ("domains", "base models") if models else ("models", "domains")
+        yield ((name,),), f"missing; {other} are studied with them"
+
+
 def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     for name, members in experiment.compared_models.items():
         if name == "index":
@@ -165,6 +176,7 @@ def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 CHECKS: tuple[Check, ...] = (
     _repeats,
+    _studies,
     _reserved,
     _families,
     _ratios,
@@ -188,9 +200,11 @@ CHECKS: tuple[Check, ...] = (
     forgetting_checks.corpus,
     syntax_checks.names,
     syntax_checks.formats,
+    syntax_checks.systems,
     syntax_checks.masks,
     syntax_checks.chosen_epoch,
     syntax_checks.own_pairs,
+    syntax_checks.given_parses,
     syntax_checks.heads,
     *KNOWLEDGE_CHECKS,
 )

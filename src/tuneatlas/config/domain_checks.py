@@ -20,6 +20,8 @@ from tuneatlas.data.mentions import MENTIONED
 
 def enough(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """None to tune on, or no second one to test out of the first."""
+    if not experiment.models and not experiment.domains:
+        return  # the syntax study alone
     if not experiment.tuned_domains:
         yield (("domains",),), "no domain has tune: true, so there is nothing to tune on"
     if len(experiment.domains) < 2:

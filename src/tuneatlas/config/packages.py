@@ -97,6 +97,20 @@ def pair_files(config: Mapping[str, Any]) -> list[str]:
     return [path for name in ("train", "dev", "test", "sentences") if (path := files[name])]
 
 
+def parse_files(config: Mapping[str, Any]) -> list[str]:
+    """The files of parses that are given of the user's own sentences."""
+    files = config["prepare_sentences"]["files"]
+    names = ("train", "dev", "test", "sentences")
+    return [path for name in names if (path := files["parses"][name])]
+
+
+def parses_given(config: Mapping[str, Any]) -> bool:
+    """Whether every file of the user's sentences has its parses beside it: none is parsed here."""
+    files = config["prepare_sentences"]["files"]
+    named = [name for name in ("train", "dev", "test", "sentences") if files[name]]
+    return bool(named) and all(files["parses"][name] for name in named)
+
+
 def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The packages that a run of the experiment reads, each with the key that asks for it."""
     found: dict[str, tuple[str, ...]] = {}
@@ -111,14 +125,14 @@ def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         for package in source_packages(config, name):
             found.setdefault(package, ("domains", name))
     restoration = config["prepare_restoration"]["package"]
-    if config["stage_forgetting"]["groups"] and restoration:
+    if config["models"] and config["stage_forgetting"]["groups"] and restoration:
         found.setdefault(restoration, ("prepare_restoration", "package"))
     if config["paraphrasers"]:
         sentences = [] if pair_files(config) else SENTENCES
         for section, packages in (
             ("prepare_sentences", sentences),
-            ("parse_sentences", PARSING),
-            ("score_paraphrases", SCORING),
+            ("parse_sentences", [] if parses_given(config) else PARSING),
+            ("score_paraphrases", [*PARSING, *SCORING]),
         ):
             found.update({p: (section,) for p in packages if p not in found})
     return found

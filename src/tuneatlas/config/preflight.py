@@ -6,7 +6,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from tuneatlas.config.file_checks import check_corpus, check_instructions, check_pairs
+from tuneatlas.config.file_checks import (
+    check_corpus,
+    check_instructions,
+    check_pairs,
+    check_parses,
+    check_systems,
+)
 from tuneatlas.config.load import resolve
 from tuneatlas.config.machine_checks import check_disk, check_gpus, check_outputs, check_temporary
 from tuneatlas.config.model_checks import check_models, models_to_fetch
@@ -75,6 +81,8 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
     check_pairs,
+    check_parses,
+    check_systems,
     check_instructions,
     check_corpus,
     check_packages,

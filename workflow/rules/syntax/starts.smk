@@ -68,3 +68,9 @@ def tuned_to_paraphrase(wildcards):
     """The model that writes in a format: some are shown another template, and trained no more."""
     trained = tuneatlas.trained_format(wildcards.format, HOME)
     return expand(rules.finetune_paraphrase.output.model, format=trained, allow_missing=True)[0]
+
+
+def format_of_system(wildcards):
+    """The file of the format that the outputs of a system are in, if they are in one."""
+    name = SYSTEMS[wildcards.system]["format"]
+    return list(tuneatlas.paraphrase_files(name, HOME)) if name else []

@@ -121,6 +121,18 @@ class PairColumns(Section):
     template: Text | None = option(None, "sentence with the syntax wanted; also: exemplar")
 
 
+class ParseFiles(Section):
+    """Given parses of the user's own files, in brackets as in the Penn Treebank; null: parsed here.
+
+    Line by line those of the file of the same name.
+    """
+
+    train: FilePath | None = option(None, "trees of source, target and template of each pair")
+    dev: FilePath | None = option(None, "the same of the pairs for choices")
+    test: FilePath | None = option(None, "the same of the pairs for scoring")
+    sentences: FilePath | None = option(None, "trees of the sentences for pre-training")
+
+
 class PairFiles(Section):
     """The user's own pairs: .tsv, .csv or .jsonl, with a source, a target, a template."""
 
@@ -132,6 +144,9 @@ class PairFiles(Section):
     )
     columns: PairColumns = Field(
         default_factory=PairColumns, description="other names of the columns of pairs"
+    )
+    parses: ParseFiles = Field(
+        default_factory=ParseFiles, description="parses that are given, of any parser"
     )
     licence: Text | None = option(None, "licence of the files")
 
@@ -383,6 +398,24 @@ class ScoreParaphrases(Section):
     meteor_paraphrases: bool = option(
         True, "METEOR matches paraphrases too: its full form, slower", source=METRICS
     )
+
+
+class SystemOutputs(Section):
+    """What another system wrote for the test pairs: scored as ours are, a row beside them."""
+
+    outputs: FilePath = option(
+        REQUIRED,
+        "an output for each test pair, in their order: a text file, a line each; .jsonl; or "
+        ".parquet of another run",
+    )
+    trees: FilePath | None = option(None, "their parses, a line each; null: parsed here")
+    format: Name | None = option(
+        None, "format of config/templates/paraphrases that they are in; null: plain text"
+    )
+    tokenise: bool = option(
+        False, "words are cut as those of the references are, by the parse, before they are scored"
+    )
+    licence: Text | None = option(None, "licence of the outputs")
 
 
 class CompareParaphrases(Section):

@@ -28,6 +28,7 @@ from tuneatlas.studies.syntax.paraphrasing.single_replicates import (
     mean_of_tasks,
     refuse_uneven,
 )
+from tuneatlas.studies.syntax.paraphrasing.systems import compare_systems
 from tuneatlas.studies.syntax.paraphrasing.testable import task_checks
 from tuneatlas.studies.syntax.tables import CANDIDATES, SCORES
 from tuneatlas.studies.syntax.trees.parsing import parse_counts
@@ -50,8 +51,8 @@ def compare_runs(
         pairs: the test rows of PARAPHRASES, by id.
         parses: rows of PARSES.
         files: ``scores`` and ``candidates`` of each run, whose paths end in
-            paraphraser/start/format/share/seed/NAME.parquet; ``models`` pre-trained, and scores of
-            ``tasks``. Several paraphrasers are replicates of one.
+            paraphraser/start/format/share/seed/NAME.parquet; ``models`` pre-trained; scores of
+            ``tasks`` and of other ``systems``. Several paraphrasers are replicates of one.
         options: of the step; ``oracles`` are formats shown the tree of the reference in tests,
             and ``choose`` is the split by which epochs were chosen; ``one_start`` says that all
             replicates start from the same weights.
@@ -99,13 +100,15 @@ def compare_runs(
         "examples": choose_examples(
             shown, values, pairs, CANDIDATES.read(path), options["examples"]
         ),
+        **compare_systems(files["systems"], values, pairs, chosen, options, seed, len(scores_of)),
     }
 
 
 def write_comparison(metrics: Mapping[str, Any], folder: Path) -> None:
     """Write ``metrics.json``, its tables and its figures to a new folder."""
     folder.mkdir(parents=True)
-    for name in ("scores", "differences"):
+    systems = [name for name in ("system_scores", "system_differences") if name in metrics]
+    for name in ("scores", "differences", *systems):
         write_text(folder / f"{name}.csv", table_csv(metrics[name]))
     write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     draw_paraphrase_figures(metrics, folder / "figures")
