@@ -13,6 +13,7 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
+from tuneatlas.config.checkpoints import brought_options, chat_options, checkpoints, told
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import CONTEXTUALISED, Experiment
 from tuneatlas.config.packages import (
@@ -70,8 +71,11 @@ __all__ = [
     "begin_token",
     "beside",
     "brought_mb",
+    "brought_options",
     "category_weights",
+    "chat_options",
     "check_cluster",
+    "checkpoints",
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
@@ -107,6 +111,7 @@ __all__ = [
     "starts",
     "syntax_options",
     "task_options",
+    "told",
     "trained_mb",
     "tuning_options",
 ]

@@ -1,7 +1,8 @@
 rule report:
     """One page per base model: what was run, what came out, and how sure that is."""
     input:
-        comparison=rules.compare_groups.output.folder,
+        comparison=[rules.compare_groups.output.folder] if TUNED else [],
+        checkpoints=given(rules.compare_checkpoints.output.folder),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
         model=rules.prepare_base.output.model,
@@ -47,7 +48,8 @@ rule index:
 rule audit:
     """The audit page: what these results rest on, down to each item; see docs/auditing.md."""
     input:
-        comparisons=expand(rules.compare_groups.output.folder, model=MODELS),
+        comparisons=expand(rules.compare_groups.output.folder, model=MODELS if TUNED else []),
+        checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
         stages=expand(rules.stage_forgetting.output.folder, model=MODELS if FOLLOWED else []),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
     output:

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from tuneatlas.config.checkpoints import check_checkpoints
 from tuneatlas.config.file_checks import check_corpus, check_instructions, check_pairs
 from tuneatlas.config.load import resolve
 from tuneatlas.config.machine_checks import check_disk, check_gpus, check_outputs, check_temporary
@@ -74,6 +75,7 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
+    check_checkpoints,
     check_pairs,
     check_instructions,
     check_corpus,

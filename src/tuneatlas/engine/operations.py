@@ -11,6 +11,10 @@ SECTIONS = {
     "prepare_paraphraser": "paraphrasers.{paraphraser}",
     "restore_base": "restore_stages",
     "evaluate_base": "evaluate_stages",
+    "prepare_checkpoint": "checkpoints.{checkpoint}",
+    "probe_checkpoint": "probe_knowledge",
+    "evaluate_checkpoint": "evaluate_knowledge",
+    "compare_checkpoints": "compare_groups",
     "report": "",
 }
 # How often progress is saved: a run that stops goes on to the same result in any case.
@@ -78,8 +82,12 @@ def operations_of(
 
 def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """How models are asked and tuned: templates, scoring and lengths of each section."""
-    names = ["probe_knowledge", "evaluate_knowledge", "finetune"]
-    if config["stage_forgetting"]["groups"]:
+    names = ["probe_knowledge", "evaluate_knowledge"]
+    # Checkpoints that were tuned elsewhere need no tuning here.
+    tuned = any(domain["tune"] for domain in config["domains"].values())
+    if tuned or not config["checkpoints"]:
+        names += ["finetune"]
+    if config["stage_forgetting"]["groups"] and "finetune" in names:
         names += ["finetune_stages", "restore_stages", "evaluate_stages"]
     templates = ("question_template", "chat_template")
     keys = (*templates, "scoring", "option_tokens", "bos", "row_length", "window")

@@ -102,6 +102,13 @@ def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
     return metrics, folder / "figures", f"../{folder.parent.name}/{folder.name}"
 
 
+def nothing_tuned(confidence: float) -> dict[str, Any]:
+    """The metrics of a comparison where no model was tuned here."""
+    names = ("accuracy", "claims", "points", "base_knowledge", "group_sizes")
+    design = {"runs": 0, "seeds": [], "tuned_domains": [], "groups": [], "confidence": confidence}
+    return {**{name: [] for name in names}, "design": design}
+
+
 def _describe(options: Mapping[str, Any], folder: Path) -> str:
     size = f"{parameter_count(folder) / 1e6:.1f} million parameters"
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]

@@ -14,6 +14,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
+from tuneatlas.report.checkpoints import Checkpoints, checkpoints_part
 from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
@@ -117,6 +118,7 @@ class Page:
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,19 @@ class Study:
 
 
 STUDIES = (
+    Study(
+        "checkpoints",
+        "What did the tuning do?",
+        (
+            Section("checkpoint_changes", "Lost and gained", lambda page: page.checkpoints),
+            Section("checkpoint_formats", "Knowledge or format", lambda page: page.checkpoints),
+            Section(
+                "checkpoint_pairs",
+                "One checkpoint and another",
+                lambda page: page.checkpoints and page.checkpoints.metrics["pairs"],
+            ),
+        ),
+    ),
     Study(
         "knowledge",
         "Learning or self-aligning?",
@@ -200,6 +215,7 @@ def build_report(
     forgetting: tuple[Mapping[str, Any], Path, str] | None = None,
     syntax: Sequence[tuple[Mapping[str, Any], Path, str]] = (),
     other: tuple[str, Mapping[str, Any]] | None = None,
+    checkpoints: tuple[Mapping[str, Any], Path, str] | None = None,
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
@@ -207,13 +223,14 @@ def build_report(
     folder of the SVG files, of which the page embeds those that are there. ``forgetting`` is
     the same for the study of forgetting, and the folder of its files relative to the page;
     ``syntax`` the same for each encoder-decoder of the syntax study; ``other`` is the folder, and
-    are the metrics, of another run to stand beside this one.
+    are the metrics, of another run to stand beside this one; ``checkpoints`` as ``forgetting``, for
+    checkpoints tuned elsewhere.
     """
     missing = sorted(Context.__annotations__.keys() - context.keys())
     if missing:
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
-    folders = [figures, *([forgetting[1]] if forgetting else [])]
+    folders = [figures, *(part[1] for part in (forgetting, checkpoints) if part)]
     page = Page(
         metrics=metrics,
         figures={name: svg for folder in folders for name, svg in _inline(folder).items()},
@@ -222,6 +239,7 @@ def build_report(
         summary=wording.summary(claims),
         other=beside(metrics, *other) if other else None,
         stages=stages_part(forgetting[0], forgetting[2]) if forgetting else None,
+        checkpoints=checkpoints_part(checkpoints[0], checkpoints[2]) if checkpoints else None,
         paraphrases=tuple(
             paraphrases_part(found, links, _inline(folder, f"{number}-"))
             for number, (found, folder, links) in enumerate(syntax)

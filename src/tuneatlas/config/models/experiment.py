@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr
 
 from tuneatlas.config.fields import REQUIRED, Name, Section, option
+from tuneatlas.config.models.checkpoints import CheckpointConfig
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.forgetting import (
     EvaluateStages,
@@ -65,6 +66,9 @@ class Experiment(Section):
     models: dict[Name, ModelConfig] = option(REQUIRED, "base models, by name", min_length=1)
     domains: dict[Name, DomainConfig] = option(
         REQUIRED, "domains of knowledge, by name", min_length=1
+    )
+    checkpoints: dict[Name, CheckpointConfig] = option(
+        {}, "models tuned elsewhere, by name, that are compared with their base; see checkpoints.md"
     )
     fetch_source: FetchSource = section(FetchSource)
     prepare_corpus: PrepareCorpus = section(PrepareCorpus)
