@@ -10,6 +10,8 @@
 # make accept STEP=finetune WHY="only a message": say on record that a change of code that you read
 #             changes none of the step's outputs, so that they stand; OUTPUT=… of these alone
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
+# make power  the smallest effects that the experiment could tell, before it runs, and what would halve
+#             them at which cost; PILOT=results: with the variances of a finished run
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
 # make audit  verify that every result is what its record says; exit code 1 if one is not
@@ -23,6 +25,8 @@ TARGET ?= all
 PROFILE ?= default
 # size: the device to plan for
 DEVICE ?= a100-80
+# power: results of a finished run
+PILOT ?=
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
@@ -51,7 +55,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run plan why accept size plans test test-slow slurm-test slurm-faults check audit bench format \
+.PHONY: run plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -86,6 +90,10 @@ accept: .venv/ready
 
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)
+
+power: .venv/ready
+	@.venv/bin/tuneatlas power $(CONFIG) $(if $(PILOT),--pilot $(call quoted,$(PILOT))) \
+	$(if $(filter file,$(origin DEVICE)),,--device $(DEVICE))
 
 plans: .venv/ready
 	.venv/bin/tuneatlas size --write

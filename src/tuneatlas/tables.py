@@ -243,6 +243,8 @@ MENTIONS = Table(
     ),
 )
 
+# What a document of the corpus is; each is also a kind of text that is measured.
+DOCUMENT_KINDS = ("facts", "quiz", "dialogue", "prose")
 DOCUMENTS = Table(
     "documents",
     (
@@ -254,7 +256,7 @@ DOCUMENTS = Table(
             "",
             ("pretrain", "restore", "heldout"),
         ),
-        Column("kind", TEXT, "what the document is", "", ("facts", "quiz", "prose")),
+        Column("kind", TEXT, "what the document is", "", DOCUMENT_KINDS),
         Column("text", TEXT, "document text"),
         Column("questions", pa.list_(TEXT), "ids of the questions whose fact it states"),
         Column("source", TEXT, "package, version and file that the text comes from"),
@@ -383,7 +385,7 @@ STAGE_TEXTS = Table(
             TEXT,
             "what the document is; instruction: the assistant's reply in a conversation",
             "",
-            ("facts", "quiz", "prose", "instruction"),
+            (*DOCUMENT_KINDS, "instruction"),
         ),
         Column("nats", pa.float64(), "summed negative log-likelihood of the scored text", "nat"),
         Column("bytes", pa.int32(), "length of the scored text in UTF-8", "bytes"),

@@ -15,7 +15,7 @@ from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.config.checkpoints import brought_options, chat_options, checkpoints, told
 from tuneatlas.config.load import load_config, load_mapping, resolve
-from tuneatlas.config.models.experiment import CONTEXTUALISED, Experiment
+from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
     PROSE,
     domain_options,
@@ -26,6 +26,7 @@ from tuneatlas.config.packages import (
     source_spec,
 )
 from tuneatlas.config.preflight import preflight
+from tuneatlas.config.replicates import members
 from tuneatlas.config.slices import (
     Place,
     asked_options,
@@ -33,6 +34,7 @@ from tuneatlas.config.slices import (
     begin_token,
     beside,
     category_weights,
+    corpus_options,
     fitting_dtype,
     forgetting_options,
     group_sources,
@@ -46,6 +48,7 @@ from tuneatlas.config.slices import (
     task_options,
     tuning_options,
 )
+from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
@@ -76,6 +79,7 @@ __all__ = [
     "chat_options",
     "check_cluster",
     "checkpoints",
+    "corpus_options",
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
@@ -88,6 +92,7 @@ __all__ = [
     "known_shape",
     "load",
     "make_newer",
+    "members",
     "model_packages",
     "needs_corpus",
     "operations_of",

@@ -8,9 +8,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.examples import question
+from tuneatlas.audit.columns import TEXT_KINDS
 from tuneatlas.errors import UserError
 from tuneatlas.models.scoring import answer_row
-from tuneatlas.tables import ANSWERS, LABELS, MENTIONS, QUESTIONS
+from tuneatlas.tables import (
+    ANSWERS,
+    DOCUMENTS,
+    LABELS,
+    MENTIONS,
+    QUESTIONS,
+    STAGE_TEXTS,
+)
 
 
 def test_rows_read_back_and_bytes_depend_on_rows_alone(tmp_path: Path):
@@ -77,3 +85,10 @@ def test_a_foreign_or_torn_file_is_named(tmp_path: Path):
     pq.write_table(pa.table({"id": ["a", "a"], "mentions": [1, 2]}), path)
     with pytest.raises(UserError, match="m.parquet"):
         MENTIONS.read(path)
+
+
+def test_every_kind_of_document_can_be_measured_and_counted():
+    (measured,) = [column.allowed for column in STAGE_TEXTS.columns if column.name == "kind"]
+    (written,) = [column.allowed for column in DOCUMENTS.columns if column.name == "kind"]
+    assert set(written) < set(measured)
+    assert {(kind,) for kind in measured} < set(TEXT_KINDS.values())

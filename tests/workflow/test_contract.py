@@ -44,7 +44,10 @@ def test_one_name_per_step(name: str, text: str):
     for kind in ("logs", "benchmarks"):
         assert f'"{kind}/{name}' in text
     order = [w for w in re.findall(r"^    (\w+):", text, re.MULTILINE) if w not in FREE]
-    wanted = ["input", "output", "log", "benchmark", "resources", "params", "script"]
+    wanted = [
+        *("input", "output", "log", "benchmark", "wildcard_constraints", "resources", "params"),
+        "script",
+    ]
     assert order == [w for w in wanted if w in order]
 
 

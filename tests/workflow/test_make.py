@@ -69,6 +69,20 @@ def given(folder: Path, command: str) -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), "[power][config/config.yaml]"),
+        (("CONFIG=a.yaml b.yaml", "DEVICE=cpu"), "[power][a.yaml][b.yaml][--device][cpu]"),
+        (("PILOT=it's here",), "[power][config/config.yaml][--pilot][it's here]"),
+    ],
+)
+def test_power_hands_on_the_pilot_and_a_device_that_is_named(
+    project: Path, words: tuple[str, ...], expected: str
+):
+    assert make(project, "power", *words).stdout == f"tuneatlas{expected}\n"
+
+
 @pytest.mark.parametrize("what", ["absent", "pipe", "folder", "link"])
 @pytest.mark.parametrize("goal", ["run", "why", "audit"])
 def test_a_config_that_is_no_file_is_said_by_name(project: Path, goal: str, what: str):

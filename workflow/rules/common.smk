@@ -37,6 +37,10 @@ SETTINGS = tuneatlas.resolve(experiment)
 SCIENCE, operations = tuneatlas.split(SETTINGS)
 config = SCIENCE | {"operations": operations, "prefix": PREFIX}
 MODELS = list(config["models"])
+# What is told of, and the models that it is made of: replicates of one, or one alone.
+MEMBERS = tuneatlas.members(config["models"])
+# A replicate by itself too, where one is asked for by name.
+TOLD = "|".join({**MEMBERS, **config["models"]})
 PARAPHRASERS = list(config["paraphrasers"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
@@ -68,6 +72,16 @@ def own(paths):
     there = [path for path in paths if path and Path(ROOT, path).exists()]
     # `local` keeps the engine from giving a prefix to what has it.
     return [local(os.path.normpath(ROOT / path)) for path in there] if PREFIX else there
+
+
+def replicates_of(w):
+    """The models that are told of as one."""
+    return MEMBERS.get(w.model, [w.model])
+
+
+def of_members(path, **wildcards):
+    """What all replicates of a model have at ``path``, and a model that has none alone."""
+    return lambda w: expand(path, model=replicates_of(w), **wildcards)
 
 
 def corpus(model, path):

@@ -62,6 +62,7 @@ rule prepare_corpus:
     input:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         prose=expand(rules.fetch_source.output.folder, package=tuneatlas.PROSE),
+        template=template("chat", "prepare_corpus"),
     output:
         documents="results/prepare_corpus/documents.parquet",
         mentions="results/prepare_corpus/mentions.parquet",
@@ -73,7 +74,7 @@ rule prepare_corpus:
         **scaled(4000, 30),
     params:
         code=code("prepare_corpus"),
-        options=config["prepare_corpus"],
+        options=tuneatlas.corpus_options(config),
         seed=config["seed"],
     script:
         "../scripts/prepare_corpus.py"

@@ -166,21 +166,22 @@ rule evaluate_base:
 rule stage_forgetting:
     """What is gone and what only shifted along the run, and when the one turns into the other."""
     input:
-        base=expand(rules.evaluate_base.output, seed=SEEDS, allow_missing=True),
-        runs=expand(
+        base=of_members(rules.evaluate_base.output, seed=SEEDS),
+        runs=of_members(
             rules.evaluate_stages.output,
             domain=FOLLOWED,
             group=config["stage_forgetting"]["groups"],
             seed=SEEDS,
-            allow_missing=True,
         ),
-        material=rules.prepare_restoration.output.folder,
+        material=of_members(rules.prepare_restoration.output.folder),
     output:
         folder=directory("results/stage_forgetting/{model}"),
     log:
         "logs/stage_forgetting/{model}.log",
     benchmark:
         "benchmarks/stage_forgetting/{model}.tsv"
+    wildcard_constraints:
+        model=TOLD,
     resources:
         **scaled(4000, 60),
     params:

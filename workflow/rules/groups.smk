@@ -18,6 +18,11 @@ def explanations(w):
     return expand(made.output.explanations, model=w.model, domain=w.domain)
 
 
-def all_of(found, domains):
-    """What ``found`` finds, for each of some domains."""
-    return lambda w: [p for d in domains for p in found(tuneatlas.Place(w.model, d))]
+def all_of(found, domains, chosen=slice(None)):
+    """What ``found`` finds, for each of some domains and the replicates ``chosen``."""
+    return lambda w: [
+        path
+        for model in replicates_of(w)[chosen]
+        for domain in domains
+        for path in found(tuneatlas.Place(model, domain))
+    ]

@@ -181,15 +181,11 @@ rule compare_groups:
     """Accuracy and consistency of every group, with intervals, and the two claims of the study."""
     input:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
-        mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
-        base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
+        base=of_members(rules.probe_knowledge.output.answers, domain=DOMAINS),
         labels=all_of(labels, DOMAINS),
-        tuned=expand(
-            rules.evaluate_knowledge.output.answers,
-            domain=TUNED,
-            group=GROUPS,
-            seed=SEEDS,
-            allow_missing=True,
+        tuned=of_members(
+            rules.evaluate_knowledge.output.answers, domain=TUNED, group=GROUPS, seed=SEEDS
         ),
     output:
         folder=directory("results/compare_groups/{model}"),
@@ -197,6 +193,8 @@ rule compare_groups:
         "logs/compare_groups/{model}.log",
     benchmark:
         "benchmarks/compare_groups/{model}.tsv"
+    wildcard_constraints:
+        model=TOLD,
     resources:
         **scaled(4000, 60),
     params:

@@ -5,10 +5,11 @@ rule report:
         checkpoints=given(rules.compare_checkpoints.output.folder),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
-        model=rules.prepare_base.output.model,
+        models=of_members(rules.prepare_base.output.model),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
-        labels=all_of(labels, TUNED),
-        explanations=all_of(explanations, TUNED),
+        # Samples are those of the first replicate.
+        labels=all_of(labels, TUNED, slice(1)),
+        explanations=all_of(explanations, TUNED, slice(1)),
         # Told beside this run's, if another is named.
         beside=lambda w: own([tuneatlas.beside(config, w.model)]),
     output:
@@ -17,6 +18,8 @@ rule report:
         "logs/report/{model}.log",
     benchmark:
         "benchmarks/report/{model}.tsv"
+    wildcard_constraints:
+        model=TOLD,
     resources:
         **scaled(2000, 20),
     params:
@@ -30,7 +33,7 @@ rule report:
 rule index:
     """The page to open: the report of the one model, or a list of the models' reports."""
     input:
-        pages=expand(rules.report.output.page, model=MODELS),
+        pages=expand(rules.report.output.page, model=dict.fromkeys([*MEMBERS, *BASES])),
     output:
         page="results/report/index.html",
     log:
@@ -48,9 +51,9 @@ rule index:
 rule audit:
     """The audit page: what these results rest on, down to each item; see docs/auditing.md."""
     input:
-        comparisons=expand(rules.compare_groups.output.folder, model=MODELS if TUNED else []),
+        comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS if TUNED else []),
         checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
-        stages=expand(rules.stage_forgetting.output.folder, model=MODELS if FOLLOWED else []),
+        stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
     output:
         folder=directory("results/audit"),

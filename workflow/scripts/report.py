@@ -10,7 +10,7 @@ with step(snakemake) as this:
     context = run_context(
         this.options,
         this.wildcards["model"],
-        folder=this.path("model"),
+        folders=this.paths("models"),
         questions={path.stem: QUESTIONS.read(path) for path in this.paths("questions")},
         labels={path.stem: LABELS.read(path) for path in this.paths("labels")},
         explanations={p.stem: EXPLANATIONS.read(p) for p in this.paths("explanations")},

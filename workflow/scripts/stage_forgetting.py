@@ -10,7 +10,7 @@ from tuneatlas.studies.forgetting.tables import read_tables
 
 with step(snakemake) as this:
     base, runs = read_tables(this.paths("base"), this.paths("runs"))
-    overlap = json.loads((this.path("material") / "overlap.json").read_text(encoding="utf-8"))
+    overlap = json.loads((this.paths("material")[0] / "overlap.json").read_text(encoding="utf-8"))
     options = Options(**{name: this.options[name] for name in Options.__dataclass_fields__})
     metrics = stage_forgetting(base, runs, overlap, options, this.seed).metrics()
     write_metrics(metrics, this.outputs["folder"])

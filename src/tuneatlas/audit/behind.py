@@ -9,7 +9,7 @@ from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.numbers import SUM, Number, Term, Where, numbers
 from tuneatlas.audit.query import rows_of
 from tuneatlas.errors import UserError
-from tuneatlas.statistics.correlation import partial_spearman
+from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
 
 
 @dataclass
@@ -49,9 +49,12 @@ def read_items(results: Results) -> Items:
 def compute(number: Number, columns: Columns, items: Items) -> float:
     """The number again, from the rows of its items."""
     if number.points:
-        values = [[compute(n, columns, items) for n in point] for point in number.points]
-        first, second, control = zip(*values, strict=True)
-        return float(partial_spearman(first, second, control).value)
+        each = []
+        for points in number.points:
+            values = [[compute(n, columns, items) for n in point] for point in points]
+            first, second, control = zip(*values, strict=True)
+            each.append(partial_spearman(first, second, control))
+        return float(mean_correlation(each).value)
     return sum(t.weight * _mean(t, columns, items) for t in number.terms)
 
 

@@ -16,16 +16,13 @@ from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
-from tuneatlas.tables import GROUPS
+from tuneatlas.tables import DOCUMENT_KINDS, GROUPS, Row
 
 Column = dict[str, float]
 # The kinds of text that a measure of the forgetting study is about.
 TEXT_KINDS = {
-    "heldout_bits": ("facts", "quiz", "prose"),
-    "facts_bits": ("facts",),
-    "quiz_bits": ("quiz",),
-    "prose_bits": ("prose",),
-    "instruction_bits": ("instruction",),
+    "heldout_bits": DOCUMENT_KINDS,
+    **{f"{kind}_bits": (kind,) for kind in (*DOCUMENT_KINDS, "instruction")},
 }
 
 
@@ -89,7 +86,9 @@ def _labelled(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, 
 def _tuned(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
     results, model = columns.results, wildcards["model"]
     base = columns.base_probs(model)
-    compared = results.records.get(f"results/compare_groups/{model}", {})
+    # Several comparisons, of a replicate and of all, are made in one way.
+    comparisons = results.of_step("compare_groups").values()
+    compared: Row = next((made for made in comparisons if output in made["inputs"]), {})
     how = compared.get("options", {})
     epsilon, ranks = how.get("epsilon", EPSILON), how.get("ranks", "mean")
     rows = rows_of(results, output, "id", "correct", "probs")

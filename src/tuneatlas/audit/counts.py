@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.query import UnreadableTableError, declared, listed, stream
-from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.groups import FURTHER, self_aligning_share
 from tuneatlas.engine.files import read_file
 from tuneatlas.errors import UserError
 from tuneatlas.tables import GENERAL, GROUPS, shard_bounds
@@ -111,8 +111,8 @@ def mix(results: Results, record: Record) -> Iterator[str]:
 
     Instructions of any kind may be among them, and questions with unfinished explanations left out.
     """
-    name = _wildcard(record, "group", rf"{'|'.join(GROUPS)}|contextualised|mixed_\d+")
-    harmonious = name != "contextualised" and self_aligning_share(name) is None
+    name = _wildcard(record, "group", rf"{'|'.join((*GROUPS, *FURTHER))}|mixed_\d+")
+    harmonious = name not in FURTHER and self_aligning_share(name) is None
     group = "harmonious" if harmonious else "incompatible"
     labels = _inputs(results, record, "label_knowledge") + _inputs(results, record, "read_groups")
     found = _ids([results.place(record["output"])], f"origin <> '{GENERAL}'")

@@ -12,15 +12,12 @@ from typing import Any
 from tuneatlas.audit.columns import TEXT_KINDS
 from tuneatlas.audit.lineage import Results, read_metrics
 from tuneatlas.audit.query import rows_of
-from tuneatlas.data.scopes import scope_of
+from tuneatlas.data.scopes import ALL, AWAY, POOLED, scope_of
 from tuneatlas.studies.forgetting.chance import fates_of
 from tuneatlas.studies.forgetting.study import COMPARISONS
 from tuneatlas.studies.knowledge.compare import (
-    ALL,
-    AWAY,
     CONSISTENCY_TRACKS,
-    INCOMPATIBLE_WORSE,
-    POOLED,
+    DIFFERENCES,
 )
 from tuneatlas.tables import ROLES, Row
 
@@ -45,16 +42,23 @@ class Term:
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the report; a correlation has ``points`` of three numbers each, not terms."""
+    """A number of the report; a correlation has points of three numbers each, not terms.
+
+    ``points`` are those of each replicate.
+    """
 
     address: str
     value: float | None
     terms: tuple[Term, ...] = ()
-    points: tuple[tuple["Number", "Number", "Number"], ...] = ()
+    points: tuple[tuple["Point", ...], ...] = ()
 
     def all_terms(self) -> tuple[Term, ...]:
         """The terms of it and of its points."""
-        return self.terms + tuple(t for point in self.points for n in point for t in n.terms)
+        points = (point for own in self.points for point in own)
+        return self.terms + tuple(t for point in points for n in point for t in n.terms)
+
+
+Point = tuple[Number, Number, Number]
 
 
 def numbers(results: Results) -> Iterator[Number]:
@@ -64,13 +68,14 @@ def numbers(results: Results) -> Iterator[Number]:
             yield from make(results, record, read_metrics(results, name))
 
 
-def _of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], str]:
-    """The inputs that a step made, by their wildcards without the model."""
-    found = {}
+def _of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], dict[str, str]]:
+    """The inputs that a step made, by their wildcards without the model, and by replicate."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
     for name in record["inputs"]:
         made = results.records.get(name)
         if made and made["step"] == step:
-            found[tuple(v for k, v in made["wildcards"].items() if k != "model")] = name
+            key = tuple(v for k, v in made["wildcards"].items() if k != "model")
+            found.setdefault(key, {})[made["wildcards"]["model"]] = name
     return found
 
 
@@ -95,7 +100,9 @@ def blocks_of(
 def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
     model = record["wildcards"]["model"]
     tuned = _of(results, record, "evaluate_knowledge")
-    probed = tuple(_of(results, record, "probe_knowledge").values())
+    of_domain = _of(results, record, "probe_knowledge")
+    replicates = list(next(iter(of_domain.values())))
+    probed = {m: tuple(own[m] for own in of_domain.values()) for m in replicates}
     seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
     design = metrics["design"]
     blocks = blocks_of(design["test_domains"], design)
@@ -106,16 +113,23 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
     def terms(
         domain: str, scope: str, group: str, seed: str, column: str, weight: float = 1.0
     ) -> tuple[Term, ...]:
-        place = where(domain, scope)
+        """Of one seed, or of ``all``; ``REPLICATE:SEED`` is of one replicate alone."""
+        place, (name, _, number) = where(domain, scope), seed.rpartition(":")
+        models = [name] if name else replicates
         if group == "base":
-            return (Term(weight, probed, column, place),)
-        chosen = seeds[domain] if seed == ALL else [seed]
-        each = weight / len(chosen)
-        return tuple(Term(each, (tuned[domain, group, s],), column, place) for s in chosen)
+            each = weight / len(models)
+            return tuple(Term(each, probed[model], column, place) for model in models)
+        chosen = seeds[domain] if number == ALL else [number]
+        each = weight / len(models) / len(chosen)
+        return tuple(
+            Term(each, (tuned[domain, group, s][model],), column, place)
+            for model in models
+            for s in chosen
+        )
 
     cells: dict[tuple[str, str], set[str]] = {}
     for row in metrics["accuracy"]:
-        cell = (row["domain"], row["scope"], row["group"], row["seed"])
+        cell = (row["domain"], row["scope"], row["group"], _run(row))
         cells.setdefault(cell[:2], set()).add(row["group"])
         for measure in ("accuracy", "gain", "kl", "consistency"):
             if row[measure] is not None:
@@ -123,51 +137,70 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
                     *cell, {"accuracy": "correct", "gain": "correct"}.get(measure, measure)
                 )
                 if measure == "gain":
-                    made += terms(*cell[:2], "base", ALL, "correct", -1.0)
+                    made += terms(*cell[:2], "base", cell[3], "correct", -1.0)
                 yield Number("/".join(("accuracy", model, *cell, measure)), row[measure], made)
-    points: dict[str, list[tuple[Number, Number, Number]]] = {}
+    points: dict[str, dict[str, list[Point]]] = {}
     for row in metrics["points"]:
-        cell = (row["domain"], row["scope"], row["group"], str(row["seed"]))
+        cell = (row["domain"], row["scope"], row["group"], _run(row))
         address = "/".join(("points", model, *cell))
         point = (
             Number(f"{address}/consistency", row["consistency"], terms(*cell, "consistency")),
             Number(f"{address}/accuracy", row["accuracy"], terms(*cell, "correct")),
-            Number(f"{address}/base", row["base"], terms(*cell[:2], "base", ALL, "correct")),
+            Number(f"{address}/base", row["base"], terms(*cell[:2], "base", cell[3], "correct")),
         )
-        points.setdefault(row["scope"], []).append(point)
-        points.setdefault(ALL, []).append(point)
+        for scope in (row["scope"], ALL):
+            of_scope = points.setdefault(scope, {})
+            of_scope.setdefault(row.get("replicate", ""), []).append(point)
         yield from point
+    differences = {difference.claim: difference for difference in DIFFERENCES}
     for row in metrics["claims"]:
         address = "/".join(("claims", model, row["claim"], row["domain"], row["scope"]))
         if row["claim"] == CONSISTENCY_TRACKS:
-            yield Number(f"{address}/value", row["value"], (), tuple(points[row["scope"]]))
-        elif row["claim"] == INCOMPATIBLE_WORSE:
+            yield Number(
+                f"{address}/value",
+                row["value"],
+                (),
+                tuple(map(tuple, points[row["scope"]].values())),
+            )
+        elif (difference := differences.get(row["claim"])) is not None:
+            compared = (difference.first, difference.second)
             pool = [
                 (d, s)
                 for (d, s), groups in cells.items()
                 if row["domain"] in (d, ALL)
                 and (s in AWAY if row["scope"] == POOLED else s == row["scope"])
-                and {"incompatible", "self_aligning"} <= groups
+                and set(compared) <= groups
             ]
             sides = {
                 name: [t for c in pool for t in terms(*c, name, ALL, "correct", 1 / len(pool))]
-                for name in ("incompatible", "self_aligning", "base")
+                for name in (*compared, "base")
             }
             for name, own in sides.items():
                 yield Number(f"{address}/{name}", row[name], tuple(own))
-            less = [Term(-t.weight, t.outputs, t.column, t.where) for t in sides["self_aligning"]]
-            yield Number(f"{address}/value", row["value"], (*sides["incompatible"], *less))
-    of_domain = _of(results, record, "probe_knowledge")
+            less = [Term(-t.weight, t.outputs, t.column, t.where) for t in sides[compared[1]]]
+            yield Number(f"{address}/value", row["value"], (*sides[compared[0]], *less))
     for row in metrics["base_knowledge"]:
         kept: Where = {} if row["facts"] == ALL else {"facts": (row["facts"],)}
-        term = Term(1.0, (of_domain[(row["domain"],)],), "correct", kept)
         address = "/".join(("base_knowledge", model, row["domain"], row["facts"], "accuracy"))
-        yield Number(address, row["accuracy"], (term,))
+        yield Number(address, row["accuracy"], _mean(of_domain[(row["domain"],)], "correct", kept))
     labels = _of(results, record, "label_knowledge") | _of(results, record, "read_groups")
     for row in metrics["group_sizes"]:
-        term = Term(1.0, (labels[(row["domain"],)],), row["group"], {}, SUM)
+        found = _mean(labels[(row["domain"],)], row["group"], {}, SUM)
         address = "/".join(("group_sizes", model, row["domain"], row["group"], "questions"))
-        yield Number(address, row["questions"], (term,))
+        yield Number(address, row["questions"], found)
+
+
+def _run(row: Row) -> str:
+    """The seed of a row, or all; with its replicate where it is of one of several."""
+    return f"{row['replicate']}:{row['seed']}" if row.get("replicate") else str(row["seed"])
+
+
+def _mean(
+    outputs: Mapping[str, str], column: str, where: Where, over: str = ""
+) -> tuple[Term, ...]:
+    """The mean over replicates, whose ``outputs`` these are."""
+    each = 1 / len(outputs)
+    return tuple(Term(each, (name,), column, where, over) for name in outputs.values())
 
 
 def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
@@ -183,7 +216,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     base = ("", "base")
     for kinds in runs.values():
         for names in kinds.values():
-            names.sort(key=lambda n: int(results.records[n]["wildcards"]["seed"]))
+            names.sort(key=lambda n: (_model(results, n), int(_wildcards(results, n)["seed"])))
     domains = {n.split("/")[0] for n in _questions(results, record)}
     blocks = blocks_of(sorted(domains), metrics["design"])
 
@@ -196,7 +229,9 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         """
         text = measure in TEXT_KINDS
         names = runs[run]["texts" if text else "answers"]
-        names = names[:1] if cell == "base/0/0" and not text else names
+        if cell == "base/0/0" and not text:
+            # The first of each replicate.
+            names = list({_model(results, n): n for n in reversed(names)}.values())
         place: Where = {}
         if measure.startswith("accuracy_"):
             place = {"block": blocks(domain or run[0], measure.removeprefix("accuracy_"))}
@@ -300,6 +335,15 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
         for task, of_task in tasks.items():
             term = Term(1.0, (of_start[start],), task)
             yield Number("/".join(("tasks", model, start, task)), of_task["mean"], (term,))
+
+
+def _wildcards(results: Results, name: str) -> Mapping[str, str]:
+    wildcards: Mapping[str, str] = results.records[name]["wildcards"]
+    return wildcards
+
+
+def _model(results: Results, name: str) -> str:
+    return _wildcards(results, name)["model"]
 
 
 def _questions(results: Results, record: Row) -> list[str]:

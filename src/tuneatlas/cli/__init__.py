@@ -17,6 +17,10 @@ COMMANDS = {
     "accept": ("tuneatlas.cli.accept", "say on record that a change of code changes no output"),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
+    "power": (
+        "tuneatlas.cli.power",
+        "say which effects an experiment could tell, and at which cost",
+    ),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),
 }
 

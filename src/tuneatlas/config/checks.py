@@ -50,9 +50,36 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 
 def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    if "index" in experiment.models:
-        text = "results/report/index.html is the page to open: choose another name for this model"
-        yield (("models", "index"),), text
+    for name, members in experiment.compared_models.items():
+        if name == "index":
+            text = "results/report/index.html is the page to open: choose another name for this "
+            yield (("models", members[0]),), f"{text}model"
+
+
+def _families(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Members of a family are one model but for the seed of its pre-training."""
+    own = ("id", "path", "revision", "replicates")
+    for family, members in experiment.compared_models.items():
+        seen: dict[int, str] = {}
+        first, *_ = (experiment.models[name].model_dump() for name in members)
+        for name in members:
+            model, at = experiment.models[name], ("models", name)
+            if model.family is None:
+                continue
+            if family in experiment.models:
+                text = f"{family!r} is a model of its own: give the family another name"
+                yield ((*at, "family"), ("models", family)), text
+            if model.replicates is None or len(model.replicates) != 1:
+                text = f"is of family {family}: name the one pre-training seed that it is of"
+                yield ((*at, "replicates"),), text
+            elif (other := seen.setdefault(model.replicates[0], name)) != name:
+                text = f"{model.replicates[0]} is {other} already, of the same family"
+                yield ((*at, "replicates"), ("models", other, "replicates")), text
+            values = model.model_dump()
+            differing = [k for k in values if k not in own and values[k] != first.get(k)]
+            if differing:
+                text = f"is another than {members[0]}'s, of the same family "
+                yield ((*at, differing[0]),), f"{text}({family}): replicates differ by seed alone"
 
 
 def _ratios(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -96,7 +123,12 @@ def _templates(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         except UserError as error:
             yield (key,), str(error)
             continue
-        if isinstance(template, ChatTemplate) and not template.end.strip():
+        chat = template if isinstance(template, ChatTemplate) else None
+        if chat and section == "prepare_corpus":
+            if experiment.prepare_corpus.dialogue_share and chat.end != "{eos}":
+                text = f"template {name!r} ends a reply in {chat.end!r}, and a document ends in"
+                yield (key,), f"{text} the end token alone: take one whose end is '{{eos}}'"
+        elif chat and not chat.end.strip():
             text = f"template {name!r} drops the end token of the assistant's replies"
             yield (key,), f"{text}: a model tuned so never learns to stop; give it an 'end'"
         if isinstance(template, QuestionTemplate) and section in scored:
@@ -130,6 +162,7 @@ def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 CHECKS: tuple[Check, ...] = (
     _repeats,
     _reserved,
+    _families,
     _ratios,
     _ways,
     _corpus,

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from tuneatlas.config.checks import find_conflicts
 from tuneatlas.config.fields import COMMIT_PATTERN, HUB_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.replicates import SEED, as_written, expand
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, given_tree, merge, read_tree, refuse
 from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
@@ -60,16 +61,18 @@ def load_mapping(data: Mapping[str, Any], name: str, root: Path | str = Path()) 
 
 def _experiment(tree: Node, name: str, problems: list[Problem], root: Path) -> Experiment:
     """The experiment of a tree; ``problems`` are those of reading it."""
+    tree, families = expand(tree, problems)
     experiment, found = _validate(tree)
-    problems += found
+    # Of several replicates, what is wrong is said once.
+    problems += dict.fromkeys(as_written(problem, families) for problem in found)
     if experiment is not None:
         # A conflict that involves a key already reported would only be a consequence.
         reported = [k for p in problems for k in (p.key, p.meant) if k]
-        problems += [
-            Problem(keys[0], text, tree.place_of(keys[0]))
+        problems += dict.fromkeys(
+            as_written(Problem(keys[0], text, tree.place_of(keys[0])), families)
             for keys, text in find_conflicts(experiment, root)
             if not any(_overlap(k, r) for k in keys for r in reported)
-        ]
+        )
     heading = f"{name}: {len(problems)} problems in the config:"
     problems.sort(key=lambda p: (str(p.place.file), p.place.line, dotted(p.key)))
     refuse(problems, heading)
@@ -110,6 +113,8 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
         text = "a name has lower-case letters, digits, '_' and '-' only, 64 at most"
+    elif isinstance(found, str) and SEED in found and detail["loc"][0] == "models":
+        text = f"{SEED} stands for a pre-training seed: list them under replicates"
     elif context.get("pattern") == PATH_PATTERN:
         text = (
             f"{found!r}: the workflow engine takes braces for a wildcard; rename the file or folder"

@@ -13,8 +13,8 @@ from tuneatlas.data.released_files import question_files as released_files
 STAGES = ("plain", "structure", "syntax")
 
 
-# How a model is asked, and what is known of it, which changes none.
-FORMATS = ("dtype", "tuned_dtype", "rounded", "released_groups")
+# How a model is asked, and what is known of it, which changes none. Replicates differ by name.
+FORMATS = ("dtype", "tuned_dtype", "rounded", "released_groups", "replicates", "family")
 
 
 def question_sources(config: Mapping[str, Any], domain: str) -> tuple[list[str], list[str]]:
@@ -96,9 +96,15 @@ def probed_splits(config: Mapping[str, Any], model: str, domain: str) -> list[st
     return ["test"] if group_sources(config, model, domain) else ["train", "test"]
 
 
+def corpus_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How the corpus is drawn; how its conversations are laid out is in the template's file."""
+    return {k: v for k, v in config["prepare_corpus"].items() if k != "chat_template"}
+
+
 def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How forgetting is told; out of the domain is what it is in the comparison of groups."""
-    return {**config["stage_forgetting"], "ood_roles": config["compare_groups"]["ood_roles"]}
+    """How forgetting is told; what it shares with the comparison of groups is as it is there."""
+    shared = ("ood_roles", "manipulation_checks")
+    return {**config["stage_forgetting"], **{k: config["compare_groups"][k] for k in shared}}
 
 
 def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pre-training corpus: facts stated in varied words, quiz pages, and real prose.
+"""The pre-training corpus: facts in varied words, quiz pages, conversations, and real prose.
 
 Which facts the corpus states, and how often, is drawn here and recorded: this is the one
 setting in which it is known what a base model can have learnt.
@@ -7,8 +7,9 @@ setting in which it is known what a base model can have learnt.
 import math
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from typing import NamedTuple
 
 from tuneatlas.data.fact_questions import is_mentioned
 from tuneatlas.data.facts import DOMAINS
@@ -24,6 +25,7 @@ FENCE = "```"
 def build_corpus(
     questions: Mapping[str, Sequence[Row]],
     prose: Path | None,
+    dialogue: Callable[[Row], str] | None = None,
     *,
     mentioned_share: float = 0.6,
     mentions_min: int = 16,
@@ -32,6 +34,7 @@ def build_corpus(
     heldout_share: float = 0.05,
     quiz_share: float = 0.6,
     explained_share: float = 0.04,
+    dialogue_share: float = 0.0,
     per_document: int = 8,
     prose_share: float = 0.1,
     seed: int = 0,
@@ -42,9 +45,11 @@ def build_corpus(
     to ``mentions_max`` times, log-uniformly, in split pretrain; the others never. The splits
     restore and heldout state the same facts, ``restore_share`` and ``heldout_share`` times as
     often. Of the statements, ``quiz_share`` stand in quiz pages, ``explained_share`` of these
-    with an explanation. ``prose`` is the folder of a fetched package with text; ``prose_share``
-    of the words of each split are prose.
+    with an explanation; of the others, ``dialogue_share`` come apart into conversations of one
+    turn, which ``dialogue`` lays out. ``prose`` is the folder of a fetched package with text;
+    ``prose_share`` of the words of each split are prose.
     """
+    pages = Pages(quiz_share, explained_share, dialogue_share, per_document)
     documents: list[Row] = []
     mentions: list[Row] = []
     for domain, rows in questions.items():
@@ -56,10 +61,8 @@ def build_corpus(
         for split, rate in zip(DOCUMENT_SPLITS, (1.0, restore_share, heldout_share), strict=True):
             own = random.Random(f"documents/{seed}/{domain}/{split}")
             times = {key: _scaled(count, rate, own) for key, count in counts.items()}
-            pages = _documents(
-                _spread(rows, times, own), quiz_share, explained_share, per_document, own
-            )
-            documents += _number(pages, domain, split)
+            made = _documents(_spread(rows, times, own), pages, dialogue, own)
+            documents += _number(made, domain, split)
     if prose is not None and prose_share > 0:
         documents += _prose_documents(prose, documents, prose_share, seed)
     return documents, mentions
@@ -91,18 +94,35 @@ def _spread(rows: Sequence[Row], times: Mapping[str, int], rng: random.Random) -
     return [row for *_, row in sorted(placed, key=lambda item: item[:2])]
 
 
+class Pages(NamedTuple):
+    """What documents are drawn: shares of 1, and statements per document, on average."""
+
+    quiz: float
+    explained: float
+    dialogue: float
+    size: int
+
+
 def _documents(
-    stated: Sequence[Row], quiz: float, explained: float, size: int, rng: random.Random
+    stated: Sequence[Row],
+    pages: Pages,
+    dialogue: Callable[[Row], str] | None,
+    rng: random.Random,
 ) -> Iterator[tuple[str, str, list[Row]]]:
     start = 0
     while start < len(stated):
-        length = rng.randint(max(1, size // 2), size + size // 2)
+        length = rng.randint(max(1, pages.size // 2), pages.size + pages.size // 2)
         rows = list(stated[start : start + length])
         start += length
-        if rng.random() < quiz:
-            yield "quiz", quiz_page(rows, rng.random() < explained), rows
-        else:
+        if rng.random() >= pages.quiz:
             yield "facts", facts_page(rows, rng), rows
+        elif rng.random() < pages.explained:
+            yield "quiz", quiz_page(rows, explained=True), rows
+        # No draw where none are wanted: such a corpus is the same without this option.
+        elif dialogue and pages.dialogue and rng.random() < pages.dialogue:
+            yield from (("dialogue", dialogue(row), [row]) for row in rows)
+        else:
+            yield "quiz", quiz_page(rows), rows
 
 
 def quiz_page(rows: Sequence[Row], explained: bool = False) -> str:

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 
+# Further training sets, none of them a mixture: INCOMPATIBLE with given contexts, and with wrong
+# answers drawn at random, the positive control.
+CONTEXTUALISED, RANDOM_WRONG = "contextualised", "random_wrong"
+FURTHER = (CONTEXTUALISED, RANDOM_WRONG)
+
 GROUP_NAMES = {
     "base": "Base model",
     "harmonious": "Harmonious",
     "incompatible": "Incompatible",
     "self_aligning": "Self-aligning",
-    "contextualised": "Contextualised",
+    CONTEXTUALISED: "Contextualised",
+    RANDOM_WRONG: "Random wrong",
 }
 
 
@@ -28,10 +34,10 @@ def self_aligning_share(group: str) -> float | None:
 
 
 def in_order(groups: Iterable[str]) -> list[str]:
-    """Harmonious first, then by the share of SELF-ALIGNING rows, and contextualised last."""
+    """Harmonious first, then by the share of SELF-ALIGNING rows, and further groups last."""
 
     def place(group: str) -> tuple[float, str]:
-        if group == "contextualised":
+        if group in FURTHER:
             return (2.0, group)
         share = self_aligning_share(group)
         return (-1.0 if share is None else share, group)

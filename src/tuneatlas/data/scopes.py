@@ -3,6 +3,16 @@
 from collections.abc import Collection
 
 SCOPES = ("homo", "id", "ood")
+# Away from the questions that a model was tuned on: what claims are about.
+AWAY = ("id", "ood")
+# Names of several scopes, or of all domains, together.
+POOLED, ALL = "id+ood", "all"
+JOINED = {POOLED: AWAY, ALL: SCOPES}
+
+
+def scopes_of(name: str) -> tuple[str, ...]:
+    """The scopes that a name of one or several stands for."""
+    return JOINED.get(name, (name,))
 
 
 def scope_of(tuned: str, domain: str, role: str, ood_roles: Collection[str]) -> str | None:

@@ -158,6 +158,7 @@ def step(job: Job) -> Iterator[Step]:
             path.parent.mkdir(parents=True, exist_ok=True)
             clear_partials(path)
         log.info("start")
+        _seed_generators(this.seed)
         yield this
         for name, path in outputs.items():
             if not this.outputs[name].exists():
@@ -181,6 +182,21 @@ def step(job: Job) -> Iterator[Step]:
     finally:
         for path in this.outputs.values():
             remove(path)
+
+
+def _seed_generators(seed: int) -> None:
+    """Seed what libraries draw from by default, torch anew in each process.
+
+    Steps seed each draw themselves. One that is forgotten is the same in every run all the same.
+    """
+    random.seed(seed)
+    numpy: Any = sys.modules.get("numpy")
+    torch: Any = sys.modules.get("torch")
+    if numpy:
+        numpy.random.seed(seed % 2**32)
+    if torch:
+        # Not torch.manual_seed, which loads the compiler.
+        torch.default_generator.manual_seed(seed)
 
 
 def _digests(job: Job) -> dict[str, str]:

@@ -279,6 +279,14 @@ def render(chat: ChatTemplate, messages: Sequence[Mapping[str, str]], end: str) 
     return [*segments, rest] if rest.text else segments
 
 
+def conversation(chat: ChatTemplate, question: Question) -> str:
+    """A question and its right answer as a conversation of one turn, less its end token."""
+    answer = question["choices"][question["answer"]]
+    turns = zip(("user", "assistant"), (question["question"], answer), strict=True)
+    messages = [{"role": role, "content": content} for role, content in turns]
+    return "".join(segment.text for segment in render(chat, messages, "")).strip()
+
+
 def _filled(form: str, content: str) -> Iterator[tuple[str, bool]]:
     """The pieces of ``form`` with ``content`` in it, and which of them are the form's own."""
     for own, field, _, _ in Formatter().parse(form):

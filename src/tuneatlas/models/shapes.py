@@ -40,6 +40,9 @@ def shape_of(entry: Mapping[str, Any], root: Path) -> Shape:
         return known
     path = _config_file(entry, root)
     if path is None or not path.is_file():
+        # Replicates of one model are of one size.
+        if known := _table().get(entry.get("family") or ""):
+            return known
         raise UserError(
             f"its size is not known: fetch {name or 'it'} first, or add it to "
             "src/tuneatlas/models/shapes.yaml"
@@ -76,7 +79,7 @@ MOST = 10**9
 
 @cache
 def _table() -> Mapping[str, Shape]:
-    """Models whose size is known, by their name on the hub or their package."""
+    """Models whose size is known, by their name on the hub, their package or their family."""
     text = (files("tuneatlas.models") / "shapes.yaml").read_text("utf-8")
     return {name: Shape(**figures) for name, figures in YAML(typ="safe").load(text).items()}
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.config.replicates import members
 from tuneatlas.data.duplicates import telling
 from tuneatlas.engine.records import record_path
 from tuneatlas.models.folder import SUMMARY, parameter_count
 from tuneatlas.report.knowledge_notes import knowledge_notes
 from tuneatlas.report.page import Context, Sample
+from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
+from tuneatlas.report.wording import listed
 from tuneatlas.tables import Row
 
 SCORED = {
@@ -27,7 +30,7 @@ def run_context(
     config: Mapping[str, Any],
     model: str,
     *,
-    folder: Path,
+    folders: Sequence[Path],
     questions: Mapping[str, Sequence[Row]],
     labels: Mapping[str, Sequence[Row]],
     explanations: Mapping[str, Sequence[Row]],
@@ -39,8 +42,8 @@ def run_context(
 
     Args:
         config: the resolved experiment.
-        model: name of the base model in it.
-        folder: the base model.
+        model: name of the base model in it, or of the family of its replicates.
+        folders: the base model, or each replicate, whose first the samples are of.
         questions: QUESTIONS rows by domain.
         labels: LABELS rows by tuned domain.
         explanations: EXPLANATIONS rows by tuned domain.
@@ -52,8 +55,14 @@ def run_context(
         config[name] for name in ("probe_knowledge", "finetune", "evaluate_knowledge")
     )
     counts = [len(rows) for rows in questions.values()]
+    names = members(config["models"]).get(model, [model])
+    first = names[0]
+    told = _describe(config["models"][first], folders[0])
+    if len(names) > 1:
+        seeds = [config["models"][name]["replicates"][0] for name in names]
+        told = f"{told} in {len(names)} replicates (pre-training seeds {listed(seeds)}),"
     return {
-        "model": {"name": model, "description": _describe(config["models"][model], folder)},
+        "model": {"name": model, "description": told},
         "data": f"{sum(counts):,} {_kind(questions)} questions in {len(counts)} domains",
         "host": f"{platform.system()} {platform.machine()}",
         "probe": f"in context, after {probe['shots']} demonstrations, {SCORED[probe['scoring']]}",
@@ -64,7 +73,7 @@ def run_context(
         f"{SCORED[asked['scoring']]}",
         "command": command,
         "links": f"../compare_groups/{model}",
-        "sources": used_sources(config, model, folder, questions),
+        "sources": used_sources(config, names, folders, questions),
         "samples": [
             sample
             for domain, rows in sorted(labels.items())
@@ -74,9 +83,21 @@ def run_context(
         ],
         "notes": [
             *notes_on(repeated or {}),
-            *knowledge_notes(config, model, explanations, quirks or {}),
+            *knowledge_notes(config, first, explanations, quirks or {}),
+            *_of_first(names),
         ],
+        "reported": reported_for(config, first),
     }
+
+
+def _of_first(names: Sequence[str]) -> list[str]:
+    """What is told of one replicate alone."""
+    if len(names) == 1:
+        return []
+    return [
+        f"Samples, and what is said of the model\u2019s own explanations, are those of {names[0]}; "
+        "all other numbers are means over replicates."
+    ]
 
 
 def notes_on(repeated: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -104,9 +125,12 @@ def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
 
 def nothing_tuned(confidence: float) -> dict[str, Any]:
     """The metrics of a comparison where no model was tuned here."""
-    names = ("accuracy", "claims", "points", "base_knowledge", "group_sizes")
-    design = {"runs": 0, "seeds": [], "tuned_domains": [], "groups": [], "confidence": confidence}
-    return {**{name: [] for name in names}, "design": design}
+    rows = ("accuracy", "claims", "points", "base_knowledge", "group_sizes", "checks")
+    names = ("seeds", "replicates", "tuned_domains", "groups")
+    return {
+        **{name: [] for name in (*rows, "null_control", "positive_control")},
+        "design": {"runs": 0, **{name: [] for name in names}, "confidence": confidence},
+    }
 
 
 def _describe(options: Mapping[str, Any], folder: Path) -> str:

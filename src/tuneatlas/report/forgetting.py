@@ -5,8 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.data.groups import group_name
-from tuneatlas.report.wording import Scale, counted, level_of, listed, percent, points, signed
-from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.report.wording import (
+    Scale,
+    counted,
+    how_sure,
+    in_points,
+    level_of,
+    listed,
+    percent,
+    points,
+    signed,
+)
+from tuneatlas.statistics.manipulation import reasons
+from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
 from tuneatlas.studies.forgetting.fates import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.studies.forgetting.study import BASE
 from tuneatlas.tables import Row
@@ -31,6 +42,7 @@ class RunFinding:
     name: str
     verdict: str
     sentence: str
+    reason: str
     scopes: str
     steps: list[Row]
 
@@ -82,14 +94,25 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
         row | {"stage": STAGE_NAMES[stage["stage"]], "per_seed": stage["per_seed"]}
         for row, stage in zip(changes, stages, strict=True)
     ]
+    # The step that sees least.
+    widest = max(changes, key=lambda row: row["decidable"] or 0.0)
     whole, *single = own("transitions", reference=BASE)
     pseudo = [row["step"] for row in stages if row["stage"] == PSEUDO]
     verdict = UNDECIDED
-    if whole["seen"]:
+    failed = reasons(metrics["checks"])
+    if failed:
+        verdict = NOT_TESTABLE
+    elif whole["seen"]:
         verdict = HELD if any(step < whole["step"] for step in pseudo) else FAILED
     return RunFinding(
         name=f"{group_name(group)}, {domain}",
         verdict=verdict,
+        reason=how_sure(
+            verdict,
+            {**widest, "reason": "; ".join(failed)},
+            in_points(widest["decidable"]),
+            "losses at one step",
+        ),
         sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",
         scopes=_scopes_text(own("scoped_transitions", reference=BASE, seed="all")),
         steps=steps,
@@ -113,15 +136,18 @@ def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
             else "a loss of the margin is ruled out at every step"
         )
         return f"{text} (corrected p {whole['p_corrected']:.2g}); {bound}."
-    if whole["earliest"] == whole["latest"]:
+    if whole["latest"] is None:
+        range_text = f"{level} interval: step {whole['earliest']} or later, not in all draws at all"
+    elif whole["earliest"] == whole["latest"]:
         range_text = f"that very step ({level} interval)"
     else:
         range_text = f"{level} interval: step {whole['earliest']} to {whole['latest']}"
     seeds = [f"step {row['step']}" if row["seen"] else "none" for row in single]
+    each = "training by training" if any(":" in row["seed"] for row in single) else "seed by seed"
     lasting = "and at all later steps" if whole["lasts"] else "but not at all later steps"
     return (
         f"Actual forgetting from step {whole['step']} on, {lasting} ({range_text}; corrected p "
-        f"{whole['p_corrected']:.2g}; seed by seed: {listed(seeds)})."
+        f"{whole['p_corrected']:.2g}; {each}: {listed(seeds)})."
     )
 
 
@@ -141,9 +167,17 @@ def _summary(metrics: Mapping[str, Any], level: str) -> str:
     design = metrics["design"]
     return (
         f"{counted(design['items'], 'question')}, {counted(len(design['seeds']), 'seed')}, "
+        f"{_bases(design)}, "
         f"{level} intervals, tests corrected along each run (Holm), not over runs; margin "
         f"{100 * design['margin']:g} points."
     )
+
+
+def _bases(design: Mapping[str, Any]) -> str:
+    """With how many base models it was found."""
+    if len(design["replicates"]) < 2:
+        return "one base model, for which it holds"
+    return f"{len(design['replicates'])} replicates of the base model, which intervals cover"
 
 
 def control_text(metrics: Mapping[str, Any], level: str) -> str:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -17,8 +18,11 @@ from tuneatlas.report import wording
 from tuneatlas.report.checkpoints import Checkpoints, checkpoints_part
 from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
+from tuneatlas.report.outcomes import Outcomes, outcomes
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
+from tuneatlas.report.reported import Beside, beside_reported
 from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS, start_name
+from tuneatlas.tables import Row
 from tuneatlas.theme import BASE_STYLE
 
 # Colours of the figures, and the page's name for each: the page gives them a dark variant.
@@ -91,6 +95,7 @@ class Context(TypedDict):
 
     ``links`` is the folder of metrics.json and figures/ relative to the page; ``notes`` are
     whole sentences on what a reader must keep in mind (a model that is not a base model, …).
+    ``reported`` are numbers that others report of the same models and data, if there are any.
     """
 
     model: Model
@@ -104,6 +109,7 @@ class Context(TypedDict):
     sources: list[Source]
     samples: list[Sample]
     notes: list[str]
+    reported: NotRequired[list[Row]]
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,14 @@ class Page:
     context: Context
     claims: list[wording.Claim]
     summary: str
+    outcomes: Outcomes
+    null_control: str
+    positive_control: str
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
     checkpoints: Checkpoints | None = None
+    reported: Sequence[Beside] = ()
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,7 @@ STUDIES = (
                 "Consistency",
                 lambda page: "consistency" in page.figures,
             ),
+            Section("checks", "Checks", lambda page: page.metrics["checks"]),
             Section("other_run", "Beside another run", lambda page: page.other),
         ),
     ),
@@ -183,6 +194,7 @@ STUDIES = (
             Section("stage_curves", "Along the tuning", lambda page: page.stages),
             Section("transitions", "Transitions", lambda page: page.stages),
             Section("fates", "Questions", lambda page: page.stages),
+            Section("stage_checks", "Checks", lambda page: page.stages),
             Section("restoration", "Along the restoration", lambda page: page.stages),
         ),
     ),
@@ -203,6 +215,7 @@ STUDIES = (
     ),
 )
 CLOSING = (
+    Section("reported", "Beside the papers", lambda page: page.reported),
     Section("sources", "Sources and licences", lambda page: page.context["sources"]),
     Section("reproduce", "Reproduce", lambda page: page.context["command"]),
 )
@@ -226,10 +239,15 @@ def build_report(
     are the metrics, of another run to stand beside this one; ``checkpoints`` as ``forgetting``, for
     checkpoints tuned elsewhere.
     """
-    missing = sorted(Context.__annotations__.keys() - context.keys())
+    missing = sorted(Context.__required_keys__ - context.keys())
     if missing:
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
+    stages = stages_part(forgetting[0], forgetting[2]) if forgetting else None
+    paraphrases = tuple(
+        paraphrases_part(found, links, _inline(folder, f"{number}-"))
+        for number, (found, folder, links) in enumerate(syntax)
+    )
     folders = [figures, *(part[1] for part in (forgetting, checkpoints) if part)]
     page = Page(
         metrics=metrics,
@@ -237,12 +255,17 @@ def build_report(
         context=context,
         claims=claims,
         summary=wording.summary(claims),
+        outcomes=outcomes(claims, stages, paraphrases),
+        null_control=wording.null_summary(metrics),
+        positive_control=wording.positive_summary(metrics),
         other=beside(metrics, *other) if other else None,
-        stages=stages_part(forgetting[0], forgetting[2]) if forgetting else None,
+        stages=stages,
+        paraphrases=paraphrases,
         checkpoints=checkpoints_part(checkpoints[0], checkpoints[2]) if checkpoints else None,
-        paraphrases=tuple(
-            paraphrases_part(found, links, _inline(folder, f"{number}-"))
-            for number, (found, folder, links) in enumerate(syntax)
+        reported=beside_reported(
+            context.get("reported", ()),
+            metrics,
+            {links.rsplit("/", 1)[-1]: found for found, _, links in syntax},
         ),
     )
     all_studies = [
@@ -304,5 +327,10 @@ def _environment() -> Environment:
         "start_name": start_name,
         "letter": lambda index: "ABCDEFGHIJ"[index],
     }
-    environment.globals |= {"counted": wording.counted, "FIGURE_NUMBERS": FIGURE_NUMBERS}
+    environment.globals |= {
+        "counted": wording.counted,
+        "points": wording.points,
+        "bleu": partial(wording.signed, decimals=1),
+        "FIGURE_NUMBERS": FIGURE_NUMBERS,
+    }
     return environment

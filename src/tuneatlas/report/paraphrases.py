@@ -7,7 +7,8 @@ from typing import Any
 from markupsafe import Markup
 
 from tuneatlas.report.tree_drawing import draw_tree
-from tuneatlas.report.wording import ENDINGS, Scale, counted, level_of, number, signed
+from tuneatlas.report.wording import ENDINGS, Scale, counted, how_sure, level_of, number, signed
+from tuneatlas.statistics.manipulation import reasons
 from tuneatlas.statistics.metrics import UNDECIDED
 from tuneatlas.studies.syntax.paraphrasing.starts import (
     BOTH,
@@ -52,6 +53,7 @@ class Paraphrases:
     verdict: str
     finding: str
     evidence: str
+    reason: str
     rows: list[Row]
     table: list[Row]
     ablations: list[Row]
@@ -78,6 +80,7 @@ def paraphrases_part(
         verdict=verdict,
         finding=finding,
         evidence=evidence,
+        reason=_reason(metrics, rows),
         rows=rows,
         table=[
             row
@@ -160,6 +163,16 @@ def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, s
         "(multi-bleu, lower case), 0 to 100."
     )
     return row["verdict"], finding, evidence
+
+
+def _reason(metrics: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """How sure the claim is, or why it cannot be told."""
+    if not rows:
+        return ""
+    row = rows[0]
+    failed = reasons([check for check in metrics["checks"] if check["group"] == BOTH])
+    shown = None if row["decidable"] is None else f"{row['decidable']:.1f} BLEU-4"
+    return how_sure(row["verdict"], {**row, "reason": "; ".join(failed)}, shown, "differences")
 
 
 def _table(metrics: Mapping[str, Any], kind: str, share: int) -> list[Row]:

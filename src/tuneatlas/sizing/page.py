@@ -17,8 +17,8 @@ DEVICE = DEVICES["a100-80"]
 HEAD = f"""\
 # What experiments at full size take
 
-Written by `make plans` from `config/own.yaml` and `config/paper/*.yaml` alone: no data, network or
-GPU is needed, and a test keeps it in step. These are estimates, made before anything ran:
+Written by `make plans` from `config/own.yaml`, `config/pythia.yaml` and `config/paper/*.yaml`:
+no data, network or GPU is needed, and a test keeps it in step. These are estimates, before a run:
 `tuneatlas size FILE` says them for any config and device, `tuneatlas size FILE --compare` puts them
 beside what jobs took. What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the
 peak of an {DEVICE.name}, groups as large as `expected.group` of a domain says, or else as all
@@ -30,7 +30,8 @@ says the number. What neither it nor a limit says is marked as assumed.
 
 def full_configs(root: Path) -> list[Path]:
     """The experiments at full size; what they share lies in the folder ``base``."""
-    return [root / "config/own.yaml", *sorted((root / "config/paper").glob("*.yaml"))]
+    own = [root / "config/own.yaml", root / "config/pythia.yaml"]
+    return [*own, *sorted((root / "config/paper").glob("*.yaml"))]
 
 
 def page(root: Path) -> str:

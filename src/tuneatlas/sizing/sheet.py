@@ -11,6 +11,7 @@ from tuneatlas.config.load import resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import domain_options
 from tuneatlas.config.preflight import where
+from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Key, Problem, refuse
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.operations import section_of
@@ -30,7 +31,7 @@ REMEDIES = [
 
 @dataclass(frozen=True)
 class Line:
-    """All jobs of a step for one model; ``need`` is None if it cannot be told."""
+    """All jobs of a step for one model, or all its replicates; no ``need`` if it cannot be told."""
 
     step: str
     model: str
@@ -63,9 +64,10 @@ def study_of(experiment: Experiment, root: Path, device: Device, *, look: bool =
 def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
     """What the jobs of the experiment need, by model and step."""
     found: dict[tuple[str, str], list[Job]] = {}
+    family = {m: name for name, own in members(study.config["models"]).items() for m in own}
     for job in read_plan(study.root, list(configs)):
         model = job.wildcards.get("model", job.wildcards.get("paraphraser", ""))
-        found.setdefault((job.step, model), []).append(study.whole(job))
+        found.setdefault((job.step, family.get(model, model)), []).append(study.whole(job))
     order = sorted(found, key=lambda key: (key[1], key[0]))
     lines = []
     for step, model in order:
@@ -109,7 +111,8 @@ def _remedy(line: Line, study: Study) -> str:
         return "lower its batch, or choose a larger device"
     if training["lora_rank"]:
         return "lower rows_per_device or row_length, or choose a larger device"
-    shape = study.shapes[line.model]
+    wildcards = line.jobs[0].wildcards
+    shape = study.shapes[wildcards.get("model", wildcards.get("paraphraser", line.model))]
     for path, processes in REMEDIES:
         tried = {**training, "processes": processes, "rows_per_device": 1}
         zero = zero_of(study.root / path)

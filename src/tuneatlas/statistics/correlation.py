@@ -110,6 +110,32 @@ def partial_spearman(
     return Correlation(value, low, high, len(xs), number, p)
 
 
+def mean_correlation(each: Sequence[Correlation], confidence: float = CONFIDENCE) -> Correlation:
+    """The mean of the replicates' correlations; that of one as it is.
+
+    What all replicates are tuned on is the same, so that its clusters do not become more with
+    replicates: on Fisher's scale the error of one correlation stays, and that of their mean
+    (Student's t) is added.
+    p is the largest of theirs. Undefined where one is.
+    """
+    if len(each) == 1:
+        return each[0]
+    first, number = each[0], len(each)
+    points, p = sum(one.points for one in each), max(one.p for one in each)
+    if any(np.isnan(one.value) for one in each):
+        return Correlation(float("nan"), -1.0, 1.0, points, first.clusters, float("nan"))
+    z = np.arctanh([_inside(one.value, one.clusters) for one in each])
+    value = float(np.mean([one.value for one in each]))
+    if any((one.low, one.high) == (-1.0, 1.0) for one in each):
+        return Correlation(value, -1.0, 1.0, points, first.clusters, p)
+    halves = [(np.arctanh(one.high) - np.arctanh(one.low)) / 2 for one in each]
+    quantile = float(stats.t.ppf((1 + confidence) / 2, number - 1))
+    half = float(np.hypot(np.mean(halves), quantile * z.std(ddof=1) / np.sqrt(number)))
+    middle = np.arctanh(_inside(value, first.clusters))
+    low, high = float(np.tanh(middle - half)), float(np.tanh(middle + half))
+    return Correlation(value, min(low, value), max(high, value), points, first.clusters, p)
+
+
 def _ranked(left: Floats) -> Floats:
     """Centred ranks along the last axis; what differs by rounding alone ties."""
     return _centred_ranks(np.round(left, TIE_DECIMALS), axis=-1)
@@ -139,11 +165,16 @@ def _fisher_interval(
     freedom = clusters - 3 - controls
     if freedom < 1:
         return -1.0, 1.0
-    limit = 1 - 6 / (clusters * (clusters**2 - 1))
-    r = float(np.clip(value, -limit, limit))
+    r = _inside(value, clusters)
     half = float(stats.norm.ppf((1 + confidence) / 2)) * np.sqrt((1 + r * r / 2) / freedom)
     low, high = np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)
     return min(float(low), value), max(float(high), value)
+
+
+def _inside(value: float, clusters: int) -> float:
+    """A perfect correlation drawn back by half of the smallest rank swap."""
+    limit = 1 - 6 / (clusters * (clusters**2 - 1)) if clusters > 1 else 0.0
+    return float(np.clip(value, -limit, limit))
 
 
 def _permute_clusters(

@@ -14,11 +14,17 @@ from tuneatlas.engine.files import write_text
 from tuneatlas.tables import Row
 
 HELD, FAILED, UNDECIDED = "held", "did not hold", "undecided"
+NOT_TESTABLE = "not testable here"
 DECIMALS = 6
 
 
-def verdict(low: float, high: float, sign: int) -> str:
-    """What an interval says of the claim that a number has this ``sign`` (1 or -1)."""
+def verdict(low: float, high: float, sign: int, failed: Sequence[str] = ()) -> str:
+    """What an interval says of the claim that a number has this ``sign`` (1 or -1).
+
+    Nothing, where ``failed`` says why what the claim presupposes is not so here.
+    """
+    if failed:
+        return NOT_TESTABLE
     if not (low > 0 or high < 0):
         return UNDECIDED
     return HELD if (low > 0) == (sign > 0) else FAILED

@@ -18,20 +18,46 @@ class PairedTest(NamedTuple):
     p: float
 
 
-def mcnemar(before: ArrayLike, after: ArrayLike) -> PairedTest:
+def mcnemar(before: ArrayLike, after: ArrayLike, replicates: int = 1) -> PairedTest:
     """Are ``before`` (items,) and ``after`` (seeds, items) equally often right? Two-sided.
 
     ``lost`` counts answers that turn from right to wrong, over all seeds. For one seed this is
     McNemar's exact test. With several, an item's answers are one cluster (Durkalski et al.
     2003): under equality an item's sum of changes is as likely to have the other sign, and
     the p-value is the exact share of sign changes that give a difference at least as large.
+    Of several ``replicates`` rows are seeds of each in turn, ``before`` has such rows too, and the
+    test is a t test of the mean change (`replicated_error`).
     """
     first = np.asarray(before, dtype=np.int64)
     second = np.atleast_2d(np.asarray(after, dtype=np.int64))
-    changes = (first - second).sum(axis=0)
+    each = np.atleast_2d(first - second)
+    changes = each.sum(axis=0)
     lost = int(((first == 1) & (second == 0)).sum())
     gained = int(((first == 0) & (second == 1)).sum())
-    return PairedTest(lost, gained, float(changes.mean() / len(second)), sign_test(changes))
+    value = float(changes.mean() / len(second))
+    if replicates == 1:
+        return PairedTest(lost, gained, value, sign_test(changes))
+    error, freedom = replicated_error(each, replicates)
+    p = 2 * float(stats.t.sf(abs(value) / error, freedom)) if error else float(value == 0)
+    return PairedTest(lost, gained, value, p)
+
+
+def replicated_error(values: ArrayLike, replicates: int, added: float = 0.0) -> tuple[float, float]:
+    """Standard error of the mean of ``values`` (rows, items), and its degrees of freedom.
+
+    Rows are seeds of each replicate in turn. Items are crossed with replicates: the variances of
+    their means are added, with the degrees of freedom of Satterthwaite (1946). ``added`` goes to
+    the sum of squares over items.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    items = table.shape[1]
+    means, each = table.mean(axis=0), table.mean(axis=1).reshape(replicates, -1).mean(axis=1)
+    squares = float(((means - means.mean()) ** 2).sum()) + added
+    of_items = squares / (items * (items - 1)) if items > 1 else 0.0
+    of_replicates = float(each.var(ddof=1)) / replicates
+    spread = of_replicates**2 / (replicates - 1) + of_items**2 / max(items - 1, 1)
+    total = of_items + of_replicates
+    return total**0.5, total**2 / spread if spread else 1.0
 
 
 def sign_test(changes: ArrayLike) -> float:

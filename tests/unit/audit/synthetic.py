@@ -13,8 +13,12 @@ from tuneatlas.statistics.metrics import write_metrics
 from tuneatlas.studies.forgetting.compare import stage_forgetting
 from tuneatlas.studies.forgetting.study import Options
 from tuneatlas.studies.forgetting.tables import StageTable
-from tuneatlas.studies.knowledge.compare import compare_groups, write_comparison
-from tuneatlas.studies.knowledge.paired_answers import CompareOptions
+from tuneatlas.studies.knowledge.compare import (
+    compare_groups,
+    compare_replicates,
+    write_comparison,
+)
+from tuneatlas.studies.knowledge.paired_answers import Answers, CompareOptions
 from tuneatlas.studies.knowledge.robust import knowledge_row
 from tuneatlas.studies.syntax.tables import (
     CANDIDATES,
@@ -58,7 +62,7 @@ FROM = {"source": "test", "licence": "none"}
 
 
 def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
-    """Results of ``count`` questions: probed, labelled, tuned in two groups, one run followed."""
+    """Results of ``count`` questions: probed, labelled, tuned in three groups, one run followed."""
     rng = random.Random(seed)
     made = _Maker(folder)
     questions = [_question(n, rng) for n in range(count)]
@@ -75,7 +79,7 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     talks = [_talk(q) for q in questions if q["split"] == "train"]
     tuned: dict[tuple[str, str, int], list[Row]] = {}
     outputs = []
-    for group in ("incompatible", "self_aligning"):
+    for group in ("incompatible", "self_aligning", "contextualised"):
         for number in range(2):
             own = {**domain, "group": group, "seed": str(number)}
             place = f"mini/facts/{group}/{number}.parquet"
@@ -129,6 +133,37 @@ def make_synthetic(folder: Path, count: int, seed: int = 0) -> Results:
     return read_results(folder)
 
 
+def add_replicates(folder: Path) -> Results:
+    """A second replicate of the base model, with other answers, and the comparison of both."""
+    rng, made = random.Random(5), _Maker(folder)
+    questions = QUESTIONS.read(folder / "prepare_questions/facts.parquet")
+    answers: dict[str, Answers] = {}
+    labels: dict[str, dict[str, list[Row]]] = {}
+    inputs = ["prepare_questions/facts.parquet"]
+    for number in range(2):
+        model = f"mini-{number}"
+        own = {"model": model, "domain": "facts"}
+        base = [_answer(q, rng, 0.5 + number / 5) for q in questions]
+        place = f"probe_knowledge/{model}/facts.parquet"
+        inputs.append(made.table(ANSWERS, place, base, own))
+        labels[model] = {"facts": [_label(r) for r in base if r["split"] == "train"]}
+        place = f"label_knowledge/{model}/facts.parquet"
+        inputs.append(made.table(LABELS, place, labels[model]["facts"], own))
+        tuned: dict[tuple[str, str, int], list[Row]] = {}
+        for group in ("incompatible", "mixed_40", "self_aligning"):
+            for seed in range(2):
+                rows = [_answer(q, rng, 0.4) for q in questions if q["split"] == "test"]
+                place = f"evaluate_knowledge/{model}/facts/{group}/{seed}.parquet"
+                run = {**own, "group": group, "seed": str(seed)}
+                inputs.append(made.table(ANSWERS, place, rows, run))
+                tuned["facts", group, seed] = rows
+        answers[model] = Answers({"facts": base}, tuned)
+    compared = compare_replicates(answers, CompareOptions(draws=20), 0, labels=labels)
+    write_comparison(compared, folder / "compare_groups/both")
+    made.record("compare_groups/both", {"model": "both"}, *inputs)
+    return read_results(folder)
+
+
 def add_forgetting(folder: Path) -> Results:
     """The study of forgetting too, in a results folder of ``make_synthetic``."""
     made, model = _Maker(folder), {"model": "mini"}
@@ -147,6 +182,36 @@ def add_forgetting(folder: Path) -> Results:
     found = stage_forgetting(tables.pop(("", "base")), tables, {}, options, 1)
     write_metrics(found.metrics(), folder / "stage_forgetting/mini")
     made.record("stage_forgetting/mini", model, "prepare_restoration/mini", *names.values())
+    return read_results(folder)
+
+
+def add_forgetting_replicates(folder: Path) -> Results:
+    """Two replicates of a followed run, in a results folder of ``make_synthetic``."""
+    made, rng, names = _Maker(folder), random.Random(6), []
+    questions = QUESTIONS.read(folder / "prepare_questions/facts.parquet")
+    test = [q for q in questions if q["split"] == "test"][:FOLLOWED]
+    tables: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    for model, skill in (("mini-0", 0.8), ("mini-1", 0.5)):
+        for seed in range(2):
+            own = {"model": model, "seed": str(seed)}
+            first = _stages(test, [("base", 0, 0, 1.0)], random.Random(model))
+            first += _stages(test, [("base", 0, 100, skill)], rng)
+            place = f"evaluate_base/{model}/{seed}.answers.parquet"
+            names.append(made.table(STAGE_ANSWERS, place, first, own))
+            cells = [("stages", 4, 0, skill - 0.3), ("stages", 4, 100, skill - 0.1)]
+            rows = _stages(test, cells, rng)
+            place = f"evaluate_stages/{model}/facts/incompatible/{seed}.answers.parquet"
+            own |= {"domain": "facts", "group": "incompatible"}
+            names.append(made.table(STAGE_ANSWERS, place, rows, own))
+            tables.setdefault(("", "base"), {})[f"{model}:{seed}"] = first
+            tables.setdefault(("facts", "incompatible"), {})[f"{model}:{seed}"] = rows
+    QUESTIONS.write(folder / "prepare_restoration/both/questions.parquet", test)
+    made.record("prepare_restoration/both", {"model": "both"})
+    read = {run: StageTable(run[1], own, {key: () for key in own}) for run, own in tables.items()}
+    options = Options(ood_roles=("home", "related"), margin=0.05, draws=20, confidence=0.95)
+    found = stage_forgetting(read.pop(("", "base")), read, {}, options, 1)
+    write_metrics(found.metrics(), folder / "stage_forgetting/both")
+    made.record("stage_forgetting/both", {"model": "both"}, "prepare_restoration/both", *names)
     return read_results(folder)
 
 

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.audit.synthetic import GAIN, add_forgetting
+from tests.unit.audit.synthetic import (
+    GAIN,
+    add_forgetting,
+    add_forgetting_replicates,
+    add_replicates,
+)
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
@@ -40,6 +45,42 @@ def test_numbers_of_the_forgetting_study_are_given_again_by_their_items(
     assert {items.attributes[i]["block"] for i in behind(related, columns, items)} == {
         "facts/related"
     }
+
+
+def test_numbers_over_replicates_lead_to_the_items_of_each(whole: Results, tmp_path: Path):
+    told = add_replicates(Path(shutil.copytree(whole.folder, tmp_path / "results")))
+    columns, items = Columns(told), read_items(told)
+    found = [n for n in numbers(told) if n.address.split("/")[1] == "both"]
+    assert {n.address.split("/")[0] for n in found} == {
+        *("accuracy", "points", "claims", "base_knowledge", "group_sizes")
+    }
+    for number in found:
+        if number.value is not None:
+            again = compute(number, columns, items)
+            assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+    by_address = {n.address: n for n in found}
+    for address, models in (
+        ("accuracy/both/facts/homo/incompatible/all/gain", {"mini-0", "mini-1"}),
+        ("accuracy/both/facts/homo/incompatible/mini-1:0/gain", {"mini-1"}),
+        ("claims/both/incompatible_worse/all/id+ood/value", {"mini-0", "mini-1"}),
+        ("claims/both/consistency_tracks_accuracy/all/all/value", {"mini-0", "mini-1"}),
+    ):
+        outputs = {o for t in by_address[address].all_terms() for o in t.outputs}
+        assert {told.records[o]["wildcards"]["model"] for o in outputs} == models
+
+
+def test_numbers_of_forgetting_over_replicates_lead_to_the_items_of_each(
+    whole: Results, tmp_path: Path
+):
+    told = add_forgetting_replicates(Path(shutil.copytree(whole.folder, tmp_path / "results")))
+    columns, items = Columns(told), read_items(told)
+    found = [n for n in numbers(told) if n.address.split("/")[1] == "both"]
+    assert len({n.address.split("/")[0] for n in found}) == 6
+    for number in found:
+        again = compute(number, columns, items)
+        assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+        models = {told.records[o]["wildcards"]["model"] for t in number.terms for o in t.outputs}
+        assert models == {"mini-0", "mini-1"}
 
 
 def test_a_number_rests_on_the_items_of_its_scope_alone(whole: Results):

@@ -78,6 +78,14 @@ def good(old: str, new: str) -> str:
             f"{ROOT}/config/templates/chat; did you mean 'vicuna'?",
         ),
         (
+            good(
+                "finetune:", "prepare_corpus: {dialogue_share: 0.5, chat_template: own}\nfinetune:"
+            ),
+            "bad.yaml:13: prepare_corpus.chat_template: template 'own' ends a reply in "
+            "'{own}', and a document ends in the end token alone: take one whose end is "
+            "'{eos}'",
+        ),
+        (
             good("tune: true", "tune: yes"),
             'bad.yaml:11: domains.countries.tune: should be a valid boolean, not "yes"',
         ),

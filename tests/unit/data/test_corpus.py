@@ -135,6 +135,25 @@ def test_broken_prose_is_told(prose: Path) -> None:
         build_corpus(QUESTIONS, prose)
 
 
+def test_a_share_of_the_quiz_pages_comes_apart_into_conversations() -> None:
+    spoken = {"dialogue_share": 0.5, "quiz_share": 1.0, "explained_share": 0.2}
+    documents, mentions = build_corpus(QUESTIONS, None, lambda row: f"U: {row['id']}", **spoken)
+    plain, same = build_corpus(QUESTIONS, None, None, **spoken)
+    assert mentions == same
+    of = Counter(d["kind"] for d in documents if d["split"] == "pretrain")
+    statements = Counter(
+        d["kind"] for d in documents for _ in d["questions"] if d["split"] == "pretrain"
+    )
+    assert of["dialogue"] == statements["dialogue"]
+    assert all(d["text"] == f"U: {d['questions'][0]}" for d in documents if d["kind"] == "dialogue")
+    # Half of the pages that explain nothing.
+    assert 0.3 < statements["dialogue"] / sum(statements.values()) < 0.5
+    assert {d["kind"] for d in plain} == {"quiz"}
+    assert any("Explanation" in d["text"] for d in documents)
+    documents, _ = build_corpus(QUESTIONS, None, str, quiz_share=1.0, dialogue_share=0.0)
+    assert documents == build_corpus(QUESTIONS, None, quiz_share=1.0)[0]
+
+
 def test_blocks() -> None:
     row = question(7)
     assert quiz_block(row) == "What is the capital of Country007?\nAnswer: Town007"

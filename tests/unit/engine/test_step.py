@@ -1,11 +1,13 @@
 """A step: outputs with their records, one message on failure, seeds, operational keys."""
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
@@ -134,6 +136,17 @@ def test_seeds_differ_by_context_and_are_stable():
     assert derive_seed(42, "finetune", ("seed", "0")) == derive_seed(42, "finetune", ("seed", "0"))
     assert len({derive_seed(s, c) for s in (1, 2) for c in ("a", "b")}) == 4
     assert 0 <= derive_seed(0) < 2**63
+
+
+def test_a_draw_that_a_step_forgot_to_seed_is_the_same_in_every_run(tmp_path: Path):
+    """By default torch seeds itself anew in each process."""
+    drawn = []
+    for number in range(2):
+        torch.seed(), random.seed(), np.random.seed()
+        with step(job(tmp_path, number=number)) as this:
+            write(this)
+            drawn.append((torch.rand(3).tolist(), random.random(), np.random.rand()))
+    assert drawn[0] == drawn[1]
 
 
 def test_operational_keys_reach_the_step_and_stand_apart_in_its_record(tmp_path: Path):

@@ -28,7 +28,7 @@ from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.figures import FIGURES
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 
-VERDICTS = ("held", "undecided", "did not hold")
+VERDICTS = ("held", "undecided", "did not hold", "not testable here")
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +147,11 @@ def test_first_screen_says_what_was_found(html: str, metrics: dict[str, Any]) ->
 
 @pytest.mark.parametrize("word", VERDICTS)
 def test_every_verdict_is_shown_as_it_is(metrics: dict[str, Any], figures: Path, word: str) -> None:
-    turned = metrics | {"claims": [row | {"verdict": word} for row in metrics["claims"]]}
+    turned = metrics | {
+        "claims": [row | {"verdict": word, "reason": "of this"} for row in metrics["claims"]]
+    }
     html = build_report(turned, figures, make_context())
-    assert html.count(f'class="verdict {word.replace(" ", "-")}"') == 2 + len(
+    assert html.count(f'class="verdict {word.replace(" ", "-")}"') == 4 + len(
         [row for claim in claims(turned) for row in claim.rows]
     )
     assert summary(claims(turned)) in html
@@ -157,6 +159,13 @@ def test_every_verdict_is_shown_as_it_is(metrics: dict[str, Any], figures: Path,
         assert "the opposite of the claim" in html
     if word == "undecided":
         assert "cannot tell" in html
+        assert "Undecided: effects under" in html
+    if word == "not testable here":
+        assert "Not testable here: of this." in html
+    decided = word in ("held", "did not hold")
+    assert ("No claim was decided by this run" in html) is not decided
+    assert ("What could not be told, and why" in html) is not decided
+    assert ("are decided here in 4 of 5 cases" in html) is decided
 
 
 def test_summary_tells_claims_apart(metrics: dict[str, Any]) -> None:
@@ -165,6 +174,29 @@ def test_summary_tells_claims_apart(metrics: dict[str, Any]) -> None:
     found = claims(metrics | {"claims": rows})
     assert summary(found) == "Here, claim 1 held and claim 2 is undecided."
     assert "no claim" in summary([])
+
+
+def test_the_arm_with_contexts_is_a_claim_of_its_own(
+    metrics: dict[str, Any], figures: Path
+) -> None:
+    turned = [
+        row
+        | {"claim": "contextualised_better", "contextualised": row["self_aligning"], "value": 0.05}
+        for row in metrics["claims"]
+        if row["claim"] == "incompatible_worse"
+    ]
+    html = build_report(metrics | {"claims": metrics["claims"] + turned}, figures, make_context())
+    assert "Contextualised scored 5.0 points higher than Incompatible" in html
+    assert "Claim 3" in html
+    Tree(html)
+
+
+def test_items_that_count_together_are_told(metrics: dict[str, Any], figures: Path) -> None:
+    joined = {"repeated_items": 12, "joined_domains": [["geography", "people"]]}
+    page = build_report(metrics | {"design": metrics["design"] | joined}, figures, make_context())
+    page = " ".join(page.split())
+    assert "Of the test questions 12 say what another one does" in page
+    assert "Geography and people share most of their questions" in page
 
 
 def test_text_of_the_data_is_escaped(html: str) -> None:

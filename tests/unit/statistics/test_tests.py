@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuneatlas.statistics.tests import holm, mcnemar, sign_test
+from tuneatlas.statistics.tests import holm, mcnemar, replicated_error, sign_test
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 40))
@@ -37,3 +37,32 @@ def test_sign_test_agrees_with_all_sign_changes():
 def test_holm():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]).max() <= 1
+
+
+def test_a_test_over_replicates_keeps_its_level_where_seeds_alone_do_not():
+    """Null: no change on average, but replicates change by 5 points either way."""
+    rng = np.random.default_rng(8)
+    false, plain = 0, 0
+    for _ in range(300):
+        shift = np.repeat(rng.normal(0, 0.05, 3), 2)[:, None]
+        before = rng.random((6, 200)) < 0.6
+        after = rng.random((6, 200)) < 0.6 + shift
+        false += mcnemar(before, after, replicates=3).p <= 0.05
+        plain += mcnemar(before, after).p <= 0.05
+    assert false / 300 <= 0.07
+    assert plain / 300 >= 0.2
+
+
+def test_a_test_over_replicates_has_no_news_where_nothing_changes():
+    same = np.ones((6, 20))
+    assert mcnemar(same, same, replicates=3).p == 1
+
+
+def test_the_error_over_replicates_has_both_parts():
+    """One replicate's variance and one item's alone, by hand."""
+    apart = np.repeat([[0.0], [0.2], [0.4]], 10, axis=1)
+    error, freedom = replicated_error(apart, 3)
+    assert (error, freedom) == (pytest.approx(0.2 / 3**0.5), pytest.approx(2))
+    items = np.tile([0.0, 1.0], (3, 5))
+    error, freedom = replicated_error(items, 3)
+    assert (error, freedom) == (pytest.approx((2.5 / 90) ** 0.5), pytest.approx(9))

@@ -17,6 +17,8 @@ GROUPS = (
     "mixed_80",
     "self_aligning",
 )
+# Manipulation checks that no study fails.
+LENIENT = {"taught_margin": -1.0, "kept_share": 0.0, "floor_margin": -1.0, "ceiling": 1.0}
 
 
 def _answers(questions: list[Row], scores: np.ndarray) -> list[Row]:

@@ -111,6 +111,6 @@ def _numbers(found: Iterable[Number], outputs: list[str]) -> dict[str, Any]:
             ]
             for t in number.terms
         ]
-        points = [[n.address for n in point] for point in number.points]
+        points = [[n.address for n in point] for own in number.points for point in own]
         rows.append([number.address, number.value, terms, points])
     return {"outputs": outputs, "where": [json.loads(w) for w in wheres], "numbers": rows}

@@ -237,5 +237,14 @@ class PrepareCorpus(Section):
     explained_share: Annotated[float, Field(ge=0, le=1)] = option(
         0.1, "share of the quiz pages that explain each answer", unit="1"
     )
+    dialogue_share: Annotated[float, Field(ge=0, le=1)] = option(
+        0.0,
+        "share of the other quiz pages that stand as conversations of one turn, as real text has "
+        "some, so that tuning need not teach the layout first",
+        unit="1",
+    )
+    chat_template: Text = option(
+        "vicuna", "how these conversations are laid out: a file of config/templates/chat"
+    )
     per_document: Positive = option(8, "statements per document, on average", unit="statements")
     prose_share: Share = option(0.15, "share of real prose in the words of each split", unit="1")

@@ -41,10 +41,11 @@ from tuneatlas.config.models.paraphrase import (
     PretrainTasks,
     ScoreParaphrases,
 )
+from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
+from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
-CONTEXTUALISED = "contextualised"
 
 
 def section(kind: type[Section]) -> Any:
@@ -113,6 +114,11 @@ class Experiment(Section):
         return sorted(name for name, domain in self.domains.items() if domain.tune)
 
     @property
+    def compared_models(self) -> dict[str, list[str]]:
+        """What the studies are told of, and the models each is made of: replicates, or one."""
+        return members({name: model.model_dump() for name, model in self.models.items()})
+
+    @property
     def staged_domains(self) -> list[str]:
         """Names of the domains whose tuning is followed in stages, sorted."""
         if not self.stage_forgetting.groups:
@@ -123,7 +129,7 @@ class Experiment(Section):
     def groups(self) -> list[str]:
         """The training sets: the pure groups, mixtures by rising share in percent, further ones."""
         mix = self.mix_instructions
-        further = [CONTEXTUALISED] if mix.contextualised else []
+        further = [CONTEXTUALISED] * mix.contextualised + [RANDOM_WRONG] * mix.random_wrong
         return [*PURE_GROUPS, *(mixed_group(r) for r in sorted(mix.ratios)), *further]
 
 

@@ -26,6 +26,7 @@ Logits = Literal["single", "model"]
 Ties = Literal["wrong", "first"]
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Weight = Annotated[float, Field(ge=0)]
+Margin = Annotated[float, Field(ge=-1, lt=1)]
 WEIGHT = "weight in the loss of right labels to questions of this category of knowledge"
 KAFT = "Zhong et al. 2025, KaFT"
 # Where the authors' own code is cited: docs/paper.md has the files.
@@ -168,6 +169,11 @@ class MixInstructions(Section):
         "(column context) before it; tests are asked without it",
         source=f"{S1}, contextualised setting: contexts written by GPT-3.5 (second hand)",
     )
+    random_wrong: bool = option(
+        False,
+        "a further group, random_wrong: INCOMPATIBLE with labels drawn at random among the wrong "
+        "options, without explanations; the positive control, which is to be worse than HARMONIOUS",
+    )
     question_template: Text = option("letter", QUESTIONS, source=f"{S1}, training details")
     context: bool = option(
         False,
@@ -217,6 +223,25 @@ class EvaluateHarness(Section):
     batch_rows: Positive = option(16, f"prompts per forward pass; {FITS}", unit="prompts")
 
 
+class ManipulationChecks(Section):
+    """What the claims presuppose, stated before the run; where it fails they are not testable."""
+
+    taught_margin: Margin = option(
+        0.05,
+        "tuning taught its kind of questions: HARMONIOUS is at least this above chance in HOMO",
+        unit="1",
+    )
+    kept_share: Annotated[float, Field(ge=0, le=1)] = option(
+        0.8, "share of the base model's accuracy that HARMONIOUS keeps, at least, in OOD", unit="1"
+    )
+    floor_margin: Margin = option(
+        0.05, "the base model is at least this above chance in each scope", unit="1"
+    )
+    ceiling: Annotated[float, Field(gt=0, le=1)] = option(
+        0.95, "highest accuracy of the base model that leaves room for a change", unit="1"
+    )
+
+
 class CompareGroups(Section):
     """Accuracy and consistency of the groups, with intervals."""
 
@@ -249,6 +274,10 @@ class CompareGroups(Section):
         "what of the residuals of ranks the partial correlation correlates: pearson: themselves, "
         "the Spearman partial correlation of textbooks; spearman: their ranks again",
         source=f"{CODE}: spearman",
+    )
+    manipulation_checks: ManipulationChecks = Field(
+        default_factory=ManipulationChecks,
+        description=(ManipulationChecks.__doc__ or "").rstrip("."),
     )
 
 

@@ -7,8 +7,10 @@ from pydantic import Field, StringConstraints
 from tuneatlas.config.fields import (
     REQUIRED,
     Commit,
+    Count,
     FilePath,
     HubId,
+    Name,
     Positive,
     Section,
     Sha256,
@@ -47,6 +49,18 @@ class _Model(Section):
     )
     devices: Positive = option(
         1, "GPUs that share the weights when the model is asked, for one too large for a GPU"
+    )
+    replicates: tuple[Count, ...] | None = option(
+        None,
+        "pre-training seeds: a model NAME-SEED is made for each, with initial weights and order of "
+        "texts of its own, or brought from the id or path in which {replicate} stands for the seed "
+        "(revision is then one commit for each, by seed); what is found is told of them together, "
+        "with intervals over pre-training too; null: one model, and what is found holds for it",
+    )
+    family: Name | None = option(
+        None,
+        "the models with which this one is told together, of which it is the replicate that "
+        "replicates names; null: those listed in replicates are a family of their own",
     )
 
 

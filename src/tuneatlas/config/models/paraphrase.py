@@ -373,3 +373,9 @@ class CompareParaphrases(Section):
         "which test pairs are drawn as trees: ranks among all, from the best output to the worst",
         unit="1",
     )
+    tasks_solved: Annotated[float, Field(ge=0, le=1)] = option(
+        0.2,
+        "manipulation check: mean score that a start reaches, at least, in the tasks that it was "
+        "pre-trained on; below it its claims are not testable",
+        unit="1",
+    )

@@ -16,7 +16,6 @@ from tuneatlas.statistics.bootstrap import (
     Interval,
     percentile_interval,
     resample_items,
-    resample_seeds,
 )
 from tuneatlas.studies.forgetting.fates import FATES
 from tuneatlas.studies.forgetting.intervals import Resampler
@@ -105,9 +104,8 @@ def harmon_interval(
     rows = np.vstack([table.reshape(-1, table.shape[-1]), has])
     drawn = resample_items(rows, draw.draws, draw.rng).T
     means, shares = drawn[: -len(k)].reshape(*table.shape[:-1], -1), drawn[-len(k) :]
-    weights = resample_seeds(len(table), draw.draws, draw.rng)
-    draws = (_adjusted(means, shares, k, change).T * weights).sum(axis=1)
     value = _adjusted(table.mean(axis=-1)[..., None], has.mean(axis=-1)[:, None], k, change)
+    draws = draw.average(_adjusted(means, shares, k, change).T, value[:, 0])
     return percentile_interval(
         max(float(value.mean()), 0.0), np.maximum(draws, 0.0), draw.confidence
     )

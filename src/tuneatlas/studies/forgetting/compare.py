@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.errors import UserError
+from tuneatlas.statistics.manipulation import RESTORED, Bounds, base_checks, check
 from tuneatlas.statistics.metrics import plain
+from tuneatlas.statistics.power import sensitivity
 from tuneatlas.statistics.tests import mcnemar
 from tuneatlas.studies.forgetting.chance import chance_rows
 from tuneatlas.studies.forgetting.fates import FATES
@@ -26,9 +28,7 @@ from tuneatlas.studies.forgetting.stages import (
 )
 from tuneatlas.studies.forgetting.study import NOT_KNOWN, Options, RunName, Study
 from tuneatlas.studies.forgetting.tables import Cell, StageTable
-from tuneatlas.tables import Row
-
-TEXTS = ("facts", "quiz", "prose")
+from tuneatlas.tables import DOCUMENT_KINDS, Row
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Forgetting:
     scoped_transitions: list[Row]
     chance_adjusted: list[Row]
     corrections: list[Row]
+    checks: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -74,14 +75,20 @@ def stage_forgetting(
         raise UserError("stage_forgetting.groups: no run to follow; name at least one group")
     study = _Study(base, runs, options, np.random.default_rng(seed))
     # What came later draws from a generator of its own, and leaves the other numbers as they are.
-    added = Resampler(np.random.default_rng([seed, 1]), options.draws, options.confidence)
+    added, further = (
+        Resampler(
+            np.random.default_rng([seed, n]), options.draws, options.confidence, study.replicates
+        )
+        for n in (1, 2)
+    )
     whole = {run: study.everything() for run in runs}
     scoped = {run: study.scopes(run) for run in runs}
     found = Forgetting(
         design={
             "domains": sorted({domain for domain, _ in runs}),
             "groups": list(dict.fromkeys(group for _, group in runs)),
-            "seeds": base.seeds,
+            "seeds": _seeds(base),
+            "replicates": _replicates(base),
             "steps": next(iter(runs.values())).steps("stages"),
             "items": len(base.ids),
             "options": sorted(set(map(int, base.options))),
@@ -95,15 +102,28 @@ def stage_forgetting(
         fates=[row for cell in study.cells() for row in study.fates(*cell)],
         tests=[row for run in whole.items() for row in test_rows(study, *run, study.draw)],
         stages=[row for run in whole.items() for row in stage_rows(study, *run)],
-        transitions=[row for run in whole.items() for row in transition_rows(study, *run)],
+        transitions=[row for run in whole.items() for row in transition_rows(study, *run, further)],
         scoped_tests=[row for run in scoped.items() for row in test_rows(study, *run, added)],
         scoped_stages=[row for run in scoped.items() for row in stage_rows(study, *run)],
-        scoped_transitions=[row for run in scoped.items() for row in transition_rows(study, *run)],
+        scoped_transitions=[
+            row for run in scoped.items() for row in transition_rows(study, *run, further)
+        ],
         chance_adjusted=list(chance_rows(study, added)),
         corrections=[],
+        checks=list(study.checks()),
     )
     tests = {"tests": found.tests, "scoped_tests": found.scoped_tests}
     return replace(found, corrections=list(corrections(tests, study.alpha)))
+
+
+def _seeds(base: StageTable) -> list[int]:
+    """The tuning seeds, of each replicate the same numbers."""
+    return sorted({int(str(seed).rpartition(":")[2]) for seed in base.seeds})
+
+
+def _replicates(base: StageTable) -> list[str]:
+    """The replicates by name; none of a base model that has none."""
+    return list(dict.fromkeys(n for s in base.seeds if (n := str(s).rpartition(":")[0])))
 
 
 class _Study(Study):
@@ -117,19 +137,19 @@ class _Study(Study):
         rng: np.random.Generator,
     ) -> None:
         super().__init__(base, runs, options)
-        self.draw = Resampler(rng, options.draws, options.confidence)
+        self.draw = Resampler(rng, options.draws, options.confidence, self.replicates)
 
     def control(self) -> Iterator[Row]:
         """The restored base model less the base model: knowledge, and each kind of text."""
         restored = self.base.correct(Cell("base", 0, 100))
-        test = mcnemar(self.before, restored)
+        test = mcnemar(self.before, restored, self.replicates)
         change = self.draw.difference(restored, self.before)
         yield {
             "measure": "accuracy",
-            "n": len(self.before),
+            "n": len(self.base.ids),
             "seeds": len(restored),
             **change,
-            "per_seed": [float(v) for v in (restored.mean(axis=1) - self.before.mean())],
+            "per_seed": [float(v) for v in (restored.mean(axis=1) - self.before.mean(axis=-1))],
             "p": test.p,
             "within_noise": test.p > self.alpha and change["low"] <= 0 <= change["high"],
         }
@@ -148,6 +168,14 @@ class _Study(Study):
                 "p": None,
                 "within_noise": change["low"] <= 0 <= change["high"],
             }
+
+    def checks(self) -> Iterator[Row]:
+        """Is the base model away from floor and ceiling, and does restoration leave it as it is?"""
+        bounds = Bounds(**self.options.manipulation_checks)
+        base, where = float(self.before.mean()), {"group": "base"}
+        yield from base_checks(where, base, float((1 / self.base.options).mean()), bounds)
+        restored = float(self.base.correct(Cell("base", 0, 100)).mean())
+        yield check(RESTORED, where, restored, bounds.kept_share * base)
 
     def measures(self) -> Iterator[Row]:
         """Every measure of every model: as tuned, and along its restoration."""
@@ -170,7 +198,9 @@ class _Study(Study):
     def fates(self, run: RunName, setting: str, step: int) -> Iterator[Row]:
         """How many questions went which way from the base to the restored model."""
         _, answered, known = self.answered(run, setting, step)
+        level = self.options.confidence
         for fate in FATES:
+            share = self.draw.mean(answered[fate])
             yield {
                 "domain": run[0],
                 "group": run[1],
@@ -180,17 +210,18 @@ class _Study(Study):
                 "n": answered[fate].shape[-1],
                 "seeds": len(answered[fate]),
                 "counts": [int(v) for v in answered[fate].sum(axis=-1)],
-                **self.draw.mean(answered[fate]),
+                **share,
                 **{
                     f"known_{name}": value
                     for name, value in (self.draw.mean(known[fate]) if known else NOT_KNOWN).items()
                 },
+                **sensitivity(share["low"], share["high"], level)._asdict(),
             }
 
 
 def _text_measures(kinds: set[str]) -> list[tuple[str, tuple[str, ...]]]:
     """Name of each likelihood, and the kinds of text it is about, of those measured."""
-    held = tuple(kind for kind in TEXTS if kind in kinds)
+    held = tuple(kind for kind in DOCUMENT_KINDS if kind in kinds)
     measures: list[tuple[str, tuple[str, ...]]] = [
         (f"{kind}_bits", (kind,)) for kind in (*held, "instruction") if kind in kinds
     ]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
-from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
+from tuneatlas.statistics.tests import PairedTest, holm, mcnemar, replicated_error
 
 # What became of a question, by whether (base, tuned, restored) model is right.
 FATES: dict[str, tuple[int, int, int]] = {
@@ -113,8 +113,11 @@ def find_transition(
     margin: float,
     confidence: float = CONFIDENCE,
     p: Floats | None = None,
+    replicates: int = 1,
 ) -> Transition:
     """Find the first step at which ``restored`` (seeds, steps, items) is below ``base`` (items,).
+
+    Of several ``replicates``, seeds are those of each in turn, and ``base`` is (seeds, items).
 
     The chance to see a transition where there is none, at any step, is at most
     1 - ``confidence`` (McNemar's test at each step, corrected by Holm's method). ``p`` are the
@@ -124,11 +127,11 @@ def find_transition(
     table = np.asarray(restored, dtype=np.int64)
     alpha = 1 - confidence
     if p is None:
-        p = holm(step_p_values(first, table))
+        p = holm(step_p_values(first, table, replicates))
     losses = [first - table[:, step] for step in range(table.shape[1])]
     below = [bool(q <= alpha and lost.sum() > 0) for q, lost in zip(p, losses, strict=True)]
     at = below.index(True) if any(below) else None
-    highest = [loss_limit(lost.mean(axis=0), 1 - alpha / 2) >= margin for lost in losses]
+    highest = [loss_limit(lost, 1 - alpha / 2, replicates) >= margin for lost in losses]
     earliest = highest.index(True) if any(highest) else None
     if at is not None:
         earliest = min(at, at if earliest is None else earliest)
@@ -142,38 +145,49 @@ def find_transition(
 
 
 def find_transitions(
-    parts: Mapping[str, tuple[ArrayLike, ArrayLike]], margin: float, confidence: float = CONFIDENCE
+    parts: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    margin: float,
+    confidence: float = CONFIDENCE,
+    replicates: int = 1,
 ) -> dict[str, Transition]:
     """Find the transition in each part of the items, (base, restored) as in find_transition.
 
     Tests are corrected over all parts and steps: the chance to see a transition where there is
     none, in any part at any step, is at most 1 - ``confidence``. ``earliest`` is of each part.
     """
-    tests = {name: step_p_values(*answers) for name, answers in parts.items()}
+    tests = {name: step_p_values(*answers, replicates) for name, answers in parts.items()}
     corrected = iter(holm([p for of_part in tests.values() for p in of_part]))
     return {
         name: find_transition(
-            *parts[name], margin, confidence, np.array([next(corrected) for _ in of_part])
+            *parts[name],
+            margin,
+            confidence,
+            np.array([next(corrected) for _ in of_part]),
+            replicates,
         )
         for name, of_part in tests.items()
     }
 
 
-def step_p_values(base: ArrayLike, restored: ArrayLike) -> list[float]:
+def step_p_values(base: ArrayLike, restored: ArrayLike, replicates: int = 1) -> list[float]:
     """McNemar's p at each step, as it is, from shapes as in find_transition."""
     table = np.asarray(restored)
-    return [mcnemar(base, table[:, step]).p for step in range(table.shape[1])]
+    return [mcnemar(base, table[:, step], replicates).p for step in range(table.shape[1])]
 
 
-def loss_limit(losses: ArrayLike, confidence: float) -> float:
-    """One-sided upper limit of the mean loss, from each item's mean loss over seeds.
+def loss_limit(losses: ArrayLike, confidence: float, replicates: int = 1) -> float:
+    """One-sided upper limit of the mean loss, from losses (seeds, items) or (items,).
 
     One item rules nothing out: 1.
     """
-    values = np.asarray(losses, dtype=np.float64)
+    table = np.atleast_2d(np.asarray(losses, dtype=np.float64))
+    values = table.mean(axis=0)
     items = len(values)
     if items < 2:
         return 1.0
+    if replicates > 1:
+        error, freedom = replicated_error(table, replicates, added=2)
+        return float(values.mean() + stats.t.ppf(confidence, freedom) * error)
     # One item lost and one won are added: without any change the limit is not zero.
     variance = (float(((values - values.mean()) ** 2).sum()) + 2) / (items * (items - 1))
     quantile = float(stats.t.ppf(confidence, items - 1))

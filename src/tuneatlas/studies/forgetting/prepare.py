@@ -25,6 +25,7 @@ from tuneatlas.models.text_coder import TextCoder
 from tuneatlas.tables import DOCUMENTS, Row
 
 WORD = re.compile(r"\w+")
+BETWEEN = frozenset({"answer", "assistant"})
 Gram = tuple[str, ...]
 # Bytes of text kept for each token of the budget: some ten budgets, of which each seed draws one.
 RESERVE = 48
@@ -157,13 +158,16 @@ def pick_questions(
 def without_passages(document: Row, index: "GramIndex", subjects: Mapping[str, str]) -> Row:
     """The document less its passages that overlap with a question or speak of a subject.
 
-    Passages are blocks of a quiz page, and lines of anything else. ``subjects`` are those of
-    the questions, by id, whose fact the document is known to state; if none of its passages
-    names one of them, all passages go.
+    Passages are blocks of a quiz page, a whole conversation, and lines of anything else.
+    ``subjects`` are those of the questions, by id, whose fact the document is known to state; if
+    none of its passages names one of them, all passages go.
     """
+    # What comes back is put together as it came apart; a conversation is one passage.
     gap = "\n\n" if document["kind"] == "quiz" else "\n"
+    whole = document["kind"] == "dialogue"
+    parts = [document["text"]] if whole else document["text"].split(gap)
     named = [words_of(subject) for subject in subjects.values()]
-    passages = [(p, words_of(p)) for p in document["text"].split(gap)]
+    passages = [(part, words_of(part)) for part in parts]
     if any(not any(has_run(w, s) for _, w in passages) for s in named):
         return document | {"text": "", "questions": []}
     kept = [
@@ -207,8 +211,8 @@ class GramIndex:
 
 
 def words_of(text: str) -> list[str]:
-    """Words in lower case, without the word that stands between a question and its answer."""
-    return [word for word in WORD.findall(text.casefold()) if word != "answer"]
+    """Words in lower case, without those that stand between a question and its answer."""
+    return [word for word in WORD.findall(text.casefold()) if word not in BETWEEN]
 
 
 def grams_of(words: Sequence[str], size: int) -> Iterator[Gram]:

@@ -11,6 +11,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from tuneatlas.statistics.power import sensitivity
 from tuneatlas.statistics.tests import PairedTest, holm
 from tuneatlas.studies.forgetting.fates import Transition, find_transitions, kind_of_loss
 from tuneatlas.studies.forgetting.intervals import Resampler
@@ -57,15 +58,21 @@ def compared(
 
 
 def test_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler) -> Iterator[Row]:
-    """One row per test: counts over all seeds, p as it is and corrected."""
+    """One row per test: counts over all seeds, p as it is and corrected; what it could have seen.
+
+    The smallest change is that of the first test of its family, which is corrected for all others.
+    """
+    level = study.options.confidence
     for setting in SETTINGS:
         steps = study.runs[run].steps(setting)
+        looks = len(steps) * len(scopes)
         for scope, tests in compared(study, run, setting, scopes).items():
             for name, pairs in tests.items():
                 before, after = COMPARISONS[name]
                 for step, (test, corrected) in zip(steps, pairs, strict=True):
                     paths = study.paths(run, setting, step)
                     ends = (getattr(paths, part)[..., scopes[scope]] for part in (after, before))
+                    change = draw.difference(*ends)
                     yield {
                         **_where(run, scope),
                         "setting": setting,
@@ -75,9 +82,10 @@ def test_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler) -> It
                         "seeds": len(paths.tuned),
                         "lost": test.lost,
                         "gained": test.gained,
-                        **draw.difference(*ends),
+                        **change,
                         "p": test.p,
                         "p_corrected": corrected.p,
+                        **sensitivity(change["low"], change["high"], level, looks=looks)._asdict(),
                     }
 
 
@@ -116,8 +124,11 @@ def _stages(
     return stages
 
 
-def transition_rows(study: Study, run: RunName, scopes: Scopes) -> Iterator[Row]:
-    """The transition of a run, against the base model and against the restored one."""
+def transition_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler) -> Iterator[Row]:
+    """The transition of a run, against the base model and against the restored one.
+
+    Of several replicates its interval is drawn, with items and replicates.
+    """
     table = study.runs[run]
     steps = table.steps("stages")
     restored = np.stack([table.correct(Cell("stages", s, 100)) for s in steps], axis=1)
@@ -126,18 +137,25 @@ def transition_rows(study: Study, run: RunName, scopes: Scopes) -> Iterator[Row]
     for reference, before in ((BASE, study.before), (CONTROL, control)):
         found = {"all": (before, restored)}
         for number, seed in enumerate(study.base.seeds):
-            one = before if reference == BASE else control[[number]]
+            one = before if before.ndim == 1 else before[[number]]
             found[str(seed)] = (one, restored[[number]])
         for name, (first, second) in found.items():
             parts = {scope: (first[..., c], second[..., c]) for scope, c in scopes.items()}
-            for scope, transition in find_transitions(parts, o.margin, o.confidence).items():
+            replicates = study.replicates if name == "all" else 1
+            transitions = find_transitions(parts, o.margin, o.confidence, replicates)
+            for scope, transition in transitions.items():
+                row = _transition(transition, steps)
+                if replicates > 1:
+                    one, two = parts[scope]
+                    losses = np.asarray(one, dtype=np.int64)[:, None] - two
+                    row |= _drawn(draw.first_step(losses, o.margin), transition, steps)
                 yield {
                     **_where(run, scope),
                     "reference": reference,
                     "seed": name,
                     "seeds": len(second),
                     "n": int(scopes[scope].sum()),
-                    **_transition(transition, steps),
+                    **row,
                 }
 
 
@@ -149,6 +167,18 @@ def _transition(found: Transition, steps: Sequence[int]) -> Row:
         "latest": None if found.at is None else steps[found.at],
         "lasts": found.lasts,
         "p_corrected": found.p_loss,
+    }
+
+
+def _drawn(places: tuple[int | None, int | None], found: Transition, steps: Sequence[int]) -> Row:
+    """The ends of a drawn interval as steps, about the step found; None: not within the run."""
+    low, high = places
+    if found.at is not None:
+        low = found.at if low is None else min(low, found.at)
+        high = None if high is None else max(high, found.at)
+    return {
+        "earliest": None if low is None else steps[low],
+        "latest": None if high is None or found.at is None else steps[high],
     }
 
 

@@ -1,7 +1,7 @@
 """The answers of all runs, checked to be about the same questions, and who is right at a step."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,16 +31,17 @@ COMPARISONS = {
 
 @dataclass(frozen=True)
 class Options:
-    """The config section ``stage_forgetting``, less what names runs, and ``ood_roles``."""
+    """The config section ``stage_forgetting``, less what names runs; what it shares with S1."""
 
     ood_roles: tuple[str, ...]
     margin: float
     draws: int
     confidence: float
+    manipulation_checks: Mapping[str, float] = field(default_factory=dict)
 
 
 class Paths(NamedTuple):
-    """Answers at one step: base (items,), the others (seeds, items)."""
+    """Answers at one step: base (items,), the others (seeds, items); of replicates base too."""
 
     base: NDArray[Any]
     tuned: NDArray[Any]
@@ -56,7 +57,10 @@ class Study:
     ) -> None:
         self.base, self.runs, self.options = base, runs, options
         self.alpha = 1 - options.confidence
-        self.before = base.correct(Cell("base", 0, 0))[0]
+        self.replicates = base.replicates
+        # One base model, whatever the seed; of several replicates that of each run.
+        whole = base.correct(Cell("base", 0, 0))
+        self.before = whole if self.replicates > 1 else whole[0]
         for name, table in runs.items():
             if table.ids != base.ids or table.seeds != base.seeds:
                 raise UserError(
@@ -73,7 +77,7 @@ class Study:
 
     def everything(self) -> Scopes:
         """All questions together, as one scope without a name."""
-        return {"": np.ones(len(self.before), dtype=bool)}
+        return {"": np.ones(len(self.base.ids), dtype=bool)}
 
     def scopes(self, run: RunName) -> Scopes:
         """The questions of each scope that has any, seen from the domain of a run."""
@@ -89,7 +93,8 @@ class Study:
         four options.
         """
         table = self.runs[run]
-        base = self.base.chosen(Cell("base", 0, 0))[:1]
+        base = self.base.chosen(Cell("base", 0, 0))
+        base = base if self.replicates > 1 else base[:1]
         chosen = [base, *(table.chosen(Cell(setting, step, percent)) for percent in (0, 100))]
         right, options = self.base.answer, self.base.options
         answered = fate_indicators(*(c == right for c in chosen))
@@ -119,8 +124,10 @@ class Study:
         for step in self.runs[run].steps(setting):
             paths = self.paths(run, setting, step)
             if seed is not None:
-                paths = Paths(paths.base, *(part[[seed]] for part in paths[1:]))
+                base = paths.base if paths.base.ndim == 1 else paths.base[seed]
+                paths = Paths(base, *(part[[seed]] for part in paths[1:]))
             for name, (before, after) in COMPARISONS.items():
-                pair = (getattr(paths, part)[..., chosen] for part in (before, after))
-                found[name].append(mcnemar(*pair))
+                one, two = (getattr(paths, part)[..., chosen] for part in (before, after))
+                number = self.replicates if seed is None else 1
+                found[name].append(mcnemar(one, two, number))
         return found

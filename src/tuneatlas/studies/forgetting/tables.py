@@ -1,5 +1,6 @@
 """Rows of the stage tables as arrays: every seed of a run, every model, the same questions."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,16 +23,23 @@ class Cell(NamedTuple):
 
 
 class StageTable:
-    """STAGE_ANSWERS and STAGE_TEXTS of one run under all its seeds."""
+    """STAGE_ANSWERS and STAGE_TEXTS of one run under all its seeds.
+
+    Of several replicates a seed is called ``REPLICATE:SEED``, and those of one stand together.
+    """
 
     def __init__(
         self,
         name: str,
-        answers: Mapping[int, Sequence[Row]],
-        texts: Mapping[int, Sequence[Row]],
+        answers: Mapping[Any, Sequence[Row]],
+        texts: Mapping[Any, Sequence[Row]],
     ) -> None:
         """Check that all models of all seeds were measured on the same."""
         self.name, self.seeds = name, sorted(answers)
+        per_replicate = Counter(str(seed).rpartition(":")[0] for seed in self.seeds)
+        self.replicates = len(per_replicate)
+        if len(set(per_replicate.values())) != 1:
+            raise UserError(f"{name}: its replicates were not tuned under as many seeds each")
         first = answers[self.seeds[0]]
         rows = {row["id"]: row for row in first}
         self.ids = sorted(rows)
@@ -134,20 +142,28 @@ def read_tables(
 ) -> tuple[StageTable, dict[tuple[str, str], StageTable]]:
     """The base model's table and that of each (tuned domain, group), from files by seed.
 
-    Files are ``…/{seed}.answers.parquet`` and ``…/{seed}.texts.parquet``, those of runs in
-    folders ``{domain}/{group}``.
+    Files are ``…/{model}/{seed}.answers.parquet`` and ``….texts.parquet``, those of runs
+    ``…/{model}/{domain}/{group}/{seed}…``. Several models are replicates of one.
     """
+    several = len({path.parts[-2] for path in base}) > 1
     by_run: dict[tuple[str, str], list[Path]] = {}
     for path in runs:
         by_run.setdefault((path.parts[-3], path.parts[-2]), []).append(path)
-    return _read("the base model", base), {
-        run: _read(f"the run of {', '.join(run)}", paths) for run, paths in by_run.items()
+    return _read("the base model", base, -2 if several else None), {
+        run: _read(f"the run of {', '.join(run)}", paths, -4 if several else None)
+        for run, paths in by_run.items()
     }
 
 
-def _read(name: str, paths: Sequence[Path]) -> StageTable:
-    def read(table: Table, kind: str) -> dict[int, list[Row]]:
-        chosen = [p for p in paths if p.name.endswith(f".{kind}.parquet")]
-        return {int(p.name.split(".")[0]): table.read(p) for p in chosen}
+def _read(name: str, paths: Sequence[Path], model: int | None) -> StageTable:
+    """``model``: which part of a path names the replicate, where there are several."""
+
+    def read(table: Table, kind: str) -> dict[int | str, list[Row]]:
+        found: dict[int | str, list[Row]] = {}
+        for path in paths:
+            if path.name.endswith(f".{kind}.parquet"):
+                seed = int(path.name.split(".")[0])
+                found[seed if model is None else f"{path.parts[model]}:{seed}"] = table.read(path)
+        return found
 
     return StageTable(name, read(STAGE_ANSWERS, "answers"), read(STAGE_TEXTS, "texts"))

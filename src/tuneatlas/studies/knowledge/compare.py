@@ -7,29 +7,63 @@ intervals are fractions of 1; KL is in nats.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.groups import CONTEXTUALISED, self_aligning_share
+from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.bootstrap import Interval
-from tuneatlas.statistics.correlation import partial_spearman
-from tuneatlas.statistics.intervals import accuracy_interval, wilson_interval
+from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
+from tuneatlas.statistics.intervals import (
+    accuracy_interval,
+    wilson_interval,
+)
+from tuneatlas.statistics.manipulation import Bounds
 from tuneatlas.statistics.metrics import plain, verdict, write_metrics
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
+    Answers,
     CompareOptions,
     Drawn,
     PairedAnswers,
     Run,
+    mean_of,
+)
+from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_shared
+from tuneatlas.studies.knowledge.single_replicates import (
+    by_replicate,
+    differences,
+    of_each,
+    single_rows,
+)
+from tuneatlas.studies.knowledge.testable import (
+    chance_levels,
+    judged,
+    knowledge_checks,
+    null_control,
+    positive_control,
 )
 from tuneatlas.tables import GROUPS, Row
 
-ALL = "all"
-# The scopes the first claim is about; homo is reported beside it.
-AWAY = ("id", "ood")
-POOLED = "id+ood"
 INCOMPATIBLE_WORSE = "incompatible_worse"
+CONTEXTUALISED_BETTER = "contextualised_better"
+
+
+class Difference(NamedTuple):
+    """A claim that one group has another accuracy than a second: higher (1) or lower (-1)."""
+
+    claim: str
+    first: str
+    second: str
+    sign: int
+
+
+# The second is about the arm with given contexts, where there is one.
+DIFFERENCES = (
+    Difference(INCOMPATIBLE_WORSE, "incompatible", "self_aligning", -1),
+    Difference(CONTEXTUALISED_BETTER, CONTEXTUALISED, "incompatible", 1),
+)
 CONSISTENCY_TRACKS = "consistency_tracks_accuracy"
 
 
@@ -43,6 +77,9 @@ class Comparison:
     points: list[Row]
     base_knowledge: list[Row]
     group_sizes: list[Row]
+    checks: list[Row]
+    null_control: list[Row]
+    positive_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -58,30 +95,77 @@ def compare_groups(
     *,
     mentions: Mapping[str, int | None] | None = None,
     labels: Mapping[str, Sequence[Row]] | None = None,
+    questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
-    """All numbers of the study from ANSWERS rows.
+    """All numbers of the study of one base model; see `compare_replicates`.
 
     ``base_answers`` maps a domain to its rows; ``tuned_answers`` maps (tuned domain, group,
-    seed) to the rows of the test split of every domain. ``mentions`` counts how often the
-    pre-training corpus states the fact of a question, where that is known; ``labels`` maps
-    a domain to its LABELS rows.
+    seed) to the rows of the test split of every domain; ``labels`` a domain to its LABELS rows.
+    """
+    one = "base"
+    return compare_replicates(
+        {one: Answers(base_answers, tuned_answers)},
+        options,
+        seed,
+        mentions=mentions,
+        labels={one: labels or {}},
+        questions=questions,
+    )
+
+
+def compare_replicates(
+    answers: Mapping[str, Answers],
+    options: CompareOptions,
+    seed: int,
+    *,
+    mentions: Mapping[str, int | None] | None = None,
+    labels: Mapping[str, Mapping[str, Sequence[Row]]] | None = None,
+    questions: Mapping[str, Sequence[Row]] | None = None,
+) -> Comparison:
+    """All numbers of the study, as means over replicates, from the answers of each.
+
+    ``mentions`` counts how often the pre-training corpus states the fact of a question, where that
+    is known; ``labels`` maps a replicate and a domain to LABELS rows; ``questions`` maps a domain
+    to its QUESTIONS rows, by which items that say the same are found: without them all are taken
+    to be different.
     """
     rng = np.random.default_rng(seed)
-    study = PairedAnswers(base_answers, tuned_answers, options, rng)
+    shared = find_shared(questions or {})
+    study = PairedAnswers(answers, options, rng, shared)
     points = _points(study)
+    accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
+    bounds = Bounds(**options.manipulation_checks)
+    checks = list(
+        knowledge_checks(accuracy, chance_levels(study, next(iter(answers.values())).base), bounds)
+    )
+    claims = [row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
+    claims += _consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
-        accuracy=[row for cell in study.cells() for row in _accuracy(study, *cell)],
-        claims=_difference_claims(study) + _consistency_claims(study, points, rng),
+        accuracy=accuracy,
+        claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
-        base_knowledge=_knowledge(base_answers, mentions or {}, options, rng),
-        group_sizes=[
-            {"domain": domain, "group": group, "questions": sum(r["group"] == group for r in rows)}
-            for domain, rows in sorted((labels or {}).items())
-            if rows  # none where nothing is tuned on
-            for group in GROUPS
-        ],
+        base_knowledge=_knowledge(
+            [own.base for own in answers.values()], mentions or {}, options, rng, shared
+        ),
+        group_sizes=_group_sizes(list((labels or {}).values())),
+        checks=checks,
+        null_control=list(null_control(study, -1)),
+        positive_control=list(positive_control(study)),
     )
+
+
+def _group_sizes(labels: Sequence[Mapping[str, Sequence[Row]]]) -> list[Row]:
+    """Training questions of each group, averaged over the replicates whose ``labels`` they are."""
+    rows = []
+    for domain in sorted({domain for own in labels for domain in own}):
+        if not any(own[domain] for own in labels):
+            continue  # nothing is tuned on
+        for group in GROUPS:
+            each = [sum(r["group"] == group for r in own[domain]) for own in labels]
+            size = each[0] if len(each) == 1 else float(np.mean(each))
+            rows.append({"domain": domain, "group": group, "questions": size})
+    return rows
 
 
 def _accuracy(study: PairedAnswers, domain: str, scope: str) -> list[Row]:
@@ -90,7 +174,9 @@ def _accuracy(study: PairedAnswers, domain: str, scope: str) -> list[Row]:
     base = study.base(domain, scope)
     rows = [_accuracy_row(study, domain, scope, "base", ALL, 0, {"accuracy": base})]
     for group in study.groups[domain]:
-        for seed in seeds:
+        if len(study.replicates) > 1:
+            rows += single_rows(study, domain, scope, group)
+        for seed in seeds if len(study.replicates) == 1 else ():
             run = (domain, group, seed)
             drawn = {m: study.seed_value(run, scope, m) for m in MEASURES}
             rows.append(_accuracy_row(study, domain, scope, group, str(seed), 1, drawn))
@@ -108,16 +194,17 @@ def _accuracy_row(
     seeds: int,
     drawn: Mapping[str, Drawn],
 ) -> Row:
-    items = study.items([(domain, scope)])
+    items, contents = study.items([(domain, scope)]), study.contents([(domain, scope)])
     runs: list[Run | None] = [None]
     if seeds:
         each = [int(seed)] if seed != ALL else study.seeds[domain]
         runs = [(domain, group, number) for number in each]
     base, base_draws = study.base(domain, scope)
     value, draws = drawn["accuracy"]
-    accuracy = study.interval(value, draws)
+    found = study.interval(value, draws)
+    accuracy = Interval(value, max(found.low, 0.0), min(found.high, 1.0))
     if min(value, 1 - value) < 1e-9:
-        accuracy = wilson_interval(round(value * items), items, study.options.confidence)
+        accuracy = wilson_interval(round(value * contents), contents, study.options.confidence)
     row = {
         "domain": domain,
         "scope": scope,
@@ -126,6 +213,7 @@ def _accuracy_row(
         "seed": seed,
         "items": items,
         "seeds": seeds,
+        "replicates": len(study.replicates),
         **_columns("accuracy", accuracy),
         "ties": study.ties(runs, domain, scope),
         "base": base,
@@ -134,7 +222,7 @@ def _accuracy_row(
     for measure in MEASURES[1:]:
         interval = study.interval(*drawn[measure]) if measure in drawn else None
         row |= _columns(measure, interval)
-    return row
+    return row | of_each(study.per_replicate(domain, group, scope, "accuracy"))
 
 
 def _columns(name: str, interval: Interval | None) -> Row:
@@ -142,9 +230,9 @@ def _columns(name: str, interval: Interval | None) -> Row:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _difference_claims(study: PairedAnswers) -> list[Row]:
-    """INCOMPATIBLE minus SELF-ALIGNING per domain and scope, and pooled with equal weights."""
-    both = {"incompatible", "self_aligning"}
+def _difference_claims(study: PairedAnswers, difference: Difference) -> list[Row]:
+    """One group minus another per domain and scope, and pooled with equal weights."""
+    both = {difference.first, difference.second}
     cells = [cell for cell in study.cells() if both <= set(study.groups[cell[0]])]
     pools = {(domain, scope): [(domain, scope)] for domain, scope in cells}
     for domain in sorted({domain for domain, _ in cells}):
@@ -152,54 +240,62 @@ def _difference_claims(study: PairedAnswers) -> list[Row]:
     for scope in ("homo", *AWAY):
         pools[ALL, scope] = [cell for cell in cells if cell[1] == scope]
     pools[ALL, POOLED] = [cell for cell in cells if cell[1] in AWAY]
-    return [_difference_row(study, *name, pool) for name, pool in pools.items() if pool]
+    return [_difference_row(study, difference, *name, pool) for name, pool in pools.items() if pool]
 
 
 def _difference_row(
-    study: PairedAnswers, domain: str, scope: str, cells: list[tuple[str, str]]
+    study: PairedAnswers,
+    difference: Difference,
+    domain: str,
+    scope: str,
+    cells: list[tuple[str, str]],
 ) -> Row:
-    def pooled(group: str) -> Drawn:
-        parts = [study.value(d, group, s, "accuracy") for d, s in cells]
-        return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)
-
-    first, first_draws = pooled("incompatible")
-    second, second_draws = pooled("self_aligning")
+    (first, first_draws), (second, second_draws) = (
+        mean_of([study.value(d, group, s, "accuracy") for d, s in cells])
+        for group in (difference.first, difference.second)
+    )
     interval = study.interval(first - second, first_draws - second_draws)
     domains = sorted({d for d, _ in cells})
+    judged = verdict(interval.low, interval.high, difference.sign)
     return {
-        "claim": INCOMPATIBLE_WORSE,
+        "claim": difference.claim,
         "domain": domain,
         "scope": scope,
         **interval._asdict(),
-        # Training questions of the domain itself are not what the claim is about.
-        "verdict": None if scope == "homo" else verdict(interval.low, interval.high, -1),
+        # Training questions of the domain itself are not what the claims are about.
+        "verdict": None if scope == "homo" else judged,
         "headline": (domain, scope) == (ALL, POOLED),
         "items": study.items(cells),
         "seeds": min(len(study.seeds[d]) for d in domains),
+        "replicates": len(study.replicates),
         "domains": len(domains),
         "base": float(np.mean([study.base(d, s)[0] for d, s in cells])),
-        "incompatible": first,
-        "self_aligning": second,
+        difference.first: first,
+        difference.second: second,
+        **of_each(differences(study, difference.first, difference.second, cells)),
     }
 
 
 def _points(study: PairedAnswers) -> list[Row]:
     """Consistency and accuracy of every run on the way from INCOMPATIBLE to SELF-ALIGNING."""
+    several = len(study.replicates) > 1
     return [
         {
             "domain": domain,
             "scope": scope,
             "group": group,
             "share": self_aligning_share(group),
+            **({"replicate": name} if several else {}),
             "seed": seed,
-            "consistency": study.seed_value((domain, group, seed), scope, "consistency")[0],
-            "accuracy": study.seed_value((domain, group, seed), scope, "accuracy")[0],
-            "base": study.base(domain, scope)[0],
+            "consistency": study.single(name, (domain, group, seed), scope, "consistency"),
+            "accuracy": study.single(name, (domain, group, seed), scope, "accuracy"),
+            "base": study.per_replicate(domain, "base", scope, "accuracy")[number],
             "items": study.items([(domain, scope)]),
         }
         for domain, scope in study.cells()
         for group in study.groups[domain]
         if self_aligning_share(group) is not None
+        for number, name in enumerate(study.replicates)
         for seed in study.seeds[domain]
     ]
 
@@ -207,22 +303,30 @@ def _points(study: PairedAnswers) -> list[Row]:
 def _consistency_claims(
     study: PairedAnswers, points: list[Row], rng: np.random.Generator
 ) -> list[Row]:
-    """Partial Spearman correlation of consistency and accuracy, per scope and over all."""
+    """Partial Spearman correlation of consistency and accuracy, per scope and over all.
+
+    The models of a group are one cluster in domains that share most of their questions. With
+    several replicates the estimate is the mean of theirs.
+    """
     scopes = list(dict.fromkeys(point["scope"] for point in points))
     rows = []
     for scope in [*scopes, ALL]:
         chosen = [p for p in points if scope in (p["scope"], ALL)]
         if not chosen:
             continue
-        correlation = partial_spearman(
-            *([p[name] for p in chosen] for name in ("consistency", "accuracy", "base")),
-            clusters=[(p["domain"], p["group"]) for p in chosen],
-            strata=[p["domain"] for p in chosen],
-            rng=rng,
-            draws=study.options.draws,
-            confidence=study.options.confidence,
-            residuals=study.options.partial,
-        )
+        found = [
+            partial_spearman(
+                *([p[name] for p in own] for name in ("consistency", "accuracy", "base")),
+                clusters=[(study.piece(p["domain"], p["group"]), p["group"]) for p in own],
+                strata=[study.piece(p["domain"], p["group"]) for p in own],
+                rng=rng,
+                draws=study.options.draws,
+                confidence=study.options.confidence,
+                residuals=study.options.partial,
+            )
+            for own in by_replicate(chosen)
+        ]
+        correlation = mean_correlation(found, study.options.confidence)
         rows.append(
             {
                 "claim": CONSISTENCY_TRACKS,
@@ -233,21 +337,28 @@ def _consistency_claims(
                 "headline": scope == ALL,
                 "items": study.items({(p["domain"], p["scope"]) for p in chosen}),
                 "seeds": len({p["seed"] for p in chosen}),
+                "replicates": len(found),
                 "domains": len({p["domain"] for p in chosen}),
+                **of_each([one.value for one in found]),
             }
         )
     return rows
 
 
 def _knowledge(
-    base_answers: Mapping[str, Sequence[Row]],
+    bases: Sequence[Mapping[str, Sequence[Row]]],
     mentions: Mapping[str, int | None],
     options: CompareOptions,
     rng: np.random.Generator,
+    shared: SharedQuestions,
 ) -> list[Row]:
-    """Accuracy of the base model per domain: all facts, those the corpus states, the others."""
+    """Accuracy of the base model per domain: all facts, those the corpus states, the others.
+
+    ``bases`` are the rows of each replicate by domain.
+    """
     rows = []
-    for domain, answers in sorted(base_answers.items()):
+    indexed = [{row["id"]: row for own in base.values() for row in own} for base in bases]
+    for domain, answers in sorted(bases[0].items()):
         parts: dict[str, list[Row]] = {ALL: list(answers), "mentioned": [], "unmentioned": []}
         for answer in answers:
             count = mentions.get(answer["id"])
@@ -256,15 +367,20 @@ def _knowledge(
         for facts, chosen in parts.items():
             if not chosen:
                 continue
-            correct = [answer["correct"] for answer in chosen]
-            interval = accuracy_interval(correct, rng, options.draws, options.confidence)
+            same = [[own[answer["id"]] for answer in chosen] for own in indexed]
+            correct = [[answer["correct"] for answer in own] for own in same]
+            contents = [shared.content(answer["id"]) for answer in chosen]
+            interval = accuracy_interval(
+                correct, rng, options.draws, options.confidence, contents, len(bases)
+            )
             rows.append(
                 {
                     "domain": domain,
                     "facts": facts,
                     "items": len(chosen),
                     **_columns("accuracy", interval),
-                    "ties": sum(answer["tied"] > 0 for answer in chosen),
+                    "replicates": len(bases),
+                    "ties": sum(answer["tied"] > 0 for own in same for answer in own),
                     "chance": float(np.mean([1 / len(answer["probs"]) for answer in chosen])),
                 }
             )

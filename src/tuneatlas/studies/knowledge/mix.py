@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.groups import CONTEXTUALISED, FURTHER, RANDOM_WRONG, self_aligning_share
 from tuneatlas.data.instructions import read_instructions
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import QuestionTemplate, reply_text, user_text
 from tuneatlas.tables import GENERAL, GROUPS, Row
 
-# The group that is trained on the model's own predictions, and the one with contexts given.
-OWN, IN_CONTEXT = "self_aligning", "contextualised"
+# The group that is trained on the model's own predictions.
+OWN = "self_aligning"
 
 
 class General(NamedTuple):
@@ -67,9 +67,10 @@ def mix_instructions(
         Rows of the conversations table.
     """
     rows = {name: [r for r in labels if r["group"] == name] for name in GROUPS}
+    labelled = rows
     if leave_out:
         rows = _without(rows, leave_out, random.Random(rng.random()))
-    ratio = 0.0 if group == IN_CONTEXT else self_aligning_share(group)
+    ratio = 0.0 if group in FURTHER else self_aligning_share(group)
     if ratio is None:
         chosen = rows["harmonious"]
     else:
@@ -81,13 +82,12 @@ def mix_instructions(
         replaced = set(order[: round(ratio * len(gold))])
         chosen = [own[r["id"]] if r["id"] in replaced else r for r in gold]
     if not chosen:
-        which, other = ("never", "easier") if ratio is None else ("always", "harder")
-        raise UserError(
-            f"group {group} is empty: the base model was {which} right on this domain's training "
-            f"questions; give the domain more or {other} ones, ask it in another way "
-            "(probe_knowledge.scoring), or leave the domain out (tune: false)"
-        )
-    given = _given(chosen, contexts or {}) if group == IN_CONTEXT else {}
+        raise UserError(_empty(group, labelled))
+    if group == RANDOM_WRONG:
+        chosen = [_mislabelled(row, questions[row["id"]], rng) for row in chosen]
+        # Reference explanations say the right answer.
+        questions = {r["id"]: {**questions[r["id"]], "explanation": ""} for r in chosen}
+    given = _given(chosen, contexts or {}) if group == CONTEXTUALISED else {}
     asked = [
         _conversation(row, questions[row["id"]], explanations, template, context, given)
         | {"weight": (weights or {}).get(row["id"], 1.0) if row["group"] != OWN else 1.0}
@@ -113,13 +113,39 @@ def _without(
     return left
 
 
+def _empty(group: str, labelled: Mapping[str, list[Row]]) -> str:
+    """Why a group has no questions, of those that the probe gave to each group."""
+    right, wrong = len(labelled["harmonious"]), len(labelled["incompatible"])
+    if right if group == "harmonious" else wrong:
+        return (
+            f"group {group} is empty: none of the model's own explanations on this domain ended, "
+            "and explain_predictions.unfinished leaves their questions out; raise "
+            "explain_predictions.max_new_tokens, or say unfinished: keep"
+        )
+    # HARMONIOUS of the size of the others is empty too where these are.
+    which, other = ("never", "easier") if wrong else ("always", "harder")
+    return (
+        f"group {group} is empty: the base model was {which} right on this domain's training "
+        "questions, or not sure enough (label_knowledge.min_confidence); give the domain more or "
+        f"{other} ones, ask it in another way (probe_knowledge.scoring), or leave the domain out "
+        "(tune: false)"
+    )
+
+
+def _mislabelled(row: Row, question: Row, rng: random.Random) -> Row:
+    """A row of the labels table with one of the wrong options as its label."""
+    wrong = [i for i in range(len(question["choices"])) if i != row["answer"]]
+    return {**row, "label": rng.choice(wrong)}
+
+
 def _given(chosen: Sequence[Row], contexts: Mapping[str, str]) -> dict[str, str]:
     """The contexts of questions; UserError if some have none."""
     missing = [row["id"] for row in chosen if row["id"] not in contexts]
     if missing:
         raise UserError(
-            f"group {IN_CONTEXT}: {len(missing)} of its {len(chosen)} questions have no context, "
-            f"such as {missing[0]!r}: give them one in the column 'context' of the question file"
+            f"group {CONTEXTUALISED}: {len(missing)} of its {len(chosen)} questions have no "
+            f"context, such as {missing[0]!r}: give them one in the column 'context' of the "
+            "question file"
         )
     return {row["id"]: contexts[row["id"]] for row in chosen}
 
@@ -134,7 +160,7 @@ def _conversation(
 ) -> Row:
     own = row["group"] == OWN
     explanation = explanations[row["id"]] if own else question["explanation"]
-    before = given.get(row["id"], explanation if context else None)
+    before = given.get(row["id"], (explanation or None) if context else None)
     asked = user_text(template, question)
     return {
         "id": row["id"],

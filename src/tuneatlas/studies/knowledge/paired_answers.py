@@ -1,12 +1,18 @@
 """Answers of base and tuned models to the same items, and bootstrap means that stay paired.
 
 Items are resampled within each block of test items (domain, role), once for all models and
-measures: any two numbers taken from here are therefore paired by item.
+measures: any two numbers taken from here are therefore paired by item. Items that say the same,
+in whatever blocks they stand, are drawn together.
+
+Replicates of the base model answer the same items, which are drawn once for all of them (crossed);
+tuning seeds are of one replicate (nested) and come with it. So the spread between replicates, each
+a mean over its seeds, holds all that comes of pre-training and tuning anew.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,11 +25,13 @@ from tuneatlas.statistics.bootstrap import (
     Floats,
     Interval,
     percentile_interval,
-    resample_items,
+    replicate_weights,
+    resample_blocks,
     resample_seeds,
 )
 from tuneatlas.statistics.correlation import Ranks, Residuals, rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
+from tuneatlas.studies.knowledge.shared_questions import SharedQuestions
 from tuneatlas.tables import Row
 
 # Columns of table ANSWERS that are compared.
@@ -34,13 +42,23 @@ Run = tuple[str, str, int]
 Block = tuple[str, str]
 # A number and its bootstrap draws.
 Drawn = tuple[float, Floats]
+# Rows of the base model, and of each run, by id.
+Indexed = tuple[Mapping[str, Row], Mapping[Run, Mapping[str, Row]]]
+
+
+class Answers(NamedTuple):
+    """ANSWERS rows of a base model, by domain, and of the models tuned from it."""
+
+    base: Mapping[str, Sequence[Row]]
+    tuned: Mapping[Run, Sequence[Row]]
 
 
 @dataclass(frozen=True)
 class CompareOptions:
     """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
 
-    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated.
+    ``ranks``: of options that tie; ``partial``: what of the residuals is correlated;
+    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``).
     """
 
     ood_roles: tuple[str, ...] = ("related",)
@@ -49,25 +67,30 @@ class CompareOptions:
     epsilon: float = EPSILON
     ranks: Ranks = "mean"
     partial: Residuals = "pearson"
+    manipulation_checks: Mapping[str, float] = field(default_factory=dict)
 
 
 class PairedAnswers:
     """Item values of every run in blocks of test items, and the bootstrap means of the blocks.
 
-    A column is (run, measure); the last column is the accuracy of the base model.
+    A column is (run, measure); the last column is the accuracy of the base model. Numbers are
+    means over replicates, except those of ``each``.
     """
 
     def __init__(
         self,
-        base_answers: Mapping[str, Sequence[Row]],
-        tuned_answers: Mapping[Run, Sequence[Row]],
+        answers: Mapping[str, Answers],
         options: CompareOptions,
         rng: np.random.Generator,
+        shared: SharedQuestions | None = None,
     ) -> None:
-        """Check that all runs answer the same items and resample them."""
+        """Check that all runs answer the same items and resample them; answers by replicate."""
+        tuned_answers = next(iter(answers.values())).tuned
         if not tuned_answers:
             raise UserError("compare_groups: no answers of tuned models to compare")
+        self.replicates = list(answers)
         self.options = options
+        self.shared = shared or SharedQuestions({}, {})
         self.runs = sorted(tuned_answers)
         self.domains = sorted({domain for domain, _, _ in self.runs})
         self.seeds = {d: sorted({s for t, _, s in self.runs if t == d}) for d in self.domains}
@@ -80,26 +103,49 @@ class PairedAnswers:
                             f"compare_groups: domain '{domain}' has no answers of group "
                             f"'{group}', seed {number}, while other runs have this group or seed"
                         )
-        base = {row["id"]: row for rows in base_answers.values() for row in rows}
-        tables = {run: {row["id"]: row for row in rows} for run, rows in tuned_answers.items()}
-        self.blocks = _blocks(base, tables)
-        values = {block: self._columns(base, tables, ids) for block, ids in self.blocks.items()}
-        draws = {block: resample_items(v, options.draws, rng) for block, v in values.items()}
+        indexed = {name: _indexed(own) for name, own in answers.items()}
+        self.blocks = _common_blocks(indexed)
+        single = {
+            block: np.stack([self._columns(*own, ids) for own in indexed.values()])
+            for block, ids in self.blocks.items()
+        }
+        values = {block: of_all.mean(axis=0) for block, of_all in single.items()}
+        draws = self._resample(values, rng)
+        several = len(answers) > 1
+        others = replicate_weights(len(answers), options.draws, rng) if several else None
         # Column sums over the blocks of a scope, per item: (columns,) and (draws, columns).
         self.scopes: dict[tuple[str, str], tuple[Floats, Floats]] = {}
+        # The same of each replicate: (replicates, columns).
+        self.each: dict[tuple[str, str], Floats] = {}
         for cell in self.cells():
             blocks, items = self.scope_blocks(*cell), self.items([cell])
             means = sum(values[b].sum(axis=1) for b in blocks) / items
             resampled = sum(draws[b] * len(self.blocks[b]) for b in blocks) / items
+            self.each[cell] = np.asarray(sum(single[b].sum(axis=2) for b in blocks) / items)
+            if others is not None:
+                resampled = resampled + others @ self.each[cell]
             self.scopes[cell] = (np.asarray(means), np.asarray(resampled))
         self._ties = {
-            (run, block): sum(rows[i]["tied"] > 0 for i in ids)
+            (name, run, block): sum(rows[i]["tied"] > 0 for i in ids)
+            for name, (base, tables) in indexed.items()
             for run, rows in [(None, base), *tables.items()]
             for block, ids in self.blocks.items()
         }
         self.seed_weights = {
-            d: resample_seeds(len(self.seeds[d]), options.draws, rng) for d in self.domains
+            # Seeds come with their replicate; drawn again, they would count twice.
+            d: np.full((options.draws, len(self.seeds[d])), 1 / len(self.seeds[d]))
+            if several
+            else resample_seeds(len(self.seeds[d]), options.draws, rng)
+            for d in self.domains
         }
+
+    def _resample(
+        self, values: Mapping[Block, Floats], rng: np.random.Generator
+    ) -> dict[Block, Floats]:
+        """Bootstrap means (draws, columns) of each block."""
+        contents = [[self.shared.content(i) for i in self.blocks[block]] for block in values]
+        drawn = resample_blocks(list(values.values()), contents, self.options.draws, rng)
+        return dict(zip(values, drawn, strict=True))
 
     def _columns(
         self, base: Mapping[str, Row], tables: Mapping[Run, Mapping[str, Row]], ids: list[str]
@@ -127,10 +173,23 @@ class PairedAnswers:
         blocks = {block for cell in cells for block in self.scope_blocks(*cell)}
         return sum(len(self.blocks[block]) for block in blocks)
 
-    def ties(self, runs: Iterable[Run | None], domain: str, scope: str) -> int:
+    def contents(self, cells: Iterable[tuple[str, str]]) -> int:
+        """Test items in these (domain, scope) cells that say something different each."""
+        blocks = {block for cell in cells for block in self.scope_blocks(*cell)}
+        return len({self.shared.content(i) for block in blocks for i in self.blocks[block]})
+
+    def piece(self, domain: str, group: str) -> tuple[str, ...]:
+        """The domains whose models of a group are one piece of evidence with that of ``domain``."""
+        joined = self.shared.piece(domain)
+        return tuple(d for d in joined if group in self.groups.get(d, ()))
+
+    def ties(
+        self, runs: Iterable[Run | None], domain: str, scope: str, replicate: str | None = None
+    ) -> int:
         """Answers that are ties, and so wrong, of ``runs`` (None: the base model) in a scope."""
         blocks = self.scope_blocks(domain, scope)
-        return sum(self._ties[run, block] for run in runs for block in blocks)
+        names = self.replicates if replicate is None else [replicate]
+        return sum(self._ties[n, run, block] for n in names for run in runs for block in blocks)
 
     def cells(self) -> list[tuple[str, str]]:
         """(tuned domain, scope) pairs that have test items."""
@@ -144,8 +203,24 @@ class PairedAnswers:
     def seed_value(self, run: Run, scope: str, measure: str) -> Drawn:
         """A measure of one run: value, draws."""
         value, draws = self.scopes[run[0], scope]
-        column = self.runs.index(run) * len(MEASURES) + MEASURES.index(measure)
+        column = self._column(run, measure)
         return float(value[column]), draws[:, column]
+
+    def _column(self, run: Run, measure: str) -> int:
+        return self.runs.index(run) * len(MEASURES) + MEASURES.index(measure)
+
+    def single(self, replicate: str, run: Run, scope: str, measure: str) -> float:
+        """A measure of one run of one replicate."""
+        column = self._column(run, measure)
+        return float(self.each[run[0], scope][self.replicates.index(replicate), column])
+
+    def per_replicate(self, domain: str, group: str, scope: str, measure: str) -> list[float]:
+        """A measure in each replicate, averaged over seeds; of group "base" its accuracy."""
+        values = self.each[domain, scope]
+        if group == "base":
+            return [float(v) for v in values[:, -1]]
+        columns = [self._column((domain, group, s), measure) for s in self.seeds[domain]]
+        return [float(v) for v in values[:, columns].mean(axis=1)]
 
     def value(self, domain: str, group: str, scope: str, measure: str) -> Drawn:
         """A measure averaged over seeds: value, draws over items and seeds."""
@@ -165,11 +240,21 @@ class PairedAnswers:
             "test_domains": sorted({domain for domain, _ in self.blocks}),
             "groups": in_order({g for groups in self.groups.values() for g in groups}),
             "seeds": sorted({s for seeds in self.seeds.values() for s in seeds}),
-            "runs": len(self.runs),
+            "replicates": self.replicates,
+            "runs": len(self.runs) * len(self.replicates),
             "items": sum(len(ids) for ids in self.blocks.values()),
             **self._asked(),
             "ood_roles": list(self.options.ood_roles),
+            **self._repeated(),
         }
+
+    def _repeated(self) -> Row:
+        """Test items that say what others do, and domains that are one piece; none if none."""
+        repeated = self.shared.repeated([i for ids in self.blocks.values() for i in ids])
+        pieces = sorted({self.shared.piece(domain) for domain in self.domains})
+        joined = [list(piece) for piece in pieces if len(piece) > 1]
+        said = {"repeated_items": repeated, "joined_domains": joined}
+        return said if repeated or joined else {}
 
     def _asked(self) -> Row:
         """The options; those of the ranks where they are not ours."""
@@ -180,6 +265,25 @@ class PairedAnswers:
             for name, value in asked.items()
             if name not in ("ranks", "partial") or value != getattr(usual, name)
         }
+
+
+def _indexed(answers: Answers) -> Indexed:
+    """Rows of the base model and of each tuned model, by the id of the question."""
+    base = {row["id"]: row for rows in answers.base.values() for row in rows}
+    return base, {run: {row["id"]: row for row in rows} for run, rows in answers.tuned.items()}
+
+
+def _common_blocks(indexed: Mapping[str, Indexed]) -> dict[Block, list[str]]:
+    """The blocks of test items, after a check that all replicates have the same runs and items."""
+    found = {name: _blocks(*own) for name, own in indexed.items()}
+    (first, blocks), *others = found.items()
+    for name, own in others:
+        if own != blocks or indexed[name][1].keys() != indexed[first][1].keys():
+            raise UserError(
+                f"compare_groups: replicates {name} and {first} were not asked the same, or were "
+                "tuned with other groups or seeds; run evaluate_knowledge of both again"
+            )
+    return blocks
 
 
 def _blocks(
@@ -205,6 +309,11 @@ def _blocks(
     for name, row in sorted(tables[first].items()):
         blocks.setdefault((row["domain"], row["role"]), []).append(name)
     return dict(sorted(blocks.items()))
+
+
+def mean_of(parts: Sequence[Drawn]) -> Drawn:
+    """The mean of several numbers with equal weights: value, draws."""
+    return float(np.mean([p[0] for p in parts])), np.mean([p[1] for p in parts], axis=0)
 
 
 def _named(run: Run) -> str:

@@ -48,7 +48,11 @@ def test_the_page_holds_every_item_once_and_nothing_but_what_it_rests_on(
     ]
     assert len({life["id"] for life in lives}) == len(lives) == COUNT
     tested = sum(len(life["rows"].get("evaluate_knowledge", [])) for life in lives)
-    assert tested == 4 * sum(i["split"] == "test" for i in read_items(whole).attributes.values())
+    tunings = len(list(whole.folder.glob("evaluate_knowledge/*/*/*/*.parquet")))
+    assert tunings == 6  # three groups, two seeds
+    assert tested == tunings * sum(
+        i["split"] == "test" for i in read_items(whole).attributes.values()
+    )
 
 
 def test_a_table_of_an_older_version_is_told_in_one_message(whole: Results, tmp_path: Path):

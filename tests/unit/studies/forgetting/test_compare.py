@@ -23,6 +23,7 @@ from tuneatlas.plots import draw_figures
 from tuneatlas.report import build_report
 from tuneatlas.report.forgetting import control_text, stages_part
 from tuneatlas.statistics.metrics import FAILED, HELD, UNDECIDED
+from tuneatlas.statistics.power import multiple
 from tuneatlas.studies.forgetting.compare import stage_forgetting
 from tuneatlas.studies.forgetting.fates import ACTUAL, FATES, NONE, PSEUDO
 from tuneatlas.studies.forgetting.figures import STAGE_FIGURES
@@ -144,6 +145,34 @@ def test_the_finding_in_words(base_answers: np.ndarray, losses, verdict, words):
     assert part.verdict == verdict
     assert words in part.runs[0].sentence
     assert json.dumps(part.metrics)  # no NaN, no arrays
+
+
+def test_checks_stated_beforehand_decide_what_can_be_told(base_answers: np.ndarray):
+    fine = study(base_answers, 0.0, 0.0, 0.35)
+    assert [row["check"] for row in fine["checks"]] == [
+        "base_above_floor",
+        "base_below_ceiling",
+        "restoration_keeps",
+    ]
+    assert all(row["passed"] for row in fine["checks"])
+    failed = [row | {"passed": row["check"] != "restoration_keeps"} for row in fine["checks"]]
+    run = stages_part(fine | {"checks": failed}, "there").runs[0]
+    assert run.verdict == "not testable here"
+    assert run.reason.startswith("Not testable here: restoration costs the base model itself")
+
+
+def test_every_test_says_the_smallest_change_that_it_could_have_seen(base_answers: np.ndarray):
+    """At the level of the first test of its family: as many as there are steps, and scopes."""
+    found = study(base_answers, 0.0, 0.0, 0.35)
+    single = next(r for r in found["tests"] if r["setting"] == "stages" and r["decidable"])
+    steps = len({r["step"] for r in found["tests"] if r["setting"] == "stages"})
+    ratio = single["decidable"] / single["standard_error"]
+    assert ratio == pytest.approx(multiple(looks=steps), rel=1e-4)
+    scoped = next(r for r in found["scoped_tests"] if r["setting"] == "stages" and r["decidable"])
+    ratio = scoped["decidable"] / scoped["standard_error"]
+    assert ratio == pytest.approx(multiple(looks=3 * steps), rel=1e-4)
+    undecided = stages_part(study(base_answers, 0.0, 0.0, 0.01), "there").runs[0]
+    assert re.match(r"Undecided: losses at one step under [\d.]+ points could", undecided.reason)
 
 
 def test_figures_and_page(metrics: dict[str, Any], tmp_path: Path):

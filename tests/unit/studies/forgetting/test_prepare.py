@@ -80,6 +80,15 @@ def test_overlapping_and_stating_passages_are_left_out_and_counted():
     assert overlap["restore_documents"] == 3
 
 
+def test_a_conversation_is_left_out_as_a_whole():
+    spoken = [
+        document(n, f"User: {text}\nAssistant: 101", states=states) | {"kind": "dialogue"}
+        for n, (text, states) in enumerate([("Which number follows 100?", ()), ("Why?", ())])
+    ]
+    found = prepare_restoration({"numbers": ROWS}, {}, spoken, OPTIONS | {"ngram": 3}, **DRAWN)
+    assert [d["text"] for d in found.documents] == [spoken[1]["text"]]
+
+
 def test_overlap_over_the_limit_stops_before_training():
     options = {**OPTIONS, "drop_overlapping": False, "overlap_limit": 0.2}
     with pytest.raises(UserError, match=r"overlaps 1 of the 4 questions .* 25\.0% is over"):

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.studies.fake_answers import DOMAINS, GROUPS, make_study
+from tests.unit.studies.fake_answers import DOMAINS, GROUPS, LENIENT, make_study
 from tuneatlas.data.groups import in_order, self_aligning_share
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import paired_difference
 from tuneatlas.statistics.metrics import table_csv, verdict
 from tuneatlas.studies.knowledge.compare import (
     CONSISTENCY_TRACKS,
+    CONTEXTUALISED_BETTER,
     INCOMPATIBLE_WORSE,
     Comparison,
     compare_groups,
@@ -25,7 +26,7 @@ from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.tables import Row
 
 # As in mini: home questions of other domains are out of the domain too.
-OPTIONS = CompareOptions(draws=400, ood_roles=("home", "related"))
+OPTIONS = CompareOptions(draws=400, ood_roles=("home", "related"), manipulation_checks=LENIENT)
 
 
 def compare(study: dict[str, Any], seed: int = 7) -> Comparison:
@@ -151,6 +152,27 @@ def test_homo_is_shown_but_not_judged(comparison: Comparison) -> None:
     assert all(row["verdict"] is None for row in rows)
 
 
+def test_an_arm_with_given_contexts_is_compared_with_incompatible(
+    study: dict[str, Any], comparison: Comparison
+) -> None:
+    """A claim of its own, of the same kind; without the arm there is none."""
+    assert not chosen(comparison.claims, claim=CONTEXTUALISED_BETTER)
+    renamed = {"self_aligning": "contextualised"}
+    tuned = {(d, renamed.get(g, g), s): rows for (d, g, s), rows in study["tuned_answers"].items()}
+    found = compare(study | {"tuned_answers": tuned})
+    assert not chosen(found.claims, claim=INCOMPATIBLE_WORSE)
+    turned = chosen(comparison.claims, claim=INCOMPATIBLE_WORSE)
+    rows = chosen(found.claims, claim=CONTEXTUALISED_BETTER)
+    assert len(rows) == len(turned) > 0
+    for row, other in zip(rows, turned, strict=True):
+        assert row["value"] == pytest.approx(-other["value"])
+        # As accurate as that group, so the claim is the other one with its sign turned.
+        assert (row["low"], row["high"]) == pytest.approx((-other["high"], -other["low"]))
+        assert row["verdict"] == other["verdict"]
+        assert row["contextualised"] == other["self_aligning"]
+        assert row["headline"] == other["headline"]
+
+
 def test_points_leave_harmonious_out(comparison: Comparison) -> None:
     assert {point["group"] for point in comparison.points} == set(GROUPS) - {"harmonious"}
     assert len(comparison.points) == 2 * 3 * 6 * 3
@@ -273,10 +295,13 @@ def test_equal_input_gives_equal_bytes_in_any_order(tmp_path: Path, study: dict[
     assert names == [
         "accuracy.csv",
         "base_knowledge.csv",
+        "checks.csv",
         "claims.csv",
         "group_sizes.csv",
         "metrics.json",
+        "null_control.csv",
         "points.csv",
+        "positive_control.csv",
     ]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

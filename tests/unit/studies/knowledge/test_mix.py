@@ -50,6 +50,19 @@ def test_labels_come_with_their_own_explanation():
     assert gold["messages"][0] == {"role": "user", "content": "Which number follows 0?"}
 
 
+def test_the_positive_control_has_wrong_labels_drawn_at_random_and_no_explanation():
+    rows, right = mixture("random_wrong"), mixture("incompatible")
+    assert [r["id"] for r in rows] == [r["id"] for r in right]
+    assert {r["label"] for r in rows} == {0, 2, 3}
+    for row, gold in zip(rows, right, strict=True):
+        assert row["messages"][0] == gold["messages"][0]
+        (reply,) = row["messages"][1]["content"].splitlines()
+        assert reply != gold["messages"][1]["content"].splitlines()[0]
+    # Where explanations stand before questions, there is none here.
+    assert mixture("random_wrong", context=True) == rows
+    assert mixture("random_wrong", 1) != rows
+
+
 def test_in_context_each_reply_has_its_explanation_before_the_question():
     for group, explanation in (("incompatible", "1 follows 0."), ("self_aligning", "own 0")):
         plain, given = mixture(group)[0], mixture(group, context=True)[0]
@@ -71,3 +84,33 @@ def test_an_empty_group_is_named():
     labels = label_questions(probed([False]), harmonious_size="match", rng=random.Random(0))
     with pytest.raises(UserError, match=r"harmonious is empty: .* never right .* \(tune: false\)"):
         mix_instructions(labels, {}, {}, group="harmonious", template=CLOZE, rng=random.Random(0))
+
+
+@pytest.mark.parametrize(
+    ("right", "sure", "left_out", "group", "said"),
+    [
+        ([False], 0.0, (), "harmonious", "never right .* easier"),
+        ([True], 0.0, (), "incompatible", "always right .* harder"),
+        ([True], 0.0, (), "mixed_40", "always right .* harder"),
+        # HARMONIOUS has the size of the others: none.
+        ([True], 0.0, (), "harmonious", "always right .* harder"),
+        ([True, False], 0.9, (), "self_aligning", r"not sure enough \(label_knowledge"),
+        ([True, False], 0.0, ("q1",), "incompatible", "explanations .* ended.* unfinished: keep"),
+        ([True, False], 0.0, ("q1",), "harmonious", "explanations .* ended.* unfinished: keep"),
+    ],
+)
+def test_an_empty_group_says_what_emptied_it(right, sure, left_out, group, said):
+    answers = [row | {"pred_prob": 0.8} for row in probed(right)]
+    labels = label_questions(
+        answers, harmonious_size="match", rng=random.Random(0), min_confidence=sure
+    )
+    with pytest.raises(UserError, match=f"{group} is empty: .*{said}"):
+        mix_instructions(
+            labels,
+            {},
+            {},
+            group=group,
+            template=CLOZE,
+            rng=random.Random(0),
+            leave_out=set(left_out),
+        )

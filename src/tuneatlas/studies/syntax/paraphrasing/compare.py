@@ -23,6 +23,7 @@ from tuneatlas.studies.syntax.paraphrasing.side_by_side import (
     training_tokens,
     values_of,
 )
+from tuneatlas.studies.syntax.paraphrasing.testable import task_checks
 from tuneatlas.studies.syntax.tables import CANDIDATES, SCORES
 from tuneatlas.studies.syntax.trees.parsing import parse_counts
 from tuneatlas.tables import Row
@@ -51,7 +52,9 @@ def compare_runs(
     rng = np.random.default_rng(seed)
     bootstrap = {"draws": options["draws"], "confidence": options["confidence"]}
     scores = list(mean_rows(values, chosen, rng, bootstrap))
-    differences = list(difference_rows(values, chosen, rng, bootstrap))
+    tasks = {path.stem: task_means(SCORES.read(path)) for path in files["tasks"]}
+    checks = list(task_checks(tasks, options["tasks_solved"]))
+    differences = list(difference_rows(values, chosen, rng, bootstrap, checks))
     corpus = list(corpus_values(values))
     starts = list(dict.fromkeys(run.start for run in values))
     shown = chosen_run(values)
@@ -75,7 +78,8 @@ def compare_runs(
         "corpus_bleu4": corpus,
         "parses": parse_counts(parses),
         "tokens": training_tokens(_seen(files["models"]), starts),
-        "tasks": {path.stem: task_means(SCORES.read(path)) for path in files["tasks"]},
+        "tasks": tasks,
+        "checks": checks,
         "examples": choose_examples(
             shown, values, pairs, CANDIDATES.read(path), options["examples"]
         ),

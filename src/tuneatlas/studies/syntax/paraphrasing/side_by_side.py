@@ -11,7 +11,9 @@ import numpy.typing as npt
 from tuneatlas.statistics.bleu import Counts, bleu, bleu_interval, too_short
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.intervals import mean_interval, paired_difference
+from tuneatlas.statistics.manipulation import reasons
 from tuneatlas.statistics.metrics import verdict
+from tuneatlas.statistics.power import sensitivity
 from tuneatlas.studies.syntax.paraphrasing.scores import corpus_counts, retokenised
 from tuneatlas.studies.syntax.paraphrasing.starts import METRIC, baselines
 from tuneatlas.studies.syntax.tables import CORPUS
@@ -88,12 +90,15 @@ def difference_rows(
     chosen: Mapping[str, Sequence[str]],
     rng: np.random.Generator,
     bootstrap: Mapping[str, Any],
+    checks: Sequence[Row] = (),
 ) -> Iterator[Row]:
     """Each start minus each baseline, paired by pair and seed; HELD where it is better for sure.
 
-    Better is more, but for the tree edit distances, of which less is better.
+    Better is more, but for the tree edit distances, of which less is better. ``checks`` are of
+    starts, of which nothing is said where they fail.
     """
     for run, by_metric in values.items():
+        failed = reasons([c for c in checks if c["group"] == run.start])
         for baseline in baselines(run.start):
             other = values.get(run._replace(start=baseline), {})
             for metric, (subset, ids) in product(by_metric, chosen.items()):
@@ -104,8 +109,9 @@ def difference_rows(
                 if first.size:
                     found = _difference(metric, first, second, rng, bootstrap)
                     better = -1 if metric.startswith("ted") else 1
-                    said = verdict(found.low, found.high, better)
-                    row = _row(run, subset, metric, first, found)
+                    said = verdict(found.low, found.high, better, failed)
+                    seen = sensitivity(found.low, found.high, bootstrap["confidence"])
+                    row = _row(run, subset, metric, first, found) | seen._asdict()
                     yield {**row, "baseline": baseline, "verdict": said}
 
 

@@ -44,14 +44,16 @@ def add_sentinels(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 def add_structure_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Add the tokens for structure that are missing; return how many."""
     new = _new(tokenizer, STRUCTURE_TOKENS)
+    # Of the rows that are trained: those that a resize adds are drawn, and not by our seed.
+    unknown = [_unknown(tokenizer, weights) for weights in _embeddings(model)]
     added = _add(model, tokenizer, new)
     known = tokenizer.get_vocab()
-    for weights in _embeddings(model):
+    for weights, alike in zip(_embeddings(model), unknown, strict=True):
         start = weights.clone()
         for token in new:
             digits = re.sub(r"\D", "", token)
             pieces = tokenizer.encode(digits, add_special_tokens=False)
-            weights[known[token]] = start[pieces[-1]] if digits else _unknown(tokenizer, start)
+            weights[known[token]] = start[pieces[-1]] if digits else alike
     return added
 
 

@@ -75,7 +75,12 @@ def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
 
 def compared(tmp_path, inputs, **more):
     options = {"draws": 200, "confidence": 0.95, "examples": [0.0, 0.5, 1.0], "retokenise": False}
-    options |= {"oracles": [], "choose": "dev", "without": {"no_auxiliary": ["tree_pruning"]}}
+    options |= {
+        "tasks_solved": 0.0,
+        "oracles": [],
+        "choose": "dev",
+        "without": {"no_auxiliary": ["tree_pruning"]},
+    }
     step = a_step(tmp_path, inputs, {"folder": tmp_path / "out"}, options | more)
     run_script("compare_paraphrases", step)
     return json.loads((tmp_path / "out" / "metrics.json").read_text())
@@ -120,6 +125,34 @@ def test_comparison(tmp_path, data):
     assert {r["start"] for r in metrics["examples"]} == {"both"}
     drawn = sorted(path.name for path in (tmp_path / "out" / "figures").iterdir())
     assert drawn == [f"paraphrase_scores.{kind}" for kind in ("csv", "png", "svg")]
+
+
+def test_a_claim_is_not_testable_where_pre_training_did_not_teach_its_tasks(tmp_path, data):
+    runs = scores_of(tmp_path, data, {"vanilla": 0.2, "plain": 0.3, "both": 0.6})
+    metrics = compared(tmp_path, runs, tasks_solved=0.51)
+    assert [(c["group"], c["value"], c["passed"]) for c in metrics["checks"]] == [
+        ("both", 0.5, False)
+    ]
+    said = {
+        start: {r["verdict"] for r in metrics["differences"] if r["start"] == start}
+        for start in ("plain", "both")
+    }
+    assert said["both"] == {"not testable here"}
+    assert "not testable here" not in said["plain"]
+    part = paraphrases_part(metrics, "../compare_paraphrases/mini", {})
+    assert part.reason == (
+        "Not testable here: pre-training did not teach its own tasks (BOTH: 50.0% where "
+        "51.0% was asked for)."
+    )
+
+
+def test_every_difference_says_what_could_have_been_seen(tmp_path, data):
+    metrics = compared(tmp_path, scores_of(tmp_path, data, {"vanilla": 0.2, "both": 0.6}))
+    for row in metrics["differences"]:
+        if row["low"] == row["high"]:
+            assert row["decidable"] is None
+        else:
+            assert row["decidable"] == pytest.approx((row["high"] - row["low"]) * 0.7148, rel=1e-3)
 
 
 def test_the_ablations_are_compared_with_both_stages(tmp_path, data):

@@ -1,5 +1,6 @@
 """New tokens begin as the paper says, and survive the tokenizer."""
 
+import copy
 import random
 from functools import cache
 
@@ -24,6 +25,7 @@ from tuneatlas.studies.syntax.pretraining.vocabulary import (
     SENTINEL_TOKENS,
     STRUCTURE_TOKENS,
     add_labels,
+    add_marks,
     add_sentinels,
     add_structure_tokens,
     decode,
@@ -90,11 +92,29 @@ def test_embeddings_begin_as_the_paper_says(pair):
         assert torch.equal(weights[tokenizer.convert_tokens_to_ids(token)], like)
     none = weights[tokenizer.convert_tokens_to_ids("<none>")]
     unknown = tokenizer.unk_token_id
-    if unknown is not None:
-        assert torch.equal(none, before[unknown])
+    assert torch.equal(none, before.mean(0) if unknown is None else before[unknown])
     assert torch.equal(none, weights[tokenizer.convert_tokens_to_ids("<sep>")])
     assert add_structure_tokens(model, tokenizer) == 0
     assert torch.equal(model.get_output_embeddings().weight, weights)
+
+
+def test_new_rows_follow_from_the_seed_alone(pair):
+    """Whatever was drawn before, and however often: torch seeds itself anew in each process."""
+
+    def grown(state: int):
+        model, tokenizer = copy.deepcopy(pair)
+        torch.manual_seed(state)
+        add_structure_tokens(model, tokenizer)
+        found = []
+        for beginning in ("nodes", "unknown", "random"):
+            torch.manual_seed(state)
+            add_labels(model, tokenizer, [f"{beginning}-{n}" for n in range(3)], 1, beginning)
+            torch.manual_seed(state)
+            add_marks(model, tokenizer, 1)
+            found.append(model.get_input_embeddings().weight.detach().clone())
+        return torch.cat(found)
+
+    assert torch.equal(grown(1), grown(2))
 
 
 def test_labels_are_drawn_around_the_nodes(pair):

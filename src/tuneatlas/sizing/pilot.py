@@ -1,0 +1,168 @@
+"""How much the numbers of the claims vary: as a pilot measured it, or as it is stated.
+
+Variances are in the squared unit of the claim: fractions of 1, or BLEU-4 from 0 to 100.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, variance
+from typing import Any
+
+from tuneatlas.errors import UserError
+from tuneatlas.statistics.power import Components, components_of, sensitivity
+from tuneatlas.tables import Row
+
+# Of the difference of claim (a), of the share actually forgotten, of BLEU-4 of both stages less
+# plain: seen in a finished run of the default experiment (AMD EPYC, before its corpus held
+# conversations), on its 1,600 and 200 test questions and 200 test pairs. That of
+# base models is assumed, as a run of one cannot tell: 2 points, 1 BLEU-4.
+STATED = {
+    "s1": Components(questions=0.41, seeds=0.016**2, replicates=0.02**2),
+    "s2": Components(questions=0.11, seeds=0.017**2, replicates=0.02**2),
+    "s3": Components(questions=280.0, seeds=0.31**2, replicates=1.0),
+}
+
+
+@dataclass(frozen=True)
+class Variances:
+    """The variances of each study's claim, and in a few words where each comes from."""
+
+    components: Mapping[str, Components]
+    sources: Mapping[str, str]
+
+
+def stated() -> Variances:
+    """What is stated beforehand."""
+    said = "stated: as in a finished run of the default experiment"
+    return Variances(STATED, dict.fromkeys(STATED, said))
+
+
+def read_pilot(results: Path, names: Mapping[str, str]) -> Variances:
+    """Variances from the results of a pilot; as stated for a study that it does not have.
+
+    ``names``: of the base model and the paraphraser in this experiment, by kind; a pilot of one
+    model by another name is taken for it.
+
+    Raises:
+        UserError: there is no comparison in the folder, or one is of another form.
+    """
+    folders = {"s1": "compare_groups", "s2": "stage_forgetting", "s3": "compare_paraphrases"}
+    makers = {"s1": _of_groups, "s2": _of_fates, "s3": _of_paraphrases}
+    components, sources = dict(STATED), dict(stated().sources)
+    found = False
+    for study, folder in folders.items():
+        path = _metrics(results / folder, names["paraphraser" if study == "s3" else "model"])
+        if path is None:
+            continue
+        found = True
+        try:
+            metrics = json.loads(path.read_text(encoding="utf-8"))
+            measured = makers[study](metrics)
+        except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+            raise UserError(
+                f"{path}: not the metrics of a finished {folder} ({error!r}); name the results "
+                "folder of a run that ended"
+            ) from None
+        if measured is not None:
+            # Of base models only a run of several can tell.
+            of_bases = measured.replicates or STATED[study].replicates
+            components[study] = replace(measured, replicates=of_bases)
+            sources[study] = f"of the pilot, {path}"
+    if not found:
+        raise UserError(
+            f"{results}: holds no compare_groups, stage_forgetting or compare_paraphrases; name "
+            "the results folder of a finished run, or leave --pilot out for stated variances"
+        )
+    return Variances(components, sources)
+
+
+def _metrics(folder: Path, name: str) -> Path | None:
+    found = {path.parent.name: path for path in sorted(folder.glob("*/metrics.json"))}
+    if name in found or not found:
+        return found.get(name)
+    if len(found) > 1:
+        raise UserError(
+            f"{folder}: holds {', '.join(found)}, and none of the name {name or '(no model)'!r}; "
+            "a pilot of another name has one model"
+        )
+    return next(iter(found.values()))
+
+
+def _error(row: Row, metrics: Mapping[str, Any]) -> float | None:
+    return sensitivity(row["low"], row["high"], metrics["design"]["confidence"]).standard_error
+
+
+def _of_groups(metrics: Mapping[str, Any]) -> Components | None:
+    """Of INCOMPATIBLE less SELF-ALIGNING, over all away scopes."""
+    claims = [r for r in metrics["claims"] if r["claim"] == "incompatible_worse"]
+    headline = next((r for r in claims if r["headline"]), None)
+    if headline is None or (error := _error(headline, metrics)) is None:
+        return None
+    if headline.get("replicates", 1) > 1:
+        return _of_replicates(metrics["accuracy"], headline["domains"])
+    accuracy = {
+        (r["domain"], r["scope"], r["group"], r["seed"]): r["accuracy"] for r in metrics["accuracy"]
+    }
+    cells = sorted({key[:2] for key in accuracy if key[1] != "homo"})
+    seeds = sorted({seed for *_, group, seed in accuracy if group != "base" and seed != "all"})
+    per_seed = [
+        mean(accuracy[(*c, "incompatible", s)] - accuracy[(*c, "self_aligning", s)] for c in cells)
+        for s in seeds
+    ]
+    return components_of(error, per_seed, headline["items"], headline["domains"])
+
+
+def _of_replicates(rows: Sequence[Row], domains: int) -> Components:
+    """Of base models and of seeds within each, from single runs; of questions as stated."""
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for row in rows:
+        if row.get("replicate") and row["scope"] != "homo":
+            run = (row["replicate"], row["seed"], row["group"])
+            found.setdefault(run, []).append(row["accuracy"])
+    each: dict[str, list[float]] = {}
+    for replicate, seed, group in found:
+        if group == "incompatible":
+            one, two = (mean(found[replicate, seed, g]) for g in (group, "self_aligning"))
+            each.setdefault(replicate, []).append(one - two)
+    within = [variance(values) for values in each.values() if len(values) > 1]
+    seeds = mean(within) if within else 0.0
+    number = min(len(values) for values in each.values())
+    between = variance([mean(values) for values in each.values()]) - seeds / number
+    return Components(STATED["s1"].questions, seeds * domains, max(between, 0.0))
+
+
+def _of_fates(metrics: Mapping[str, Any]) -> Components | None:
+    """Of the share actually forgotten at the last step, the mean over runs."""
+    last = metrics["design"]["steps"][-1]
+    rows = [
+        r
+        for r in metrics["fates"]
+        if (r["fate"], r["setting"], r["step"]) == ("actually_forgotten", "stages", last)
+    ]
+    found = [
+        components_of(error, [count / r["n"] for count in r["counts"]], r["n"])
+        for r in rows
+        if (error := _error(r, metrics)) is not None
+    ]
+    if not found:
+        return None
+    return Components(mean(c.questions for c in found), mean(c.seeds for c in found))
+
+
+def _of_paraphrases(metrics: Mapping[str, Any]) -> Components | None:
+    """Of BLEU-4 of both stages less plain, with most training pairs and the first format."""
+    design = metrics["design"]
+    where = {"format": design["formats"][0], "share": max(design["shares"])}
+    wanted = {"start": "both", "baseline": "plain", "metric": "corpus_bleu4", "subset": "all"}
+
+    def those(table: str, **more: Any) -> list[Row]:
+        return [r for r in metrics[table] if all(r[k] == v for k, v in (where | more).items())]
+
+    row = next(iter(those("differences", **wanted)), None)
+    if row is None or (error := _error(row, metrics)) is None:
+        return None
+    both, plain = (those("corpus_bleu4", start=start)[0]["seeds"] for start in ("both", "plain"))
+    per_seed = [one - other for one, other in zip(both, plain, strict=True)]
+    return components_of(error, per_seed, row["pairs"])
