@@ -2,6 +2,6 @@
 
 import gc
 
-# A job imports tens of thousands of objects that stay. Looking for garbage among them every 700
-# new ones, as Python does, takes a tenth of the processor time of a short job.
-gc.set_threshold(50_000)
+# What a job imports stays. Looking for garbage among it, as Python does with every 700 new
+# objects, takes a sixth of the processor time of a short job's start. A step sets it lower again.
+gc.set_threshold(1_000_000)

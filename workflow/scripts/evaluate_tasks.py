@@ -1,8 +1,8 @@
 from tuneatlas.engine.step import step
 from tuneatlas.studies.syntax.beam_search import cut_inputs, generate
+from tuneatlas.studies.syntax.opening import open_model
 from tuneatlas.studies.syntax.pretraining.evaluate import task_score_rows
 from tuneatlas.studies.syntax.tables import SCORES, TASKS
-from tuneatlas.studies.syntax.train import open_model
 
 with step(snakemake) as this:
     model, tokenizer = open_model(this, place=True)

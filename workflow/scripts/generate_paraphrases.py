@@ -1,9 +1,9 @@
 from tuneatlas.engine.step import step
 from tuneatlas.studies.syntax.beam_search import cut_inputs, generate
+from tuneatlas.studies.syntax.opening import open_model
 from tuneatlas.studies.syntax.paraphrasing.formats import read_format
 from tuneatlas.studies.syntax.paraphrasing.generate import generation_rows, inputs_of
 from tuneatlas.studies.syntax.tables import GENERATIONS, paraphrases
-from tuneatlas.studies.syntax.train import open_model
 
 with step(snakemake) as this:
     model, tokenizer = open_model(this, place=True)

@@ -7,6 +7,7 @@ would end alike, a note beside it that spares that attempt the work.
 """
 
 import errno
+import gc
 import hashlib
 import json
 import logging
@@ -50,6 +51,8 @@ from tuneatlas.errors import TransientError, UserError
 from tuneatlas.terminal import visible
 
 T = TypeVar("T")
+# New objects after which garbage is looked for while a step works: seldom, as it makes little.
+GARBAGE = 50_000
 log = logging.getLogger("tuneatlas")
 
 
@@ -126,6 +129,7 @@ def step(job: Job) -> Iterator[Step]:
     step's own seed is derived from it, the step's name and the wildcards. A step that may be
     interrupted keeps its progress in ``checkpoints``, which goes when the output stands.
     """
+    gc.set_threshold(GARBAGE)
     place(job)
     outputs = {name: Path(path) for name, path in job.output.items()}
     wildcards = {str(k): str(v) for k, v in job.wildcards.items()}

@@ -66,7 +66,7 @@ def used(config: dict[str, Any], model: str, folder: Path) -> dict[str, str]:
         ]
         for domain in config["domains"]
     }
-    return {s["name"]: s["licence"] for s in used_sources(config, model, folder, questions)}
+    return {s["name"]: s["licence"] for s in used_sources(config, [model], [folder], questions)}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

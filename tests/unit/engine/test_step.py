@@ -1,5 +1,6 @@
 """A step: outputs with their records, one message on failure, seeds, operational keys."""
 
+import gc
 import json
 import random
 import subprocess
@@ -69,6 +70,13 @@ def test_an_error_leaves_one_message_and_no_file(tmp_path: Path, error, capsys):
     shown = capsys.readouterr().err
     assert "Traceback" not in shown
     assert ("row 3 is wrong" in shown) or ("the disk is full" in shown)
+
+
+def test_garbage_is_looked_for_again_once_a_step_works(tmp_path: Path):
+    gc.set_threshold(1_000_000)  # as while a script imports
+    with step(job(tmp_path)) as this:
+        assert gc.isenabled() and gc.get_threshold()[0] == 50_000
+        write(this)
 
 
 def test_an_output_not_written_is_an_error(tmp_path: Path, capsys):

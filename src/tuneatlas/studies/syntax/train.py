@@ -1,4 +1,4 @@
-"""What every training of the syntax study does: open, add labels, train on pairs of texts."""
+"""What every training of the syntax study does: add labels, train on pairs of texts."""
 
 import json
 import logging
@@ -12,7 +12,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.engine.step import Step
 from tuneatlas.errors import UserError
-from tuneatlas.models.load import load_model
 from tuneatlas.models.token_files import write_tokens
 from tuneatlas.studies.syntax.pretraining.vocabulary import Beginning, add_labels
 from tuneatlas.training.recipe import Recipe, Run, tell_warmup
@@ -27,12 +26,6 @@ BEGINNINGS: Mapping[str, Beginning] = {
     "plain": "random",
     "syntax": "unknown",
 }
-
-
-def open_model(step: Step, place: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The model and tokenizer that a step starts from; ``place``: on the accelerator."""
-    torch.set_num_threads(step.threads)
-    return load_model(step.path("model"), place=place)
 
 
 def add_tree_labels(step: Step, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

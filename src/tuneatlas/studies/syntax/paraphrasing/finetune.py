@@ -18,6 +18,7 @@ from tuneatlas.models.load import open_network
 from tuneatlas.models.save import save_model
 from tuneatlas.statistics.bleu import bleu, bleu_counts
 from tuneatlas.studies.syntax.beam_search import generate
+from tuneatlas.studies.syntax.opening import open_model
 from tuneatlas.studies.syntax.paraphrasing.formats import (
     Format,
     asked,
@@ -29,7 +30,7 @@ from tuneatlas.studies.syntax.paraphrasing.formats import (
 )
 from tuneatlas.studies.syntax.pretraining.vocabulary import add_marks
 from tuneatlas.studies.syntax.tables import paraphrases
-from tuneatlas.studies.syntax.train import add_tree_labels, open_model, train_on_pairs
+from tuneatlas.studies.syntax.train import add_tree_labels, train_on_pairs
 from tuneatlas.studies.syntax.trees.linear import read_bracket, write_sentence
 from tuneatlas.tables import Row
 

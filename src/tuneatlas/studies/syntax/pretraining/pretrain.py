@@ -9,9 +9,10 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tuneatlas.engine.step import Step
+from tuneatlas.studies.syntax.opening import open_model
 from tuneatlas.studies.syntax.pretraining.vocabulary import add_structure_tokens, know_trees
 from tuneatlas.studies.syntax.tables import TASKS
-from tuneatlas.studies.syntax.train import add_tree_labels, open_model, train_on_pairs
+from tuneatlas.studies.syntax.train import add_tree_labels, train_on_pairs
 from tuneatlas.training.seq2seq import encode_pairs
 
 

@@ -1,0 +1,38 @@
+"""A step imports what it uses: no kind of step loads the libraries of another."""
+
+import pytest
+
+from bench.startup import imported, imports_of
+
+TRAINER = {"transformers.trainer", "datasets", "pandas", "peft", "deepspeed", "pyarrow.dataset"}
+DRAWING = {"matplotlib"}
+NETWORKS = {"torch", "transformers", "accelerate", "peft", "deepspeed", "triton"}
+# Of each kind of step: those whose imports are tried together, and what none of them may load.
+KINDS = {
+    "of tables": (
+        "label_knowledge mix_instructions prepare_questions prepare_corpus prepare_sentences "
+        "parse_sentences collect_labels fetch_source",
+        NETWORKS | TRAINER | DRAWING | {"scipy"},
+    ),
+    "comparing": (
+        "compare_groups stage_forgetting compare_paraphrases report audit",
+        NETWORKS,
+    ),
+    "asking a model": (
+        "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
+        "read_groups evaluate_tasks generate_paraphrases build_tasks",
+        TRAINER | DRAWING,
+    ),
+    "training": (
+        "finetune finetune_stages restore_stages prepare_base finetune_paraphrase",
+        DRAWING | {"deepspeed", "triton"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_imports_what_it_uses(kind: str):
+    names, forbidden = KINDS[kind]
+    steps = names.split()
+    _, modules = imported("\n".join(map(imports_of, steps)))
+    assert not forbidden & modules, "python -X importtime says who imports it"
