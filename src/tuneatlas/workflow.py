@@ -13,7 +13,13 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
-from tuneatlas.config.checkpoints import brought_options, chat_options, checkpoints, told
+from tuneatlas.config.checkpoints import (
+    brought_options,
+    chat_options,
+    checkpoints,
+    followed,
+    told,
+)
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
@@ -83,6 +89,7 @@ __all__ = [
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
+    "followed",
     "forgetting_options",
     "group_sources",
     "hold_instructions",

@@ -1,31 +1,3 @@
-# Checkpoints tuned elsewhere, measured beside their base as our own tuned models are.
-CHECKPOINTS = tuneatlas.checkpoints(config)
-# The models that some were tuned from.
-BASES = [model for model in MODELS if tuneatlas.checkpoints(config, model)]
-
-
-wildcard_constraints:
-    checkpoint="|".join(map(re.escape, CHECKPOINTS)),
-
-
-def given(path):
-    """``path`` of a model's comparison, if checkpoints of it are given."""
-    return lambda w: expand(path, model=[w.model] if w.model in BASES else [])
-
-
-def of_base(path):
-    """``path`` of every checkpoint of a model, in the order of the config."""
-    return lambda w: expand(
-        path, model=w.model, checkpoint=tuneatlas.checkpoints(config, w.model)
-    )
-
-
-def chat_begins(w):
-    """Whether a checkpoint's prompts in its chat format begin with the begin token."""
-    own = tuneatlas.chat_options(config, w.checkpoint)[1]
-    return tuneatlas.begin_token(config, "evaluate_knowledge", w.model) if own is None else own
-
-
 rule prepare_checkpoint:
     """Bring a checkpoint into a plain folder, an adapter merged; refuse what is not of its base."""
     input:
@@ -76,8 +48,7 @@ rule evaluate_checkpoint:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
         chat=lambda w: str(
-            HOME
-            / f"config/templates/chat/{tuneatlas.chat_options(config, w.checkpoint)[0]}.yaml"
+            HOME / f"config/templates/chat/{tuneatlas.chat_options(config, w.checkpoint)[0]}.yaml"
         ),
     output:
         answers="results/evaluate_checkpoint/{model}/{checkpoint}.parquet",
@@ -112,8 +83,86 @@ rule compare_checkpoints:
         **scaled(4000, 60),
     params:
         code=code("compare_checkpoints"),
-        options={k: config["compare_groups"][k] for k in ("draws", "confidence", "epsilon", "ranks")},
+        options={
+            k: config["compare_groups"][k] for k in ("draws", "confidence", "epsilon", "ranks")
+        },
         told=lambda w: tuneatlas.told(config, w.model),
         seed=config["seed"],
     script:
         "../scripts/compare_checkpoints.py"
+
+
+rule restore_checkpoint:
+    """Train a checkpoint on text like that of pre-training, as its base is: what comes back?"""
+    input:
+        tuned=rules.prepare_checkpoint.output.model,
+        material=rules.prepare_restoration.output.folder,
+    output:
+        tuned=directory("results/restore_checkpoint/{model}/{checkpoint}/{seed}"),
+    log:
+        "logs/restore_checkpoint/{model}/{checkpoint}/{seed}.log",
+    benchmark:
+        "benchmarks/restore_checkpoint/{model}/{checkpoint}/{seed}.tsv"
+    threads: each("restore_stages")
+    resources:
+        **trains("restore_stages", 240),
+    params:
+        code=code("restore_checkpoint"),
+        options=config["restore_stages"],
+        bos=lambda w: config["models"][w.model]["bos"],
+        seed=config["seed"],
+    script:
+        "../scripts/restore_checkpoint.py"
+
+
+rule measure_checkpoint:
+    """Measure a checkpoint, as given and restored: knowledge as probed, and text pattern."""
+    input:
+        tuned=rules.prepare_checkpoint.output.model,
+        restored=rules.restore_checkpoint.output.tuned,
+        material=rules.prepare_restoration.output.folder,
+        answers=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        template=template("question", "probe_knowledge"),
+        instruction=template("question", "mix_instructions"),
+        chat=template("chat", "finetune_stages"),
+    output:
+        answers="results/measure_checkpoint/{model}/{checkpoint}/{seed}.answers.parquet",
+        texts="results/measure_checkpoint/{model}/{checkpoint}/{seed}.texts.parquet",
+    log:
+        "logs/measure_checkpoint/{model}/{checkpoint}/{seed}.log",
+    benchmark:
+        "benchmarks/measure_checkpoint/{model}/{checkpoint}/{seed}.tsv"
+    resources:
+        **asks(120),
+    params:
+        code=code("measure_checkpoint"),
+        options=lambda w: tuneatlas.stage_options(config, w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
+        step=lambda w: CHECKPOINTS[w.checkpoint].get("step", 0),
+        seed=config["seed"],
+    script:
+        "../scripts/measure_checkpoint.py"
+
+
+rule stage_checkpoints:
+    """What a base model's checkpoints lost for good, what only shifted, and from which step on."""
+    input:
+        base=expand(rules.evaluate_base.output, seed=SEEDS, allow_missing=True),
+        runs=of_followed(rules.measure_checkpoint.output),
+        material=rules.prepare_restoration.output.folder,
+    output:
+        folder=directory("results/stage_checkpoints/{model}"),
+    log:
+        "logs/stage_checkpoints/{model}.log",
+    benchmark:
+        "benchmarks/stage_checkpoints/{model}.tsv"
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("stage_checkpoints"),
+        options=tuneatlas.forgetting_options(config),
+        followed=lambda w: tuneatlas.followed(config, w.model),
+        tokens=config["restore_stages"]["tokens"],
+        seed=config["seed"],
+    script:
+        "../scripts/stage_checkpoints.py"

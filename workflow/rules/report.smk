@@ -3,6 +3,7 @@ rule report:
     input:
         comparison=[rules.compare_groups.output.folder] if TUNED else [],
         checkpoints=given(rules.compare_checkpoints.output.folder),
+        restored=given(rules.stage_checkpoints.output.folder, STAGED),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
         models=of_members(rules.prepare_base.output.model),
@@ -53,6 +54,7 @@ rule audit:
     input:
         comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS if TUNED else []),
         checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
+        restored=expand(rules.stage_checkpoints.output.folder, model=STAGED),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
     output:

@@ -9,6 +9,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import PathModel
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Found, Key
+from tuneatlas.engine.operations import restored
 
 STEP = "{step}"
 CHAT = Path("config/templates/chat")
@@ -41,11 +42,19 @@ def chat_options(config: Mapping[str, Any], checkpoint: str) -> tuple[str, bool 
     return entry["chat_template"] or config["evaluate_knowledge"]["chat_template"], entry["bos"]
 
 
+def followed(config: Mapping[str, Any], model: str) -> list[dict[str, str]]:
+    """The checkpoints of a base that are restored, each with the name of the run that it is of."""
+    names = restored(config)
+    found = {c: c.partition("/")[0] for c in checkpoints(config, model)}
+    return [{"checkpoint": c, "run": run} for c, run in found.items() if run in names]
+
+
 def told(config: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
     """What is told of each checkpoint of a base: name, step, seed, tags, chat template."""
     return [
         {
             "checkpoint": name,
+            "run": name.partition("/")[0],
             "step": entry.get("step"),
             "seed": entry["seed"],
             "tags": list(entry["tags"]),

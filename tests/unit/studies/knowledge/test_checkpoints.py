@@ -30,12 +30,13 @@ CHAT = ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml")
 OPTIONS = CheckpointOptions(draws=200)
 
 
-def answers(right, domain="numbers"):
+def answers(right, domain="numbers", kinds=1):
     """A row for each of ``right``, which says whether it is answered rightly."""
     return [
         {
             "id": f"{domain}/{n}",
             "domain": domain,
+            "relation": f"kind {n % kinds}",
             "split": "test",
             "probs": [0.7, 0.1, 0.1, 0.1] if yes else [0.1, 0.7, 0.1, 0.1],
             "correct": yes,
@@ -47,23 +48,40 @@ def answers(right, domain="numbers"):
 
 def compared(base, few_shot, chat):
     metrics = compare_checkpoints(base, {"mine": few_shot}, {"mine": chat}, OPTIONS, 1)
-    told = {"checkpoint": "mine", "step": None, "seed": None, "tags": [], "chat_template": "own"}
-    return metrics, checkpoints_part(metrics | {"checkpoints": [told | {"notes": []}]}, "x").summary
+    told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own", "notes": []}
+    (found,) = checkpoints_part(metrics | {"checkpoints": [told]}, "x").findings
+    return metrics, found
 
 
 def test_a_planted_truth_comes_out_as_what_it_is():
     known, lost = answers([True] * 40), answers([False] * 15 + [True] * 25)
     metrics, said = compared(known, known, lost)
-    assert "unchanged" in said
+    assert said.headline.startswith("unchanged")
+    assert dict(said.answers)["Lost"] == "0 of 40 answers that its base had right."
+    assert "37.5 points" in dict(said.answers)["How much is format"]
     (format_row,) = metrics["formats"]
     assert (format_row["change"], format_row["lost"]) == (-0.375, 15)
     assert format_row["p_holm"] < 0.05
     metrics, said = compared(known, lost, lost)
     row = metrics["changes"][0]
-    assert "knowledge was lost" in said and (row["lost"], row["gained"]) == (15, 0)
+    assert said.headline.startswith("knowledge was lost") and (row["lost"], row["gained"]) == (
+        15,
+        0,
+    )
+    assert "no sure difference" in dict(said.answers)["How much is format"]
     assert row["change_low"] < row["change"] < row["change_high"] < 0 < row["kl"]
     assert metrics["formats"][0]["change"] == 0 and metrics["formats"][0]["p_holm"] == 1
-    assert "knowledge was gained" in compared(lost, known, known)[1]
+    metrics, said = compared(lost, known, known)
+    assert said.headline.startswith("knowledge was gained")
+    assert dict(said.answers)["Gained"].startswith("15 of 15 answers")
+
+
+def test_a_subject_that_was_lost_is_named():
+    known = answers([True] * 60, kinds=3)
+    metrics, said = compared(known, answers([n % 3 != 1 for n in range(60)], kinds=3), known)
+    assert [row["subject"] for row in metrics["subjects"]] == ["kind 0", "kind 1", "kind 2"]
+    assert dict(said.answers)["Lost"].endswith("; for sure in kind 1 (\N{MINUS SIGN}100.0 points).")
+    assert compared(answers([True] * 4), *[answers([True] * 4)] * 2)[0]["subjects"] == []
 
 
 def test_domains_are_told_apart_and_together():
@@ -105,4 +123,4 @@ def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(tmp_
     assert [row["prompt"] for row in found] == [row["prompt"] for row in tests]
     assert np.allclose([r["scores"] for r in found], [r["scores"] for r in tests], atol=1e-5)
     metrics, said = compared(probed, found, inside)
-    assert "unchanged" in said and metrics["changes"][0]["kl"] < 1e-6
+    assert "unchanged" in said.headline and metrics["changes"][0]["kl"] < 1e-6
