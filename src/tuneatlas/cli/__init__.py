@@ -21,6 +21,7 @@ COMMANDS = {
         "tuneatlas.cli.power",
         "say which effects an experiment could tell, and at which cost",
     ),
+    "diagnose": ("tuneatlas.cli.diagnose", "write the config that diagnoses tuned checkpoints"),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),
 }
 

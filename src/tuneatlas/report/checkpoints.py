@@ -171,11 +171,12 @@ def comes_back(entry: Row, back: Mapping[str, Any] | None) -> str:
 def _sure(metrics: Mapping[str, Any], row: Row) -> str:
     """The interval and test of the whole change, and what so many questions could show."""
     confidence = metrics["design"]["confidence"]
+    looks = sum(other["domain"] == row["domain"] for other in metrics["changes"])
     seen = sensitivity(row["change_low"], row["change_high"], confidence).decidable
     text = (
         f"{counted(row['items'], 'question')}: {points(row['change_low'])} to "
         f"{points(row['change_high'])} points with {level_of(metrics)} confidence, p = {_p(row)} "
-        f"after correction for {counted(len(metrics['changes']), 'comparison')}"
+        f"after correction for {counted(looks, 'comparison')}"
     )
     if seen is not None:
         text += f"; a change of {100 * seen:.1f} points would be decided in 4 of 5 cases"

@@ -104,8 +104,8 @@ def compare_checkpoints(
 
     ``subjects`` are changes as in the few-shot format, where domains have several subjects.
     ``base`` are ANSWERS rows of the base model; ``few_shot`` and ``chat`` those of each checkpoint
-    by its name. P-values are corrected (Holm) within each table, of ``subjects`` within each
-    checkpoint.
+    by its name. P-values are corrected (Holm) within each table, all domains together
+    and one by one; of ``subjects`` within each checkpoint.
 
     Raises:
         UserError: they are not answers to the same questions, or not to the same prompts.
@@ -155,7 +155,13 @@ def compare_checkpoints(
         ]
         for name in few_shot
     }
-    for rows in (*tables.values(), *by_subject.values()):
+    whole = ALL if ALL in scopes else domains[0]
+    by_part = [
+        [row for row in rows if (row["domain"] == whole) is together]
+        for rows in tables.values()
+        for together in (True, False)
+    ]
+    for rows in (*by_part, *by_subject.values()):
         corrected = holm([row["p"] for row in rows])
         for row, p in zip(rows, corrected, strict=True):
             row["p_holm"] = float(p)
