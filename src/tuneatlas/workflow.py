@@ -13,6 +13,13 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
+from tuneatlas.config.checkpoints import (
+    brought_options,
+    chat_options,
+    checkpoints,
+    followed,
+    told,
+)
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
@@ -81,12 +88,16 @@ __all__ = [
     "begin_token",
     "beside",
     "brought_mb",
+    "brought_options",
     "category_weights",
+    "chat_options",
     "check_cluster",
+    "checkpoints",
     "corpus_options",
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
+    "followed",
     "forgetting_options",
     "group_sources",
     "hold_instructions",
@@ -127,6 +138,7 @@ __all__ = [
     "syntax_options",
     "system_options",
     "task_options",
+    "told",
     "trained_mb",
     "tuning_options",
 ]

@@ -1,7 +1,9 @@
 rule report:
     """One page per base model: what was run, what came out, and how sure that is."""
     input:
-        comparison=rules.compare_groups.output.folder,
+        comparison=[rules.compare_groups.output.folder] if TUNED else [],
+        checkpoints=given(rules.compare_checkpoints.output.folder),
+        restored=given(rules.stage_checkpoints.output.folder, STAGED),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         models=of_members(rules.prepare_base.output.model),
@@ -48,7 +50,7 @@ rule report_syntax:
 rule index:
     """The page to open: the report of the one model, or a list of the models' reports."""
     input:
-        pages=expand(rules.report.output.page, model=MEMBERS),
+        pages=expand(rules.report.output.page, model=dict.fromkeys([*MEMBERS, *BASES])),
         syntax=[] if MODELS else rules.report_syntax.output.page,
     output:
         page="results/report/index.html",
@@ -65,7 +67,9 @@ rule index:
 rule audit:
     """The audit page: what these results rest on, down to each item; see docs/auditing.md."""
     input:
-        comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS),
+        comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS if TUNED else []),
+        checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
+        restored=expand(rules.stage_checkpoints.output.folder, model=STAGED),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
     output:

@@ -209,12 +209,21 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     runs: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for name in record["inputs"]:
         made = results.records.get(name)
-        if made and made["step"] in ("evaluate_base", "evaluate_stages"):
+        if made and made["step"] in ("evaluate_base", "evaluate_stages", "measure_checkpoint"):
             w = made["wildcards"]
-            run = (w.get("domain", ""), w.get("group", "base"))
+            run: tuple[str, ...] = (w.get("domain", ""), w.get("group", "base"))
+            if "checkpoint" in w:
+                # Tuned elsewhere: a run of no domain, and each of its steps has files of its own.
+                group, _, at = w["checkpoint"].partition("/")
+                run = ("", group, at or "0")
             kind = "answers" if name.endswith(".answers.parquet") else "texts"
             runs.setdefault(run, {}).setdefault(kind, []).append(name)
     base = ("", "base")
+
+    def run_of(row: Row) -> tuple[str, ...]:
+        run = (row["domain"], row["group"])
+        return run if run in runs else (*run, str(row["step"]))
+
     for kinds in runs.values():
         for names in kinds.values():
             names.sort(key=lambda n: (_model(results, n), int(_wildcards(results, n)["seed"])))
@@ -241,7 +250,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         return tuple(Term(weight / len(names), (n,), column, place, over) for n in names)
 
     for row in metrics["measures"]:
-        run = (row["domain"], row["group"])
+        run = run_of(row)
         cell = f"{row['setting']}/{row['step']}/{row['restored']}"
         address = "/".join(("measures", model, row["domain"] or "-", row["group"], cell))
         yield Number(f"{address}/{row['measure']}", row["value"], terms(run, cell, row["measure"]))
@@ -250,9 +259,9 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         found += terms(base, "base/0/0", row["measure"], -1.0)
         yield Number(f"control/{model}/{row['measure']}/value", row["value"], found)
     for row in metrics["fates"]:
-        run = (row["domain"], row["group"])
+        run = run_of(row)
         stage = f"{row['setting']}/{row['step']}"
-        address = "/".join(("fates", model, *run, stage, row["fate"]))
+        address = "/".join(("fates", model, row["domain"] or "-", row["group"], stage, row["fate"]))
         for name, suffix in (("value", ""), ("known_value", ":known")):
             if row[name] is not None:
                 column = f"{stage}:{row['fate']}{suffix}"
@@ -263,7 +272,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     # Older results have no numbers by scope.
     for table in ("tests", "scoped_tests"):
         for row in metrics.get(table, ()):
-            run = (row["domain"], row["group"])
+            run = run_of(row)
             stage = f"{row['setting']}/{row['step']}"
             sides = {
                 "base": (base, "base/0/0"),
@@ -277,14 +286,16 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
             found = terms(*after, measure, 1.0, run[0])
             found += terms(*before, measure, -1.0, run[0])
             name = row["comparison"].replace(" ", "_")
-            address = "/".join((table, model, *run, *scope, stage, name, "value"))
+            about = (row["domain"] or "-", row["group"])
+            address = "/".join((table, model, *about, *scope, stage, name, "value"))
             yield Number(address, row["value"], found)
     for row in metrics.get("chance_adjusted", ()):
-        run = (row["domain"], row["group"])
+        run = run_of(row)
         stage = f"{row['setting']}/{row['step']}"
         kept: Where = {} if row["scope"] == ALL else {"block": blocks(run[0], row["scope"])}
         change = [row[name].replace(" ", "_") for name in ("comparison", "change")]
-        address = "/".join(("chance_adjusted", model, *run, row["scope"], stage, *change))
+        about = (row["domain"] or "-", row["group"])
+        address = "/".join(("chance_adjusted", model, *about, row["scope"], stage, *change))
         for name, suffix in (("raw", ""), ("known_value", ":known")):
             if row[name] is not None:
                 answers = runs[run]["answers"]
@@ -294,6 +305,33 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
                     for fate in fates_of(row["comparison"], row["change"])
                 )
                 yield Number(f"{address}/{name}", row[name], found)
+
+
+def _checkpoints(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
+    model = record["wildcards"]["model"]
+    probed = tuple(
+        o for own in _of(results, record, "probe_knowledge").values() for o in own.values()
+    )
+    asked = {
+        form: {key[0]: own[model] for key, own in _of(results, record, step).items()}
+        for form, step in (("few_shot", "probe_checkpoint"), ("chat", "evaluate_checkpoint"))
+    }
+    for row in metrics["changes"]:
+        roles = () if row["domain"] == ALL else tuple(f"{row['domain']}/{r}" for r in ROLES)
+        place: Where = {"split": ("test",)} | ({"block": roles} if roles else {})
+        base = Term(1.0, probed, "correct", place)
+        outputs = (asked[row["format"]][row["checkpoint"]],)
+        after = Term(1.0, outputs, "correct", place)
+        found = {
+            "before": (base,),
+            "after": (after,),
+            "change": (after, Term(-1.0, probed, "correct", place)),
+            **{name: (Term(1.0, outputs, name, place),) for name in ("kl", "consistency")},
+        }
+        about = (row["checkpoint"], row["format"], row["domain"])
+        for name, terms in found.items():
+            address = "/".join(("checkpoint_changes", model, *about, name))
+            yield Number(address, row[name], terms)
 
 
 # The parts of the test pairs that have scores of their own.
@@ -361,5 +399,7 @@ def _questions(results: Results, record: Row) -> list[str]:
 MAKERS = {
     "compare_groups": _knowledge,
     "stage_forgetting": _forgetting,
+    "stage_checkpoints": _forgetting,
+    "compare_checkpoints": _checkpoints,
     "compare_paraphrases": _paraphrases,
 }

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.config import domain_checks, forgetting_checks, network_checks, syntax_checks
+from tuneatlas.config import (
+    checkpoints,
+    domain_checks,
+    forgetting_checks,
+    network_checks,
+    syntax_checks,
+)
 from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ModelConfig, ScratchModel
@@ -188,6 +194,7 @@ CHECKS: tuple[Check, ...] = (
     network_checks.heads,
     network_checks.lengths,
     network_checks.batches,
+    checkpoints.conflicts,
     domain_checks.enough,
     domain_checks.shots,
     domain_checks.built_in,

@@ -22,10 +22,14 @@ def enough(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """None to tune on, or no second one to test out of the first."""
     if not experiment.models and not experiment.domains:
         return  # the syntax study alone
+    if experiment.checkpoints and not experiment.tuned_domains:
+        return  # they were tuned elsewhere, and are tested on whatever there is
+    # Of which one that is wrong was left out, and said so.
+    keys: tuple[Key, ...] = (("domains",), ("checkpoints",))
     if not experiment.tuned_domains:
-        yield (("domains",),), "no domain has tune: true, so there is nothing to tune on"
+        yield keys, "no domain has tune: true, so there is nothing to tune on"
     if len(experiment.domains) < 2:
-        yield (("domains",),), "one domain only: tests out of the domain need a second one"
+        yield keys, "one domain only: tests out of the domain need a second one"
 
 
 def built_in(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -117,7 +117,7 @@ def check_instructions(experiment: Experiment, root: Path) -> Found:
 def check_corpus(experiment: Experiment, root: Path) -> Found:
     """The beginning of each file of the corpus; the step reads all of it."""
     corpus = experiment.prepare_restoration.corpus
-    if not experiment.stage_forgetting.groups or not corpus:
+    if not experiment.restores or not corpus:
         return
     from tuneatlas.data.corpus_files import read_texts, shards_of
 

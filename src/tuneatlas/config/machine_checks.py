@@ -6,10 +6,12 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from tuneatlas.config.checkpoints import checkpoints
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import OnHub, ScratchModel
 from tuneatlas.config.source import Found
 from tuneatlas.config.trainings import trainings
+from tuneatlas.engine.operations import restored
 from tuneatlas.models.shapes import known_shape
 
 OUTPUTS = ("results", "logs")
@@ -126,12 +128,19 @@ def disk_bytes(experiment: Experiment, root: Path) -> int:
 
 
 def _staged_models(experiment: Experiment) -> int:
-    """Models that the study of forgetting keeps: at each step, and along each restoration."""
+    """Models that the study of forgetting keeps, at each step and along each restoration.
+
+    And checkpoints tuned elsewhere, as they are and along theirs.
+    """
     steps, points = len(experiment.finetune_stages.steps), len(experiment.restore_stages.curve) + 1
     study = experiment.stage_forgetting
     followed = len(experiment.staged_domains) * len(study.groups)
-    per_seed = followed * (steps + (steps + 1) * points) + (points if followed else 0)
-    return per_seed * len(experiment.seeds)
+    config = experiment.model_dump(mode="json")
+    listed, back = checkpoints(config), restored(config)
+    again = sum(name.partition("/")[0] in back for name in listed)
+    per_seed = followed * (steps + (steps + 1) * points) + again * points
+    per_seed += points if followed or again else 0
+    return per_seed * len(experiment.seeds) + len(listed)
 
 
 def _with_steps(folder: Path) -> list[Path]:

@@ -51,10 +51,13 @@ def heads(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def lengths(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Rows and windows longer than the inputs of a model made here."""
-    asked: dict[Key, int] = {("finetune", "row_length"): experiment.finetune.row_length}
+    asked: dict[Key, int] = {}
+    if experiment.tuned_domains or not experiment.checkpoints:
+        asked["finetune", "row_length"] = experiment.finetune.row_length
     if experiment.stage_forgetting.groups:
+        asked["finetune_stages", "row_length"] = experiment.finetune_stages.row_length
+    if experiment.restores:
         asked |= {
-            ("finetune_stages", "row_length"): experiment.finetune_stages.row_length,
             ("restore_stages", "row_length"): experiment.restore_stages.row_length,
             ("evaluate_stages", "window"): experiment.evaluate_stages.window,
         }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from tuneatlas.data.benchmarks import packages_of
 from tuneatlas.data.facts import DOMAINS
 from tuneatlas.data.sources import load_specs
+from tuneatlas.engine.operations import restored
 
 PARTS: tuple[Literal["models", "paraphrasers"], ...] = ("models", "paraphrasers")
 # Those of a T5 in a package.
@@ -125,7 +126,8 @@ def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         for package in source_packages(config, name):
             found.setdefault(package, ("domains", name))
     restoration = config["prepare_restoration"]["package"]
-    if config["models"] and config["stage_forgetting"]["groups"] and restoration:
+    forgets = config["stage_forgetting"]["groups"] or restored(config)
+    if config["models"] and forgets and restoration:
         found.setdefault(restoration, ("prepare_restoration", "package"))
     if config["paraphrasers"]:
         sentences = [] if pair_files(config) else SENTENCES

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from tuneatlas.config.checkpoints import check_checkpoints
 from tuneatlas.config.file_checks import (
     check_corpus,
     check_instructions,
@@ -80,6 +81,7 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
+    check_checkpoints,
     check_pairs,
     check_parses,
     check_systems,

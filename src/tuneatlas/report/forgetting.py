@@ -105,7 +105,7 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
     elif whole["seen"]:
         verdict = HELD if any(step < whole["step"] for step in pseudo) else FAILED
     return RunFinding(
-        name=f"{group_name(group)}, {domain}",
+        name=f"{group_name(group)}, {domain}" if domain else group,
         verdict=verdict,
         reason=how_sure(
             verdict,

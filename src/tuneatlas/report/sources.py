@@ -6,6 +6,7 @@ from typing import Any
 
 from tuneatlas.data.licences import NOT_STATED, OF_TEXTS
 from tuneatlas.data.sources import load_specs
+from tuneatlas.engine.operations import restored
 from tuneatlas.models.card import stated_licence
 from tuneatlas.report.page import Source
 from tuneatlas.tables import Row
@@ -69,14 +70,14 @@ def _of_texts(config: Mapping[str, Any], model: str) -> Iterator[Source]:
     """The texts that a model is pre-trained on, and restored with."""
     if config["models"][model]["source"] == "scratch":
         yield _fetched(PROSE, "prose that the base model is pre-trained on")
-    restored = config["prepare_restoration"]
-    if not config["stage_forgetting"]["groups"]:
+    text = config["prepare_restoration"]
+    if not (config["stage_forgetting"]["groups"] or restored(config)):
         return
-    if restored["corpus"]:
+    if text["corpus"]:
         use = "text that models are restored with and measured on"
-        yield _source(restored["corpus"], restored["licence"], use)
-    elif restored["package"]:
-        yield _fetched(restored["package"], "text that models are restored with and measured on")
+        yield _source(text["corpus"], text["licence"], use)
+    elif text["package"]:
+        yield _fetched(text["package"], "text that models are restored with and measured on")
 
 
 def _of_instructions(config: Mapping[str, Any]) -> Iterator[Source]:

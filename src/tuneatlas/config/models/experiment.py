@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr
 
 from tuneatlas.config.fields import Name, Section, option
+from tuneatlas.config.models.checkpoints import CheckpointConfig
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.forgetting import (
     EvaluateStages,
@@ -44,6 +45,7 @@ from tuneatlas.config.models.paraphrase import (
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
+from tuneatlas.engine.operations import restored
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
 
@@ -68,6 +70,9 @@ class Experiment(Section):
         {}, "base models, by name; none: the studies of knowledge and forgetting are left out"
     )
     domains: dict[Name, DomainConfig] = option({}, "domains of knowledge, by name")
+    checkpoints: dict[Name, CheckpointConfig] = option(
+        {}, "models tuned elsewhere, by name, that are compared with their base; see checkpoints.md"
+    )
     fetch_source: FetchSource = section(FetchSource)
     prepare_corpus: PrepareCorpus = section(PrepareCorpus)
     probe_knowledge: ProbeKnowledge = section(ProbeKnowledge)
@@ -129,6 +134,11 @@ class Experiment(Section):
         if not self.stage_forgetting.groups:
             return []
         return sorted(self.stage_forgetting.domains or self.tuned_domains)
+
+    @property
+    def restores(self) -> bool:
+        """Whether anything is restored: models tuned here, or checkpoints tuned elsewhere."""
+        return bool(self.stage_forgetting.groups or restored(self.model_dump(mode="json")))
 
     @property
     def groups(self) -> list[str]:
