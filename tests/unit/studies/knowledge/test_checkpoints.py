@@ -1,5 +1,7 @@
 """Checkpoints tuned elsewhere come out as what they are: changed by so much, or not at all."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from tuneatlas.report.checkpoints import checkpoints_part
 from tuneatlas.studies.knowledge.checkpoints import (
     CheckpointOptions,
     compare_checkpoints,
+    notes_on,
     probe_tests,
 )
 from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
@@ -124,3 +127,16 @@ def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(tmp_
     assert np.allclose([r["scores"] for r in found], [r["scores"] for r in tests], atol=1e-5)
     metrics, said = compared(probed, found, inside)
     assert "unchanged" in said.headline and metrics["changes"][0]["kl"] < 1e-6
+
+
+def test_questions_that_were_trained_on_are_counted_and_told(tmp_path):
+    rows = [question(n, split="test") for n in range(4)]
+    (tmp_path / "train.txt").write_text(f"{rows[2]['question']} 3\n")
+    (tmp_path / "m.record.json").write_text(json.dumps({"notes": ["an adapter"]}))
+    told = [{"checkpoint": n, "trained_on": f} for n, f in (("a", "train.txt"), ("b", None))]
+    files = {"train.txt": tmp_path / "train.txt"}
+    overlap = {"ngram": 8, "overlap_share": 0.7}
+    found = notes_on(told, [tmp_path / "m", tmp_path / "m"], files, rows, overlap)
+    assert [entry["overlap"] for entry in found] == [1, None]
+    assert found[0]["notes"][1].startswith("1 of the 4 questions asked occur in train.txt")
+    assert found[1]["notes"] == ["an adapter"]
