@@ -7,8 +7,6 @@ rule prepare_checkpoint:
         model=directory("results/prepare_checkpoint/{model}/{checkpoint}"),
     log:
         "logs/prepare_checkpoint/{model}/{checkpoint}.log",
-    benchmark:
-        "benchmarks/prepare_checkpoint/{model}/{checkpoint}.tsv"
     resources:
         **brings(240),
     params:
@@ -28,8 +26,6 @@ rule probe_checkpoint:
         answers="results/probe_checkpoint/{model}/{checkpoint}.parquet",
     log:
         "logs/probe_checkpoint/{model}/{checkpoint}.log",
-    benchmark:
-        "benchmarks/probe_checkpoint/{model}/{checkpoint}.tsv"
     resources:
         **asks(120),
     params:
@@ -54,8 +50,6 @@ rule evaluate_checkpoint:
         answers="results/evaluate_checkpoint/{model}/{checkpoint}.parquet",
     log:
         "logs/evaluate_checkpoint/{model}/{checkpoint}.log",
-    benchmark:
-        "benchmarks/evaluate_checkpoint/{model}/{checkpoint}.tsv"
     resources:
         **asks(120),
     params:
@@ -80,8 +74,6 @@ rule compare_checkpoints:
         folder=directory("results/compare_checkpoints/{model}"),
     log:
         "logs/compare_checkpoints/{model}.log",
-    benchmark:
-        "benchmarks/compare_checkpoints/{model}.tsv"
     resources:
         **scaled(4000, 60),
     params:
@@ -105,8 +97,6 @@ rule restore_checkpoint:
         tuned=directory("results/restore_checkpoint/{model}/{checkpoint}/{seed}"),
     log:
         "logs/restore_checkpoint/{model}/{checkpoint}/{seed}.log",
-    benchmark:
-        "benchmarks/restore_checkpoint/{model}/{checkpoint}/{seed}.tsv"
     threads: each("restore_stages")
     resources:
         **trains("restore_stages", 240),
@@ -134,8 +124,6 @@ rule measure_checkpoint:
         texts="results/measure_checkpoint/{model}/{checkpoint}/{seed}.texts.parquet",
     log:
         "logs/measure_checkpoint/{model}/{checkpoint}/{seed}.log",
-    benchmark:
-        "benchmarks/measure_checkpoint/{model}/{checkpoint}/{seed}.tsv"
     resources:
         **asks(120),
     params:
@@ -158,8 +146,6 @@ rule stage_checkpoints:
         folder=directory("results/stage_checkpoints/{model}"),
     log:
         "logs/stage_checkpoints/{model}.log",
-    benchmark:
-        "benchmarks/stage_checkpoints/{model}.tsv"
     resources:
         **scaled(4000, 60),
     params:

@@ -5,7 +5,7 @@ rule report:
         checkpoints=given(rules.compare_checkpoints.output.folder),
         restored=given(rules.stage_checkpoints.output.folder, STAGED),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         models=of_members(rules.prepare_base.output.model),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         # Samples are those of the first replicate.
@@ -17,8 +17,6 @@ rule report:
         page="results/report/{model}.html",
     log:
         "logs/report/{model}.log",
-    benchmark:
-        "benchmarks/report/{model}.tsv"
     wildcard_constraints:
         model=TOLD,
     resources:
@@ -31,16 +29,33 @@ rule report:
         "../scripts/report.py"
 
 
+rule report_syntax:
+    """The page of the syntax study, where it is studied alone."""
+    input:
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+    output:
+        page="results/report_syntax/page.html",
+    log:
+        "logs/report_syntax.log",
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("report_syntax"),
+        options=SCIENCE,
+        command=lambda w: tuneatlas.command(STARTED_WITH, BESIDE, MAIN),
+    script:
+        "../scripts/report_syntax.py"
+
+
 rule index:
     """The page to open: the report of the one model, or a list of the models' reports."""
     input:
         pages=expand(rules.report.output.page, model=dict.fromkeys([*MEMBERS, *BASES])),
+        syntax=[] if MODELS else rules.report_syntax.output.page,
     output:
         page="results/report/index.html",
     log:
         "logs/index.log",
-    benchmark:
-        "benchmarks/index.tsv"
     resources:
         **scaled(1000, 10),
     params:
@@ -56,13 +71,11 @@ rule audit:
         checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
         restored=expand(rules.stage_checkpoints.output.folder, model=STAGED),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
     output:
         folder=directory("results/audit"),
     log:
         "logs/audit.log",
-    benchmark:
-        "benchmarks/audit.tsv"
     resources:
         **scaled(4000, 60),
     params:

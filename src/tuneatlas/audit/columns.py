@@ -197,4 +197,5 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "evaluate_stages": _stages,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
+    "score_systems": _scored,
 }

@@ -106,9 +106,10 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
     seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
     design = metrics["design"]
     blocks = blocks_of(design["test_domains"], design)
+    about = {"facts": (design["facts"],)} if "facts" in design else {}
 
     def where(domain: str, scope: str) -> Where:
-        return {"block": blocks(domain, scope), "split": ("test",)}
+        return {"block": blocks(domain, scope), "split": ("test",), **about}
 
     def terms(
         domain: str, scope: str, group: str, seed: str, column: str, weight: float = 1.0
@@ -340,7 +341,7 @@ SUBSETS: dict[str, Where] = {"all": {}, "hard": {"pair": ("hard",)}, "long": {"l
 def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
     model = record["wildcards"]["paraphraser"]
     runs: dict[tuple[str, ...], list[str]] = {}
-    of_start: dict[str, str] = {}
+    of_start: dict[str, list[str]] = {}
     for name in record["inputs"]:
         made = results.records.get(name)
         wildcards = made["wildcards"] if made else {}
@@ -348,7 +349,7 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
             run = tuple(wildcards[key] for key in ("format", "share", "start"))
             runs.setdefault(run, []).append(name)
         elif made and made["step"] == "evaluate_tasks":
-            of_start[wildcards["start"]] = name
+            of_start.setdefault(wildcards["start"], []).append(name)
 
     def terms(run: tuple[str, ...], row: Row, weight: float = 1.0) -> tuple[Term, ...]:
         place: Where = SUBSETS[row["subset"]]
@@ -371,8 +372,10 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
             yield Number("/".join((f"paraphrase_{table}", model, *about)), row["value"], found)
     for start, tasks in metrics["tasks"].items():
         for task, of_task in tasks.items():
-            term = Term(1.0, (of_start[start],), task)
-            yield Number("/".join(("tasks", model, start, task)), of_task["mean"], (term,))
+            # The mean over replicates.
+            each = 1 / len(of_start[start])
+            of_all = tuple(Term(each, (name,), task) for name in of_start[start])
+            yield Number("/".join(("tasks", model, start, task)), of_task["mean"], of_all)
 
 
 def _wildcards(results: Results, name: str) -> Mapping[str, str]:

@@ -34,6 +34,7 @@ STEPS = (
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",
+    "score_systems",
 )
 # What the rows of the second table of probe_knowledge are called beside those of the first.
 CATEGORIES = "category of knowledge"

