@@ -159,6 +159,7 @@ def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
     told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own"}
     metrics = compare_checkpoints(known, {"mine": lost}, {"mine": lost}, OPTIONS, 1)
     metrics["checkpoints"] = [told | {"notes": ["an adapter"]}]
+    draw_figures(metrics, tmp_path, FIGURES)
     page = build_report(
         nothing_tuned(0.95), tmp_path, CONTEXT, checkpoints=(metrics, tmp_path, "c")
     )
