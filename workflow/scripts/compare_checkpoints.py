@@ -20,9 +20,8 @@ with step(snakemake) as this:
         CheckpointOptions(**this.options),
         this.seed,
     )
-    files = dict.fromkeys(entry["trained_on"] for entry in told if entry["trained_on"])
-    trained_on = dict(zip(files, this.paths("trained_on"), strict=True))
     questions = [row for path in this.paths("questions") for row in QUESTIONS.read(path)]
-    metrics["checkpoints"] = notes_on(told, this.paths("models"), trained_on, questions, overlap)
+    given = this.paths("models"), this.paths("trained_on")
+    metrics["checkpoints"] = notes_on(told, *given, questions, overlap)
     write_metrics(metrics, this.outputs["folder"])
     draw_figures(metrics, this.outputs["folder"] / "figures", FIGURES)

@@ -90,7 +90,7 @@ def probe_tests(
 def notes_on(
     told: Sequence[Row],
     models: Sequence[Path],
-    trained_on: Mapping[str, Path],
+    trained_on: Sequence[Path],
     questions: Sequence[Row],
     overlap: Mapping[str, Any],
 ) -> list[Row]:
@@ -99,14 +99,15 @@ def notes_on(
     Args:
         told: an entry for each checkpoint, of which ``trained_on`` names its training file.
         models: what was brought of each, in the same order: their records have notes.
-        trained_on: where the training files lie.
+        trained_on: where the training files lie, each once, in the order in which they are named.
         questions: QUESTIONS rows, of which the tests are looked for in these files.
         overlap: what counts: ``ngram`` words and ``overlap_share``.
     """
     tests = [row for row in questions if row["split"] == "test"]
+    files = dict.fromkeys(entry["trained_on"] for entry in told if entry["trained_on"])
     found = {
         name: len(repeated(tests, path, overlap["ngram"], overlap["overlap_share"]))
-        for name, path in trained_on.items()
+        for name, path in zip(files, trained_on, strict=True)
     }
     entries = []
     for entry, model in zip(told, models, strict=True):

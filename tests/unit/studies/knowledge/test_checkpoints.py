@@ -138,7 +138,7 @@ def test_questions_that_were_trained_on_are_counted_and_told(tmp_path):
     (tmp_path / "train.txt").write_text(f"{rows[2]['question']} 3\n")
     (tmp_path / "m.record.json").write_text(json.dumps({"notes": ["an adapter"]}))
     told = [{"checkpoint": n, "trained_on": f} for n, f in (("a", "train.txt"), ("b", None))]
-    files = {"train.txt": tmp_path / "train.txt"}
+    files = [tmp_path / "train.txt"]
     overlap = {"ngram": 8, "overlap_share": 0.7}
     found = notes_on(told, [tmp_path / "m", tmp_path / "m"], files, rows, overlap)
     assert [entry["overlap"] for entry in found] == [1, None]
