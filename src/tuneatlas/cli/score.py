@@ -13,6 +13,7 @@ from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.data.text_files import suffix_of
 from tuneatlas.engine.files import write_text
+from tuneatlas.engine.processor import hold
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -79,6 +80,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; write what was asked for."""
+    # As in a step, and before what it holds is loaded: the same numbers to the last digit.
+    hold()
     # Here, so that help and a wrong option are answered at once.
     from tuneatlas.studies.syntax.paraphrasing.outputs import (
         generations_of,

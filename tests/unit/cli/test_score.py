@@ -27,6 +27,12 @@ CONFIG = ROOT / "config/smoke.yaml"
 SIDES = ("source", "target", "exemplar")
 
 
+@pytest.fixture(autouse=True)
+def held(monkeypatch):
+    """What holds the libraries of a process is not left behind in that of the tests."""
+    monkeypatch.setattr("tuneatlas.cli.score.hold", lambda: None)
+
+
 def flat(text: str) -> str | None:
     """A tree of one level; none of an empty text."""
     parts = " ".join(f"(X {escape(word)})" for word in text.split())
