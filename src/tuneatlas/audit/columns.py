@@ -16,6 +16,7 @@ from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
+from tuneatlas.studies.forgetting.tables import stage_name
 from tuneatlas.tables import DOCUMENT_KINDS, GROUPS, Row
 
 Column = dict[str, float]
@@ -152,12 +153,12 @@ def _stages(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict
 def _answers(
     results: Results, output: str
 ) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
-    """What each model of a run chose, by ``setting/step/restored`` and id; answers; options."""
+    """What each model of a run chose, by stage and share restored, and id; answers; options."""
     cells: dict[str, dict[str, int]] = {}
     answers, options = dict[str, int](), dict[str, int]()
     names = ("setting", "step", "restored", "id", "pred", "answer", "scores")
     for setting, step, restored, i, pred, answer, scores in rows_of(results, output, *names):
-        cells.setdefault(f"{setting}/{step}/{restored}", {})[i] = pred
+        cells.setdefault(f"{stage_name(setting, step)}/{restored}", {})[i] = pred
         answers[i], options[i] = answer, len(scores)
     return cells, answers, options
 
@@ -168,7 +169,7 @@ def _texts(results: Results, output: str) -> dict[str, Column]:
     for setting, step, restored, kind, i, nats, size in rows_of(results, output, *names):
         for measure, kinds in TEXT_KINDS.items():
             if kind in kinds:
-                key = f"{setting}/{step}/{restored}:{measure}"
+                key = f"{stage_name(setting, step)}/{restored}:{measure}"
                 found.setdefault(key, {})[i] = nats / math.log(2)
                 found.setdefault(f"{key}:bytes", {})[i] = float(size)
     return found

@@ -15,6 +15,7 @@ from tuneatlas.audit.query import rows_of
 from tuneatlas.data.scopes import ALL, AWAY, POOLED, scope_of
 from tuneatlas.studies.forgetting.chance import fates_of
 from tuneatlas.studies.forgetting.study import COMPARISONS
+from tuneatlas.studies.forgetting.tables import stage_name
 from tuneatlas.studies.knowledge.compare import (
     CONSISTENCY_TRACKS,
     DIFFERENCES,
@@ -253,7 +254,8 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         run = run_of(row)
         cell = f"{row['setting']}/{row['step']}/{row['restored']}"
         address = "/".join(("measures", model, row["domain"] or "-", row["group"], cell))
-        yield Number(f"{address}/{row['measure']}", row["value"], terms(run, cell, row["measure"]))
+        named = f"{stage_name(row['setting'], row['step'])}/{row['restored']}"
+        yield Number(f"{address}/{row['measure']}", row["value"], terms(run, named, row["measure"]))
     for row in metrics["control"]:
         found = terms(base, "base/0/100", row["measure"])
         found += terms(base, "base/0/0", row["measure"], -1.0)
@@ -264,7 +266,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         address = "/".join(("fates", model, row["domain"] or "-", row["group"], stage, row["fate"]))
         for name, suffix in (("value", ""), ("known_value", ":known")):
             if row[name] is not None:
-                column = f"{stage}:{row['fate']}{suffix}"
+                column = f"{stage_name(row['setting'], row['step'])}:{row['fate']}{suffix}"
                 answers = runs[run]["answers"]
                 weight = 1 / len(answers)
                 found = tuple(Term(weight, (n,), column) for n in answers)
@@ -274,11 +276,12 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         for row in metrics.get(table, ()):
             run = run_of(row)
             stage = f"{row['setting']}/{row['step']}"
+            named = stage_name(row["setting"], row["step"])
             sides = {
                 "base": (base, "base/0/0"),
                 "control": (base, "base/0/100"),
-                "tuned": (run, f"{stage}/0"),
-                "restored": (run, f"{stage}/100"),
+                "tuned": (run, f"{named}/0"),
+                "restored": (run, f"{named}/100"),
             }
             before, after = (sides[name] for name in COMPARISONS[row["comparison"]])
             scope = [row["scope"]] if "scope" in row else []
@@ -292,6 +295,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     for row in metrics.get("chance_adjusted", ()):
         run = run_of(row)
         stage = f"{row['setting']}/{row['step']}"
+        named = stage_name(row["setting"], row["step"])
         kept: Where = {} if row["scope"] == ALL else {"block": blocks(run[0], row["scope"])}
         change = [row[name].replace(" ", "_") for name in ("comparison", "change")]
         about = (row["domain"] or "-", row["group"])
@@ -300,7 +304,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
             if row[name] is not None:
                 answers = runs[run]["answers"]
                 found = tuple(
-                    Term(1 / len(answers), (n,), f"{stage}:{fate}{suffix}", kept)
+                    Term(1 / len(answers), (n,), f"{named}:{fate}{suffix}", kept)
                     for n in answers
                     for fate in fates_of(row["comparison"], row["change"])
                 )

@@ -39,9 +39,9 @@ def test_a_claim_of_each_study_is_told():
 def test_questions_away_are_those_of_the_claim():
     experiment = load_config(ROOT / "config/config.yaml", root=ROOT)
     study = study_of(experiment, ROOT, DEVICES["cpu"], look=False)
-    # Of three domains, two tuned, each other's home questions are away from home; the claim is about
-    # the share of them that the corpus states.
-    asked = 2 * (100 + 100) + (130 + 130)
+    # Of three domains, two tuned, each other's home questions are away from home; the claim is
+    # about the share of them that the corpus states.
+    asked = 2 * (80 + 180) + (60 + 60)
     assert away(study.config, study) == round(0.6 * asked)
     assert (
         away(

@@ -13,6 +13,14 @@ from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS, Row, Table
 
+# The setting of the paper: a model for each training set, whose size its steps follow from.
+PAPER = "finetune"
+
+
+def stage_name(setting: str, step: int) -> str:
+    """A stage of a run, called the same in all replicates: the paper's setting has one alone."""
+    return setting if setting == PAPER else f"{setting}/{step}"
+
 
 class Cell(NamedTuple):
     """A model of a run: how it was tuned, for how many steps, and how far restored (percent)."""
@@ -40,6 +48,7 @@ class StageTable:
         self.replicates = len(per_replicate)
         if len(set(per_replicate.values())) != 1:
             raise UserError(f"{name}: its replicates were not tuned under as many seeds each")
+        answers, texts = _one_end(answers), _one_end(texts)
         first = answers[self.seeds[0]]
         rows = {row["id"]: row for row in first}
         self.ids = sorted(rows)
@@ -61,7 +70,6 @@ class StageTable:
             }
             for seed, found in cells.items()
         }
-        # Paper and long setting may end at other steps per group, never per seed.
         if len({tuple(sorted(cells)) for cells in self._chosen.values()}) != 1:
             raise UserError(f"{name}: its seeds were not measured at the same steps")
         self.texts = sorted({(r["kind"], r["id"]) for r in texts[self.seeds[0]]})
@@ -126,6 +134,22 @@ class StageTable:
             for scope in SCOPES:
                 if scope in found:
                     yield f"accuracy_{scope}", np.array([s == scope for s in found])
+
+
+def _one_end(tables: Mapping[Any, Sequence[Row]]) -> Mapping[Any, Sequence[Row]]:
+    """With one number of steps of the paper's setting, their mean where replicates differ in it.
+
+    Each replicate knows other facts, so its groups, and the training sets from them, are of other
+    sizes.
+    """
+    ends = [{r["step"] for r in rows if r["setting"] == PAPER} for rows in tables.values()]
+    if len(set(map(frozenset, ends))) == 1 or any(len(end) != 1 for end in ends):
+        return tables
+    mean = round(sum(step for end in ends for step in end) / len(ends))
+    return {
+        seed: [{**r, "step": mean} if r["setting"] == PAPER else r for r in rows]
+        for seed, rows in tables.items()
+    }
 
 
 def _by_cell(rows: Sequence[Row], *key: str) -> dict[Cell, dict[Any, Row]]:

@@ -33,7 +33,8 @@ def files(folder: Path, losses: dict[str, tuple[float, ...]]) -> tuple[list[Path
     for number, (model, lost) in enumerate(losses.items()):
         known = np.random.default_rng(number).random(ITEMS) < 0.58 + 0.02 * number
         control = {Cell("base", 0, percent): 0.0 for percent in (0, 50, 100)}
-        cells = {Cell("finetune", 3, 0): 0.1, Cell("finetune", 3, 100): 0.0}
+        # Each replicate knows other facts, so its training sets are of other sizes.
+        cells = {Cell("finetune", 2 + number, 0): 0.1, Cell("finetune", 2 + number, 100): 0.0}
         for step, share in zip(STEPS, lost, strict=True):
             cells |= {Cell("stages", step, percent): 0.4 for percent in (0, 50)}
             cells |= {Cell("stages", step, 100): share}
