@@ -1,5 +1,8 @@
 # make run    the default experiment, from an empty machine to results/report/index.html
 #             TARGET=s1, s2 or s3: that study alone, to its tables and figures
+# make diagnose BASE=... TUNED=...   what did my tuning do? TUNED and ADAPTER are folders (with {step}:
+#             at several steps) or owner/name@COMMIT of the hub, BASE too, or a config with that model;
+#             QUESTIONS=file, TEXT=text like that of pre-training (none: nothing is restored), ALL=1
 # make test   all tests
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can;
@@ -31,6 +34,13 @@ PILOT ?=
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
+# diagnose: the base model, what was tuned from it, and what to ask and restore with
+BASE ?=
+TUNED ?=
+ADAPTER ?=
+QUESTIONS ?=
+TEXT ?=
+ALL ?=
 # accept: the step, why, and outputs or patterns such as '*/mini/*' (all)
 STEP ?=
 WHY ?=
@@ -56,13 +66,22 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench site format \
+.PHONY: run diagnose plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
 	@$(HAVE_CONFIG)
 	@$(SNAKEMAKE) -- $(TARGET)
 	@echo $(call quoted,Done. $(or $(LOOK),What was made is in results.))
+
+diagnose: CONFIG = config/diagnosed.yaml
+diagnose: .venv/ready
+	@.venv/bin/tuneatlas diagnose --base $(call quoted,$(BASE)) --output $(CONFIG) \
+	$(if $(TUNED),--tuned $(call quoted,$(TUNED))) $(if $(ADAPTER),--adapter $(call quoted,$(ADAPTER))) \
+	$(if $(QUESTIONS),--questions $(call quoted,$(QUESTIONS))) $(if $(TEXT),--text $(call quoted,$(TEXT))) \
+	$(if $(ALL),--all)
+	@$(SNAKEMAKE) -- all
+	@echo $(call quoted,Done. $(LOOK_all))
 
 test: check
 	@# A file at a time, in this order: what begins with the same run or model shares it.

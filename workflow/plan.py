@@ -44,7 +44,6 @@ def plan(configs: list[Path]) -> list[dict]:
                 **described(job, job.rule.name),
                 "due": jobs.needrun(job),
                 "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
-                "benchmark": str(job.benchmark or ""),
             }
             for job in jobs.jobs
             if job.output

@@ -13,14 +13,24 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
+from tuneatlas.config.checkpoints import (
+    brought_options,
+    chat_options,
+    checkpoints,
+    followed,
+    told,
+)
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.packages import (
+    PARTS,
     PROSE,
     domain_options,
     earlier_domains,
     model_packages,
     pair_files,
+    parse_files,
+    parses_given,
     source_packages,
     source_spec,
 )
@@ -38,12 +48,16 @@ from tuneatlas.config.slices import (
     forgetting_options,
     group_sources,
     needs_corpus,
+    paraphraser_options,
+    parse_options,
     plain_options,
     probed_splits,
     question_sources,
+    sentence_options,
     stage_options,
     starts,
     syntax_options,
+    system_options,
     task_options,
     tuning_options,
 )
@@ -55,6 +69,7 @@ from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
+from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
@@ -73,12 +88,16 @@ __all__ = [
     "begin_token",
     "beside",
     "brought_mb",
+    "brought_options",
     "category_weights",
+    "chat_options",
     "check_cluster",
+    "checkpoints",
     "corpus_options",
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
+    "followed",
     "forgetting_options",
     "group_sources",
     "hold_instructions",
@@ -94,6 +113,10 @@ __all__ = [
     "operations_of",
     "own_reasons",
     "pair_files",
+    "paraphraser_options",
+    "parse_files",
+    "parse_options",
+    "parses_given",
     "plain_options",
     "planned",
     "preflight",
@@ -101,6 +124,7 @@ __all__ = [
     "question_sources",
     "record_path",
     "resolve",
+    "sentence_options",
     "settle",
     "settle_job",
     "site_options",
@@ -109,9 +133,12 @@ __all__ = [
     "split",
     "stage_options",
     "standing",
+    "start_warm",
     "starts",
     "syntax_options",
+    "system_options",
     "task_options",
+    "told",
     "trained_mb",
     "tuning_options",
 ]
@@ -242,25 +269,40 @@ def trained_format(name: str, project: Path) -> str:
     return trained_as(project / FOLDER / f"{name}.yaml")
 
 
-def comparison_options(config: Mapping[str, Any], project: Path) -> dict[str, Any]:
-    """How paraphrases are compared, and what is to be said of how they came about."""
+def comparison_options(
+    config: Mapping[str, Any], project: Path, paraphraser: str
+) -> dict[str, Any]:
+    """How paraphrases are compared, and what is to be said of how they came about.
+
+    ``one_start``: all replicates start from the same weights, which were brought.
+    """
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
 
     tuning = config["finetune_paraphrase"]
     files = {name: project / FOLDER / f"{name}.yaml" for name in tuning["formats"]}
     masks = config["pretrain_syntax"]["masks"]
+    models = config["paraphrasers"]
+    own = members(models).get(paraphraser, [paraphraser])
+    brought = [paraphraser_options(config, name) for name in own]
+    one = len(own) > 1 and brought[0]["source"] != "scratch" and brought == brought[:1] * len(own)
     return {
         **config["compare_paraphrases"],
         "oracles": [name for name, path in files.items() if read_format(path).oracle],
         "choose": tuning["choose"],
         "without": {start: masks[start] for start in tuning["starts"] if start in masks},
         "retokenise": config["score_paraphrases"]["retokenise"],
+        **({"one_start": True} if one else {}),
     }
 
 
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
-    of_models = {p for model in config["models"] for p in model_packages(config, model)}
+    of_models = {
+        package
+        for part in PARTS
+        for model in config[part]
+        for package in model_packages(config, model, part)
+    }
     return sorted(of_models.union(load_specs()))
 
 

@@ -23,8 +23,9 @@ DOCS = ROOT / "docs/reruns.md"
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
 # Steps that make a model, by the study that is about it.
 MODELS = {
-    "knowledge": {"prepare_base", "finetune"},
-    "forgetting": {"prepare_base", "finetune_stages", "restore_base", "restore_stages"},
+    "knowledge": {"prepare_base", "prepare_checkpoint", "finetune"},
+    "forgetting": {"prepare_base", "prepare_checkpoint", "finetune_stages"}
+    | {f"restore_{what}" for what in ("base", "checkpoint", "stages")},
     "syntax": {"prepare_paraphraser", "finetune_paraphrase"}
     | {f"pretrain_{stage}" for stage in ("plain", "structure", "syntax")},
 }

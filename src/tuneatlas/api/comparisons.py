@@ -103,7 +103,7 @@ def holm(p_values: "ArrayLike") -> "Floats":
 
 
 def find_transition(
-    base: "Answers", restored: "ArrayLike", *, margin: float = 0.05, confidence: float = 0.95
+    base: "ArrayLike", restored: "ArrayLike", *, confidence: float = 0.95
 ) -> "Transition":
     """Find the first step of a tuning from which on something is forgotten that does not come back.
 
@@ -111,14 +111,14 @@ def find_transition(
         base: right and wrong answers of the base model, (items,).
         restored: those of the models that were tuned for each number of steps and then restored,
             (seeds, steps, items), or (steps, items) of one seed.
-        margin: loss of accuracy, from 0 to 1, that counts when the earliest possible step is
-            sought.
-        confidence: level at which both ends hold, over all steps (Holm's correction).
+        confidence: 1 less the chance to see a transition where there is none, at any of the steps
+            (McNemar's test at each, corrected by Holm's method).
 
     Returns:
-        ``at``, the place among the steps of the first one whose restored model is below the base
-        model (None if there is none), ``earliest``, the first one whose loss may be as large as
-        the margin, ``seen``, ``lasts``, and the corrected p-values ``p`` of all steps.
+        ``seen``; ``at``, the place among the steps of the first one whose restored model is below
+        the base model (None if there is none); ``lasts``: all later steps are, too; ``p``, the
+        corrected p-values of all steps, and ``p_loss``, that of the loss at ``at``, or the least
+        of any loss.
 
     Raises:
         UserError: the shapes do not belong together.
@@ -143,7 +143,7 @@ def find_transition(
             f"base has shape {first.shape} and restored {table.shape}: they must be (items,) and "
             "(seeds, steps, items)"
         )
-    return transition(_zeros_and_ones(first), _zeros_and_ones(table), margin, confidence)
+    return transition(_zeros_and_ones(first), _zeros_and_ones(table), confidence)
 
 
 def _paired(before: "Answers", after: "Answers") -> "tuple[np.ndarray, np.ndarray]":

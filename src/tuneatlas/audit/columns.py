@@ -87,7 +87,8 @@ def _tuned(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[
     results, model = columns.results, wildcards["model"]
     base = columns.base_probs(model)
     # Several comparisons, of a replicate and of all, are made in one way.
-    comparisons = results.of_step("compare_groups").values()
+    steps = ("compare_groups", "compare_checkpoints")
+    comparisons = [made for step in steps for made in results.of_step(step).values()]
     compared: Row = next((made for made in comparisons if output in made["inputs"]), {})
     how = compared.get("options", {})
     epsilon, ranks = how.get("epsilon", EPSILON), how.get("ranks", "mean")
@@ -120,7 +121,7 @@ def _stages(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict
         f"{cell}:correct": {i: float(p == answers[i]) for i, p in by_id.items()}
         for cell, by_id in cells.items()
     }
-    if "domain" not in wildcards:
+    if not {"domain", "checkpoint"} & wildcards.keys():
         return found
     base = columns.base_answers(wildcards["model"])
     ids = sorted(answers)
@@ -189,8 +190,12 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "label_knowledge": _labelled,
     "read_groups": _labelled,
     "evaluate_knowledge": _tuned,
+    "probe_checkpoint": _tuned,
+    "evaluate_checkpoint": _tuned,
+    "measure_checkpoint": _stages,
     "evaluate_base": _stages,
     "evaluate_stages": _stages,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
+    "score_systems": _scored,
 }

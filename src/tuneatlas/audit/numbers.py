@@ -106,9 +106,10 @@ def _knowledge(results: Results, record: Row, metrics: Mapping[str, Any]) -> Ite
     seeds = {d: sorted({s for e, _, s in tuned if e == d}) for d, _, _ in tuned}
     design = metrics["design"]
     blocks = blocks_of(design["test_domains"], design)
+    about = {"facts": (design["facts"],)} if "facts" in design else {}
 
     def where(domain: str, scope: str) -> Where:
-        return {"block": blocks(domain, scope), "split": ("test",)}
+        return {"block": blocks(domain, scope), "split": ("test",), **about}
 
     def terms(
         domain: str, scope: str, group: str, seed: str, column: str, weight: float = 1.0
@@ -208,12 +209,21 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     runs: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for name in record["inputs"]:
         made = results.records.get(name)
-        if made and made["step"] in ("evaluate_base", "evaluate_stages"):
+        if made and made["step"] in ("evaluate_base", "evaluate_stages", "measure_checkpoint"):
             w = made["wildcards"]
-            run = (w.get("domain", ""), w.get("group", "base"))
+            run: tuple[str, ...] = (w.get("domain", ""), w.get("group", "base"))
+            if "checkpoint" in w:
+                # Tuned elsewhere: a run of no domain, and each of its steps has files of its own.
+                group, _, at = w["checkpoint"].partition("/")
+                run = ("", group, at or "0")
             kind = "answers" if name.endswith(".answers.parquet") else "texts"
             runs.setdefault(run, {}).setdefault(kind, []).append(name)
     base = ("", "base")
+
+    def run_of(row: Row) -> tuple[str, ...]:
+        run = (row["domain"], row["group"])
+        return run if run in runs else (*run, str(row["step"]))
+
     for kinds in runs.values():
         for names in kinds.values():
             names.sort(key=lambda n: (_model(results, n), int(_wildcards(results, n)["seed"])))
@@ -240,7 +250,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         return tuple(Term(weight / len(names), (n,), column, place, over) for n in names)
 
     for row in metrics["measures"]:
-        run = (row["domain"], row["group"])
+        run = run_of(row)
         cell = f"{row['setting']}/{row['step']}/{row['restored']}"
         address = "/".join(("measures", model, row["domain"] or "-", row["group"], cell))
         yield Number(f"{address}/{row['measure']}", row["value"], terms(run, cell, row["measure"]))
@@ -249,9 +259,9 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
         found += terms(base, "base/0/0", row["measure"], -1.0)
         yield Number(f"control/{model}/{row['measure']}/value", row["value"], found)
     for row in metrics["fates"]:
-        run = (row["domain"], row["group"])
+        run = run_of(row)
         stage = f"{row['setting']}/{row['step']}"
-        address = "/".join(("fates", model, *run, stage, row["fate"]))
+        address = "/".join(("fates", model, row["domain"] or "-", row["group"], stage, row["fate"]))
         for name, suffix in (("value", ""), ("known_value", ":known")):
             if row[name] is not None:
                 column = f"{stage}:{row['fate']}{suffix}"
@@ -262,7 +272,7 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
     # Older results have no numbers by scope.
     for table in ("tests", "scoped_tests"):
         for row in metrics.get(table, ()):
-            run = (row["domain"], row["group"])
+            run = run_of(row)
             stage = f"{row['setting']}/{row['step']}"
             sides = {
                 "base": (base, "base/0/0"),
@@ -276,14 +286,16 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
             found = terms(*after, measure, 1.0, run[0])
             found += terms(*before, measure, -1.0, run[0])
             name = row["comparison"].replace(" ", "_")
-            address = "/".join((table, model, *run, *scope, stage, name, "value"))
+            about = (row["domain"] or "-", row["group"])
+            address = "/".join((table, model, *about, *scope, stage, name, "value"))
             yield Number(address, row["value"], found)
     for row in metrics.get("chance_adjusted", ()):
-        run = (row["domain"], row["group"])
+        run = run_of(row)
         stage = f"{row['setting']}/{row['step']}"
         kept: Where = {} if row["scope"] == ALL else {"block": blocks(run[0], row["scope"])}
         change = [row[name].replace(" ", "_") for name in ("comparison", "change")]
-        address = "/".join(("chance_adjusted", model, *run, row["scope"], stage, *change))
+        about = (row["domain"] or "-", row["group"])
+        address = "/".join(("chance_adjusted", model, *about, row["scope"], stage, *change))
         for name, suffix in (("raw", ""), ("known_value", ":known")):
             if row[name] is not None:
                 answers = runs[run]["answers"]
@@ -295,6 +307,33 @@ def _forgetting(results: Results, record: Row, metrics: Mapping[str, Any]) -> It
                 yield Number(f"{address}/{name}", row[name], found)
 
 
+def _checkpoints(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
+    model = record["wildcards"]["model"]
+    probed = tuple(
+        o for own in _of(results, record, "probe_knowledge").values() for o in own.values()
+    )
+    asked = {
+        form: {key[0]: own[model] for key, own in _of(results, record, step).items()}
+        for form, step in (("few_shot", "probe_checkpoint"), ("chat", "evaluate_checkpoint"))
+    }
+    for row in metrics["changes"]:
+        roles = () if row["domain"] == ALL else tuple(f"{row['domain']}/{r}" for r in ROLES)
+        place: Where = {"split": ("test",)} | ({"block": roles} if roles else {})
+        base = Term(1.0, probed, "correct", place)
+        outputs = (asked[row["format"]][row["checkpoint"]],)
+        after = Term(1.0, outputs, "correct", place)
+        found = {
+            "before": (base,),
+            "after": (after,),
+            "change": (after, Term(-1.0, probed, "correct", place)),
+            **{name: (Term(1.0, outputs, name, place),) for name in ("kl", "consistency")},
+        }
+        about = (row["checkpoint"], row["format"], row["domain"])
+        for name, terms in found.items():
+            address = "/".join(("checkpoint_changes", model, *about, name))
+            yield Number(address, row[name], terms)
+
+
 # The parts of the test pairs that have scores of their own.
 SUBSETS: dict[str, Where] = {"all": {}, "hard": {"pair": ("hard",)}, "long": {"length": ("long",)}}
 
@@ -302,7 +341,7 @@ SUBSETS: dict[str, Where] = {"all": {}, "hard": {"pair": ("hard",)}, "long": {"l
 def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
     model = record["wildcards"]["paraphraser"]
     runs: dict[tuple[str, ...], list[str]] = {}
-    of_start: dict[str, str] = {}
+    of_start: dict[str, list[str]] = {}
     for name in record["inputs"]:
         made = results.records.get(name)
         wildcards = made["wildcards"] if made else {}
@@ -310,7 +349,7 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
             run = tuple(wildcards[key] for key in ("format", "share", "start"))
             runs.setdefault(run, []).append(name)
         elif made and made["step"] == "evaluate_tasks":
-            of_start[wildcards["start"]] = name
+            of_start.setdefault(wildcards["start"], []).append(name)
 
     def terms(run: tuple[str, ...], row: Row, weight: float = 1.0) -> tuple[Term, ...]:
         place: Where = SUBSETS[row["subset"]]
@@ -333,8 +372,10 @@ def _paraphrases(results: Results, record: Row, metrics: Mapping[str, Any]) -> I
             yield Number("/".join((f"paraphrase_{table}", model, *about)), row["value"], found)
     for start, tasks in metrics["tasks"].items():
         for task, of_task in tasks.items():
-            term = Term(1.0, (of_start[start],), task)
-            yield Number("/".join(("tasks", model, start, task)), of_task["mean"], (term,))
+            # The mean over replicates.
+            each = 1 / len(of_start[start])
+            of_all = tuple(Term(each, (name,), task) for name in of_start[start])
+            yield Number("/".join(("tasks", model, start, task)), of_task["mean"], of_all)
 
 
 def _wildcards(results: Results, name: str) -> Mapping[str, str]:
@@ -358,5 +399,7 @@ def _questions(results: Results, record: Row) -> list[str]:
 MAKERS = {
     "compare_groups": _knowledge,
     "stage_forgetting": _forgetting,
+    "stage_checkpoints": _forgetting,
+    "compare_checkpoints": _checkpoints,
     "compare_paraphrases": _paraphrases,
 }

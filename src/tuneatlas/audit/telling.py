@@ -162,7 +162,7 @@ def _tuned(life: Life, model: str) -> Iterator[str]:
 def _stages(life: Life, model: str) -> Iterator[str]:
     rows = [
         seen
-        for step in ("evaluate_base", "evaluate_stages")
+        for step in ("evaluate_base", "evaluate_stages", "measure_checkpoint")
         for seen in life.of(step, model=model)
         if "pred" in seen.row
     ]

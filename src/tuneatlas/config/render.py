@@ -139,9 +139,10 @@ def _yaml(entry: Entry, indent: str) -> Iterator[str]:
         yield f"{indent}{name}:"
         for inner in entries(shape, entry.path):
             yield from _yaml(inner, f"{indent}  ")
-    elif isinstance(shape, Named) and isinstance(shape.item, Choice):
+    elif isinstance(shape, Named) and isinstance(shape.item, Choice | type):
         yield f"# {name}:"
-        for tag, section in shape.item.members.items():
+        item = shape.item
+        for tag, section in (item.members if isinstance(item, Choice) else {"": item}).items():
             yield "#"
             yield from _comment(section.__doc__ or "", "#   ")
             yield "#   NAME:"

@@ -116,7 +116,7 @@ def _files() -> Iterator[str]:
         if name := file.get("table"):
             form = f"Parquet: [{name}](#{name})"
         elif file["form"] == "metrics":
-            step = path.split("/")[0]
+            step = file.get("like") or path.split("/")[0]
             first = next(iter(described()["metrics"][step]))
             form = f"[metrics](#{step}-{first}): {FORMS['metrics']}"
         else:

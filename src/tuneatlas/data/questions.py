@@ -96,7 +96,8 @@ def check_followed(rows: Iterable[Row]) -> None:
         raise UserError(
             f"question {few['id']} has {len(few['choices'])} options: the study of forgetting "
             f"needs {LEAST_FOLLOWED}, as fewer do not tell what is known from luck; leave such "
-            "questions out of the tests, or the study (stage_forgetting.groups: [])"
+            "questions out of the tests, or the study (stage_forgetting.groups: [], and "
+            "restore: false of checkpoints)"
         )
 
 

@@ -105,7 +105,7 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
     elif whole["seen"]:
         verdict = HELD if any(step < whole["step"] for step in pseudo) else FAILED
     return RunFinding(
-        name=f"{group_name(group)}, {domain}",
+        name=f"{group_name(group)}, {domain}" if domain else group,
         verdict=verdict,
         reason=how_sure(
             verdict,
@@ -113,7 +113,8 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
             in_points(widest["decidable"]),
             "losses at one step",
         ),
-        sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",
+        sentence=f"{_pseudo_text(pseudo)} "
+        f"{_transition_text(whole, single, _interval_of(level, metrics['design']))}",
         scopes=_scopes_text(own("scoped_transitions", reference=BASE, seed="all")),
         steps=steps,
     )
@@ -126,7 +127,16 @@ def _pseudo_text(steps: Sequence[int]) -> str:
     return f"Pseudo-forgetting at {which}: lost after tuning, back after restoration."
 
 
-def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
+def _interval_of(level: str, design: Mapping[str, Any]) -> str:
+    """What an interval is, and of which models: with one base model it holds for this one."""
+    if len(design["replicates"]) > 1:
+        return f"{level} interval over replicates"
+    if len(design["seeds"]) > 1:
+        return f"{level} interval for this base model"
+    return f"{level} interval for this one training of this base model"
+
+
+def _transition_text(whole: Row, single: Sequence[Row], interval: str) -> str:
     if not whole["seen"]:
         text = "No transition seen: at no step is the restored model below the base model"
         early = whole["earliest"]
@@ -137,11 +147,11 @@ def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
         )
         return f"{text} (corrected p {whole['p_corrected']:.2g}); {bound}."
     if whole["latest"] is None:
-        range_text = f"{level} interval: step {whole['earliest']} or later, not in all draws at all"
+        range_text = f"{interval}: step {whole['earliest']} or later, or not within the run"
     elif whole["earliest"] == whole["latest"]:
-        range_text = f"that very step ({level} interval)"
+        range_text = f"{interval}: no other of the steps kept"
     else:
-        range_text = f"{level} interval: step {whole['earliest']} to {whole['latest']}"
+        range_text = f"{interval}: step {whole['earliest']} to {whole['latest']}"
     seeds = [f"step {row['step']}" if row["seen"] else "none" for row in single]
     each = "training by training" if any(":" in row["seed"] for row in single) else "seed by seed"
     lasting = "and at all later steps" if whole["lasts"] else "but not at all later steps"

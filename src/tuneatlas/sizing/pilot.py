@@ -126,11 +126,16 @@ def _of_replicates(rows: Sequence[Row], domains: int) -> Components:
         if group == "incompatible":
             one, two = (mean(found[replicate, seed, g]) for g in (group, "self_aligning"))
             each.setdefault(replicate, []).append(one - two)
-    within = [variance(values) for values in each.values() if len(values) > 1]
+    seeds, between = _nested(list(each.values()))
+    return Components(STATED["s1"].questions, seeds * domains, between)
+
+
+def _nested(each: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Variances of seeds within a replicate, and of replicates, from the seeds of each."""
+    within = [variance(values) for values in each if len(values) > 1]
     seeds = mean(within) if within else 0.0
-    number = min(len(values) for values in each.values())
-    between = variance([mean(values) for values in each.values()]) - seeds / number
-    return Components(STATED["s1"].questions, seeds * domains, max(between, 0.0))
+    between = variance([mean(values) for values in each]) - seeds / min(map(len, each))
+    return seeds, max(between, 0.0)
 
 
 def _of_fates(metrics: Mapping[str, Any]) -> Components | None:
@@ -165,4 +170,8 @@ def _of_paraphrases(metrics: Mapping[str, Any]) -> Components | None:
         return None
     both, plain = (those("corpus_bleu4", start=start)[0]["seeds"] for start in ("both", "plain"))
     per_seed = [one - other for one, other in zip(both, plain, strict=True)]
+    if (replicates := row.get("replicates", 1)) > 1:
+        size = len(per_seed) // replicates
+        seeds, between = _nested([per_seed[size * n :][:size] for n in range(replicates)])
+        return Components(STATED["s3"].questions, seeds, between)
     return components_of(error, per_seed, row["pairs"])

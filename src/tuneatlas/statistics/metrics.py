@@ -32,6 +32,11 @@ def verdict(low: float, high: float, sign: int, failed: Sequence[str] = ()) -> s
     return HELD if (low > 0) == (sign > 0) else FAILED
 
 
+def of_each(values: Sequence[float]) -> Row:
+    """The column ``per_replicate``, where there are several."""
+    return {"per_replicate": list(values)} if len(values) > 1 else {}
+
+
 def write_metrics(metrics: Mapping[str, Any], folder: Path) -> None:
     """Write metrics.json, and each of its tables as CSV and LaTeX."""
     text = json.dumps(metrics, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)

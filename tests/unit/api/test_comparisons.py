@@ -66,8 +66,8 @@ def test_a_transition_is_that_of_the_step():
     rng = np.random.default_rng(2)
     base = rng.integers(2, size=60)
     restored = np.stack([[base, base * rng.integers(2, size=60)] for _ in range(3)])
-    found, own = find_transition(base, restored), fates.find_transition(base, restored, 0.05, 0.95)
-    assert (found.at, found.earliest, found.p.tolist()) == (own.at, own.earliest, own.p.tolist())
+    found, own = find_transition(base, restored), fates.find_transition(base, restored, 0.95)
+    assert (found.at, found.lasts, found.p.tolist()) == (own.at, own.lasts, own.p.tolist())
     assert found.at == 1
     with pytest.raises(UserError, match="must be"):
         find_transition(base, restored[:, :, :5])

@@ -11,9 +11,12 @@ from tuneatlas.tables import schema_of, table_name
 
 
 def pattern_of(path: str) -> re.Pattern[str]:
-    """A path of the page, whose wildcards are parts of a name."""
+    """A path of the page, whose wildcards are parts of a name; a checkpoint's may have a step."""
     parts = re.split(r"(\{\w+\})", path)
-    return re.compile("".join("[^/]+" if p[:1] == "{" else re.escape(p) for p in parts))
+    forms = {"{checkpoint}": r"[^/]+(?:/\d+)?"}
+    return re.compile(
+        "".join(forms.get(p, "[^/]+") if p[:1] == "{" else re.escape(p) for p in parts)
+    )
 
 
 def undescribed(folder: Path) -> Iterator[str]:
@@ -32,7 +35,8 @@ def undescribed(folder: Path) -> Iterator[str]:
                 if [f.get("table") for f in found] != [kind]:
                     yield f"{path}: a table {kind}"
             elif found[0].get("form") == "metrics":
-                yield from _metrics(results.place(path), record["step"])
+                step = found[0].get("like") or record["step"]
+                yield from _metrics(results.place(path), step)
 
 
 def _metrics(folder: Path, step: str) -> Iterator[str]:

@@ -297,6 +297,10 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
         with_package("meteor", GOOD + SYNTAX),
         r"score_paraphrases: results/fetch_source/meteor/\S+\.jar is damaged",
     ),
+    "score_systems": (
+        lambda _: f"{GOOD}{SYNTAX}systems: {{other: {{outputs: nowhere.txt}}}}\n",
+        r"systems\.other\.outputs: nowhere\.txt: there is no such file",
+    ),
     # These take nothing but what others made: what is outside is the place they write to.
     **dict.fromkeys(
         (
@@ -308,6 +312,7 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
             "build_tasks",
             "compare_paraphrases",
             "report",
+            "report_syntax",
             "index",
             "audit",
         ),

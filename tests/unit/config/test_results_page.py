@@ -51,7 +51,8 @@ def test_columns_of_metrics_are_explained_and_no_others():
     tables = [t for of_step in described()["metrics"].values() for t in of_step.values()]
     named = {column for table in tables for column in table["columns"].split()}
     assert named == set(described()["columns"])
-    steps = {p.split("/")[0] for p, f in described()["files"].items() if f.get("form") == "metrics"}
+    folders = {p: f for p, f in described()["files"].items() if f.get("form") == "metrics"}
+    steps = {f.get("like") or p.split("/")[0] for p, f in folders.items()}
     assert steps == set(described()["metrics"])
 
 

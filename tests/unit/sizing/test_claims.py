@@ -94,3 +94,15 @@ def test_a_pilot_without_results_is_refused(tmp_path: Path, capsys: pytest.Captu
     config = str(ROOT / "config/config.yaml")
     assert main(["power", "--root", str(ROOT), config, "--pilot", str(tmp_path)]) == 2
     assert "leave --pilot out" in capsys.readouterr().err
+
+
+def test_the_claim_of_syntax_counts_its_starts(tmp_path: Path):
+    """Three starts see less than one in the same units: how they differ is then in the error."""
+    path = tmp_path / "three.yaml"
+    path.write_text(
+        f"include: {ROOT}/config/config.yaml\nparaphrasers: {{mini: {{replicates: [0, 1, 2]}}}}\n"
+    )
+    one, three = (powers(stated(), name)["S3"] for name in ("config/config.yaml", str(path)))
+    assert (one.design.replicates, three.design.replicates) == (1, 3)
+    # How starts differ is in the error of three, which few of them make rough.
+    assert three.effect > one.effect

@@ -16,7 +16,7 @@ from tuneatlas.config.fields import (
     Text,
     option,
 )
-from tuneatlas.config.models.language_models import InFolder, OnHub
+from tuneatlas.config.models.language_models import FAMILY, InFolder, InPackage, OnHub
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     Amount,
@@ -25,6 +25,7 @@ from tuneatlas.config.models.training import (
     Stretch,
     TrainingConfig,
 )
+from tuneatlas.data.sources import Inner
 
 PRETRAINING = f"{S3}, pre-training"
 TUNING = f"{S3}, fine-tuning"
@@ -54,7 +55,19 @@ TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
 
-class ScratchParaphraser(Section):
+class _Paraphraser(Section):
+    replicates: tuple[Count, ...] | None = option(
+        None,
+        "pre-training seeds: a model NAME-SEED is made for each, with stages and tunings of its "
+        "own; it starts from random weights of its own, from those of the id or path in which "
+        "{replicate} stands for the seed (revision is then one commit for each, by seed), or from "
+        "the same as the others; what is found is told of them together, with intervals over "
+        "pre-training too; null: one model, and what is found holds for it",
+    )
+    family: Name | None = option(None, FAMILY)
+
+
+class ScratchParaphraser(_Paraphraser):
     """A small T5 from random weights."""
 
     source: Literal["scratch"] = option(REQUIRED, "a T5 with random weights")
@@ -68,16 +81,27 @@ class ScratchParaphraser(Section):
     dropout: Share = option(0.1, "share of activations dropped in training", unit="1")
 
 
-class HubParaphraser(OnHub):
+class PackageParaphraser(InPackage, _Paraphraser):
+    """A T5 whose weights are files in a package of the Python package index."""
+
+    folder: Inner = option(
+        REQUIRED,
+        "folder in the package with encoder.onnx, decoder.onnx and tokenizer.json, of a T5 of "
+        "version 1.1 such as Flan-T5",
+    )
+
+
+class HubParaphraser(OnHub, _Paraphraser):
     """An encoder-decoder on the Hugging Face hub."""
 
 
-class PathParaphraser(InFolder):
+class PathParaphraser(InFolder, _Paraphraser):
     """A Hugging Face folder of an encoder-decoder on this machine."""
 
 
 ParaphraserConfig = Annotated[
-    ScratchParaphraser | HubParaphraser | PathParaphraser, Field(discriminator="source")
+    ScratchParaphraser | PackageParaphraser | HubParaphraser | PathParaphraser,
+    Field(discriminator="source"),
 ]
 
 
@@ -97,6 +121,18 @@ class PairColumns(Section):
     template: Text | None = option(None, "sentence with the syntax wanted; also: exemplar")
 
 
+class ParseFiles(Section):
+    """Given parses of the user's own files, in brackets as in the Penn Treebank; null: parsed here.
+
+    Line by line those of the file of the same name.
+    """
+
+    train: FilePath | None = option(None, "trees of source, target and template of each pair")
+    dev: FilePath | None = option(None, "the same of the pairs for choices")
+    test: FilePath | None = option(None, "the same of the pairs for scoring")
+    sentences: FilePath | None = option(None, "trees of the sentences for pre-training")
+
+
 class PairFiles(Section):
     """The user's own pairs: .tsv, .csv or .jsonl, with a source, a target, a template."""
 
@@ -108,6 +144,9 @@ class PairFiles(Section):
     )
     columns: PairColumns = Field(
         default_factory=PairColumns, description="other names of the columns of pairs"
+    )
+    parses: ParseFiles = Field(
+        default_factory=ParseFiles, description="parses that are given, of any parser"
     )
     licence: Text | None = option(None, "licence of the files")
 
@@ -359,6 +398,24 @@ class ScoreParaphrases(Section):
     meteor_paraphrases: bool = option(
         True, "METEOR matches paraphrases too: its full form, slower", source=METRICS
     )
+
+
+class SystemOutputs(Section):
+    """What another system wrote for the test pairs: scored as ours are, a row beside them."""
+
+    outputs: FilePath = option(
+        REQUIRED,
+        "an output for each test pair, in their order: a text file, a line each; .jsonl; or "
+        ".parquet of another run",
+    )
+    trees: FilePath | None = option(None, "their parses, a line each; null: parsed here")
+    format: Name | None = option(
+        None, "format of config/templates/paraphrases that they are in; null: plain text"
+    )
+    tokenise: bool = option(
+        False, "words are cut as those of the references are, by the parse, before they are scored"
+    )
+    licence: Text | None = option(None, "licence of the outputs")
 
 
 class CompareParaphrases(Section):

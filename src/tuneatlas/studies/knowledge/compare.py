@@ -4,7 +4,7 @@ The study is "Learning or Self-aligning?" (Ren et al. 2024). Shares, differences
 intervals are fractions of 1; KL is in nats.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tuneatlas.data.groups import CONTEXTUALISED, self_aligning_share
+from tuneatlas.data.mentions import MENTIONED, UNMENTIONED, Mentions, facts_of
 from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
@@ -20,7 +21,8 @@ from tuneatlas.statistics.intervals import (
     wilson_interval,
 )
 from tuneatlas.statistics.manipulation import Bounds
-from tuneatlas.statistics.metrics import plain, verdict, write_metrics
+from tuneatlas.statistics.metrics import of_each, plain, verdict, write_metrics
+from tuneatlas.studies.knowledge.about import about
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
     Answers,
@@ -34,7 +36,6 @@ from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_s
 from tuneatlas.studies.knowledge.single_replicates import (
     by_replicate,
     differences,
-    of_each,
     single_rows,
 )
 from tuneatlas.studies.knowledge.testable import (
@@ -80,6 +81,7 @@ class Comparison:
     checks: list[Row]
     null_control: list[Row]
     positive_control: list[Row]
+    negative_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -93,7 +95,7 @@ def compare_groups(
     options: CompareOptions,
     seed: int,
     *,
-    mentions: Mapping[str, int | None] | None = None,
+    mentions: Mentions | None = None,
     labels: Mapping[str, Sequence[Row]] | None = None,
     questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
@@ -118,7 +120,7 @@ def compare_replicates(
     options: CompareOptions,
     seed: int,
     *,
-    mentions: Mapping[str, int | None] | None = None,
+    mentions: Mentions | None = None,
     labels: Mapping[str, Mapping[str, Sequence[Row]]] | None = None,
     questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
@@ -131,7 +133,8 @@ def compare_replicates(
     """
     rng = np.random.default_rng(seed)
     shared = find_shared(questions or {})
-    study = PairedAnswers(answers, options, rng, shared)
+    mentions = mentions or {}
+    study = PairedAnswers(about(answers, options.facts, mentions), options, rng, shared)
     points = _points(study)
     accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
     bounds = Bounds(**options.manipulation_checks)
@@ -146,26 +149,58 @@ def compare_replicates(
         claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
         base_knowledge=_knowledge(
-            [own.base for own in answers.values()], mentions or {}, options, rng, shared
+            [own.base for own in answers.values()], mentions, options, rng, shared
         ),
-        group_sizes=_group_sizes(list((labels or {}).values())),
+        group_sizes=_group_sizes(list((labels or {}).values()), mentions),
         checks=checks,
         null_control=list(null_control(study, -1)),
         positive_control=list(positive_control(study)),
+        negative_control=_negative_control(answers, options, rng, shared, mentions),
     )
 
 
-def _group_sizes(labels: Sequence[Mapping[str, Sequence[Row]]]) -> list[Row]:
-    """Training questions of each group, averaged over the replicates whose ``labels`` they are."""
+def _negative_control(
+    answers: Mapping[str, Answers],
+    options: CompareOptions,
+    rng: np.random.Generator,
+    shared: SharedQuestions,
+    mentions: Mentions,
+) -> list[Row]:
+    """The differences again, on facts that the corpus never states: nothing is there to be lost.
+
+    No rows where the claims are about all facts, or no such fact is tested.
+    """
+    tested = {row["id"] for own in answers.values() for rows in own.tuned.values() for row in rows}
+    if options.facts == ALL or not any(facts_of(i, mentions) == UNMENTIONED for i in tested):
+        return []
+    study = PairedAnswers(about(answers, UNMENTIONED, mentions), options, rng, shared)
+    rows = [row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
+    return [row for row in rows if row["headline"]]
+
+
+def _group_sizes(labels: Sequence[Mapping[str, Sequence[Row]]], mentions: Mentions) -> list[Row]:
+    """Training questions of each group, averaged over the replicates whose ``labels`` they are.
+
+    Where it is known, also how many are on facts that the corpus states.
+    """
     rows = []
     for domain in sorted({domain for own in labels for domain in own}):
         if not any(own[domain] for own in labels):
             continue  # nothing is tuned on
         for group in GROUPS:
-            each = [sum(r["group"] == group for r in own[domain]) for own in labels]
-            size = each[0] if len(each) == 1 else float(np.mean(each))
-            rows.append({"domain": domain, "group": group, "questions": size})
+            chosen = [[r["id"] for r in own[domain] if r["group"] == group] for own in labels]
+            row = {"domain": domain, "group": group, "questions": _mean_count(map(len, chosen))}
+            if any(facts_of(i, mentions) for own in chosen for i in own):
+                stated = (sum(facts_of(i, mentions) == MENTIONED for i in own) for own in chosen)
+                row["mentioned"] = _mean_count(stated)
+            rows.append(row)
     return rows
+
+
+def _mean_count(counts: Iterable[int]) -> float:
+    """A count, or the mean of those of several replicates."""
+    each = list(counts)
+    return each[0] if len(each) == 1 else float(np.mean(each))
 
 
 def _accuracy(study: PairedAnswers, domain: str, scope: str) -> list[Row]:
@@ -347,7 +382,7 @@ def _consistency_claims(
 
 def _knowledge(
     bases: Sequence[Mapping[str, Sequence[Row]]],
-    mentions: Mapping[str, int | None],
+    mentions: Mentions,
     options: CompareOptions,
     rng: np.random.Generator,
     shared: SharedQuestions,
@@ -359,11 +394,10 @@ def _knowledge(
     rows = []
     indexed = [{row["id"]: row for own in base.values() for row in own} for base in bases]
     for domain, answers in sorted(bases[0].items()):
-        parts: dict[str, list[Row]] = {ALL: list(answers), "mentioned": [], "unmentioned": []}
+        parts: dict[str, list[Row]] = {ALL: list(answers), MENTIONED: [], UNMENTIONED: []}
         for answer in answers:
-            count = mentions.get(answer["id"])
-            if count is not None:
-                parts["mentioned" if count else "unmentioned"].append(answer)
+            if facts := facts_of(answer["id"], mentions):
+                parts[facts].append(answer)
         for facts, chosen in parts.items():
             if not chosen:
                 continue

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tuneatlas.data.groups import in_order
-from tuneatlas.data.scopes import SCOPES, scope_of
+from tuneatlas.data.scopes import ALL, SCOPES, scope_of
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import (
     CONFIDENCE,
@@ -58,7 +58,8 @@ class CompareOptions:
     """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
 
     ``ranks``: of options that tie; ``partial``: what of the residuals is correlated;
-    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``).
+    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``); ``facts``:
+    what test questions are about, ``mentioned`` ones being those that the corpus states.
     """
 
     ood_roles: tuple[str, ...] = ("related",)
@@ -68,6 +69,7 @@ class CompareOptions:
     ranks: Ranks = "mean"
     partial: Residuals = "pearson"
     manipulation_checks: Mapping[str, float] = field(default_factory=dict)
+    facts: str = ALL
 
 
 class PairedAnswers:
@@ -257,13 +259,13 @@ class PairedAnswers:
         return said if repeated or joined else {}
 
     def _asked(self) -> Row:
-        """The options; those of the ranks where they are not ours."""
+        """The options; those of the ranks and facts where they are not ours."""
         usual = CompareOptions()
         asked = asdict(self.options)
         return {
             name: value
             for name, value in asked.items()
-            if name not in ("ranks", "partial") or value != getattr(usual, name)
+            if name not in ("ranks", "partial", "facts") or value != getattr(usual, name)
         }
 
 

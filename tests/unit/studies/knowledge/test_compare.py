@@ -299,6 +299,7 @@ def test_equal_input_gives_equal_bytes_in_any_order(tmp_path: Path, study: dict[
         "claims.csv",
         "group_sizes.csv",
         "metrics.json",
+        "negative_control.csv",
         "null_control.csv",
         "points.csv",
         "positive_control.csv",

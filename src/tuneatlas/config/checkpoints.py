@@ -1,0 +1,111 @@
+"""Checkpoints tuned elsewhere: one by one as steps get them, and what is wrong with them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tuneatlas.config.models.checkpoints import PathCheckpoint
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.language_models import PathModel
+from tuneatlas.config.shape import nearest
+from tuneatlas.config.source import Conflict, Found, Key
+from tuneatlas.engine.operations import restored
+
+STEP = "{step}"
+CHAT = Path("config/templates/chat")
+
+
+def checkpoints(config: Mapping[str, Any], model: str | None = None) -> dict[str, dict[str, Any]]:
+    """The entry of every checkpoint by its name, ``NAME`` or ``NAME/STEP``; of a base, if named."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, entry in config["checkpoints"].items():
+        if model not in (None, entry["base"]):
+            continue
+        rest = {k: v for k, v in entry.items() if k != "steps"}
+        if not entry.get("steps"):
+            found[name] = rest
+        for step in entry.get("steps", ()):
+            path = entry["path"].replace(STEP, str(step))
+            found[f"{name}/{step}"] = {**rest, "path": path, "step": step}
+    return found
+
+
+def brought_options(config: Mapping[str, Any], checkpoint: str) -> dict[str, Any]:
+    """What a checkpoint is brought by: not how it is asked, nor what is told of it."""
+    entry = checkpoints(config)[checkpoint]
+    return {k: entry[k] for k in ("source", "path", "id", "revision") if k in entry}
+
+
+def chat_options(config: Mapping[str, Any], checkpoint: str) -> tuple[str, bool | None]:
+    """The chat template that a checkpoint is asked in, and whether it begins with the token."""
+    entry = checkpoints(config)[checkpoint]
+    return entry["chat_template"] or config["evaluate_knowledge"]["chat_template"], entry["bos"]
+
+
+def followed(config: Mapping[str, Any], model: str) -> list[dict[str, str]]:
+    """The checkpoints of a base that are restored, each with the name of the run that it is of."""
+    names = restored(config)
+    found = {c: c.partition("/")[0] for c in checkpoints(config, model)}
+    return [{"checkpoint": c, "run": run} for c, run in found.items() if run in names]
+
+
+def told(config: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
+    """What is told of each checkpoint of a base: name, step, seed, tags, chat template."""
+    return [
+        {
+            "checkpoint": name,
+            "run": name.partition("/")[0],
+            "step": entry.get("step"),
+            "seed": entry["seed"],
+            "tags": list(entry["tags"]),
+            "chat_template": chat_options(config, name)[0],
+        }
+        for name, entry in checkpoints(config, model).items()
+    ]
+
+
+def conflicts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Checkpoints without a base, with steps that do not rise, or in a template there is not."""
+    templates = sorted(path.stem for path in (root / CHAT).glob("*.yaml"))
+    for name, entry in experiment.checkpoints.items():
+        at: Key = ("checkpoints", name)
+        if entry.base not in experiment.models:
+            known = [*experiment.models]
+            yield ((*at, "base"),), f"no model {entry.base!r}{nearest(entry.base, known)}"
+        chat = entry.chat_template
+        if chat is not None and chat not in templates:
+            text = f"no template {chat!r} in {root / CHAT}{nearest(chat, templates)}"
+            yield ((*at, "chat_template"),), text
+        if not isinstance(entry, PathCheckpoint):
+            continue
+        if list(entry.steps) != sorted(set(entry.steps)):
+            yield ((*at, "steps"),), "steps must rise, each listed once"
+        if bool(entry.steps) != (STEP in entry.path):
+            text = f"{entry.path!r} has no {STEP}: say where each step lies"
+            if STEP in entry.path:
+                text = f"{entry.path!r} has {STEP}, but no steps are listed: add steps"
+            yield ((*at, "path"), (*at, "steps")), text
+        elif {"{", "}"} & set(entry.path.replace(STEP, "")):
+            text = "the workflow engine takes braces for a wildcard; rename the file or folder"
+            yield ((*at, "path"),), f"{entry.path!r}: {text}"
+
+
+def check_checkpoints(experiment: Experiment, root: Path) -> Found:
+    """What is wrong with checkpoints that are folders, beside their base if that is one too."""
+    entries = checkpoints(experiment.model_dump(mode="json"))
+    for name, entry in entries.items():
+        if entry["source"] != "path":
+            continue
+        # Imported here, as few experiments need it and it takes its time.
+        from tuneatlas.models.folder import folder_problems
+        from tuneatlas.models.given import given_problems, sharded_problem, whole_folder
+
+        at: Key = ("checkpoints", name.split("/")[0], "path")
+        folder, model = root / entry["path"], experiment.models[entry["base"]]
+        if problem := sharded_problem(folder):
+            yield at, problem
+        elif isinstance(model, PathModel) and not folder_problems(root / model.path):
+            base = root / model.path
+            with whole_folder(folder, base) as source:
+                problems = list(given_problems(folder, source, base))
+            yield from ((at, f"{folder}: {text}") for text in problems)

@@ -1,0 +1,265 @@
+"""Checkpoints tuned elsewhere beside their base: what was lost, what was gained, what is format.
+
+Each is asked twice: few-shot with the base model's own prompts (what it still knows), and zero-shot
+in its chat format (what a user sees). Accuracies, differences and their intervals are fractions of
+1, paired by question; KL is in nats.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuneatlas.engine.records import record_path
+from tuneatlas.engine.resume import Parts
+from tuneatlas.errors import UserError
+from tuneatlas.models.prompts import QuestionTemplate
+from tuneatlas.statistics.bootstrap import (
+    CONFIDENCE,
+    DRAWS,
+    Floats,
+    percentile_interval,
+    resample_items,
+)
+from tuneatlas.statistics.correlation import Ranks, rank_correlation
+from tuneatlas.statistics.divergence import EPSILON, kl_divergence
+from tuneatlas.statistics.metrics import plain
+from tuneatlas.statistics.tests import holm, mcnemar
+from tuneatlas.studies.knowledge.probe import probe_base
+from tuneatlas.tables import Row
+
+ALL = "all"
+FEW_SHOT, CHAT = "few_shot", "chat"
+# Columns of table ANSWERS that are compared.
+COMPARED = ("id", "domain", "relation", "split", "probs", "correct", "prompt")
+Answers = Mapping[str, Row]
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """Resamples and level of the intervals, the floor of KL, and the ranks of options that tie."""
+
+    draws: int = DRAWS
+    confidence: float = CONFIDENCE
+    epsilon: float = EPSILON
+    ranks: Ranks = "mean"
+
+
+def probe_tests(
+    folder: Path,
+    questions: Mapping[str, Sequence[Row]],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool | Mapping[str, bool],
+    splits: Mapping[str, Sequence[str]],
+    parts: Parts | None = None,
+) -> list[Row]:
+    """Answers to the test questions of every domain, with the prompts of the base model's probe.
+
+    ``questions`` and ``splits``, those that the base was asked, are by domain; the rest is as in
+    ``probe_base``.
+    """
+    rows: list[Row] = []
+    for domain, own in questions.items():
+        # Demonstrations are drawn for each kind of question asked, one after the other: so one of
+        # each kind is asked that the base model was asked.
+        kinds = {(q["role"], q["topic"]): q["id"] for q in reversed(own) if q["split"] == "train"}
+        first = set(kinds.values())
+        asked = [q for q in own if q["split"] != "train" or q["id"] in first]
+        probed = probe_base(
+            folder,
+            asked,
+            template,
+            options,
+            bos=bos,
+            splits=splits[domain],
+            parts=parts.within(domain) if parts else None,
+        )
+        rows += [row for row in probed.answers if row["split"] == "test"]
+    return rows
+
+
+def notes_of(model: Path) -> list[str]:
+    """What was told of a checkpoint when it was brought."""
+    record = json.loads(record_path(model).read_text(encoding="utf-8"))
+    notes: list[str] = record.get("notes", [])
+    return notes
+
+
+def compare_checkpoints(
+    base: Sequence[Row],
+    few_shot: Mapping[str, Sequence[Row]],
+    chat: Mapping[str, Sequence[Row]],
+    options: CheckpointOptions,
+    seed: int,
+) -> dict[str, Any]:
+    """All numbers as plain tables: ``changes``, ``formats`` and ``pairs``, each by domain.
+
+    ``subjects`` are changes as in the few-shot format, where domains have several subjects.
+    ``base`` are ANSWERS rows of the base model; ``few_shot`` and ``chat`` those of each checkpoint
+    by its name. P-values are corrected (Holm) within each table, all domains together
+    and one by one; of ``subjects`` within each checkpoint.
+
+    Raises:
+        UserError: they are not answers to the same questions, or not to the same prompts.
+    """
+    rng = np.random.default_rng(seed)
+    before = {row["id"]: row for row in base if row["split"] == "test"}
+    asked = {FEW_SHOT: _tables(few_shot, before), CHAT: _tables(chat, before)}
+    _refuse_other_prompts(before, asked[FEW_SHOT])
+    domains = sorted({row["domain"] for row in before.values()})
+    scopes = {ALL: sorted(before)} if len(domains) > 1 else {}
+    scopes |= {d: sorted(i for i, row in before.items() if row["domain"] == d) for d in domains}
+    compare = partial(_compared, options=options, rng=rng)
+    changes = [
+        {
+            "checkpoint": name,
+            "format": form,
+            "domain": domain,
+            **compare(before, table, ids),
+            **_agreement(before, table, ids, options, rng),
+        }
+        for name in few_shot
+        for form in (FEW_SHOT, CHAT)
+        for table in [asked[form][name]]
+        for domain, ids in scopes.items()
+    ]
+    formats = [
+        {"checkpoint": n, "domain": d, **compare(asked[FEW_SHOT][n], asked[CHAT][n], ids)}
+        for n in few_shot
+        for d, ids in scopes.items()
+    ]
+    pairs = [
+        {"first": one, "second": other, "format": form, "domain": d}
+        | compare(asked[form][one], asked[form][other], ids)
+        for one, other in combinations(few_shot, 2)
+        for form in (FEW_SHOT, CHAT)
+        for d, ids in scopes.items()
+    ]
+    tables = {"changes": changes, "formats": formats, "pairs": pairs}
+    subjects = _subjects(before)
+    # From a generator of its own, as not all have any.
+    further = partial(_compared, options=options, rng=np.random.default_rng([seed, 1]))
+    by_subject = {
+        name: [
+            {"checkpoint": name, "domain": domain, "subject": subject}
+            | further(before, asked[FEW_SHOT][name], ids)
+            for (domain, subject), ids in subjects.items()
+        ]
+        for name in few_shot
+    }
+    whole = ALL if ALL in scopes else domains[0]
+    by_part = [
+        [row for row in rows if (row["domain"] == whole) is together]
+        for rows in tables.values()
+        for together in (True, False)
+    ]
+    for rows in (*by_part, *by_subject.values()):
+        corrected = holm([row["p"] for row in rows])
+        for row, p in zip(rows, corrected, strict=True):
+            row["p_holm"] = float(p)
+    design = {"domains": domains, "items": len(before), **asdict(options)}
+    tables["subjects"] = [row for rows in by_subject.values() for row in rows]
+    found: dict[str, Any] = plain(tables)
+    return found | {"design": design}
+
+
+def _subjects(before: Answers) -> dict[tuple[str, str], list[str]]:
+    """The questions of each subject of those domains that have several."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for key in sorted(before):
+        row = before[key]
+        found.setdefault((row["domain"], row["relation"]), []).append(key)
+    several = Counter(domain for domain, _ in found)
+    return {place: ids for place, ids in sorted(found.items()) if several[place[0]] > 1}
+
+
+def _tables(answers: Mapping[str, Sequence[Row]], before: Answers) -> dict[str, Answers]:
+    found: dict[str, Answers] = {
+        name: {row["id"]: row for row in rows} for name, rows in answers.items()
+    }
+    for name, table in found.items():
+        if differ := sorted(table.keys() ^ before.keys()):
+            raise UserError(
+                f"checkpoint {name} and its base answer different questions ({len(differ)} differ, "
+                f"such as {differ[0]!r}): ask both the same test questions"
+            )
+    return found
+
+
+def _refuse_other_prompts(before: Answers, tables: Mapping[str, Answers]) -> None:
+    """What was asked otherwise would show as a change of the model."""
+    for name, table in tables.items():
+        for key, row in table.items():
+            if row["prompt"] != before[key]["prompt"]:
+                raise UserError(
+                    f"question {key!r}: checkpoint {name} was asked with another prompt than its "
+                    "base: run probe_knowledge and probe_checkpoint again"
+                )
+
+
+def _compared(
+    one: Answers,
+    other: Answers,
+    ids: Sequence[str],
+    options: CheckpointOptions,
+    rng: np.random.Generator,
+) -> Row:
+    """Accuracy of ``one`` and ``other``, the change from one to the other, and McNemar's test."""
+    right = [
+        np.array([table[i]["correct"] for i in ids], dtype=np.float64) for table in (one, other)
+    ]
+    draws = resample_items(np.stack(right), options.draws, rng)
+    values = [float(found.mean()) for found in right]
+    level = options.confidence
+    intervals = {
+        "before": percentile_interval(values[0], draws[:, 0], level),
+        "after": percentile_interval(values[1], draws[:, 1], level),
+        "change": percentile_interval(values[1] - values[0], draws[:, 1] - draws[:, 0], level),
+    }
+    test = mcnemar(right[0], right[1])
+    row: Row = {"items": len(ids)}
+    for name, (value, low, high) in intervals.items():
+        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return row | {"lost": test.lost, "gained": test.gained, "p": test.p}
+
+
+def _agreement(
+    before: Answers,
+    after: Answers,
+    ids: Sequence[str],
+    options: CheckpointOptions,
+    rng: np.random.Generator,
+) -> Row:
+    """KL from the base model and the correlation of the options' ranks, with intervals."""
+    measures: dict[str, Callable[[Floats, Floats], Floats]] = {
+        "kl": partial(kl_divergence, epsilon=options.epsilon),
+        "consistency": partial(rank_correlation, ranks=options.ranks),
+    }
+    values = {name: np.empty(len(ids)) for name in measures}
+    widths = np.array([len(before[i]["probs"]) for i in ids])
+    for width in np.unique(widths):
+        where = np.flatnonzero(widths == width)
+        probs = [
+            np.array([table[ids[int(n)]]["probs"] for n in where]) for table in (before, after)
+        ]
+        for name, measure in measures.items():
+            values[name][where] = measure(*probs)
+    if not np.isfinite(values["kl"]).all():
+        raise UserError(
+            "KL is infinite, as an option has probability 0 after tuning; raise "
+            "compare_groups.epsilon above 0"
+        )
+    draws = resample_items(np.stack([*values.values()]), options.draws, rng)
+    row: Row = {}
+    for column, (name, found) in enumerate(values.items()):
+        value = percentile_interval(float(found.mean()), draws[:, column], options.confidence)
+        row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+    return row

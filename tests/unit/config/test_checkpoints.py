@@ -1,0 +1,57 @@
+"""Checkpoints in the config: each step by its name, and one message for each mistake."""
+
+import pytest
+
+from tests.examples import ROOT
+from tests.unit.config.config_files import complaints
+from tuneatlas.config.checkpoints import check_checkpoints, checkpoints
+from tuneatlas.config.load import load_config, resolve
+
+HEAD = """\
+name: given
+models:
+  small: {source: path, path: base}
+domains:
+  countries: {source: facts}
+checkpoints:
+"""
+
+
+def loaded(folder, text):
+    path = folder / "c.yaml"
+    path.write_text(HEAD + text, encoding="utf-8")
+    return load_config(path, root=ROOT)
+
+
+def test_they_need_no_domain_to_be_tuned_on_and_each_step_is_one(tmp_path):
+    text = "  mine: {base: small, source: path, path: 'c/checkpoint-{step}', steps: [5, 10]}\n"
+    found = checkpoints(resolve(loaded(tmp_path, text)), "small")
+    assert {name: entry["path"] for name, entry in found.items()} == {
+        "mine/5": "c/checkpoint-5",
+        "mine/10": "c/checkpoint-10",
+    }
+    assert checkpoints(resolve(loaded(tmp_path, text)), "other") == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{base: smal, source: path, path: c}", "base: no model 'smal'; did you mean 'small'?"),
+        ("{source: path, path: c}", "base: missing; it has no default"),
+        ("{base: small, source: path, path: 'c-{step}', steps: [9, 3]}", "steps: steps must rise"),
+        ("{base: small, source: path, path: c, steps: [3]}", "path: 'c' has no {step}"),
+        ("{base: small, source: path, path: 'c-{step}'}", "but no steps are listed"),
+        ("{base: small, source: path, path: 'c-{x}'}", "takes braces for a wildcard"),
+        ("{base: small, source: path, path: c, chat_template: owm}", "no template 'owm'"),
+        ("{base: small, source: hub, id: a/b, revision: main}", "is not a commit hash"),
+    ],
+)
+def test_each_mistake_is_one_message(tmp_path, entry, said):
+    (line,) = complaints(tmp_path, f"{HEAD}  mine: {entry}\n")
+    assert "checkpoints.mine" in line and said in line and line.startswith("bad.yaml:")
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_first_job(tmp_path):
+    experiment = loaded(tmp_path, "  mine: {base: small, source: path, path: none}\n")
+    ((key, text),) = check_checkpoints(experiment, tmp_path)
+    assert key == ("checkpoints", "mine", "path") and "there is no folder" in text
