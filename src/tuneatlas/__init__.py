@@ -4,7 +4,6 @@ What stands in ``__all__`` is for everybody's own programs, and is described in 
 loaded when it is asked for, so that a step that imports the package loads nothing of it.
 """
 
-import gc
 from typing import TYPE_CHECKING
 
 from tuneatlas.engine.lazy import lazily
@@ -41,9 +40,5 @@ __all__ = [
     "score_paraphrases",
     "tree_edit_distance",
 ]
-
-# What a job imports stays. Looking for garbage among it, as Python does with every 700 new
-# objects, takes a sixth of the processor time of a short job's start. A step sets it lower again.
-gc.set_threshold(1_000_000)
 
 __getattr__ = lazily("tuneatlas", __all__, "tuneatlas.api")

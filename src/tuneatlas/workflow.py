@@ -19,6 +19,7 @@ from tuneatlas.config.checkpoints import (
     checkpoints,
     followed,
     told,
+    trained_on,
 )
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
@@ -140,6 +141,7 @@ __all__ = [
     "task_options",
     "told",
     "trained_mb",
+    "trained_on",
     "tuning_options",
 ]
 

@@ -15,7 +15,7 @@ DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rg
 TERMS = (ROOT / "docs/terms.md").read_text(encoding="utf-8")
 # Where a path may begin: modules of a study are named from its room, or from the one before.
 ROOMS = [ROOT, PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]
-MADE = ("results/", "logs/", "kept/")
+MADE = ("results/", "logs/", "kept/", "config/diagnosed.yaml")
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)

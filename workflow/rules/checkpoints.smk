@@ -67,6 +67,9 @@ rule compare_checkpoints:
         models=of_base(rules.prepare_checkpoint.output.model),
         few_shot=of_base(rules.probe_checkpoint.output.answers),
         chat=of_base(rules.evaluate_checkpoint.output.answers),
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        # Of those that name one.
+        trained_on=lambda w: own(tuneatlas.trained_on(config, w.model)),
     output:
         folder=directory("results/compare_checkpoints/{model}"),
     log:
@@ -79,6 +82,7 @@ rule compare_checkpoints:
             k: config["compare_groups"][k] for k in ("draws", "confidence", "epsilon", "ranks")
         },
         told=lambda w: tuneatlas.told(config, w.model),
+        overlap={k: config["prepare_restoration"][k] for k in ("ngram", "overlap_share")},
         seed=config["seed"],
     script:
         "../scripts/compare_checkpoints.py"

@@ -6,12 +6,12 @@ from tuneatlas.studies.knowledge.checkpoints import (
     COMPARED,
     CheckpointOptions,
     compare_checkpoints,
-    notes_of,
+    notes_on,
 )
-from tuneatlas.tables import ANSWERS
+from tuneatlas.tables import ANSWERS, QUESTIONS
 
 with step(snakemake) as this:
-    told = snakemake.params.told
+    told, overlap = snakemake.params.told, snakemake.params.overlap
     names = [entry["checkpoint"] for entry in told]
     metrics = compare_checkpoints(
         [row for path in this.paths("base") for row in ANSWERS.read(path, COMPARED)],
@@ -20,7 +20,8 @@ with step(snakemake) as this:
         CheckpointOptions(**this.options),
         this.seed,
     )
-    notes = map(notes_of, this.paths("models"))
-    metrics["checkpoints"] = [{**e, "notes": n} for e, n in zip(told, notes, strict=True)]
+    questions = [row for path in this.paths("questions") for row in QUESTIONS.read(path)]
+    given = this.paths("models"), this.paths("trained_on")
+    metrics["checkpoints"] = notes_on(told, *given, questions, overlap)
     write_metrics(metrics, this.outputs["folder"])
     draw_figures(metrics, this.outputs["folder"] / "figures", FIGURES)

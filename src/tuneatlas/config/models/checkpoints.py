@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneatlas.config.fields import REQUIRED, Count, Name, Section, Text, option
+from tuneatlas.config.fields import REQUIRED, Count, FilePath, Name, Section, Text, option
 from tuneatlas.config.models.language_models import OnHub
 
 
@@ -18,6 +18,11 @@ class _Checkpoint(Section):
     bos: bool | None = option(
         None,
         "its prompts in the chat format begin with the begin token; null: as those of its base",
+    )
+    trained_on: FilePath | None = option(
+        None,
+        "its training file (.jsonl, .json, .parquet, or lines of text), or a folder of such: "
+        "questions asked that occur in it are counted and told",
     )
     restore: bool | None = option(
         None,

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tuneatlas.data.overlap import repeated
 from tuneatlas.engine.records import record_path
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
@@ -86,11 +87,37 @@ def probe_tests(
     return rows
 
 
-def notes_of(model: Path) -> list[str]:
-    """What was told of a checkpoint when it was brought."""
-    record = json.loads(record_path(model).read_text(encoding="utf-8"))
-    notes: list[str] = record.get("notes", [])
-    return notes
+def notes_on(
+    told: Sequence[Row],
+    models: Sequence[Path],
+    trained_on: Sequence[Path],
+    questions: Sequence[Row],
+    overlap: Mapping[str, Any],
+) -> list[Row]:
+    """The entries of checkpoints with ``notes``; ``overlap``: questions that they were trained on.
+
+    Args:
+        told: an entry for each checkpoint, of which ``trained_on`` names its training file.
+        models: what was brought of each, in the same order: their records have notes.
+        trained_on: where the training files lie, each once, in the order in which they are named.
+        questions: QUESTIONS rows, of which the tests are looked for in these files.
+        overlap: what counts: ``ngram`` words and ``overlap_share``.
+    """
+    tests = [row for row in questions if row["split"] == "test"]
+    files = dict.fromkeys(entry["trained_on"] for entry in told if entry["trained_on"])
+    found = {
+        name: len(repeated(tests, path, overlap["ngram"], overlap["overlap_share"]))
+        for name, path in zip(files, trained_on, strict=True)
+    }
+    entries = []
+    for entry, model in zip(told, models, strict=True):
+        record = json.loads(record_path(model).read_text(encoding="utf-8"))
+        notes, file = list(record.get("notes", [])), entry["trained_on"]
+        if file:
+            said = f"{found[file]:,} of the {len(tests):,} questions asked occur in {file}"
+            notes.append(f"{said}, which it was trained on: what it gained may be memory")
+        entries.append({**entry, "notes": notes, "overlap": found.get(file)})
+    return entries
 
 
 def compare_checkpoints(

@@ -1,5 +1,7 @@
 """Checkpoints tuned elsewhere come out as what they are: changed by so much, or not at all."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,15 @@ from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
+from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
+from tuneatlas.report.context import nothing_tuned
+from tuneatlas.report.page import build_report
+from tuneatlas.studies.knowledge.checkpoint_figures import FIGURES
 from tuneatlas.studies.knowledge.checkpoints import (
     CheckpointOptions,
     compare_checkpoints,
+    notes_on,
     probe_tests,
 )
 from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
@@ -124,3 +131,42 @@ def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(tmp_
     assert np.allclose([r["scores"] for r in found], [r["scores"] for r in tests], atol=1e-5)
     metrics, said = compared(probed, found, inside)
     assert "unchanged" in said.headline and metrics["changes"][0]["kl"] < 1e-6
+
+
+def test_questions_that_were_trained_on_are_counted_and_told(tmp_path):
+    rows = [question(n, split="test") for n in range(4)]
+    (tmp_path / "train.txt").write_text(f"{rows[2]['question']} 3\n")
+    (tmp_path / "m.record.json").write_text(json.dumps({"notes": ["an adapter"]}))
+    told = [{"checkpoint": n, "trained_on": f} for n, f in (("a", "train.txt"), ("b", None))]
+    files = [tmp_path / "train.txt"]
+    overlap = {"ngram": 8, "overlap_share": 0.7}
+    found = notes_on(told, [tmp_path / "m", tmp_path / "m"], files, rows, overlap)
+    assert [entry["overlap"] for entry in found] == [1, None]
+    assert found[0]["notes"][1].startswith("1 of the 4 questions asked occur in train.txt")
+    assert found[1]["notes"] == ["an adapter"]
+
+
+CONTEXT = {
+    "model": {"name": "small", "description": "A model"},
+    **dict.fromkeys(("data", "host", "probe", "training", "evaluation", "command", "links"), ""),
+    **{name: [] for name in ("sources", "samples", "notes")},
+}
+
+
+def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
+    known = answers([True] * 60, kinds=2) + answers([True] * 20, "letters")
+    lost = answers([n > 20 for n in range(60)], kinds=2) + answers([True] * 20, "letters")
+    told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own"}
+    metrics = compare_checkpoints(known, {"mine": lost}, {"mine": lost}, OPTIONS, 1)
+    metrics["checkpoints"] = [told | {"notes": ["an adapter"]}]
+    draw_figures(metrics, tmp_path, FIGURES)
+    page = build_report(
+        nothing_tuned(0.95), tmp_path, CONTEXT, checkpoints=(metrics, tmp_path, "c")
+    )
+    first = page[page.index('id="findings"') : page.index('<article class="study"')]
+    asked = ("Lost", "Gained", "How much is format", "How much comes back", "How sure")
+    assert [first.index(f"<dt>{text}</dt>") for text in asked] == sorted(
+        first.index(f"<dt>{text}</dt>") for text in asked
+    )
+    assert "Knowledge was lost" in first and "for sure in numbers" in first
+    assert "was fine-tuned on" not in first and "Subject by subject" in page

@@ -83,10 +83,12 @@ def generations_of(
         _refuse_others(path, list(rows), ids, whose)
         return [rows[key] for key in ids]
     outputs = read_outputs(path)
-    if outputs and all(output.id is not None for output in outputs):
-        by_id = {str(output.id): output for output in outputs}
-        if set(by_id) == set(ids) and len(by_id) == len(outputs):
-            outputs = [by_id[key] for key in ids]
+    named = [output.id for output in outputs if output.id is not None]
+    # Ids of the system's own say nothing here; where some are those of pairs, all have to be.
+    if set(named) & set(ids):
+        _refuse_others(path, named, ids, whose)
+        by_id = {output.id: output for output in outputs}
+        outputs = [by_id[key] for key in ids] if len(outputs) == len(by_id) else outputs
     _refuse_count(path, outputs, len(ids), whose)
     return [_generation(key, out.text, kind) for key, out in zip(ids, outputs, strict=True)]
 
@@ -119,10 +121,14 @@ def _refuse_count(path: Path, outputs: Sequence[Output], pairs: int, whose: str)
 
 
 def _refuse_others(path: Path, have: Sequence[str], ids: Sequence[str], whose: str) -> None:
-    if missing := [key for key in ids if key not in set(have)]:
+    known, own = set(ids), set(have)
+    if missing := [key for key in ids if key not in own]:
         raise UserError(f"{path}: no output for {len(missing)} of {len(ids)} {whose}: {missing[0]}")
-    if further := [key for key in have if key not in set(ids)]:
+    if further := [key for key in have if key not in known]:
         raise UserError(f"{path}: {len(further)} outputs are of none of the {whose}: {further[0]}")
+    if len(set(have)) < len(have):
+        twice = next(key for key in have if have.count(key) > 1)
+        raise UserError(f"{path}: two outputs for {twice}")
 
 
 def oddities(outputs: Sequence[str], references: Sequence[str]) -> dict[str, int]:
