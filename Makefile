@@ -17,6 +17,7 @@
 #             them at which cost; PILOT=results: with the variances of a finished run
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
+# make site   the documentation as a site, in site/; fails at a link that leads nowhere
 # make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The folder of the environment, .venv, or another one that .venv is made a link to: jobs cannot be
@@ -65,7 +66,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run diagnose plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench format \
+.PHONY: run diagnose plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -130,6 +131,16 @@ audit: .venv/ready
 
 bench: .venv-bench/ready
 	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)
+
+site: .venv-docs/ready
+	@PYTHONPATH=src .venv-docs/bin/sphinx-build -W --keep-going -q -b html -c docs . site
+	@echo "Done. Open site/index.html in a browser."
+
+.venv-docs/ready: envs/docs.txt
+	@echo "Creating the environment of the documentation in .venv-docs ..."
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r envs/docs.txt
+	@touch $@
 
 .venv-bench/ready: envs/bench.txt envs/lock.txt
 	@echo "Creating the environment of the peers in .venv-bench (about two minutes) ..."

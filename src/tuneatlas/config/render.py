@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from tuneatlas.config.fields import Section
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.results_page import results_markdown
 from tuneatlas.config.shape import Choice, Leaf, Named, Shape, shape_of, type_name
 from tuneatlas.data.licences import licences_markdown
 from tuneatlas.engine.files import write_text
@@ -80,6 +81,7 @@ def generated_files() -> dict[Path, str]:
         Path("config/schema.json"): schema_json(),
         Path("docs/config.md"): reference_markdown(),
         Path("docs/licences.md"): licences_markdown(),
+        Path("docs/results.md"): results_markdown(),
     }
 
 

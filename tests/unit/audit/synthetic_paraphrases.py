@@ -20,7 +20,9 @@ def add_paraphrases(folder: Path) -> Results:
     own |= {"exemplar_id": "s/1", "exemplar_ted": 0, "source_ted": 0}
     rows = [{**own, "id": f"q/{n}", "hard": n < 3, "long": n > 4} for n in range(10)]
     pairs = made.table(PARAPHRASES, "prepare_paraphrases/paraphrases.parquet", rows, {})
-    files: dict[str, list[Path]] = {"scores": [], "candidates": [], "models": [], "tasks": []}
+    files: dict[str, list[Path]] = {
+        name: [] for name in ("scores", "candidates", "models", "tasks", "systems")
+    }
     inputs = [pairs]
     for model in ("t5-0", "t5-1"):
         for start, seed in product(("vanilla", "both"), "01"):

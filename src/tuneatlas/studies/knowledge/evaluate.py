@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 from tuneatlas.engine.resume import Parts
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.encode import Text
@@ -35,9 +37,24 @@ def evaluate_tuned(
     ``options`` is the config section ``evaluate_knowledge`` with the ``dtype`` of tuned models;
     ``bos``: whether prompts begin with the begin token, for all questions or by role.
     """
-    asked = [q for q in questions if q["split"] == "test"]
     tell_rounding(folder, options["dtype"])
     model, tokenizer = load_model(folder, dtype=options["dtype"])
+    return ask_tuned(model, tokenizer, questions, template, chat, options, bos=bos, parts=parts)
+
+
+def ask_tuned(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    chat: ChatTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool | Mapping[str, bool],
+    parts: Parts | None = None,
+) -> list[Row]:
+    """As `evaluate_tuned`, of a model in memory, in evaluation mode."""
+    asked = [q for q in questions if q["split"] == "test"]
     chat = fit_chat(chat, tokenizer)
     alone = options.get("option_tokens") == "alone"
     prompts = [chat_prompt(chat, template, q, lead=alone) for q in asked]

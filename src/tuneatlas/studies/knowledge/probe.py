@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.likelihoods import Floats
@@ -41,9 +43,26 @@ def probe_base(
     or ``rotations`` a question is asked in several ways; its answer is that of the mean
     probabilities, and its prompt the first.
     """
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    return probe_model(
+        model, tokenizer, questions, template, options, bos=bos, splits=splits, parts=parts
+    )
+
+
+def probe_model(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool | Mapping[str, bool],
+    splits: Collection[str] = ("train", "test"),
+    parts: Parts | None = None,
+) -> Probed:
+    """As `probe_base`, of a model in memory, in evaluation mode."""
     asked = [q for q in questions if q["split"] in splits]
     begins = [bos if isinstance(bos, bool) else bos[q["role"]] for q in asked]
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
     ways: list[list[Floats]] = []
     first: list[str] = []
     names = [q["id"] for q in asked]

@@ -9,7 +9,7 @@ import numpy as np
 
 from tuneatlas.engine.files import write_text
 from tuneatlas.models.folder import SUMMARY
-from tuneatlas.statistics.metrics import table_csv
+from tuneatlas.statistics.metrics import write_table
 from tuneatlas.studies.syntax.paraphrasing.figures import draw_paraphrase_figures
 from tuneatlas.studies.syntax.paraphrasing.side_by_side import (
     Run,
@@ -109,7 +109,7 @@ def write_comparison(metrics: Mapping[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True)
     systems = [name for name in ("system_scores", "system_differences") if name in metrics]
     for name in ("scores", "differences", *systems):
-        write_text(folder / f"{name}.csv", table_csv(metrics[name]))
+        write_table(folder / name, metrics[name])
     write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     draw_paraphrase_figures(metrics, folder / "figures")
 
