@@ -32,7 +32,7 @@ rule report:
 rule report_syntax:
     """The page of the syntax study, where it is studied alone."""
     input:
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
     output:
         page="results/report_syntax/page.html",
     log:
