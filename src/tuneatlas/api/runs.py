@@ -54,11 +54,12 @@ class Run:
             2      label_knowledge        labels      1    26
         """
         import pandas as pd
-        import pyarrow.parquet as pq
+
+        from tuneatlas.tables import open_parquet
 
         found: dict[tuple[str, str], list[int]] = {}
         for part in self._parts:
-            rows = int(_opened(part.path, pq.read_metadata).num_rows)
+            rows = int(_opened(part.path, open_parquet).metadata.num_rows)
             found.setdefault((part.step, part.kind), []).append(rows)
         return pd.DataFrame(
             [(*key, len(rows), sum(rows)) for key, rows in found.items()],

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tuneatlas.audit.lineage import read_results
 from tuneatlas.config.results_page import described
@@ -39,16 +40,21 @@ def undescribed(folder: Path) -> Iterator[str]:
                 yield from _metrics(results.place(path), step)
 
 
-def _metrics(folder: Path, step: str) -> Iterator[str]:
+def undescribed_columns(step: str, metrics: Mapping[str, Any]) -> list[str]:
+    """Tables of a step's metrics with the columns that are not described."""
     declared = described()["metrics"][step]
-    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    found = []
     for name, rows in metrics.items():
-        if not isinstance(rows, list):
-            continue
         own = declared.get(name, {"columns": ""})["columns"].split()
-        columns = {column for row in rows for column in row}
-        if more := columns.difference(own):
-            yield f"{step}, {name}: columns {sorted(more)}"
+        if isinstance(rows, list) and (more := {c for row in rows for c in row}.difference(own)):
+            found.append(f"{step}, {name}: columns {sorted(more)}")
+    return found
+
+
+def _metrics(folder: Path, step: str) -> Iterator[str]:
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    yield from undescribed_columns(step, metrics)
+    for name in (name for name, rows in metrics.items() if isinstance(rows, list)):
         if (folder / f"{name}.csv").exists() != (folder / f"{name}.tex").exists():
             yield f"{step}, {name}: as CSV or LaTeX alone"
     for drawing in folder.glob("figures/*.svg"):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.unit.config.described import undescribed_columns
 from tests.unit.studies.fake_answers import make_context, make_study
 from tests.unit.studies.forgetting.followed_runs import ITEMS, OPTIONS, OVERLAP, rows_of
 from tuneatlas.errors import UserError
@@ -72,6 +73,10 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return told(tmp_path_factory.mktemp("apart"), APART)
+
+
+def test_every_column_is_in_the_docs(apart: dict[str, Any]):
+    assert undescribed_columns("stage_forgetting", apart) == []
 
 
 def one(rows: list[Row], **wanted: Any) -> Row:

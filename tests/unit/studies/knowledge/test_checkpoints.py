@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.examples import TEMPLATES, question
+from tests.unit.config.described import undescribed_columns
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
@@ -55,6 +56,7 @@ def answers(right, domain="numbers", kinds=1):
 
 def compared(base, few_shot, chat):
     metrics = compare_checkpoints(base, {"mine": few_shot}, {"mine": chat}, OPTIONS, 1)
+    assert undescribed_columns("compare_checkpoints", metrics) == []
     told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own", "notes": []}
     (found,) = checkpoints_part(metrics | {"checkpoints": [told]}, "x").findings
     return metrics, found

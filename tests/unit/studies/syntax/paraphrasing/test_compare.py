@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.examples import ROOT
+from tests.unit.config.described import undescribed_columns
 from tests.unit.steps import a_step, run_script
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.models.folder import SUMMARY
@@ -85,7 +86,9 @@ def compared(tmp_path, inputs, **more):
     }
     step = a_step(tmp_path, inputs, {"folder": tmp_path / "out"}, options | more)
     run_script("compare_paraphrases", step)
-    return json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert undescribed_columns("compare_paraphrases", metrics) == []
+    return metrics
 
 
 def test_comparison(tmp_path, data):
@@ -126,7 +129,7 @@ def test_comparison(tmp_path, data):
     assert [r["id"] for r in metrics["examples"]] == ["p00", "p14", "p29"]
     assert {r["start"] for r in metrics["examples"]} == {"both"}
     drawn = sorted(path.name for path in (tmp_path / "out" / "figures").iterdir())
-    assert drawn == [f"paraphrase_scores.{kind}" for kind in ("csv", "png", "svg")]
+    assert drawn == [f"paraphrase_scores.{kind}" for kind in ("csv", "pdf", "png", "svg")]
 
 
 def test_a_claim_is_not_testable_where_pre_training_did_not_teach_its_tasks(tmp_path, data):
