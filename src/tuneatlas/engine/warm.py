@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def hand_over() -> None:
         if copy is None:
             return
         for number in PASSED_ON:
-            signal.signal(number, lambda number, frame: os.kill(copy, number))
+            signal.signal(number, lambda number, frame: _pass_on(copy, number))
         _end_as(answers.readline())
 
 
@@ -131,7 +132,15 @@ def _ask(line: socket.socket, script: str) -> None:
         "folder": str(Path.cwd()),
         "environment": dict(os.environ),
     }
-    socket.send_fds(line, [json.dumps(request).encode() + b"\n"], [0, 1, 2])
+    words = json.dumps(request).encode() + b"\n"
+    sent = socket.send_fds(line, [words], [0, 1, 2])
+    line.sendall(words[sent:])
+
+
+def _pass_on(copy: int, number: int) -> None:
+    # It may have ended, and this process be about to.
+    with suppress(ProcessLookupError):
+        os.kill(copy, number)
 
 
 def _end_as(word: str) -> None:

@@ -76,9 +76,10 @@ class Copies:
     def _begin(self, line: socket.socket) -> dict[str, Any] | None:
         """Fork a copy for a job; None in the parent."""
         words, streams, _, _ = socket.recv_fds(line, LONGEST, 3)
-        while words and not words.endswith(b"\n"):
-            words += line.recv(LONGEST)
-        request: dict[str, Any] = json.loads(words) if words else {}
+        while not words.endswith(b"\n") and (more := line.recv(LONGEST)):
+            words += more
+        # What ends before its line does is of a job that was killed.
+        request: dict[str, Any] = json.loads(words) if words.endswith(b"\n") else {}
         if lasting(request.get("environment", {})) != self.loaded_in or len(streams) != 3:
             for stream in streams:
                 os.close(stream)

@@ -153,7 +153,7 @@ def _transition_text(whole: Row, single: Sequence[Row], interval: str) -> str:
     else:
         range_text = f"{interval}: step {whole['earliest']} to {whole['latest']}"
     seeds = [f"step {row['step']}" if row["seen"] else "none" for row in single]
-    each = "training by training" if any(":" in row["seed"] for row in single) else "seed by seed"
+    each = _one_by_one(any(":" in row["seed"] for row in single))
     lasting = "and at all later steps" if whole["lasts"] else "but not at all later steps"
     return (
         f"Actual forgetting from step {whole['step']} on, {lasting} ({range_text}; corrected p "
@@ -190,16 +190,22 @@ def _bases(design: Mapping[str, Any]) -> str:
     return f"{len(design['replicates'])} replicates of the base model, which intervals cover"
 
 
+def _one_by_one(replicated: bool) -> str:
+    """How trainings are told apart: by their seed alone, or by replicate and seed."""
+    return "training by training" if replicated else "seed by seed"
+
+
 def control_text(metrics: Mapping[str, Any], level: str) -> str:
     """What restoration does to the base model itself, and what that means."""
     row = next(r for r in metrics["control"] if r["measure"] == "accuracy")
     bits = next((r for r in metrics["control"] if r["measure"] == "heldout_bits"), None)
+    replicates = metrics["design"].get("replicates", ())
     other = f"held-out text by {signed(bits['value'], 3)} bits per byte and " if bits else ""
     # The verdict on noise that follows is accuracy's alone, so accuracy stands last.
     text = (
         f"Restoring the base model itself changes {other}its accuracy by "
         f"{points(row['value'])} points ({level} interval {points(row['low'])} to "
-        f"{points(row['high'])}, p {row['p']:.2g}; seed by seed "
+        f"{points(row['high'])}, p {row['p']:.2g}; {_one_by_one(len(replicates) > 1)} "
         f"{listed([points(v) for v in row['per_seed']])})"
     )
     if row["within_noise"]:

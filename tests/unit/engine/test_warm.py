@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -140,6 +141,17 @@ def test_a_job_that_is_killed_takes_its_copy_with_it(run: Run, tmp_path: Path):
     made.kill()
     until(lambda: not any(map(alive, pids)))
     made.communicate()
+    told, _ = run.job(tmp_path, SAY.replace("CODE", "0")).communicate()
+    assert json.loads(told)["warm"] is True
+
+
+@pytest.mark.parametrize("words", [b"", b'{"script": "a.py", '])
+def test_a_job_that_is_killed_while_it_asks_keeps_nobody_waiting(
+    run: Run, tmp_path: Path, words: bytes
+):
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(run.address))
+        line.sendall(words)
     told, _ = run.job(tmp_path, SAY.replace("CODE", "0")).communicate()
     assert json.loads(told)["warm"] is True
 
