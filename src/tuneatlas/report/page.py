@@ -287,7 +287,7 @@ def build_report(
             {links.rsplit("/", 1)[-1]: found for found, _, links in syntax},
         ),
     )
-    return rendered("page", page, STUDIES)
+    return rendered("page.html.jinja", page, STUDIES)
 
 
 def paraphrases_parts(syntax: Sequence[Read]) -> tuple[Paraphrases, ...]:
@@ -301,12 +301,13 @@ def paraphrases_parts(syntax: Sequence[Read]) -> tuple[Paraphrases, ...]:
 def rendered(template: str, page: Any, studies: Sequence[Study]) -> str:
     """A page as HTML, without empty lines: of ``studies`` the sections that have content.
 
-    ``page`` is a dataclass with all that they ask for.
+    ``page`` is a dataclass with all that they ask for. The whole name of ``template`` stands where
+    it is chosen, so that an edit of it makes that page anew.
     """
     parts = [(s, [part for part in s.sections if part.has_content(page)]) for s in studies]
     shown = [(study, sections) for study, sections in parts if sections]
     closing = [section for section in CLOSING if section.has_content(page)]
-    found = page_environment().get_template(f"{template}.html.jinja")
+    found = page_environment().get_template(template)
     html = found.render(page=page, studies=shown, closing=closing, **vars(page))
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 

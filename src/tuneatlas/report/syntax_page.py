@@ -43,4 +43,5 @@ def build_syntax_report(
     }
     # What the sections of this study ask of a page, it has.
     page = SyntaxPage(context, outcomes([], None, parts), parts)
-    return rendered("syntax_page", page, [study for study in STUDIES if study.name == "syntax"])
+    studies = [study for study in STUDIES if study.name == "syntax"]
+    return rendered("syntax_page.html.jinja", page, studies)
