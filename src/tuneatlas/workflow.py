@@ -15,7 +15,8 @@ from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.config.checkpoints import (
     brought_options,
-    chat_options,
+    chat_begins,
+    chat_template,
     checkpoints,
     followed,
     told,
@@ -91,7 +92,8 @@ __all__ = [
     "brought_mb",
     "brought_options",
     "category_weights",
-    "chat_options",
+    "chat_begins",
+    "chat_template",
     "check_cluster",
     "checkpoints",
     "corpus_options",

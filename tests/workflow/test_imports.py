@@ -19,16 +19,19 @@ KINDS = {
         NETWORKS | TRAINER | DRAWING | {"scipy"},
     ),
     "comparing": (
-        "compare_groups stage_forgetting compare_paraphrases report audit",
+        "compare_groups stage_forgetting compare_paraphrases compare_checkpoints stage_checkpoints "
+        "report report_syntax audit",
         NETWORKS,
     ),
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
-        "read_groups evaluate_tasks generate_paraphrases build_tasks",
+        "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
+        "evaluate_checkpoint measure_checkpoint",
         TRAINER | DRAWING,
     ),
     "training": (
-        "finetune finetune_stages restore_stages prepare_base finetune_paraphrase",
+        "finetune finetune_stages restore_stages restore_checkpoint prepare_base "
+        "finetune_paraphrase",
         DRAWING | {"deepspeed", "triton"},
     ),
 }

@@ -20,7 +20,7 @@ from tests.workflow.finished_run import CONFIG, copy_project, environment, run
 from tests.workflow.number_checks import given_again, links_of, numbers_of
 from tests.workflow.peer_scores import compare
 from tuneatlas.audit.lineage import Results, read_results
-from tuneatlas.audit.numbers import Number
+from tuneatlas.audit.terms import Number
 
 SYNTAX = "config/syntax-smoke.yaml"
 # Of the numbers of a report, so many are made again from their items.

@@ -44,7 +44,7 @@ rule evaluate_checkpoint:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
         chat=lambda w: str(
-            HOME / f"config/templates/chat/{tuneatlas.chat_options(config, w.checkpoint)[0]}.yaml"
+            HOME / f"config/templates/chat/{tuneatlas.chat_template(config, w.checkpoint)}.yaml"
         ),
     output:
         answers="results/evaluate_checkpoint/{model}/{checkpoint}.parquet",
@@ -55,7 +55,7 @@ rule evaluate_checkpoint:
     params:
         code=code("evaluate_checkpoint"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
-        bos=chat_begins,
+        bos=lambda w: tuneatlas.chat_begins(config, w.checkpoint),
     script:
         "../scripts/evaluate_checkpoint.py"
 

@@ -24,9 +24,3 @@ def of_followed(paths):
 def of_base(path):
     """``path`` of every checkpoint of a model, in the order of the config."""
     return lambda w: expand(path, model=w.model, checkpoint=tuneatlas.checkpoints(config, w.model))
-
-
-def chat_begins(w):
-    """Whether a checkpoint's prompts in its chat format begin with the begin token."""
-    own = tuneatlas.chat_options(config, w.checkpoint)[1]
-    return tuneatlas.begin_token(config, "evaluate_knowledge", w.model) if own is None else own

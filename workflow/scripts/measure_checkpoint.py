@@ -1,15 +1,7 @@
 from tuneatlas.engine.step import step
-from tuneatlas.studies.forgetting.checkpoints import checkpoint_stages
-from tuneatlas.studies.forgetting.evaluate import load_material, measure_stages
-from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS
+from tuneatlas.studies.forgetting.evaluate import checkpoint_stages, measure_models
 
 with step(snakemake) as this:
-    answers, texts = measure_stages(
-        checkpoint_stages(this.path("tuned"), this.path("restored"), snakemake.params.step),
-        load_material(this),
-        this.options,
-        bos=snakemake.params.bos,
-        parts=this.parts(),
-    )
-    STAGE_ANSWERS.write(this.outputs["answers"], answers)
-    STAGE_TEXTS.write(this.outputs["texts"], texts)
+    given = this.path("tuned"), this.path("restored")
+    stages = checkpoint_stages(*given, snakemake.params.step)
+    measure_models(this, stages, bos=snakemake.params.bos)

@@ -1,6 +1,6 @@
 from tuneatlas.engine.step import step
 from tuneatlas.models.prompts import QuestionTemplate
-from tuneatlas.studies.knowledge.checkpoints import probe_tests
+from tuneatlas.studies.knowledge.probe import probe_tests
 from tuneatlas.tables import ANSWERS, QUESTIONS
 
 with step(snakemake) as this:

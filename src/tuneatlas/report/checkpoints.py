@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuneatlas.data.scopes import ALL
 from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.wording import counted, level_of, listed, number, percent, points
 from tuneatlas.statistics.manipulation import reasons
@@ -11,10 +12,6 @@ from tuneatlas.statistics.power import sensitivity
 from tuneatlas.studies.forgetting.fates import ACTUAL, NONE, PSEUDO, UNCLEAR
 from tuneatlas.tables import Row
 
-# Corrected p-values below this decide.
-LEVEL = 0.05
-# The row of all domains, if there are several.
-ALL = "all"
 FORMATS = {"few_shot": "as the base was asked", "chat": "in its chat format"}
 # What a stage says of what was lost.
 STAGES = {
@@ -78,17 +75,19 @@ def _finding(metrics: Mapping[str, Any], entry: Row, back: Mapping[str, Any] | N
     few, chat = map(_whole, asked.values())
     form = _whole([row for row in metrics["formats"] if row["checkpoint"] == name])
     right = round(few["before"] * few["items"])
-    sure = [r for r in asked["few_shot"] if r is not few and r["p_holm"] < LEVEL]
-    sure += [r for r in metrics["subjects"] if r["checkpoint"] == name and r["p_holm"] < LEVEL]
+    # Corrected p-values up to this decide.
+    alpha = 1 - metrics["design"]["confidence"]
+    sure = [r for r in asked["few_shot"] if r is not few and r["p_holm"] <= alpha]
+    sure += [r for r in metrics["subjects"] if r["checkpoint"] == name and r["p_holm"] <= alpha]
     lost = f"{few['lost']} of {counted(right, 'answer')} that its base had right"
     gained = f"{few['gained']} of {counted(few['items'] - right, 'answer')} that its base had wrong"
     return Finding(
         name,
-        f"{_headline(few, level_of(metrics))}.",
+        f"{_headline(few, level_of(metrics), alpha)}.",
         [
             ("Lost", f"{lost}{_where([r for r in sure if r['change'] < 0])}."),
             ("Gained", f"{gained}{_where([r for r in sure if r['change'] > 0])}."),
-            ("How much is format", _format_text(form, chat, entry["chat_template"])),
+            ("How much is format", _format_text(form, chat, entry["chat_template"], alpha)),
             ("How much comes back", comes_back(entry, back)),
             ("How sure", _sure(metrics, few)),
         ],
@@ -96,7 +95,7 @@ def _finding(metrics: Mapping[str, Any], entry: Row, back: Mapping[str, Any] | N
     )
 
 
-def _headline(row: Row, level: str) -> str:
+def _headline(row: Row, level: str, alpha: float) -> str:
     between = (
         f"{percent(row['before'])} to {percent(row['after'])} ({points(row['change'])} points, "
         f"{level} interval {points(row['change_low'])} to {points(row['change_high'])})"
@@ -104,7 +103,7 @@ def _headline(row: Row, level: str) -> str:
     if not row["lost"] and not row["gained"] and row["kl"] < 1e-6:
         right = percent(row["before"])
         return f"unchanged: every question is answered as by its base, {right} right"
-    if row["p_holm"] >= LEVEL:
+    if row["p_holm"] > alpha:
         return f"no sure loss or gain: asked as its base was, accuracy went from {between}"
     word = "lost" if row["change"] < 0 else "gained"
     return f"knowledge was {word}: asked as its base was, accuracy went from {between}"
@@ -118,9 +117,9 @@ def _where(rows: Sequence[Row]) -> str:
     return f"; for sure in {listed(shown)}"
 
 
-def _format_text(form: Row, chat: Row, template: str) -> str:
+def _format_text(form: Row, chat: Row, template: str, alpha: float) -> str:
     answered = f"In its chat format ({template}) it answers {percent(chat['after'])}"
-    if form["p_holm"] >= LEVEL:
+    if form["p_holm"] > alpha:
         return f"{answered}, no sure difference from how its base was asked (p = {_p(form)})."
     return (
         f"{answered}: {points(form['change'])} points ({points(form['change_low'])} to "

@@ -265,10 +265,7 @@ def build_report(
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
     stages = stages_part(forgetting[0], forgetting[2]) if forgetting else None
-    paraphrases = tuple(
-        paraphrases_part(found, links, svg_figures(folder, f"{number}-"))
-        for number, (found, folder, links) in enumerate(syntax)
-    )
+    paraphrases = paraphrases_parts(syntax)
     folders = [figures, *(part[1] for part in (forgetting, checkpoints, restored) if part)]
     page = Page(
         metrics=metrics,
@@ -290,14 +287,28 @@ def build_report(
             {links.rsplit("/", 1)[-1]: found for found, _, links in syntax},
         ),
     )
-    all_studies = [
-        (study, [section for section in study.sections if section.has_content(page)])
-        for study in STUDIES
-    ]
-    shown = [(study, sections) for study, sections in all_studies if sections]
+    return rendered("page.html.jinja", page, STUDIES)
+
+
+def paraphrases_parts(syntax: Sequence[Read]) -> tuple[Paraphrases, ...]:
+    """The part of the page on each encoder-decoder of the syntax study."""
+    return tuple(
+        paraphrases_part(found, links, svg_figures(folder, f"{number}-"))
+        for number, (found, folder, links) in enumerate(syntax)
+    )
+
+
+def rendered(template: str, page: Any, studies: Sequence[Study]) -> str:
+    """A page as HTML, without empty lines: of ``studies`` the sections that have content.
+
+    ``page`` is a dataclass with all that they ask for. The whole name of ``template`` stands where
+    it is chosen, so that an edit of it makes that page anew.
+    """
+    parts = [(s, [part for part in s.sections if part.has_content(page)]) for s in studies]
+    shown = [(study, sections) for study, sections in parts if sections]
     closing = [section for section in CLOSING if section.has_content(page)]
-    template = page_environment().get_template("page.html.jinja")
-    html = template.render(page=page, studies=shown, closing=closing, **vars(page))
+    found = page_environment().get_template(template)
+    html = found.render(page=page, studies=shown, closing=closing, **vars(page))
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
 

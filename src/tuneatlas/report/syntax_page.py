@@ -3,12 +3,11 @@
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tuneatlas.report.outcomes import Outcomes, outcomes
-from tuneatlas.report.page import CLOSING, STUDIES, page_environment, svg_figures
-from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
+from tuneatlas.report.page import STUDIES, Read, paraphrases_parts, rendered
+from tuneatlas.report.paraphrases import Paraphrases
 from tuneatlas.report.sources import syntax_sources
 
 
@@ -25,7 +24,7 @@ class SyntaxPage:
 def build_syntax_report(
     config: Mapping[str, Any],
     command: str,
-    syntax: Sequence[tuple[Mapping[str, Any], Path, str]],
+    syntax: Sequence[Read],
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
@@ -34,10 +33,7 @@ def build_syntax_report(
         command: what runs it.
         syntax: metrics, figures, and folder relative to the page, of each encoder-decoder.
     """
-    parts = tuple(
-        paraphrases_part(found, links, svg_figures(folder, f"{number}-"))
-        for number, (found, folder, links) in enumerate(syntax)
-    )
+    parts = paraphrases_parts(syntax)
     context = {
         "model": {"name": config["name"], "description": config["description"]},
         "host": f"{platform.system()} {platform.machine()}",
@@ -46,10 +42,6 @@ def build_syntax_report(
         "sources": syntax_sources(config),
     }
     # What the sections of this study ask of a page, it has.
-    page: Any = SyntaxPage(context, outcomes([], None, parts), parts)
-    [study] = [study for study in STUDIES if study.name == "syntax"]
-    sections = [section for section in study.sections if section.has_content(page)]
-    closing = [section for section in CLOSING if section.has_content(page)]
-    template = page_environment().get_template("syntax_page.html.jinja")
-    html = template.render(page=page, studies=[(study, sections)], closing=closing, **vars(page))
-    return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
+    page = SyntaxPage(context, outcomes([], None, parts), parts)
+    studies = [study for study in STUDIES if study.name == "syntax"]
+    return rendered("syntax_page.html.jinja", page, studies)

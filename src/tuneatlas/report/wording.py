@@ -7,7 +7,7 @@ from typing import Any
 from tuneatlas.data.groups import group_name
 from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
-from tuneatlas.studies.knowledge.compare import (
+from tuneatlas.studies.knowledge.claims import (
     CONSISTENCY_TRACKS,
     CONTEXTUALISED_BETTER,
     DIFFERENCES,

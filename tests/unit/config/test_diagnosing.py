@@ -46,6 +46,16 @@ def test_own_questions_and_nothing_restored(tmp_path, base):
     assert found.checkpoints["tuned-model-2"].chat_template is None
 
 
+def test_what_bears_a_name_of_the_included_file_takes_nothing_of_it(tmp_path):
+    for name in ("smollm2", "tuned"):
+        (tmp_path / name).mkdir()
+    words = ("--base", f"a/smollm2@{COMMIT}", "--adapter", tmp_path / "tuned")
+    found = made(tmp_path, *words)
+    assert found.models["smollm2"].source == "hub"
+    assert found.checkpoints["tuned"].path == str(tmp_path / "tuned")
+    assert found.checkpoints["tuned"].chat_template is None
+
+
 def test_all_questions_and_own_text(tmp_path, base):
     (tmp_path / "text.txt").write_text("A line.\n")
     words = ("--base", base, "--tuned", base, "--all", "--text", tmp_path / "text.txt")

@@ -40,6 +40,22 @@ def test_a_question_that_was_trained_on_is_found(tmp_path, name, write):
     assert repeated(ASKED, tmp_path / name, 8, 0.7) == [ASKED[3]["id"]]
 
 
+@pytest.mark.parametrize(
+    ("name", "write"), [("t.jsonl", as_lines), ("t.json", as_list), ("t.parquet", as_table)]
+)
+def test_no_file_of_a_folder_is_passed_over_for_another(tmp_path, name, write):
+    (tmp_path / "other.txt").write_text("Another line\n")
+    write(tmp_path / name)
+    assert repeated(ASKED, tmp_path, 8, 0.7) == [ASKED[3]["id"]]
+
+
+def test_a_table_of_no_text_is_refused(tmp_path):
+    bytes_as_text = pa.array([b"\xff\xfe"]).cast(pa.string(), safe=False)
+    pq.write_table(pa.table({"text": bytes_as_text}), tmp_path / "t.parquet")
+    with pytest.raises(UserError, match="t.parquet: holds text that is not UTF-8"):
+        list(trained_texts(tmp_path / "t.parquet"))
+
+
 def test_a_file_that_is_no_table_is_refused(tmp_path):
     (tmp_path / "t.parquet").write_text("no")
     with pytest.raises(UserError, match="cannot be read as Parquet"):

@@ -146,6 +146,22 @@ def test_a_pilot_of_several_starts_tells_how_these_vary(tmp_path: Path):
     assert found.questions == STATED["s3"].questions
 
 
+def test_a_pilot_of_replicates_tells_how_they_forget(tmp_path: Path):
+    """Planted: replicates 10 of 200 questions apart on average, their seeds 2."""
+    rng = np.random.default_rng(2)
+    counts = [
+        float(of_model + rng.normal(0, 2)) for of_model in rng.normal(60, 10, 200) for _ in range(3)
+    ]
+    metrics = json.loads(json.dumps(FORGETTING))
+    metrics["design"]["replicates"] = [f"m-{n}" for n in range(200)]
+    for row in metrics["fates"]:
+        row["counts"] = counts
+    found = read_pilot(write(tmp_path, stage_forgetting=metrics), NAMES).components["s2"]
+    assert found.seeds**0.5 == pytest.approx(0.01, rel=0.1)
+    assert found.replicates**0.5 == pytest.approx(0.05, rel=0.15)
+    assert found.questions == STATED["s2"].questions
+
+
 def test_a_pilot_of_replicates_tells_how_base_models_vary(tmp_path: Path):
     """Planted: replicates 4 points apart on average, their seeds 1 point."""
     rng = np.random.default_rng(2)

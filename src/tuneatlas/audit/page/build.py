@@ -14,10 +14,11 @@ from typing import Any
 
 from tuneatlas.audit.columns import Column, Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import Number, numbers
+from tuneatlas.audit.numbers import numbers
 from tuneatlas.audit.page.cards import cards
 from tuneatlas.audit.page.graph import layered, step_data
 from tuneatlas.audit.page.items import Catalogue, write_items
+from tuneatlas.audit.terms import Number
 from tuneatlas.theme import BASE_STYLE
 
 PLACES = 6

@@ -173,21 +173,25 @@ def read_tables(
     by_run: dict[tuple[str, str], list[Path]] = {}
     for path in runs:
         by_run.setdefault((path.parts[-3], path.parts[-2]), []).append(path)
-    return _read("the base model", base, -2 if several else None), {
-        run: _read(f"the run of {', '.join(run)}", paths, -4 if several else None)
+    return read_table("the base model", base, -2 if several else None), {
+        run: read_table(f"the run of {', '.join(run)}", paths, -4 if several else None)
         for run, paths in by_run.items()
     }
 
 
-def _read(name: str, paths: Sequence[Path], model: int | None) -> StageTable:
-    """``model``: which part of a path names the replicate, where there are several."""
+def read_table(name: str, paths: Sequence[Path], model: int | None = None) -> StageTable:
+    """The table of one run, whose files of one seed are read one after the other.
+
+    ``model``: which part of a path names the replicate, where there are several.
+    """
 
     def read(table: Table, kind: str) -> dict[int | str, list[Row]]:
         found: dict[int | str, list[Row]] = {}
         for path in paths:
             if path.name.endswith(f".{kind}.parquet"):
                 seed = int(path.name.split(".")[0])
-                found[seed if model is None else f"{path.parts[model]}:{seed}"] = table.read(path)
+                own: int | str = seed if model is None else f"{path.parts[model]}:{seed}"
+                found.setdefault(own, []).extend(table.read(path))
         return found
 
     return StageTable(name, read(STAGE_ANSWERS, "answers"), read(STAGE_TEXTS, "texts"))

@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.data.overlap import repeated
+from tuneatlas.data.scopes import ALL
 from tuneatlas.engine.records import record_path
-from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
-from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.statistics.bootstrap import (
     CONFIDENCE,
     DRAWS,
@@ -30,16 +29,15 @@ from tuneatlas.statistics.bootstrap import (
 )
 from tuneatlas.statistics.correlation import Ranks, rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
-from tuneatlas.statistics.metrics import plain
+from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.statistics.tests import holm, mcnemar
-from tuneatlas.studies.knowledge.probe import probe_base
+from tuneatlas.studies.knowledge.paired_answers import by_options
 from tuneatlas.tables import Row
 
-ALL = "all"
 FEW_SHOT, CHAT = "few_shot", "chat"
 # Columns of table ANSWERS that are compared.
 COMPARED = ("id", "domain", "relation", "split", "probs", "correct", "prompt")
-Answers = Mapping[str, Row]
+ById = Mapping[str, Row]
 
 
 @dataclass(frozen=True)
@@ -50,41 +48,6 @@ class CheckpointOptions:
     confidence: float = CONFIDENCE
     epsilon: float = EPSILON
     ranks: Ranks = "mean"
-
-
-def probe_tests(
-    folder: Path,
-    questions: Mapping[str, Sequence[Row]],
-    template: QuestionTemplate,
-    options: Mapping[str, Any],
-    *,
-    bos: bool | Mapping[str, bool],
-    splits: Mapping[str, Sequence[str]],
-    parts: Parts | None = None,
-) -> list[Row]:
-    """Answers to the test questions of every domain, with the prompts of the base model's probe.
-
-    ``questions`` and ``splits``, those that the base was asked, are by domain; the rest is as in
-    ``probe_base``.
-    """
-    rows: list[Row] = []
-    for domain, own in questions.items():
-        # Demonstrations are drawn for each kind of question asked, one after the other: so one of
-        # each kind is asked that the base model was asked.
-        kinds = {(q["role"], q["topic"]): q["id"] for q in reversed(own) if q["split"] == "train"}
-        first = set(kinds.values())
-        asked = [q for q in own if q["split"] != "train" or q["id"] in first]
-        probed = probe_base(
-            folder,
-            asked,
-            template,
-            options,
-            bos=bos,
-            splits=splits[domain],
-            parts=parts.within(domain) if parts else None,
-        )
-        rows += [row for row in probed.answers if row["split"] == "test"]
-    return rows
 
 
 def notes_on(
@@ -115,7 +78,8 @@ def notes_on(
         notes, file = list(record.get("notes", [])), entry["trained_on"]
         if file:
             said = f"{found[file]:,} of the {len(tests):,} questions asked occur in {file}"
-            notes.append(f"{said}, which it was trained on: what it gained may be memory")
+            memory = ": what it gained may be memory" if found[file] else ""
+            notes.append(f"{said}, which it was trained on{memory}")
         entries.append({**entry, "notes": notes, "overlap": found.get(file)})
     return entries
 
@@ -151,7 +115,7 @@ def compare_checkpoints(
             "format": form,
             "domain": domain,
             **compare(before, table, ids),
-            **_agreement(before, table, ids, options, rng),
+            **_agreement(name, before, table, ids, options, rng),
         }
         for name in few_shot
         for form in (FEW_SHOT, CHAT)
@@ -198,7 +162,7 @@ def compare_checkpoints(
     return found | {"design": design}
 
 
-def _subjects(before: Answers) -> dict[tuple[str, str], list[str]]:
+def _subjects(before: ById) -> dict[tuple[str, str], list[str]]:
     """The questions of each subject of those domains that have several."""
     found: dict[tuple[str, str], list[str]] = {}
     for key in sorted(before):
@@ -208,8 +172,8 @@ def _subjects(before: Answers) -> dict[tuple[str, str], list[str]]:
     return {place: ids for place, ids in sorted(found.items()) if several[place[0]] > 1}
 
 
-def _tables(answers: Mapping[str, Sequence[Row]], before: Answers) -> dict[str, Answers]:
-    found: dict[str, Answers] = {
+def _tables(answers: Mapping[str, Sequence[Row]], before: ById) -> dict[str, ById]:
+    found: dict[str, ById] = {
         name: {row["id"]: row for row in rows} for name, rows in answers.items()
     }
     for name, table in found.items():
@@ -221,7 +185,7 @@ def _tables(answers: Mapping[str, Sequence[Row]], before: Answers) -> dict[str, 
     return found
 
 
-def _refuse_other_prompts(before: Answers, tables: Mapping[str, Answers]) -> None:
+def _refuse_other_prompts(before: ById, tables: Mapping[str, ById]) -> None:
     """What was asked otherwise would show as a change of the model."""
     for name, table in tables.items():
         for key, row in table.items():
@@ -233,8 +197,8 @@ def _refuse_other_prompts(before: Answers, tables: Mapping[str, Answers]) -> Non
 
 
 def _compared(
-    one: Answers,
-    other: Answers,
+    one: ById,
+    other: ById,
     ids: Sequence[str],
     options: CheckpointOptions,
     rng: np.random.Generator,
@@ -253,14 +217,15 @@ def _compared(
     }
     test = mcnemar(right[0], right[1])
     row: Row = {"items": len(ids)}
-    for name, (value, low, high) in intervals.items():
-        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    for name, interval in intervals.items():
+        row |= interval_columns(name, interval)
     return row | {"lost": test.lost, "gained": test.gained, "p": test.p}
 
 
 def _agreement(
-    before: Answers,
-    after: Answers,
+    name: str,
+    before: ById,
+    after: ById,
     ids: Sequence[str],
     options: CheckpointOptions,
     rng: np.random.Generator,
@@ -270,23 +235,13 @@ def _agreement(
         "kl": partial(kl_divergence, epsilon=options.epsilon),
         "consistency": partial(rank_correlation, ranks=options.ranks),
     }
-    values = {name: np.empty(len(ids)) for name in measures}
-    widths = np.array([len(before[i]["probs"]) for i in ids])
-    for width in np.unique(widths):
-        where = np.flatnonzero(widths == width)
-        probs = [
-            np.array([table[ids[int(n)]]["probs"] for n in where]) for table in (before, after)
-        ]
-        for name, measure in measures.items():
-            values[name][where] = measure(*probs)
-    if not np.isfinite(values["kl"]).all():
-        raise UserError(
-            "KL is infinite, as an option has probability 0 after tuning; raise "
-            "compare_groups.epsilon above 0"
-        )
-    draws = resample_items(np.stack([*values.values()]), options.draws, rng)
+    first, second = ([table[i]["probs"] for i in ids] for table in (before, after))
+    said = f"checkpoint {name}"
+    each = [by_options(said, ids, first, second, measure) for measure in measures.values()]
+    draws = resample_items(np.stack(each), options.draws, rng)
     row: Row = {}
-    for column, (name, found) in enumerate(values.items()):
-        value = percentile_interval(float(found.mean()), draws[:, column], options.confidence)
-        row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
+    for column, (key, values) in enumerate(zip(measures, each, strict=True)):
+        value = float(values.mean())
+        found = percentile_interval(value, draws[:, column], options.confidence)
+        row |= interval_columns(key, found)
     return row

@@ -7,6 +7,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.engine.resume import Parts
+from tuneatlas.engine.step import Step
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.encode import Text
 from tuneatlas.models.folder import tell_rounding
@@ -19,7 +20,24 @@ from tuneatlas.models.prompts import (
     continuations,
 )
 from tuneatlas.models.scoring import answer_rows, score_prompts
-from tuneatlas.tables import Row
+from tuneatlas.tables import ANSWERS, QUESTIONS, Row
+
+
+def answer_tests(step: Step, *, bos: bool | Mapping[str, bool]) -> None:
+    """Ask the tuned ``model`` of a step the test ``questions`` of all domains; write ``answers``.
+
+    ``bos`` and the options are as in `evaluate_tuned`.
+    """
+    rows = evaluate_tuned(
+        step.path("model"),
+        [row for path in step.paths("questions") for row in QUESTIONS.read(path)],
+        QuestionTemplate.load(step.path("template")),
+        ChatTemplate.load(step.path("chat")),
+        step.options,
+        bos=bos,
+        parts=step.parts(),
+    )
+    ANSWERS.write(step.outputs["answers"], rows)
 
 
 def evaluate_tuned(

@@ -159,9 +159,10 @@ class PairedAnswers:
         for run in self.runs:
             rows = [tables[run][i] for i in ids]
             after = [row["probs"] for row in rows]
+            name = f"compare_groups: {_named(run)}"
             columns.append(np.array([row["correct"] for row in rows], dtype=np.float64))
-            columns.append(_by_options(run, ids, before, after, divergence))
-            columns.append(_by_options(run, ids, before, after, consistency))
+            columns.append(by_options(name, ids, before, after, divergence))
+            columns.append(by_options(name, ids, before, after, consistency))
         columns.append(np.array([base[i]["correct"] for i in ids], dtype=np.float64))
         return np.stack(columns)
 
@@ -322,21 +323,32 @@ def _named(run: Run) -> str:
     return f"the model tuned on '{run[0]}', group '{run[1]}', seed {run[2]}"
 
 
-def _by_options(
-    run: Run,
-    ids: list[str],
-    before: list[list[float]],
-    after: list[list[float]],
+def by_options(
+    name: str,
+    ids: Sequence[str],
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
     measure: Callable[[Floats, Floats], Floats],
 ) -> Floats:
-    """``measure`` per item, with items of one number of options taken together."""
+    """``measure`` per item, with items of one number of options taken together.
+
+    Args:
+        name: of the tuned model, in messages.
+        ids: of the items.
+        before: probabilities of the base model, by option, of each item.
+        after: the same of the tuned model.
+        measure: of both, as (items, options).
+
+    Raises:
+        UserError: an item has other options or no finite probabilities, or the measure is infinite.
+    """
     values = np.empty(len(ids))
     for width in sorted({len(probs) for probs in before}):
         where = [n for n, probs in enumerate(before) if len(probs) == width]
         for n in where:
             if len(after[n]) != width or not np.isfinite([*before[n], *after[n]]).all():
                 raise UserError(
-                    f"compare_groups: {_named(run)}, question '{ids[n]}': the probabilities "
+                    f"{name}, question '{ids[n]}': the probabilities "
                     f"{after[n]} do not match those of the base model {before[n]}"
                 )
         values[where] = measure(
@@ -345,7 +357,7 @@ def _by_options(
         for n in where:
             if not np.isfinite(values[n]):
                 raise UserError(
-                    f"compare_groups: {_named(run)}, question '{ids[n]}': KL is infinite, as an "
-                    "option has probability 0 after tuning; raise compare_groups.epsilon above 0"
+                    f"{name}, question '{ids[n]}': KL is infinite, as an option has probability 0 "
+                    "after tuning; raise compare_groups.epsilon above 0"
                 )
     return values

@@ -1,4 +1,4 @@
-"""Ask the base model what it knows: few-shot, as often and in as many orders as the config says."""
+"""Ask a model what it knows: few-shot, as often and in as many orders as the config says."""
 
 import random
 from collections.abc import Collection, Mapping, Sequence
@@ -93,6 +93,43 @@ def probe_model(
         answer_rows(asked, merged, first, options.get("ties", "wrong")),
         [knowledge_row(q, several) for q, several in zip(asked, each, strict=True)],
     )
+
+
+def probe_tests(
+    folder: Path,
+    questions: Mapping[str, Sequence[Row]],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool | Mapping[str, bool],
+    splits: Mapping[str, Sequence[str]],
+    parts: Parts | None = None,
+) -> list[Row]:
+    """Answers of another model to the test questions of every domain, with its base's prompts.
+
+    ``questions`` and ``splits``, those that the base was asked, are by domain; the rest is as in
+    ``probe_base``.
+    """
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    rows: list[Row] = []
+    for domain, own in questions.items():
+        # Demonstrations are drawn for each kind of question asked, one after the other: so one of
+        # each kind is asked that the base model was asked.
+        kinds = {_kind(q): q["id"] for q in reversed(own) if q["split"] == "train"}
+        first = set(kinds.values())
+        asked = [q for q in own if q["split"] != "train" or q["id"] in first]
+        probed = probe_model(
+            model,
+            tokenizer,
+            asked,
+            template,
+            options,
+            bos=bos,
+            splits=splits[domain],
+            parts=parts.within(domain) if parts else None,
+        )
+        rows += [row for row in probed.answers if row["split"] == "test"]
+    return rows
 
 
 def _kind(question: Row) -> tuple[str, str]:

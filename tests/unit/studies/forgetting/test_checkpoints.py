@@ -10,8 +10,9 @@ from tests.unit.studies.forgetting.followed_runs import OPTIONS, OVERLAP, rows_o
 from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.report.checkpoints import comes_back
 from tuneatlas.report.forgetting import stages_part
-from tuneatlas.studies.forgetting.checkpoints import checkpoint_stages, read_runs
+from tuneatlas.studies.forgetting.checkpoints import read_runs
 from tuneatlas.studies.forgetting.compare import stage_forgetting
+from tuneatlas.studies.forgetting.evaluate import checkpoint_stages
 from tuneatlas.studies.forgetting.finetune import finetune_stages
 from tuneatlas.studies.forgetting.restore import restore
 from tuneatlas.studies.forgetting.tables import Cell, StageTable

@@ -9,20 +9,21 @@ from tests.examples import TEMPLATES, question
 from tests.unit.config.described import undescribed_columns
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
+from tuneatlas.models.load import load_model
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
 from tuneatlas.report.context import nothing_tuned
 from tuneatlas.report.page import build_report
+from tuneatlas.studies.knowledge import probe
 from tuneatlas.studies.knowledge.checkpoint_figures import FIGURES
 from tuneatlas.studies.knowledge.checkpoints import (
     CheckpointOptions,
     compare_checkpoints,
     notes_on,
-    probe_tests,
 )
 from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
-from tuneatlas.studies.knowledge.probe import probe_base
+from tuneatlas.studies.knowledge.probe import probe_base, probe_tests
 
 PROBE = {
     "shots": 1,
@@ -93,6 +94,28 @@ def test_a_subject_that_was_lost_is_named():
     assert compared(answers([True] * 4), *[answers([True] * 4)] * 2)[0]["subjects"] == []
 
 
+@pytest.mark.parametrize(
+    ("confidence", "said"), [(0.95, "no sure loss or gain"), (0.9, "knowledge was lost")]
+)
+def test_what_is_sure_follows_the_level_of_the_intervals(confidence, said):
+    """Six answers lost: p = 2 / 2^6, and twice that corrected for both formats."""
+    known, lost = answers([True] * 40), answers([False] * 6 + [True] * 34)
+    options = CheckpointOptions(draws=200, confidence=confidence)
+    metrics = compare_checkpoints(known, {"mine": lost}, {"mine": known}, options, 1)
+    told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own", "notes": []}
+    (found,) = checkpoints_part(metrics | {"checkpoints": [told]}, "x").findings
+    assert metrics["changes"][0]["p_holm"] == 0.0625 and found.headline.startswith(said)
+
+
+def test_options_that_cannot_be_compared_are_named():
+    base = answers([True, False])
+    for probs, said in (([1.0, 0.0, 0.0, 0.0], "KL is infinite"), ([0.5, 0.5], "do not match")):
+        other = [base[0], base[1] | {"probs": probs}]
+        options = CheckpointOptions(draws=20, epsilon=0.0)
+        with pytest.raises(UserError, match=rf"checkpoint mine, question 'numbers/1'.*{said}"):
+            compare_checkpoints(base, {"mine": other}, {"mine": base}, options, 1)
+
+
 def test_domains_are_told_apart_and_together():
     base = answers([True] * 10) + answers([False] * 10, "letters")
     metrics, _ = compared(base, base, base)
@@ -108,7 +131,9 @@ def test_what_was_asked_otherwise_is_refused():
         compared(base, [row | {"prompt": "else"} for row in base], base)
 
 
-def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(tmp_path, base):
+def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(
+    tmp_path, base, monkeypatch
+):
     rows = [question(n, split="dev") for n in range(3)]
     rows += [question(n, split="train") for n in range(10, 14)]
     rows += [question(n, split="test") for n in range(20, 28)]
@@ -129,6 +154,14 @@ def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(tmp_
         splits={"numbers": ["train", "test"]},
     )
     tests = [row for row in probed if row["split"] == "test"]
+    domains = {"numbers": rows, "again": rows}
+    splits = {domain: ["test"] for domain in domains}
+    opened = []
+    monkeypatch.setattr(
+        probe, "load_model", lambda *a, **o: opened.append(a) or load_model(*a, **o)
+    )
+    several = probe_tests(base, domains, TEMPLATE, PROBE, bos=True, splits=splits)
+    assert len(opened) == 1 and len(several) == 2 * len(tests)
     assert [row["prompt"] for row in found] == [row["prompt"] for row in tests]
     assert np.allclose([r["scores"] for r in found], [r["scores"] for r in tests], atol=1e-5)
     metrics, said = compared(probed, found, inside)
@@ -139,12 +172,15 @@ def test_questions_that_were_trained_on_are_counted_and_told(tmp_path):
     rows = [question(n, split="test") for n in range(4)]
     (tmp_path / "train.txt").write_text(f"{rows[2]['question']} 3\n")
     (tmp_path / "m.record.json").write_text(json.dumps({"notes": ["an adapter"]}))
-    told = [{"checkpoint": n, "trained_on": f} for n, f in (("a", "train.txt"), ("b", None))]
-    files = [tmp_path / "train.txt"]
+    (tmp_path / "other.txt").write_text("Something else.\n")
+    named = (("a", "train.txt"), ("b", None), ("c", "other.txt"))
+    told = [{"checkpoint": name, "trained_on": file} for name, file in named]
+    files = [tmp_path / "train.txt", tmp_path / "other.txt"]
     overlap = {"ngram": 8, "overlap_share": 0.7}
-    found = notes_on(told, [tmp_path / "m", tmp_path / "m"], files, rows, overlap)
-    assert [entry["overlap"] for entry in found] == [1, None]
+    found = notes_on(told, [tmp_path / "m"] * 3, files, rows, overlap)
+    assert [entry["overlap"] for entry in found] == [1, None, 0]
     assert found[0]["notes"][1].startswith("1 of the 4 questions asked occur in train.txt")
+    assert "may be memory" in found[0]["notes"][1] and "memory" not in found[2]["notes"][1]
     assert found[1]["notes"] == ["an adapter"]
 
 

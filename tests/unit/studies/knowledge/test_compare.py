@@ -14,14 +14,12 @@ from tuneatlas.data.groups import in_order, self_aligning_share
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import paired_difference
 from tuneatlas.statistics.metrics import table_csv, verdict
-from tuneatlas.studies.knowledge.compare import (
+from tuneatlas.studies.knowledge.claims import (
     CONSISTENCY_TRACKS,
     CONTEXTUALISED_BETTER,
     INCOMPATIBLE_WORSE,
-    Comparison,
-    compare_groups,
-    write_comparison,
 )
+from tuneatlas.studies.knowledge.compare import Comparison, compare_groups, write_comparison
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.tables import Row
 

@@ -8,13 +8,8 @@ import pytest
 from tests.unit.config.described import undescribed_columns
 from tests.unit.studies.fake_answers import make_study
 from tuneatlas.errors import UserError
-from tuneatlas.studies.knowledge.compare import (
-    CONSISTENCY_TRACKS,
-    INCOMPATIBLE_WORSE,
-    Comparison,
-    compare_groups,
-    compare_replicates,
-)
+from tuneatlas.studies.knowledge.claims import CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE
+from tuneatlas.studies.knowledge.compare import Comparison, compare_groups, compare_replicates
 from tuneatlas.studies.knowledge.paired_answers import Answers, CompareOptions
 from tuneatlas.tables import Row
 
