@@ -123,7 +123,7 @@ def probe(
             rows,
             _template(template, scoring),
             options,
-            bos=tokenizer.bos_token_id is not None if bos is None else bos,
+            bos=_begins(tokenizer, bos),
         )
     return _frame(found.answers, found.knowledge)
 
@@ -175,7 +175,7 @@ def evaluate(
             _template(template, scoring),
             layout or own_chat(tokenizer),
             _asking(scoring, batch_tokens),
-            bos=tokenizer.bos_token_id is not None if bos is None else bos,
+            bos=_begins(tokenizer, bos),
         )
     return _frame(found)
 
@@ -256,6 +256,11 @@ def _template(given: "str | Path | QuestionTemplate | None", scoring: str) -> "Q
     if given is None:
         return QuestionTemplate(**BUILT_IN["letter" if scoring == "letter" else "cloze"])
     return QuestionTemplate.load(Path(given)) if isinstance(given, str | Path) else given
+
+
+def _begins(tokenizer: "PreTrainedTokenizerBase", bos: bool | None) -> bool:
+    """Whether prompts begin with the begin token: where there is one, if nothing is said."""
+    return tokenizer.bos_token_id is not None if bos is None else bos
 
 
 def _asking(scoring: str, batch_tokens: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tuneatlas.config import (
 from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import ModelConfig, ScratchModel
-from tuneatlas.config.models.paraphrase import ParaphraserConfig
+from tuneatlas.config.models.paraphrasers import ParaphraserConfig
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.errors import UserError

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.paraphrase import STARTS, ScratchParaphraser
+from tuneatlas.config.models.paraphrase import STARTS
+from tuneatlas.config.models.paraphrasers import ScratchParaphraser
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.errors import UserError

@@ -33,15 +33,17 @@ from tuneatlas.config.models.paraphrase import (
     EvaluateTasks,
     FinetuneParaphrase,
     GenerateParaphrases,
-    ParaphraserConfig,
-    ParseSentences,
-    PrepareParaphrases,
-    PrepareSentences,
     PretrainSyntax,
     PretrainTasks,
     ScoreParaphrases,
     SystemOutputs,
 )
+from tuneatlas.config.models.paraphrase_pairs import (
+    ParseSentences,
+    PrepareParaphrases,
+    PrepareSentences,
+)
+from tuneatlas.config.models.paraphrasers import ParaphraserConfig
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG

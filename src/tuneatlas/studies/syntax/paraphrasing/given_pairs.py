@@ -60,11 +60,16 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     return [(number, one_line(line)) for number, line in read_lines(path)]
 
 
+def _exemplars(path: Path, pairs: int) -> list[tuple[int, str]]:
+    texts = _lines(path)
+    if len(texts) != pairs:
+        raise UserError(f"{path}: {len(texts)} exemplars for {pairs} pairs")
+    return texts
+
+
 def with_exemplars(pairs: Sequence[Found], path: Path) -> list[Found]:
     """The pairs with the sentences of a file, one a line, as exemplars; an empty line is none."""
-    texts = _lines(path)
-    if len(texts) != len(pairs):
-        raise UserError(f"{path}: {len(texts)} exemplars for {len(pairs)} pairs")
+    texts = _exemplars(path, len(pairs))
     return [
         found._replace(pair=found.pair._replace(template=text if comparison_key(text) else None))
         for found, (_, text) in zip(pairs, texts, strict=True)
@@ -73,9 +78,7 @@ def with_exemplars(pairs: Sequence[Found], path: Path) -> list[Found]:
 
 def other_exemplars(given: GivenPairs, path: Path, parse: ParseAll) -> GivenPairs:
     """The workflow's pairs with other exemplars: the sentences of a file, one a line."""
-    texts = _lines(path)
-    if len(texts) != len(given.ids):
-        raise UserError(f"{path}: {len(texts)} exemplars for {len(given.ids)} pairs")
+    texts = _exemplars(path, len(given.ids))
     rows, left_out = dict(given.rows), dict[str, str]()
     found = parse([text for _, text in texts])
     for key, parsed, (line, _) in zip(given.ids, found, texts, strict=True):
