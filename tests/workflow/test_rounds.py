@@ -48,5 +48,6 @@ def test_what_may_start_is_looked_at_once_a_second_and_once_a_job(tmp_path: Path
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     rounds = (tmp_path / "rounds").read_text().count("round")
-    # A round for each job, ended or started, and one a second; as the engine has it, one a second for each job so far.
+    # One for each job that starts or ends, and one a second; as the engine has it, one a second
+    # for each job so far.
     assert QUICK / 2 < rounds < 2 * (QUICK + 2) + 4 * SECONDS
