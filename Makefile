@@ -1,4 +1,5 @@
-# make run    the default experiment, from an empty machine to results/report/index.html
+# make run    the default experiment, from an empty machine to results/report/index.html; another one,
+#             CONFIG=config/law.yaml, works in runs/NAME, by the name in it, and so do all commands
 #             TARGET=s1, s2 or s3: that study alone, to its tables and figures
 # make test   all tests
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
@@ -48,6 +49,8 @@ WHOLE = $(strip make run \
 LOOK_all = Open results/report/index.html in a browser; its numbers lead to results/audit.
 LOOK = $(if $(LAST),Tables and figures are in results/$(LAST); $(WHOLE) adds the report.,$(LOOK_$(TARGET)))
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
+# Where the experiment works: $$folder.
+IN_FOLDER = folder=$$(.venv/bin/tuneatlas folder $(CONFIG)) && [ -n "$$folder" ] || exit 2
 # Config files that are not there, or pipes, the engine would end with a traceback or wait for.
 HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 	{ echo "$$file: there is no such config file" >&2; exit 2; }; done
@@ -59,9 +62,10 @@ SOURCES = src tests bench workflow/scripts workflow/plan.py
 	config-docs lock clean
 
 run: .venv/ready
-	@$(HAVE_CONFIG)
-	@$(SNAKEMAKE) -- $(TARGET)
-	@echo $(call quoted,Done. $(or $(LOOK),What was made is in results.))
+	@$(HAVE_CONFIG); $(IN_FOLDER); \
+	$(SNAKEMAKE) --directory "$$folder" -- $(TARGET) || exit; \
+	echo $(call quoted,Done. $(or $(LOOK),What was made is in results.)) | \
+	{ [ "$$folder" = . ] && cat || sed "s|results|$$folder/results|g"; }
 
 test: check
 	@# A file at a time, in this order: what begins with the same run or model shares it.
@@ -79,7 +83,7 @@ slurm-faults: .venv/ready
 
 plan: .venv/ready
 	@.venv/bin/tuneatlas config preflight $(CONFIG)
-	@$(SNAKEMAKE) --dry-run --quiet rules -- $(TARGET)
+	@$(IN_FOLDER); $(SNAKEMAKE) --directory "$$folder" --dry-run --quiet rules -- $(TARGET)
 
 why: .venv/ready
 	@$(WITH_CONFIG); .venv/bin/tuneatlas why "$$@" $(or $(LAST),$(filter-out all,$(TARGET)))
@@ -106,8 +110,9 @@ check: .venv/ready
 	.venv/bin/tuneatlas config --check
 
 audit: .venv/ready
-	@echo "The page to look at the results in: results/audit/index.html"
-	@$(WITH_CONFIG); .venv/bin/tuneatlas audit results "$$@"
+	@$(WITH_CONFIG); $(IN_FOLDER); folder=$${folder#.}; results="$${folder:+$$folder/}results"; \
+	echo "The page to look at the results in: $$results/audit/index.html"; \
+	.venv/bin/tuneatlas audit "$$results" "$$@"
 
 bench: .venv-bench/ready
 	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)

@@ -13,8 +13,10 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
+from tuneatlas.audit.sharing import offers, take
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.naming import DEFAULT_CONFIG
 from tuneatlas.config.packages import (
     PROSE,
     domain_options,
@@ -55,12 +57,14 @@ from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
+from tuneatlas.engine.run_folders import is_locked, note_run, others_of, project_of
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
 
 __all__ = [
     "CONTEXTUALISED",
+    "DEFAULT_CONFIG",
     "PROSE",
     "Cutoff",
     "Decided",
@@ -82,6 +86,7 @@ __all__ = [
     "forgetting_options",
     "group_sources",
     "hold_instructions",
+    "is_locked",
     "is_what_made",
     "joined",
     "known",
@@ -91,7 +96,10 @@ __all__ = [
     "members",
     "model_packages",
     "needs_corpus",
+    "note_run",
+    "offers",
     "operations_of",
+    "others_of",
     "own_reasons",
     "pair_files",
     "plain_options",
@@ -111,12 +119,14 @@ __all__ = [
     "standing",
     "starts",
     "syntax_options",
+    "take",
     "task_options",
     "trained_mb",
     "tuning_options",
 ]
 
-DEFAULT_CONFIG = Path("config/config.yaml")
+# From a run folder to the project: no name of a folder is in it, so that both can be moved.
+FROM_RUN_FOLDER = Path("../..")
 # Built from envs/container.def.
 IMAGE = Path("envs/tuneatlas.sif")
 
@@ -198,6 +208,8 @@ def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
         )
     if not prefix and beside.samefile(Path()):
         return Path()
+    if not prefix and project_of(Path()).samefile(beside):
+        return FROM_RUN_FOLDER
     if {"{", "}"} & set(str(beside)):
         # The engine knows no escape for them.
         raise UserError(
@@ -215,7 +227,9 @@ def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path(
             f"--config {keys}: an experiment is one file, so that its results can be traced to "
             "it; write the keys to a file with 'include: config.yaml' and give --configfile"
         )
-    return load_config(*(files or [root / DEFAULT_CONFIG]), root=root)
+    # In a run folder of the project, paths are from the project; in any other folder, from there.
+    base = str(root) if root == FROM_RUN_FOLDER else ""
+    return load_config(*(files or [root / DEFAULT_CONFIG]), root=root, base=base)
 
 
 def load_given(config: Mapping[str, Any], name: str, root: Path) -> Experiment:
@@ -282,8 +296,9 @@ def command(files: Sequence[Path], project: Path, workflow: Path | None = None) 
         given = ["--configfile", *(str(Path(f).absolute()) for f in files)] if files else []
         return shlex.join(["snakemake", "--cores", "all", *options, *given])
     paths = [Path(f).absolute() for f in files]
-    names = [str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths]
-    if not project.samefile(here):
+    top = project_of(here)
+    names = [str(p.relative_to(top) if p.is_relative_to(top) else p) for p in paths]
+    if not project.samefile(top):
         options = ["--snakefile", str(project / "Snakefile"), "--directory", str(here)]
         names = [str(p) for p in paths]
         return shlex.join(["snakemake", "--cores", "all", *options, "--configfile", *names])

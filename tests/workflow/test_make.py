@@ -10,7 +10,10 @@ import pytest
 from tests.examples import ROOT
 
 # In place of the environment's programs: print each argument in brackets.
-STUB = '#!/bin/sh\nprintf "%s" "${0##*/}"; for word; do printf "[%s]" "$word"; done; echo\n'
+STUB = """#!/bin/sh
+if [ "$1" = folder ]; then echo runs/one; exit; fi
+printf "%s" "${0##*/}"; for word; do printf "[%s]" "$word"; done; echo
+"""
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_config_files_are_handed_on_whole_and_in_order(project: Path, names: lis
     finally:
         os.chdir(here)
     files = "".join(f"[{name}]" for name in names)
-    assert f"[--configfile]{files}[--][all]" in given(project, told)
+    assert f"[--configfile]{files}[--directory][runs/one][--][all]" in given(project, told)
     files = "".join(f"[--config][{name}]" for name in names)
     assert f"tuneatlas[why]{files}\n" == given(project, told.replace("run", "why", 1))
 

@@ -95,7 +95,7 @@ def own_reasons(
 
 def code_now(job: Job, results: Results) -> Code:
     """The code that a job would run."""
-    return code_of(Path(job.script or results.root / "workflow" / "scripts" / f"{job.step}.py"))
+    return code_of(Path(job.script or results.project / "workflow" / "scripts" / f"{job.step}.py"))
 
 
 def other_reasons(

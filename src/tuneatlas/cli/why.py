@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.errors import UserError
@@ -29,16 +30,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Say what would run; 0 in any case."""
     configs = options.config or [options.root / "config" / "config.yaml"]
-    jobs = read_plan(options.root, configs)
+    root = working_folder(configs, options.root)
+    jobs = read_plan(options.root, configs, root)
     if options.target:
         kept = restricted(jobs, options.target)
         if not kept:
             raise UserError(f"{options.target}: neither a step nor a file of this experiment")
         jobs = kept
-    folder = options.root / "results"
-    results = Results(folder, options.root)
-    if holds_records(folder):
-        results = read_results(folder, options.root)
+    folder = root / "results"
+    results = read_results(folder, root) if holds_records(folder) else Results(folder, root)
     print(left_out(results), end="", file=sys.stderr)
     accepted = list(accepted_of(jobs, results))
     if options.json:

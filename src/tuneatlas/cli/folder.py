@@ -1,0 +1,23 @@
+"""``tuneatlas folder CONFIG``: the folder that an experiment works in, which is made if need be."""
+
+import argparse
+from pathlib import Path
+
+from tuneatlas.config.naming import working_folder
+from tuneatlas.engine.run_folders import make_folder
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="config files")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="the project's folder (default: here)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the folder's path from here."""
+    folder = working_folder(options.files, options.root)
+    make_folder(folder)
+    print(folder)
+    return 0
