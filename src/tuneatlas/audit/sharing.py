@@ -193,14 +193,3 @@ def _link_file(source: str, target: str) -> None:
     except OSError:
         # Another disk, or one that knows no links.
         shutil.copyfile(source, target)
-
-
-def shared_bytes(folder: Path) -> int:
-    """The bytes of a folder's files that other folders hold, too."""
-    sizes = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            found = Path(parent, name).lstat()
-            if found.st_nlink > 1:
-                sizes[found.st_ino] = found.st_size
-    return sum(sizes.values())
