@@ -1,6 +1,9 @@
 # make run    the default experiment, from an empty machine to results/report/index.html; another one,
 #             CONFIG=config/law.yaml, works in runs/NAME, by the name in it, and so do all commands
 #             TARGET=s1, s2 or s3: that study alone, to its tables and figures
+# make diagnose BASE=... TUNED=...   what did my tuning do? TUNED and ADAPTER are folders (with {step}:
+#             at several steps) or owner/name@COMMIT of the hub, BASE too, or a config with that model;
+#             QUESTIONS=file, TEXT=text like that of pre-training (none: nothing is restored), ALL=1
 # make test   all tests
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can;
@@ -15,6 +18,7 @@
 #             them at which cost; PILOT=results: with the variances of a finished run
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
+# make site   the documentation as a site, in site/; fails at a link that leads nowhere
 # make audit  verify that every result is what its record says; exit code 1 if one is not
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The folder of the environment, .venv, or another one that .venv is made a link to: jobs cannot be
@@ -31,6 +35,13 @@ PILOT ?=
 # bench: a finished run of the default experiment, and the rows to measure (all)
 RESULTS ?= results
 ROW ?=
+# diagnose: the base model, what was tuned from it, and what to ask and restore with
+BASE ?=
+TUNED ?=
+ADAPTER ?=
+QUESTIONS ?=
+TEXT ?=
+ALL ?=
 # accept: the step, why, and outputs or patterns such as '*/mini/*' (all)
 STEP ?=
 WHY ?=
@@ -58,7 +69,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench format \
+.PHONY: run diagnose plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -66,6 +77,15 @@ run: .venv/ready
 	$(SNAKEMAKE) --directory "$$folder" -- $(TARGET) || exit; \
 	echo $(call quoted,Done. $(or $(LOOK),What was made is in results.)) | \
 	{ [ "$$folder" = . ] && cat || sed "s|results|$$folder/results|g"; }
+
+diagnose: CONFIG = config/diagnosed.yaml
+diagnose: .venv/ready
+	@.venv/bin/tuneatlas diagnose --base $(call quoted,$(BASE)) --output $(CONFIG) \
+	$(if $(TUNED),--tuned $(call quoted,$(TUNED))) $(if $(ADAPTER),--adapter $(call quoted,$(ADAPTER))) \
+	$(if $(QUESTIONS),--questions $(call quoted,$(QUESTIONS))) $(if $(TEXT),--text $(call quoted,$(TEXT))) \
+	$(if $(ALL),--all)
+	@$(SNAKEMAKE) -- all
+	@echo $(call quoted,Done. $(LOOK_all))
 
 test: check
 	@# A file at a time, in this order: what begins with the same run or model shares it.
@@ -116,6 +136,16 @@ audit: .venv/ready
 
 bench: .venv-bench/ready
 	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)
+
+site: .venv-docs/ready
+	@PYTHONPATH=src .venv-docs/bin/sphinx-build -W --keep-going -q -b html -c docs . site
+	@echo "Done. Open site/index.html in a browser."
+
+.venv-docs/ready: envs/docs.txt
+	@echo "Creating the environment of the documentation in .venv-docs ..."
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r envs/docs.txt
+	@touch $@
 
 .venv-bench/ready: envs/bench.txt envs/lock.txt
 	@echo "Creating the environment of the peers in .venv-bench (about two minutes) ..."

@@ -1,7 +1,7 @@
 """CPU-seconds that each step imports before it works: ``python -m bench.startup [STEP ...]``.
 
-Every script's imports run in an interpreter of its own, in turns, so that a busy machine is busy
-for all steps alike; medians of five.
+Every script's imports run in an interpreter of its own, by itself and in a copy of the warm process
+(tuneatlas.engine.warm), in turns, so that a busy machine is busy for all alike; medians of five.
 """
 
 import ast
@@ -14,7 +14,17 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parent.parent / "workflow" / "scripts"
 ROUNDS = 5
-IMPORTS = "import json, sys, time\n{}\nprint(json.dumps([time.process_time(), [*sys.modules]]))\n"
+COLD = "import json, sys, time\n{}\nprint(json.dumps([time.process_time(), [*sys.modules]]))\n"
+WARM = """
+import json, os, sys, time
+from tuneatlas.engine import warm, warm_parent
+warm_parent.load(warm.LIBRARIES)
+if not os.fork():
+{}
+    print(json.dumps([time.process_time(), [*sys.modules]]))
+"""
+# The process that waits for its copy, which every job starts with.
+WAITING = "import snakemake.script, tuneatlas.engine.step"
 
 
 def imports_of(step: str) -> str:
@@ -24,26 +34,36 @@ def imports_of(step: str) -> str:
     return "\n".join(map(ast.unparse, kept))
 
 
-def imported(code: str) -> tuple[float, frozenset[str]]:
-    """CPU-seconds of an interpreter that only runs ``code``, imports, and the modules it loaded."""
-    command = [sys.executable, "-c", IMPORTS.format(code)]
+def imported(code: str, form: str = COLD) -> tuple[float, frozenset[str]]:
+    """CPU-seconds of a process that only runs ``code``, imports, and the modules it then has."""
+    indented = code if form == COLD else "\n".join(f"    {line}" for line in code.splitlines())
+    command = [sys.executable, "-c", form.format(indented)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     seconds, modules = json.loads(done.stdout.splitlines()[-1])
     return seconds, frozenset(modules)
 
 
+def told(seconds: list[float]) -> str:
+    """The median, and the range."""
+    return f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
 def main(steps: list[str]) -> None:
     """Print a row for each of ``steps``, or of all."""
     steps = steps or sorted(path.stem for path in SCRIPTS.glob("*.py"))
-    taken: dict[str, list[float]] = {step: [] for step in steps}
+    cold: dict[str, list[float]] = {step: [] for step in steps}
+    warm: dict[str, list[float]] = {step: [] for step in steps}
+    waiting: list[float] = []
     for _ in range(ROUNDS):
+        waiting.append(imported(WAITING)[0])
         for step in steps:
-            taken[step].append(imported(imports_of(step))[0])
-    print("| step | CPU-s, median (lowest to highest) |\n|---|---|")
-    for step, seconds in sorted(taken.items(), key=lambda item: -statistics.median(item[1])):
-        middle = statistics.median(seconds)
-        print(f"| {step} | {middle:.2f} ({min(seconds):.2f} to {max(seconds):.2f}) |")
+            cold[step].append(imported(imports_of(step))[0])
+            warm[step].append(imported(imports_of(step), WARM)[0])
+    print("| step | CPU-s by itself, median (lowest to highest) | in a copy |\n|---|---|---|")
+    for step in sorted(steps, key=lambda step: -statistics.median(cold[step])):
+        print(f"| {step} | {told(cold[step])} | {told(warm[step])} |")
+    print(f"\nThe process that waits for its copy: {told(waiting)}")
 
 
 if __name__ == "__main__":

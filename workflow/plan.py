@@ -48,7 +48,6 @@ def plan(configs: list[Path], folder: Path | None = None) -> list[dict]:
                 **described(job, job.rule.name),
                 "due": jobs.needrun(job),
                 "resources": {k: v for k, v in job.resources.items() if isinstance(v, int | str)},
-                "benchmark": str(job.benchmark or ""),
             }
             for job in jobs.jobs
             if job.output

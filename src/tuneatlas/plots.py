@@ -1,4 +1,4 @@
-"""How every figure is drawn and written: an SVG and a PNG, with its numbers beside it as CSV.
+"""How every figure is drawn and written: SVG, PNG and PDF, with its numbers beside it as CSV.
 
 Equal numbers give equal bytes. Colours are those of Okabe and Ito (2008), and every one of them
 comes with its own marker.
@@ -19,6 +19,12 @@ from tuneatlas.statistics.metrics import table_csv
 from tuneatlas.tables import Row
 
 Metrics = Mapping[str, Any]
+# The files of a figure, and what of them would tell when and by what they were written.
+KINDS: dict[str, dict[str, None]] = {
+    "svg": {"Date": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+}
 Drawing = Callable[[list[Row]], Figure]
 # Which rows a figure shows, and how.
 Drawable = tuple[Callable[[Metrics], list[Row]], Drawing]
@@ -59,6 +65,8 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 8.5,
     "figure.constrained_layout.use": True,
     "svg.fonttype": "none",
+    # Text that stays text, as printers of papers ask for.
+    "pdf.fonttype": 42,
     "svg.hashsalt": "tuneatlas",
     "savefig.dpi": 160,
 }
@@ -84,9 +92,9 @@ def draw_figures(metrics: Metrics, folder: Path, figures: Mapping[str, Drawable]
 
 def _save(figure: Figure, stem: Path) -> None:
     FigureCanvasAgg(figure)
-    for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
-        with atomic(stem.with_name(stem.name + suffix)) as partial:
-            figure.savefig(partial, format=suffix[1:], metadata=metadata)
+    for kind, metadata in KINDS.items():
+        with atomic(stem.with_name(f"{stem.name}.{kind}")) as partial:
+            figure.savefig(partial, format=kind, metadata=metadata)
 
 
 def panels(

@@ -14,15 +14,27 @@ from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
 from tuneatlas.audit.sharing import offers, take
+from tuneatlas.config.checkpoints import (
+    brought_options,
+    chat_begins,
+    chat_template,
+    checkpoints,
+    followed,
+    told,
+    trained_on,
+)
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.naming import DEFAULT_CONFIG
 from tuneatlas.config.packages import (
+    PARTS,
     PROSE,
     domain_options,
     earlier_domains,
     model_packages,
     pair_files,
+    parse_files,
+    parses_given,
     source_packages,
     source_spec,
 )
@@ -40,12 +52,16 @@ from tuneatlas.config.slices import (
     forgetting_options,
     group_sources,
     needs_corpus,
+    paraphraser_options,
+    parse_options,
     plain_options,
     probed_splits,
     question_sources,
+    sentence_options,
     stage_options,
     starts,
     syntax_options,
+    system_options,
     task_options,
     tuning_options,
 )
@@ -58,6 +74,7 @@ from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
 from tuneatlas.engine.run_folders import is_locked, note_run, others_of, project_of
+from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
@@ -77,12 +94,17 @@ __all__ = [
     "begin_token",
     "beside",
     "brought_mb",
+    "brought_options",
     "category_weights",
+    "chat_begins",
+    "chat_template",
     "check_cluster",
+    "checkpoints",
     "corpus_options",
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
+    "followed",
     "forgetting_options",
     "group_sources",
     "hold_instructions",
@@ -102,6 +124,10 @@ __all__ = [
     "others_of",
     "own_reasons",
     "pair_files",
+    "paraphraser_options",
+    "parse_files",
+    "parse_options",
+    "parses_given",
     "plain_options",
     "planned",
     "preflight",
@@ -109,6 +135,7 @@ __all__ = [
     "question_sources",
     "record_path",
     "resolve",
+    "sentence_options",
     "settle",
     "settle_job",
     "site_options",
@@ -117,11 +144,15 @@ __all__ = [
     "split",
     "stage_options",
     "standing",
+    "start_warm",
     "starts",
     "syntax_options",
+    "system_options",
     "take",
     "task_options",
+    "told",
     "trained_mb",
+    "trained_on",
     "tuning_options",
 ]
 
@@ -256,25 +287,40 @@ def trained_format(name: str, project: Path) -> str:
     return trained_as(project / FOLDER / f"{name}.yaml")
 
 
-def comparison_options(config: Mapping[str, Any], project: Path) -> dict[str, Any]:
-    """How paraphrases are compared, and what is to be said of how they came about."""
+def comparison_options(
+    config: Mapping[str, Any], project: Path, paraphraser: str
+) -> dict[str, Any]:
+    """How paraphrases are compared, and what is to be said of how they came about.
+
+    ``one_start``: all replicates start from the same weights, which were brought.
+    """
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
 
     tuning = config["finetune_paraphrase"]
     files = {name: project / FOLDER / f"{name}.yaml" for name in tuning["formats"]}
     masks = config["pretrain_syntax"]["masks"]
+    models = config["paraphrasers"]
+    own = members(models).get(paraphraser, [paraphraser])
+    brought = [paraphraser_options(config, name) for name in own]
+    one = len(own) > 1 and brought[0]["source"] != "scratch" and brought == brought[:1] * len(own)
     return {
         **config["compare_paraphrases"],
         "oracles": [name for name, path in files.items() if read_format(path).oracle],
         "choose": tuning["choose"],
         "without": {start: masks[start] for start in tuning["starts"] if start in masks},
         "retokenise": config["score_paraphrases"]["retokenise"],
+        **({"one_start": True} if one else {}),
     }
 
 
 def packages(config: Mapping[str, Any]) -> list[str]:
     """Names of all data packages, and of those that models of the experiment come from."""
-    of_models = {p for model in config["models"] for p in model_packages(config, model)}
+    of_models = {
+        package
+        for part in PARTS
+        for model in config[part]
+        for package in model_packages(config, model, part)
+    }
     return sorted(of_models.union(load_specs()))
 
 

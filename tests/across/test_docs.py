@@ -11,11 +11,11 @@ from tuneatlas.tables import CATEGORIES, GROUPS, ROLES, SPLITS
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "src/tuneatlas"
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TERMS = (ROOT / "docs/terms.md").read_text(encoding="utf-8")
 # Where a path may begin: modules of a study are named from its room, or from the one before.
 ROOMS = [ROOT, PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]
-MADE = ("results/", "logs/", "benchmarks/", "kept/")
+MADE = ("results/", "logs/", "kept/", "config/diagnosed.yaml")
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda path: path.name)

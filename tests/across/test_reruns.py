@@ -23,8 +23,9 @@ DOCS = ROOT / "docs/reruns.md"
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "workflow/scripts").glob("*.py"))}
 # Steps that make a model, by the study that is about it.
 MODELS = {
-    "knowledge": {"prepare_base", "finetune"},
-    "forgetting": {"prepare_base", "finetune_stages", "restore_base", "restore_stages"},
+    "knowledge": {"prepare_base", "prepare_checkpoint", "finetune"},
+    "forgetting": {"prepare_base", "prepare_checkpoint", "finetune_stages"}
+    | {f"restore_{what}" for what in ("base", "checkpoint", "stages")},
     "syntax": {"prepare_paraphraser", "finetune_paraphrase"}
     | {f"pretrain_{stage}" for stage in ("plain", "structure", "syntax")},
 }
@@ -293,7 +294,8 @@ def test_no_model_is_made_again_for_what_its_numbers_do_not_come_from(found):
 
 def test_what_was_dear_is_cheap(found: dict[Row, set[str]]):
     by_name = {row.where: steps for row, steps in found.items() if row.what == "code"}
-    assert by_name["trees.ted._distance"] == {"prepare_paraphrases", "score_paraphrases"}
+    scored = {"prepare_paraphrases", "score_paraphrases", "score_systems"}
+    assert by_name["trees.ted._distance"] == scored
     assert by_name["facts.airports.AIRPORTS"] == {"prepare_corpus", "prepare_questions"}
 
 

@@ -38,7 +38,7 @@ def a_step(
     )
 
 
-def run_script(name: str, step: Step, **params) -> dict:
+def run_script(name: str, step: Step, /, **params) -> dict:
     """Run a step's script; what it reports."""
     text = (ROOT / "workflow/scripts" / f"{name}.py").read_text(encoding="utf-8")
     job = SimpleNamespace(params=SimpleNamespace(**params))

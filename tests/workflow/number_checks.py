@@ -9,7 +9,8 @@ import pytest
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import Number, numbers
+from tuneatlas.audit.numbers import numbers
+from tuneatlas.audit.terms import Number
 
 LINK = re.compile(r'href="\.\./audit/index\.html#(of|item)=([^"]*)"')
 

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "src" / "tuneatlas"
 # From the ground up: a room may use those before it. Studies may not use one another.
 ROOMS = [
     *("terminal", "errors", "engine", "tables", "statistics", "data", "models", "training"),
-    *("plots", "studies", "config", "sizing", "theme", "report", "audit", "workflow", "cli"),
+    *("plots", "studies", "config", "sizing", "theme", "report", "audit", "api", "workflow", "cli"),
 ]
 
 

@@ -1,8 +1,12 @@
 """A step imports what it uses: no kind of step loads the libraries of another."""
 
+import subprocess
+import sys
+
 import pytest
 
 from bench.startup import imported, imports_of
+from tests.examples import ROOT
 
 TRAINER = {"transformers.trainer", "datasets", "pandas", "peft", "deepspeed", "pyarrow.dataset"}
 DRAWING = {"matplotlib"}
@@ -15,16 +19,19 @@ KINDS = {
         NETWORKS | TRAINER | DRAWING | {"scipy"},
     ),
     "comparing": (
-        "compare_groups stage_forgetting compare_paraphrases report audit",
+        "compare_groups stage_forgetting compare_paraphrases compare_checkpoints stage_checkpoints "
+        "report report_syntax audit",
         NETWORKS,
     ),
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
-        "read_groups evaluate_tasks generate_paraphrases build_tasks",
+        "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
+        "evaluate_checkpoint measure_checkpoint",
         TRAINER | DRAWING,
     ),
     "training": (
-        "finetune finetune_stages restore_stages prepare_base finetune_paraphrase",
+        "finetune finetune_stages restore_stages restore_checkpoint prepare_base "
+        "finetune_paraphrase",
         DRAWING | {"deepspeed", "triton"},
     ),
 }
@@ -36,3 +43,22 @@ def test_a_step_imports_what_it_uses(kind: str):
     steps = names.split()
     _, modules = imported("\n".join(map(imports_of, steps)))
     assert not forbidden & modules, "python -X importtime says who imports it"
+
+
+TRAINED = """
+import sys
+from pathlib import Path
+from tests.examples import tiny_tokenizer
+from tests.unit.training.recipes import planned, setting
+from tuneatlas.training.processes import train
+folder, tokenizer = Path(sys.argv[1]), tiny_tokenizer()
+train(*planned(setting(folder, tokenizer), tokenizer, folder / "c"))
+print(*sys.modules)
+"""
+
+
+def test_a_training_without_deepspeed_loads_none(tmp_path):
+    """Which takes a while, and warns of what nobody asked for."""
+    command = [sys.executable, "-c", TRAINED, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "deepspeed" not in done.stdout.split(), done.stderr

@@ -90,3 +90,26 @@ def test_a_sheet_has_a_line_for_all_replicates_of_a_step():
     lines = {(line.step, line.model): len(line.jobs) for line in lines_of(study, [path])}
     assert {model for step, model in lines if step == "finetune"} == {"pythia-14m", *OTHERS}
     assert lines["prepare_base", "pythia-14m"] == 9
+
+
+def test_each_start_of_the_syntax_study_has_stages_and_tunings_of_its_own(tmp_path: Path):
+    path = tmp_path / "starts.yaml"
+    path.write_text(
+        f"include: {ROOT}/config/syntax-smoke.yaml\n"
+        "paraphrasers: {mini: {replicates: [0, 2]}}\n"
+    )
+    jobs = planned(ROOT, [path])
+    counts = Counter((job.step, job.wildcards.get("paraphraser")) for job in jobs)
+    for step in (
+        *("prepare_paraphraser", "build_tasks", "pretrain_plain", "pretrain_structure"),
+        *("pretrain_syntax", "evaluate_tasks", "finetune_paraphrase", "score_paraphrases"),
+    ):
+        assert counts[step, "mini-0"] == counts[step, "mini-2"] > 0
+        assert counts[step, "mini"] == 0
+    [job] = [job for job in jobs if job.step == "compare_paraphrases"]
+    assert job.wildcards["paraphraser"] == "mini"
+    scores = [name for name in job.inputs if name.endswith("/scores.parquet")]
+    assert [name.split("/")[2] for name in scores] == ["mini-0", "mini-0", "mini-2", "mini-2"]
+    for step in ("report", "audit"):
+        [job] = [job for job in jobs if job.step == step]
+        assert "results/compare_paraphrases/mini" in job.inputs

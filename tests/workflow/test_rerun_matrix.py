@@ -366,7 +366,7 @@ CASES = (
         delete("results/probe_knowledge/mini/countries.parquet.record.json"),
         NOTHING,
     ),
-    Case("logs and benchmarks deleted", delete("logs", "benchmarks"), NOTHING),
+    Case("logs deleted", delete("logs"), NOTHING),
     Case(
         "the profile: cores",
         text("profiles/default/config.yaml", "cores: all", "cores: 1"),

@@ -14,12 +14,13 @@ import pytest
 import yaml
 
 from tests.examples import ROOT
+from tests.unit.config.described import undescribed
 from tests.workflow.compare_results import contents, differences
 from tests.workflow.finished_run import CONFIG, copy_project, environment, run
 from tests.workflow.number_checks import given_again, links_of, numbers_of
 from tests.workflow.peer_scores import compare
 from tuneatlas.audit.lineage import Results, read_results
-from tuneatlas.audit.numbers import Number
+from tuneatlas.audit.terms import Number
 
 SYNTAX = "config/syntax-smoke.yaml"
 # Of the numbers of a report, so many are made again from their items.
@@ -62,6 +63,11 @@ def test_nothing_but_outputs_and_records_is_left(finished: Path):
     """No half-written file, no checkpoint, no work folder once the outputs stand."""
     hidden = [p for p in (finished / "results").rglob(".*") if p.name != ".snakemake_timestamp"]
     assert hidden == []
+
+
+def test_every_file_table_and_column_is_in_the_docs(finished: Path):
+    """And every table of metrics stands as CSV and LaTeX, every figure as PDF."""
+    assert list(undescribed(finished / "results")) == []
 
 
 def test_a_config_mistake_is_one_message_before_the_first_job(finished: Path, tmp_path: Path):

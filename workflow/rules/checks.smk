@@ -54,6 +54,8 @@ class Checked(snakemake.workflow.DAG):
                     check(jobs)
                 except UserError as error:
                     raise WorkflowError(str(error)) from None
+                if workflow.local_exec:
+                    start_warm(len(jobs))
 
 
 snakemake.workflow.DAG = Checked

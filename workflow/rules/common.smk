@@ -42,6 +42,8 @@ MEMBERS = tuneatlas.members(config["models"])
 # A replicate by itself too, where one is asked for by name.
 TOLD = "|".join({**MEMBERS, **config["models"]})
 PARAPHRASERS = list(config["paraphrasers"])
+# The same of encoder-decoders.
+REWRITERS = tuneatlas.members(config["paraphrasers"])
 DOMAINS = list(config["domains"])
 TUNED = experiment.tuned_domains
 GROUPS = experiment.groups

@@ -152,7 +152,7 @@ class WithCutoff(DAG):
             self._n_until_ready.pop(job, None)
             self._len -= 1
             self.leave_group(job)
-            tuneatlas.settle_job(map(Path, job.output), job.benchmark, map(Path, job.input))
+            tuneatlas.settle_job(map(Path, job.output), map(Path, job.input))
             for user in self.depending[job]:
                 if user in self._n_until_ready:
                     self._n_until_ready[user] -= 1

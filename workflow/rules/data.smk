@@ -4,8 +4,6 @@ rule fetch_source:
         folder=directory("results/fetch_source/{package}"),
     log:
         "logs/fetch_source/{package}.log",
-    benchmark:
-        "benchmarks/fetch_source/{package}.tsv"
     # Compute nodes often have no network.
     localrule: True
     resources:
@@ -42,8 +40,6 @@ rule prepare_questions:
         questions="results/prepare_questions/{domain}.parquet",
     log:
         "logs/prepare_questions/{domain}.log",
-    benchmark:
-        "benchmarks/prepare_questions/{domain}.tsv"
     resources:
         **scaled(2000, 20),
     params:
@@ -68,8 +64,6 @@ rule prepare_corpus:
         mentions="results/prepare_corpus/mentions.parquet",
     log:
         "logs/prepare_corpus.log",
-    benchmark:
-        "benchmarks/prepare_corpus.tsv"
     resources:
         **scaled(4000, 30),
     params:

@@ -15,8 +15,6 @@ rule finetune_stages:
         **{f"step_{n}": directory(f"{KEPT}/{n}") for n in STEPS},
     log:
         "logs/finetune_stages/{model}/{domain}/{group}/{seed}.log",
-    benchmark:
-        "benchmarks/finetune_stages/{model}/{domain}/{group}/{seed}.tsv"
     threads: each("finetune_stages")
     resources:
         **trains("finetune_stages", 240),
@@ -45,8 +43,6 @@ rule prepare_restoration:
         folder=directory("results/prepare_restoration/{model}"),
     log:
         "logs/prepare_restoration/{model}.log",
-    benchmark:
-        "benchmarks/prepare_restoration/{model}.tsv"
     resources:
         **scaled(4000, 60),
     params:
@@ -69,8 +65,6 @@ rule restore_stages:
         finetune=directory(f"{RESTORED}/finetune"),
     log:
         "logs/restore_stages/{model}/{domain}/{group}/{seed}.log",
-    benchmark:
-        "benchmarks/restore_stages/{model}/{domain}/{group}/{seed}.tsv"
     threads: each("restore_stages")
     resources:
         **trains("restore_stages", 720),
@@ -92,8 +86,6 @@ rule restore_base:
         base=directory("results/restore_base/{model}/{seed}"),
     log:
         "logs/restore_base/{model}/{seed}.log",
-    benchmark:
-        "benchmarks/restore_base/{model}/{seed}.tsv"
     threads: each("restore_stages")
     resources:
         **trains("restore_stages", 240),
@@ -122,8 +114,6 @@ rule evaluate_stages:
         texts=f"{MEASURED}.texts.parquet",
     log:
         "logs/evaluate_stages/{model}/{domain}/{group}/{seed}.log",
-    benchmark:
-        "benchmarks/evaluate_stages/{model}/{domain}/{group}/{seed}.tsv"
     resources:
         **asks(240),
     params:
@@ -150,8 +140,6 @@ rule evaluate_base:
         texts="results/evaluate_base/{model}/{seed}.texts.parquet",
     log:
         "logs/evaluate_base/{model}/{seed}.log",
-    benchmark:
-        "benchmarks/evaluate_base/{model}/{seed}.tsv"
     resources:
         **asks(120),
     params:
@@ -178,8 +166,6 @@ rule stage_forgetting:
         folder=directory("results/stage_forgetting/{model}"),
     log:
         "logs/stage_forgetting/{model}.log",
-    benchmark:
-        "benchmarks/stage_forgetting/{model}.tsv"
     wildcard_constraints:
         model=TOLD,
     resources:

@@ -19,8 +19,6 @@ rule evaluate_harness:
         metrics="results/evaluate_harness/{model}/{trained}.json",
     log:
         "logs/evaluate_harness/{model}/{trained}.log",
-    benchmark:
-        "benchmarks/evaluate_harness/{model}/{trained}.tsv"
     resources:
         **asks(240),
     params:

@@ -13,8 +13,6 @@ rule probe_knowledge:
         knowledge="results/probe_knowledge/{model}/categories/{domain}.parquet",
     log:
         "logs/probe_knowledge/{model}/{domain}.log",
-    benchmark:
-        "benchmarks/probe_knowledge/{model}/{domain}.tsv"
     resources:
         **asks(120, tuned=False),
     params:
@@ -34,8 +32,6 @@ rule label_knowledge:
         labels="results/label_knowledge/{model}/{domain}.parquet",
     log:
         "logs/label_knowledge/{model}/{domain}.log",
-    benchmark:
-        "benchmarks/label_knowledge/{model}/{domain}.tsv"
     resources:
         **scaled(2000, 20),
     params:
@@ -57,8 +53,6 @@ rule explain_predictions:
         explanations="results/explain_predictions/{model}/{domain}.parquet",
     log:
         "logs/explain_predictions/{model}/{domain}.log",
-    benchmark:
-        "benchmarks/explain_predictions/{model}/{domain}.tsv"
     resources:
         **asks(240, tuned=False),
     params:
@@ -82,8 +76,6 @@ rule read_groups:
         explanations="results/read_groups/{model}/explanations/{domain}.parquet",
     log:
         "logs/read_groups/{model}/{domain}.log",
-    benchmark:
-        "benchmarks/read_groups/{model}/{domain}.tsv"
     resources:
         **scaled(2000, 20),
     params:
@@ -114,8 +106,6 @@ rule mix_instructions:
         conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/mix_instructions/{model}/{domain}/{group}/{seed}.log",
-    benchmark:
-        "benchmarks/mix_instructions/{model}/{domain}/{group}/{seed}.tsv"
     resources:
         **scaled(2000, 20),
     params:
@@ -140,8 +130,6 @@ rule finetune:
         model=directory("results/finetune/{model}/{domain}/{group}/{seed}"),
     log:
         "logs/finetune/{model}/{domain}/{group}/{seed}.log",
-    benchmark:
-        "benchmarks/finetune/{model}/{domain}/{group}/{seed}.tsv"
     threads: each("finetune")
     resources:
         **trains("finetune", 240),
@@ -165,8 +153,6 @@ rule evaluate_knowledge:
         answers="results/evaluate_knowledge/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/evaluate_knowledge/{model}/{domain}/{group}/{seed}.log",
-    benchmark:
-        "benchmarks/evaluate_knowledge/{model}/{domain}/{group}/{seed}.tsv"
     resources:
         **asks(120),
     params:
@@ -191,8 +177,6 @@ rule compare_groups:
         folder=directory("results/compare_groups/{model}"),
     log:
         "logs/compare_groups/{model}.log",
-    benchmark:
-        "benchmarks/compare_groups/{model}.tsv"
     wildcard_constraints:
         model=TOLD,
     resources:

@@ -11,8 +11,6 @@ rule prepare_base:
         model=directory("results/prepare_base/{model}"),
     log:
         "logs/prepare_base/{model}.log",
-    benchmark:
-        "benchmarks/prepare_base/{model}.tsv"
     threads: lambda w: SETTINGS["models"][w.model].get("training", {}).get("processes", 1)
     resources:
         **brings(240),

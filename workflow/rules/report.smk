@@ -1,9 +1,11 @@
 rule report:
     """One page per base model: what was run, what came out, and how sure that is."""
     input:
-        comparison=rules.compare_groups.output.folder,
+        comparison=[rules.compare_groups.output.folder] if TUNED else [],
+        checkpoints=given(rules.compare_checkpoints.output.folder),
+        restored=given(rules.stage_checkpoints.output.folder, STAGED),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         models=of_members(rules.prepare_base.output.model),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         # Samples are those of the first replicate.
@@ -15,8 +17,6 @@ rule report:
         page="results/report/{model}.html",
     log:
         "logs/report/{model}.log",
-    benchmark:
-        "benchmarks/report/{model}.tsv"
     wildcard_constraints:
         model=TOLD,
     resources:
@@ -29,16 +29,33 @@ rule report:
         "../scripts/report.py"
 
 
+rule report_syntax:
+    """The page of the syntax study, where it is studied alone."""
+    input:
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
+    output:
+        page="results/report_syntax/page.html",
+    log:
+        "logs/report_syntax.log",
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("report_syntax"),
+        options=SCIENCE,
+        command=lambda w: tuneatlas.command(STARTED_WITH, BESIDE, MAIN),
+    script:
+        "../scripts/report_syntax.py"
+
+
 rule index:
     """The page to open: the report of the one model, or a list of the models' reports."""
     input:
-        pages=expand(rules.report.output.page, model=MEMBERS),
+        pages=expand(rules.report.output.page, model=dict.fromkeys([*MEMBERS, *BASES])),
+        syntax=[] if MODELS else rules.report_syntax.output.page,
     output:
         page="results/report/index.html",
     log:
         "logs/index.log",
-    benchmark:
-        "benchmarks/index.tsv"
     resources:
         **scaled(1000, 10),
     params:
@@ -50,15 +67,15 @@ rule index:
 rule audit:
     """The audit page: what these results rest on, down to each item; see docs/auditing.md."""
     input:
-        comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS),
+        comparisons=expand(rules.compare_groups.output.folder, model=MEMBERS if TUNED else []),
+        checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
+        restored=expand(rules.stage_checkpoints.output.folder, model=STAGED),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
-        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=PARAPHRASERS),
+        paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
     output:
         folder=directory("results/audit"),
     log:
         "logs/audit.log",
-    benchmark:
-        "benchmarks/audit.tsv"
     resources:
         **scaled(4000, 60),
     params:

@@ -1,14 +1,6 @@
 from tuneatlas.engine.step import step
-from tuneatlas.studies.forgetting.evaluate import base_stages, load_material, measure_stages
-from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS
+from tuneatlas.studies.forgetting.evaluate import base_stages, measure_models
 
 with step(snakemake) as this:
-    answers, texts = measure_stages(
-        base_stages(this.path("base"), this.path("restored")),
-        load_material(this),
-        this.options,
-        bos=snakemake.params.bos,
-        parts=this.parts(),
-    )
-    STAGE_ANSWERS.write(this.outputs["answers"], answers)
-    STAGE_TEXTS.write(this.outputs["texts"], texts)
+    stages = base_stages(this.path("base"), this.path("restored"))
+    measure_models(this, stages, bos=snakemake.params.bos)

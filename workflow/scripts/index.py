@@ -2,4 +2,5 @@ from tuneatlas.engine.step import step
 from tuneatlas.report.index import index_page
 
 with step(snakemake) as this:
-    this.outputs["page"].write_text(index_page(this.paths("pages")), encoding="utf-8")
+    pages = [*this.paths("pages"), *this.paths("syntax")]
+    this.outputs["page"].write_text(index_page(pages), encoding="utf-8")

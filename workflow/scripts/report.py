@@ -1,11 +1,12 @@
+from pathlib import Path
+
 from tuneatlas.engine.step import step
 from tuneatlas.report import build_report
-from tuneatlas.report.context import read_comparison, read_counts, run_context
+from tuneatlas.report.context import nothing_tuned, read_comparison, read_counts, run_context
 from tuneatlas.report.other_run import read_metrics
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
 
 with step(snakemake) as this:
-    folder = this.path("comparison")
     context = run_context(
         this.options,
         this.wildcards["model"],
@@ -18,8 +19,10 @@ with step(snakemake) as this:
         quirks={path.stem: read_counts(path, "quirks") for path in this.paths("questions")},
     )
     other = next((read_metrics(path) for path in this.paths("beside")), None)
-    metrics, figures, _ = read_comparison(folder)
-    forgetting = next(map(read_comparison, this.paths("stages")), None)
+    nothing = (nothing_tuned(this.options["compare_groups"]["confidence"]), Path("none"), "")
+    metrics, figures, _ = next(map(read_comparison, this.paths("comparison")), nothing)
+    read = (map(read_comparison, this.paths(n)) for n in ("stages", "checkpoints", "restored"))
+    forgetting, given, restored = (next(found, None) for found in read)
     syntax = [read_comparison(path) for path in this.paths("paraphrases")]
-    page = build_report(metrics, figures, context, forgetting, syntax, other)
+    page = build_report(metrics, figures, context, forgetting, syntax, other, given, restored)
     this.outputs["page"].write_text(page, encoding="utf-8")

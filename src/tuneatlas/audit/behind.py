@@ -6,8 +6,10 @@ from difflib import get_close_matches
 
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import SUM, Number, Term, Where, numbers
+from tuneatlas.audit.numbers import numbers
 from tuneatlas.audit.query import rows_of
+from tuneatlas.audit.terms import SUM, Number, Term, Where
+from tuneatlas.data.mentions import MENTIONED, UNMENTIONED
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
 
@@ -36,7 +38,7 @@ def read_items(results: Results) -> Items:
         if name.endswith("mentions.parquet"):
             for i, mentions in rows_of(results, name, "id", "mentions"):
                 if i in found:
-                    found[i]["facts"] = "mentioned" if mentions else "unmentioned"
+                    found[i]["facts"] = MENTIONED if mentions else UNMENTIONED
     for name in results.of_step("prepare_paraphrases"):
         for i, hard, long in rows_of(results, name, "id", "hard", "long"):
             found[i] = {

@@ -16,6 +16,7 @@ from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
+from tuneatlas.studies.forgetting.tables import stage_name
 from tuneatlas.tables import DOCUMENT_KINDS, GROUPS, Row
 
 Column = dict[str, float]
@@ -87,7 +88,8 @@ def _tuned(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[
     results, model = columns.results, wildcards["model"]
     base = columns.base_probs(model)
     # Several comparisons, of a replicate and of all, are made in one way.
-    comparisons = results.of_step("compare_groups").values()
+    steps = ("compare_groups", "compare_checkpoints")
+    comparisons = [made for step in steps for made in results.of_step(step).values()]
     compared: Row = next((made for made in comparisons if output in made["inputs"]), {})
     how = compared.get("options", {})
     epsilon, ranks = how.get("epsilon", EPSILON), how.get("ranks", "mean")
@@ -120,7 +122,7 @@ def _stages(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict
         f"{cell}:correct": {i: float(p == answers[i]) for i, p in by_id.items()}
         for cell, by_id in cells.items()
     }
-    if "domain" not in wildcards:
+    if not {"domain", "checkpoint"} & wildcards.keys():
         return found
     base = columns.base_answers(wildcards["model"])
     ids = sorted(answers)
@@ -151,12 +153,12 @@ def _stages(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict
 def _answers(
     results: Results, output: str
 ) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
-    """What each model of a run chose, by ``setting/step/restored`` and id; answers; options."""
+    """What each model of a run chose, by stage and share restored, and id; answers; options."""
     cells: dict[str, dict[str, int]] = {}
     answers, options = dict[str, int](), dict[str, int]()
     names = ("setting", "step", "restored", "id", "pred", "answer", "scores")
     for setting, step, restored, i, pred, answer, scores in rows_of(results, output, *names):
-        cells.setdefault(f"{setting}/{step}/{restored}", {})[i] = pred
+        cells.setdefault(f"{stage_name(setting, step)}/{restored}", {})[i] = pred
         answers[i], options[i] = answer, len(scores)
     return cells, answers, options
 
@@ -167,7 +169,7 @@ def _texts(results: Results, output: str) -> dict[str, Column]:
     for setting, step, restored, kind, i, nats, size in rows_of(results, output, *names):
         for measure, kinds in TEXT_KINDS.items():
             if kind in kinds:
-                key = f"{setting}/{step}/{restored}:{measure}"
+                key = f"{stage_name(setting, step)}/{restored}:{measure}"
                 found.setdefault(key, {})[i] = nats / math.log(2)
                 found.setdefault(f"{key}:bytes", {})[i] = float(size)
     return found
@@ -189,8 +191,12 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "label_knowledge": _labelled,
     "read_groups": _labelled,
     "evaluate_knowledge": _tuned,
+    "probe_checkpoint": _tuned,
+    "evaluate_checkpoint": _tuned,
+    "measure_checkpoint": _stages,
     "evaluate_base": _stages,
     "evaluate_stages": _stages,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
+    "score_systems": _scored,
 }

@@ -13,7 +13,10 @@ from tuneatlas.engine.operations import joined, section_of
 from tuneatlas.errors import UserError
 
 # Steps whose tables say of each item whether a model was right.
-JUDGED = ("probe_knowledge", "evaluate_knowledge", "evaluate_base", "evaluate_stages")
+JUDGED = (
+    *("probe_knowledge", "evaluate_knowledge", "evaluate_base", "evaluate_stages"),
+    *("probe_checkpoint", "evaluate_checkpoint", "measure_checkpoint"),
+)
 # What identifies a row of metrics beside its texts.
 WHICH = ("seed", "step", "restored", "share", "headline")
 

@@ -211,6 +211,9 @@ COUNTS: dict[str, Count] = {
     "prepare_corpus": corpus,
     "parse_sentences": parse,
     "prepare_restoration": restoration,
+    "probe_checkpoint": every("prepare_questions", "test questions", "split = 'test'"),
+    "evaluate_checkpoint": every("prepare_questions", "test questions", "split = 'test'"),
+    "measure_checkpoint": stages,
     "evaluate_base": stages,
     "evaluate_stages": stages,
 }

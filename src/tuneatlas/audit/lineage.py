@@ -156,12 +156,6 @@ def reached(starts: Iterable[str], following: Callable[[str], Iterable[str]]) ->
     return found
 
 
-def benchmark_of(record: Mapping[str, Any]) -> str:
-    """Where the engine wrote what a job cost: named as its log; empty if that is not known."""
-    log = Path(str(record.get("log") or ""))
-    return Path("benchmarks", *log.with_suffix(".tsv").parts[1:]).as_posix() if log.name else ""
-
-
 def is_categories(output: str) -> bool:
     """Whether an output of ``probe_knowledge`` is the table of categories of knowledge."""
     # Below the folder of a model, which may bear that name, too.

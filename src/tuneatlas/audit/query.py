@@ -10,11 +10,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from tuneatlas import tables
 from tuneatlas.audit.lineage import Results
+from tuneatlas.config.results_page import TABLES as TABLES
 from tuneatlas.engine.files import open_file
 from tuneatlas.errors import UserError
-from tuneatlas.studies.syntax import tables as syntax_tables
 from tuneatlas.tables import open_parquet, schema_of, table_name
 
 # Rows held at a time.
@@ -27,13 +26,6 @@ SETTINGS: Mapping[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
-}
-# Every kind of table that the workflow writes, by name.
-TABLES = {
-    table.name: table
-    for module in (tables, syntax_tables)
-    for table in vars(module).values()
-    if isinstance(table, tables.Table)
 }
 # What the question marks of a query, or its names behind a dollar, stand for.
 Values = Sequence[Any] | Mapping[str, Any]

@@ -13,7 +13,7 @@ from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from tuneatlas.audit.lineage import Results, benchmark_of, holds_records, read_results
+from tuneatlas.audit.lineage import Results, holds_records, read_results
 from tuneatlas.audit.reasons import written
 from tuneatlas.engine.files import FOLDER_MARK
 from tuneatlas.engine.records import record_path
@@ -29,8 +29,8 @@ def known(folder: Path, asked: bool = True) -> Results:
 def standing(results: Results) -> dict[Path, int]:
     """When outputs count as written, in nanoseconds, where that is not when they were.
 
-    By what the engine compares: an output's file, folder or link, and its benchmark. Nothing is
-    written; an input is read only where times leave open whether it changed.
+    By what the engine compares: an output's file, folder or link. Nothing is written; an
+    input is read only where times leave open whether it changed.
     """
     now = time.time_ns()
     times: dict[Path, int] = {}
@@ -48,19 +48,17 @@ def standing(results: Results) -> dict[Path, int]:
             if inputs:
                 times[output] = max(inputs.values())
             continue
-        benchmark = results.root / benchmark_of(record)
-        compared = [output, *([benchmark] if benchmark.is_file() else [])]
-        made = [_made(path) for path in compared]
-        ahead = max(made) > now
-        asked = [i for i, at in inputs.items() if ahead or at > min(made)]
+        made = _made(output)
+        ahead = made > now
+        asked = [i for i, at in inputs.items() if ahead or at > made]
         if not asked:
             continue
         if changed := [i for i in asked if not _same(results, i, record["inputs"][i])]:
             if ahead:
-                times |= dict.fromkeys(compared, min(inputs[i] for i in changed) - TICK)
+                times[output] = min(inputs[i] for i in changed) - TICK
         else:
             newest = max(inputs.values())
-            times |= dict.fromkeys(compared, newest + TICK if newest > now else now)
+            times[output] = newest + TICK if newest > now else now
     return {path: at for path, at in times.items() if path.exists()}
 
 
@@ -76,11 +74,11 @@ def settle(times: Mapping[Path, int]) -> None:
             _date(path, at)
 
 
-def settle_job(outputs: Iterable[Path], benchmark: str, inputs: Iterable[Path]) -> None:
+def settle_job(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     """Date outputs after inputs that came out as before; of one that was deleted, its record."""
     dated = [path if path.exists() else record_path(path) for path in outputs]
     with suppress(OSError):
-        make_newer([*dated, *([Path(benchmark)] if benchmark else [])], inputs)
+        make_newer(dated, inputs)
 
 
 def make_newer(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

@@ -4,16 +4,18 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 
-from tuneatlas.audit.trace import CATEGORIES, Life, Masked, Seen
+from tuneatlas.audit.trace import Life, Masked, Seen
 from tuneatlas.tables import Row
 from tuneatlas.terminal import visible
 
 WIDTH = 96
 BAR = 30
-# Steps whose rows are shown column by column; those of the others have a section of their own.
-BY_COLUMN = (
-    *("prepare_sentences", "parse_sentences", "prepare_paraphrases", "build_tasks"),
-    *("evaluate_tasks", CATEGORIES),
+# Steps whose rows have a section of their own; those of all others are shown column by column.
+TOLD = (
+    *("prepare_questions", "prepare_corpus", "probe_knowledge", "label_knowledge"),
+    *("explain_predictions", "read_groups", "mix_instructions", "evaluate_knowledge"),
+    *("evaluate_base", "evaluate_stages", "measure_checkpoint"),
+    *("generate_paraphrases", "score_paraphrases"),
 )
 
 
@@ -46,7 +48,7 @@ def _told(life: Life, masked: Masked, style: Mapping[bool, tuple[str, str]]) -> 
         yield from _tuned(life, seen.wildcards["model"])
         yield from _stages(life, seen.wildcards["model"])
     for step, rows in life.rows.items():
-        if step in BY_COLUMN:
+        if step not in TOLD:
             yield from _heading(step)
             for seen in rows:
                 yield " ".join([seen.output, *seen.wildcards.values()])
@@ -162,7 +164,7 @@ def _tuned(life: Life, model: str) -> Iterator[str]:
 def _stages(life: Life, model: str) -> Iterator[str]:
     rows = [
         seen
-        for step in ("evaluate_base", "evaluate_stages")
+        for step in ("evaluate_base", "evaluate_stages", "measure_checkpoint")
         for seen in life.of(step, model=model)
         if "pred" in seen.row
     ]

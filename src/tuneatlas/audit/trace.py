@@ -28,9 +28,13 @@ STEPS = (
     "evaluate_knowledge",
     "evaluate_base",
     "evaluate_stages",
+    "probe_checkpoint",
+    "evaluate_checkpoint",
+    "measure_checkpoint",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",
+    "score_systems",
 )
 # What the rows of the second table of probe_knowledge are called beside those of the first.
 CATEGORIES = "category of knowledge"

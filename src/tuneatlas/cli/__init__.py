@@ -22,6 +22,11 @@ COMMANDS = {
         "tuneatlas.cli.power",
         "say which effects an experiment could tell, and at which cost",
     ),
+    "score": (
+        "tuneatlas.cli.score",
+        "score any system's paraphrases as the workflow scores its own",
+    ),
+    "diagnose": ("tuneatlas.cli.diagnose", "write the config that diagnoses tuned checkpoints"),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),
 }
 

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     device = device_named(options.device or usual, options.share)
     names = {
         "model": next(iter(experiment.compared_models), ""),
-        "paraphraser": next(iter(experiment.paraphrasers), ""),
+        "paraphraser": next(iter(experiment.compared_paraphrasers), ""),
     }
     if options.pilot is None:
         variances = stated()
@@ -59,8 +59,9 @@ def run(options: argparse.Namespace) -> int:
         "Smallest effect: decided in 4 of 5 cases by two-sided intervals. Hours on "
         f"{device.name}, as tuneatlas size estimates them."
     )
-    say(
-        "A claim is about the one base model that it is made with: how base models differ is not "
-        "in its interval, and more of them make another claim."
-    )
+    if any(p.design.replicates == 1 for p in powers):
+        say(
+            "A claim with one base model is about this one: how base models differ is not in its "
+            "interval, and more of them make another claim."
+        )
     return 0

@@ -25,9 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="config files")
     parser.add_argument("--device", default="a100-80", help="what it is to run on")
     parser.add_argument("--share", type=float, help="share of the device's peak that is reached")
-    parser.add_argument(
-        "--compare", action="store_true", help="beside what the jobs that ran took (benchmarks/)"
-    )
+    parser.add_argument("--compare", action="store_true", help="beside what the jobs that ran took")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="the project's folder (default: here)"
     )

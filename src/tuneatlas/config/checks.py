@@ -1,14 +1,21 @@
 """Combinations of values that cannot work, each key being fine on its own."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from tuneatlas.config import domain_checks, forgetting_checks, network_checks, syntax_checks
+from tuneatlas.config import (
+    checkpoints,
+    domain_checks,
+    forgetting_checks,
+    network_checks,
+    syntax_checks,
+)
 from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import ScratchModel
+from tuneatlas.config.models.language_models import ModelConfig, ScratchModel
+from tuneatlas.config.models.paraphrasers import ParaphraserConfig
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.errors import UserError
@@ -43,6 +50,17 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield (key,), f"{value} is listed {count} times; each value runs once"
 
 
+def _studies(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Nothing to study, or half of what a study needs."""
+    models, domains = bool(experiment.models), bool(experiment.domains)
+    if not (models or domains or experiment.paraphrasers):
+        text = "missing; name base models and domains (S1 and S2), or paraphrasers (S3)"
+        yield (("models",), ("domains",), ("paraphrasers",)), text
+    elif models != domains:
+        name, other = ("domains", "base models") if models else ("models", "domains")
+        yield ((name,),), f"missing; {other} are studied with them"
+
+
 def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     for name, members in experiment.compared_models.items():
         if name == "index":
@@ -52,23 +70,32 @@ def _reserved(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def _families(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Members of a family are one model but for the seed of its pre-training."""
+    yield from _alike("models", experiment.models, experiment.compared_models)
+    yield from _alike("paraphrasers", experiment.paraphrasers, experiment.compared_paraphrasers)
+
+
+def _alike(
+    part: str,
+    models: Mapping[str, ModelConfig | ParaphraserConfig],
+    compared: Mapping[str, list[str]],
+) -> Iterator[Conflict]:
     own = ("id", "path", "revision", "replicates")
-    for family, members in experiment.compared_models.items():
+    for family, members in compared.items():
         seen: dict[int, str] = {}
-        first, *_ = (experiment.models[name].model_dump() for name in members)
+        first, *_ = (models[name].model_dump() for name in members)
         for name in members:
-            model, at = experiment.models[name], ("models", name)
+            model, at = models[name], (part, name)
             if model.family is None:
                 continue
-            if family in experiment.models:
+            if family in models:
                 text = f"{family!r} is a model of its own: give the family another name"
-                yield ((*at, "family"), ("models", family)), text
+                yield ((*at, "family"), (part, family)), text
             if model.replicates is None or len(model.replicates) != 1:
                 text = f"is of family {family}: name the one pre-training seed that it is of"
                 yield ((*at, "replicates"),), text
             elif (other := seen.setdefault(model.replicates[0], name)) != name:
                 text = f"{model.replicates[0]} is {other} already, of the same family"
-                yield ((*at, "replicates"), ("models", other, "replicates")), text
+                yield ((*at, "replicates"), (part, other, "replicates")), text
             values = model.model_dump()
             differing = [k for k in values if k not in own and values[k] != first.get(k)]
             if differing:
@@ -155,6 +182,7 @@ def _harness(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 CHECKS: tuple[Check, ...] = (
     _repeats,
+    _studies,
     _reserved,
     _families,
     _ratios,
@@ -166,10 +194,12 @@ CHECKS: tuple[Check, ...] = (
     network_checks.heads,
     network_checks.lengths,
     network_checks.batches,
+    checkpoints.conflicts,
     domain_checks.enough,
     domain_checks.shots,
     domain_checks.built_in,
     domain_checks.tests_out_of_domain,
+    domain_checks.told_facts,
     domain_checks.benchmarks,
     forgetting_checks.followed,
     forgetting_checks.order,
@@ -177,9 +207,11 @@ CHECKS: tuple[Check, ...] = (
     forgetting_checks.corpus,
     syntax_checks.names,
     syntax_checks.formats,
+    syntax_checks.systems,
     syntax_checks.masks,
     syntax_checks.chosen_epoch,
     syntax_checks.own_pairs,
+    syntax_checks.given_parses,
     syntax_checks.heads,
     *KNOWLEDGE_CHECKS,
 )

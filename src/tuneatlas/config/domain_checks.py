@@ -11,17 +11,25 @@ from tuneatlas.config.models.data import (
     SelfAligningDomain,
 )
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.data.benchmarks import have_dev, load_sets
+from tuneatlas.data.mentions import MENTIONED
 
 
 def enough(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """None to tune on, or no second one to test out of the first."""
+    if not experiment.models and not experiment.domains:
+        return  # the syntax study alone
+    if experiment.checkpoints and not experiment.tuned_domains:
+        return  # they were tuned elsewhere, and are tested on whatever there is
+    # Of which one that is wrong was left out, and said so.
+    keys: tuple[Key, ...] = (("domains",), ("checkpoints",))
     if not experiment.tuned_domains:
-        yield (("domains",),), "no domain has tune: true, so there is nothing to tune on"
+        yield keys, "no domain has tune: true, so there is nothing to tune on"
     if len(experiment.domains) < 2:
-        yield (("domains",),), "one domain only: tests out of the domain need a second one"
+        yield keys, "one domain only: tests out of the domain need a second one"
 
 
 def built_in(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -42,6 +50,20 @@ def tests_out_of_domain(experiment: Experiment, root: Path) -> Iterator[Conflict
             if not any(out_of_domain(experiment, name).values()):
                 yield (("compare_groups", "ood_roles"),), none_out(experiment, name)
                 return
+
+
+def told_facts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Claims about facts that a corpus states, where it is not known which those are."""
+    if experiment.compare_groups.facts != MENTIONED or not experiment.tuned_domains:
+        return
+    key: Key = ("compare_groups", "facts")
+    for name, model in experiment.models.items():
+        if not isinstance(model, ScratchModel):
+            text = f"what models.{name} read is not known, as it is not made here: set all"
+            yield (key,), text
+            return
+    if not any(isinstance(domain, FactsDomain) for domain in experiment.domains.values()):
+        yield (key,), "no domain is of built-in facts, which alone the corpus states: set all"
 
 
 def out_of_domain(experiment: Experiment, tuned: str) -> dict[str, list[str]]:

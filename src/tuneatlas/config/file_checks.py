@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.source import Found, Key
+from tuneatlas.data.text_files import suffix_of
 from tuneatlas.errors import UserError
 
 # Of each file of a corpus, which may be as large as the disk.
@@ -34,6 +35,59 @@ def check_pairs(experiment: Experiment, root: Path) -> Found:
     if options.files.sentences:
         sentences = partial(read_sentences, root / options.files.sentences)
         yield from _read(("prepare_sentences", "files", "sentences"), sentences, options.sentences)
+
+
+def check_parses(experiment: Experiment, root: Path) -> Found:
+    """All given parses that the run will use, each against its sentence."""
+    options = experiment.prepare_sentences
+    files = options.files.model_dump()
+    if not experiment.paraphrasers or not any(files["parses"].values()):
+        return
+    from tuneatlas.studies.syntax.sentences.parse_files import check_given, read_given
+
+    for name, path in files["parses"].items():
+        if path:
+            found = read_given(files, options.pairs.model_dump(), root, [name])
+            checked = partial(check_given, found, experiment.parse_sentences.max_words)
+            # A pair has three sentences at most.
+            most = options.sentences if name == "sentences" else 3 * getattr(options.pairs, name)
+            yield from _read(("prepare_sentences", "files", "parses", name), checked, most)
+
+
+def check_systems(experiment: Experiment, root: Path) -> Found:
+    """All outputs of other systems, and their parses, against the test pairs of own files."""
+    if not experiment.systems:
+        return
+    from tuneatlas.studies.syntax.paraphrasing.outputs import (
+        generations_of,
+        read_outputs,
+        read_trees,
+        texts_of,
+    )
+    from tuneatlas.studies.syntax.sentences.pair_files import read_numbered
+
+    files, most = experiment.prepare_sentences.files, experiment.prepare_sentences.pairs.test
+    ids, whose = list[str](), f"test pairs (prepare_sentences.pairs.test is {most})"
+    if files.test:
+        try:
+            pairs = read_numbered(root / files.test, files.columns.model_dump())
+            ids = [f"test/{found.line}" for found in islice(pairs, most)]
+        except UserError:
+            return  # said of the pairs
+    for name, system in experiment.systems.items():
+        key: Key = ("systems", name, "outputs")
+        try:
+            if not ids:  # of pairs that are chosen by a step
+                if suffix_of(root / system.outputs) != ".parquet":
+                    read_outputs(root / system.outputs)
+                continue
+            rows = generations_of(root / system.outputs, ids, whose=whose)
+            if system.trees and not system.format:
+                key = ("systems", name, "trees")
+                longest = experiment.parse_sentences.max_words
+                read_trees(root / system.trees, ids, texts_of(rows), longest)
+        except UserError as error:
+            yield key, str(error)
 
 
 def _read(key: Key, reader: Callable[[], Iterable[object]], most: int) -> Found:
@@ -63,7 +117,7 @@ def check_instructions(experiment: Experiment, root: Path) -> Found:
 def check_corpus(experiment: Experiment, root: Path) -> Found:
     """The beginning of each file of the corpus; the step reads all of it."""
     corpus = experiment.prepare_restoration.corpus
-    if not experiment.stage_forgetting.groups or not corpus:
+    if not experiment.restores or not corpus:
         return
     from tuneatlas.data.corpus_files import read_texts, shards_of
 

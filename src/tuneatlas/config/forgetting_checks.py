@@ -62,10 +62,13 @@ def unreached(tuning: FinetuneStages, name: str, most: int) -> str | None:
 
 def corpus(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """A model to restore without a text to do it with, or such a text without its licence."""
-    if not experiment.stage_forgetting.groups:
+    if not experiment.restores:
         return
     given = experiment.prepare_restoration
+    bases = {entry.base for entry in experiment.checkpoints.values() if entry.restore is not False}
     for name, model in experiment.models.items():
+        if not experiment.stage_forgetting.groups and name not in bases:
+            continue
         if not isinstance(model, ScratchModel) and not (given.corpus or given.package):
             text = (
                 f"missing: model {name!r} was not pre-trained here, so name a text distributed "

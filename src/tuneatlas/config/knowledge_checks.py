@@ -71,11 +71,12 @@ def _released(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def _begins(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """The study of forgetting asks as the probe did, in one way."""
-    if not experiment.stage_forgetting.groups:
+    if not experiment.restores:
         return
+    without = "(stage_forgetting.groups: [], and restore: false of checkpoints)"
     if experiment.probe_knowledge.ties != "wrong":
         text = "the study of forgetting counts ties as wrong: say wrong, or leave the study out"
-        yield (("probe_knowledge", "ties"),), f"{text} (stage_forgetting.groups: [])"
+        yield (("probe_knowledge", "ties"),), f"{text} {without}"
     for name, model in experiment.models.items():
         for role, said in experiment.probe_knowledge.bos:
             if said is not None and said != model.bos:
@@ -84,7 +85,7 @@ def _begins(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                     f"differs from models.{name}.bos, and the study of forgetting asks all of its "
                 )
                 text += "questions as that says: say null, or leave the study out"
-                yield (key, ("models", name, "bos")), f"{text} (stage_forgetting.groups: [])"
+                yield (key, ("models", name, "bos")), f"{text} {without}"
 
 
 KNOWLEDGE_CHECKS: tuple[Callable[[Experiment, Path], Iterator[Conflict]], ...] = (

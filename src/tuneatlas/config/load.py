@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from tuneatlas.config.checks import find_conflicts
 from tuneatlas.config.fields import COMMIT_PATTERN, HUB_PATTERN, NAME_PATTERN, PATH_PATTERN
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.replicates import SEED, as_written, expand
+from tuneatlas.config.replicates import PARTS, SEED, as_written, expand
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, given_tree, merge, read_tree, refuse
 from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
@@ -118,7 +118,7 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
     meant: Key | None = None
     if detail["loc"][-1] == "[key]" or context.get("pattern") == NAME_PATTERN:
         text = "a name has lower-case letters, digits, '_' and '-' only, 64 at most"
-    elif isinstance(found, str) and SEED in found and detail["loc"][0] == "models":
+    elif isinstance(found, str) and SEED in found and detail["loc"][0] in PARTS:
         text = f"{SEED} stands for a pre-training seed: list them under replicates"
     elif context.get("pattern") == PATH_PATTERN:
         text = (

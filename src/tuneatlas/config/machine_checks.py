@@ -6,13 +6,15 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from tuneatlas.config.checkpoints import checkpoints
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import OnHub, ScratchModel
 from tuneatlas.config.source import Found
 from tuneatlas.config.trainings import trainings
+from tuneatlas.engine.operations import restored
 from tuneatlas.models.shapes import known_shape
 
-OUTPUTS = ("results", "logs", "benchmarks")
+OUTPUTS = ("results", "logs")
 TABLES_BYTES = 200 * 2**20
 # Weights, and the two moments of the optimizer, in single precision.
 CHECKPOINT_BYTES = 12
@@ -22,7 +24,7 @@ DRIVER = Path("/dev/nvidiactl")
 
 
 def check_outputs(experiment: Experiment, root: Path) -> Found:
-    """The folders that results, logs and benchmarks go to: a file is made in each."""
+    """The folders that results and logs go to: a file is made in each."""
     for name in OUTPUTS:
         lost = [p for p in _with_steps(root / name) if p.is_symlink() and not p.exists()]
         for path in lost:
@@ -126,12 +128,19 @@ def disk_bytes(experiment: Experiment, root: Path) -> int:
 
 
 def _staged_models(experiment: Experiment) -> int:
-    """Models that the study of forgetting keeps: at each step, and along each restoration."""
+    """Models that the study of forgetting keeps, at each step and along each restoration.
+
+    And checkpoints tuned elsewhere, as they are and along theirs.
+    """
     steps, points = len(experiment.finetune_stages.steps), len(experiment.restore_stages.curve) + 1
     study = experiment.stage_forgetting
     followed = len(experiment.staged_domains) * len(study.groups)
-    per_seed = followed * (steps + (steps + 1) * points) + (points if followed else 0)
-    return per_seed * len(experiment.seeds)
+    config = experiment.model_dump(mode="json")
+    listed, back = checkpoints(config), restored(config)
+    again = sum(name.partition("/")[0] in back for name in listed)
+    per_seed = followed * (steps + (steps + 1) * points) + again * points
+    per_seed += points if followed or again else 0
+    return per_seed * len(experiment.seeds) + len(listed)
 
 
 def _with_steps(folder: Path) -> list[Path]:

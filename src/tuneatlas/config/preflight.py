@@ -6,7 +6,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from tuneatlas.config.file_checks import check_corpus, check_instructions, check_pairs
+from tuneatlas.config.checkpoints import check_checkpoints
+from tuneatlas.config.file_checks import (
+    check_corpus,
+    check_instructions,
+    check_pairs,
+    check_parses,
+    check_systems,
+)
 from tuneatlas.config.load import resolve
 from tuneatlas.config.machine_checks import check_disk, check_gpus, check_outputs, check_temporary
 from tuneatlas.config.model_checks import check_models, models_to_fetch
@@ -74,7 +81,10 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
 
 STRUCTURE: tuple[Check, ...] = (_deepspeed,)
 DATA: tuple[Check, ...] = (
+    check_checkpoints,
     check_pairs,
+    check_parses,
+    check_systems,
     check_instructions,
     check_corpus,
     check_packages,

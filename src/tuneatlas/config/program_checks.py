@@ -16,8 +16,8 @@ from tuneatlas.errors import TransientError, UserError
 
 # The steps that parse sentences, and the one that asks METEOR.
 PARSE, METEOR, HARNESS = (
-    ("parse_sentences", "score_paraphrases"),
-    ("score_paraphrases",),
+    ("parse_sentences", "score_paraphrases", "score_systems"),
+    ("score_paraphrases", "score_systems"),
     ("evaluate_harness",),
 )
 SENTENCE = "The cat sat."

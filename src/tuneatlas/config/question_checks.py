@@ -98,7 +98,7 @@ def check_questions(experiment: Experiment, root: Path) -> Found:
             text += f"{repeated[0]!r} of {file} (domains.{other})"
             yield (*at, "path"), f"{text}: an id names one question, so change or leave out one"
         owners |= {row["id"]: (name, path) for row in rows}
-        if experiment.stage_forgetting.groups:
+        if experiment.restores:
             try:
                 check_followed(row for row in rows if row["split"] == "test")
             except UserError as error:

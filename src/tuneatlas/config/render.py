@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from tuneatlas.config.fields import Section
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.results_page import results_markdown
 from tuneatlas.config.shape import Choice, Leaf, Named, Shape, shape_of, type_name
 from tuneatlas.data.licences import licences_markdown
 from tuneatlas.engine.files import write_text
@@ -80,6 +81,7 @@ def generated_files() -> dict[Path, str]:
         Path("config/schema.json"): schema_json(),
         Path("docs/config.md"): reference_markdown(),
         Path("docs/licences.md"): licences_markdown(),
+        Path("docs/results.md"): results_markdown(),
     }
 
 
@@ -137,9 +139,10 @@ def _yaml(entry: Entry, indent: str) -> Iterator[str]:
         yield f"{indent}{name}:"
         for inner in entries(shape, entry.path):
             yield from _yaml(inner, f"{indent}  ")
-    elif isinstance(shape, Named) and isinstance(shape.item, Choice):
+    elif isinstance(shape, Named) and isinstance(shape.item, Choice | type):
         yield f"# {name}:"
-        for tag, section in shape.item.members.items():
+        item = shape.item
+        for tag, section in (item.members if isinstance(item, Choice) else {"": item}).items():
             yield "#"
             yield from _comment(section.__doc__ or "", "#   ")
             yield "#   NAME:"

@@ -115,6 +115,22 @@ def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     }
 
 
+def sentence_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How sentences and pairs are chosen: not which parses of them are given."""
+    options = config["prepare_sentences"]
+    files = {k: v for k, v in options["files"].items() if k != "parses"}
+    return {**options, "files": files}
+
+
+def parse_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How sentences are parsed, and where parses are given, if they are."""
+    options = {k: v for k, v in config["parse_sentences"].items() if k != "shards"}
+    chosen = config["prepare_sentences"]
+    if any(chosen["files"]["parses"].values()):
+        options["given"] = {name: chosen[name] for name in ("files", "pairs")}
+    return options
+
+
 def task_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
     """How the examples of one stage are built: no key of another stage is among them."""
     others = (*(f"{name}_" for name in STAGES if name != stage), *["refill"] * (stage == "plain"))
@@ -145,10 +161,24 @@ def starts(config: Mapping[str, Any]) -> list[str]:
     return [*STARTS, *config["pretrain_syntax"]["masks"]]
 
 
-def tuning_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How each model is tuned to paraphrase: not which models there are."""
+def paraphraser_options(config: Mapping[str, Any], paraphraser: str) -> dict[str, Any]:
+    """What an encoder-decoder is made or brought by."""
+    return {k: v for k, v in config["paraphrasers"][paraphraser].items() if k not in FORMATS}
+
+
+def tuning_options(config: Mapping[str, Any], paraphraser: str) -> dict[str, Any]:
+    """How a model is tuned to paraphrase: not which models there are.
+
+    Replicates draw pairs of their own, so that nothing but the pairs themselves is common to them.
+    """
     several = ("formats", "starts", "shares", "seeds")
-    return {k: v for k, v in config["finetune_paraphrase"].items() if k not in several}
+    options = {k: v for k, v in config["finetune_paraphrase"].items() if k not in several}
+    return options | ({"own_pairs": True} if config["paraphrasers"][paraphraser]["family"] else {})
+
+
+def system_options(config: Mapping[str, Any], system: str) -> dict[str, Any]:
+    """How the outputs of another system are scored: as ours are."""
+    return {**config["score_paraphrases"], "tokenise": config["systems"][system]["tokenise"]}
 
 
 def category_weights(options: Mapping[str, Any]) -> dict[str, float]:

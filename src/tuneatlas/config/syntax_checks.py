@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
-from tuneatlas.config.models.paraphrase import STARTS, ScratchParaphraser
+from tuneatlas.config.models.paraphrase import STARTS
+from tuneatlas.config.models.paraphrasers import ScratchParaphraser
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
 from tuneatlas.errors import UserError
@@ -33,6 +34,11 @@ def names(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         (("build_tasks", "structure_tasks"), tasks.structure_tasks, STRUCTURE_TASKS),
         (("build_tasks", "syntax_tasks"), tasks.syntax_tasks, SYNTAX_TASKS),
         *(((*MASKS, name), without, SYNTAX_TASKS) for name, without in left_out.items()),
+        *(
+            (("systems", name, "format"), (system.format,), known_formats)
+            for name, system in experiment.systems.items()
+            if system.format
+        ),
     ]
     for at, given, known in named:
         for name in given:
@@ -46,13 +52,24 @@ def formats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         return
     from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
 
-    for name in dict.fromkeys(experiment.finetune_paraphrase.formats):
+    named: list[tuple[Key, str | None]] = [
+        *((FORMATS, name) for name in dict.fromkeys(experiment.finetune_paraphrase.formats)),
+        *((("systems", k, "format"), system.format) for k, system in experiment.systems.items()),
+    ]
+    for key, name in named:
         path = root / FOLDER / f"{name}.yaml"
-        if path.exists():
+        if name and path.exists():
             try:
                 read_format(path)
             except UserError as error:
-                yield (FORMATS,), str(error)
+                yield (key,), str(error)
+
+
+def systems(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Outputs of other systems with nothing to stand beside."""
+    if experiment.systems and not experiment.paraphrasers:
+        text = "rows of a comparison that there is none of: name a paraphraser, or use "
+        yield (("systems",), ("paraphrasers",)), f"{text}tuneatlas score"
 
 
 def masks(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -80,10 +97,19 @@ def own_pairs(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Own files of pairs, but not all of them, or without their licence."""
     if not experiment.paraphrasers:
         return
-    files = experiment.prepare_sentences.files.model_dump(exclude={"columns"})
+    files = experiment.prepare_sentences.files.model_dump(exclude={"columns", "parses"})
     missing = [name for name in ("train", "dev", "test", "licence") if not files[name]]
     if any(files.values()) and missing:
         yield (("prepare_sentences", "files", missing[0]),), "missing; your own files need it"
+
+
+def given_parses(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Parses of a file that is not named."""
+    files = experiment.prepare_sentences.files
+    for name, path in files.parses.model_dump().items():
+        if path and not getattr(files, name):
+            key: Key = ("prepare_sentences", "files")
+            yield ((*key, "parses", name), (*key, name)), f"parses of what? files.{name} is not set"
 
 
 def heads(experiment: Experiment, root: Path) -> Iterator[Conflict]:

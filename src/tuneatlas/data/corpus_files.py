@@ -1,6 +1,6 @@
 """The user's own text: a file, or a folder of shards, as documents one after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,22 +33,22 @@ def read_texts(path: Path) -> Iterator[str]:
         raise UserError(f"{path}: holds no text")
 
 
-def shards_of(path: Path) -> list[Path]:
-    """The files of a corpus; hidden ones are passed over."""
+def shards_of(path: Path, endings: Sequence[str] = ENDINGS) -> list[Path]:
+    """The files of a corpus with these endings; hidden and other ones are passed over."""
     if not path.is_dir():
         return [path]
     files = sorted(p for p in path.rglob("*") if not p.is_dir() and not _is_hidden(p, path))
     for file in files:
-        if file.suffix.lower() in PACKED and suffix_of(file.with_suffix("")) in ENDINGS:
+        if file.suffix.lower() in PACKED and suffix_of(file.with_suffix("")) in endings:
             raise UserError(
                 f"{file}: cannot be read, and its text would be missing: compress it with gzip"
             )
-    shards = [p for p in files if suffix_of(p) in ENDINGS]
+    shards = [p for p in files if suffix_of(p) in endings]
     if twin := next((p for p in shards if p.with_name(f"{p.name}.gz") in shards), None):
         # Each of its documents would be there twice.
         raise UserError(f"{twin}: lies beside {twin.name}.gz: keep one of them")
     if not shards:
-        raise UserError(f"{path}: no file in this folder ends in {', '.join(ENDINGS)}")
+        raise UserError(f"{path}: no file in this folder ends in {', '.join(endings)}")
     return shards
 
 

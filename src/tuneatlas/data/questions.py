@@ -14,7 +14,7 @@ from tuneatlas.data.answers import option_number
 from tuneatlas.data.normal_form import comparison_key, normalise, one_line
 from tuneatlas.data.text_files import Record, read_json_lines, read_table, show, suffix_of
 from tuneatlas.errors import UserError
-from tuneatlas.tables import ROLES, SPLITS, Row
+from tuneatlas.tables import QUESTIONS, ROLES, SPLITS, Row
 
 FEWEST, MOST = 2, 10
 # Two wrong answers of a question that is answered three times must be able to differ.
@@ -96,7 +96,8 @@ def check_followed(rows: Iterable[Row]) -> None:
         raise UserError(
             f"question {few['id']} has {len(few['choices'])} options: the study of forgetting "
             f"needs {LEAST_FOLLOWED}, as fewer do not tell what is known from luck; leave such "
-            "questions out of the tests, or the study (stage_forgetting.groups: [])"
+            "questions out of the tests, or the study (stage_forgetting.groups: [], and "
+            "restore: false of checkpoints)"
         )
 
 
@@ -164,6 +165,26 @@ def read_questions(
     places = {row["id"]: place for row, place in zip(rows, where, strict=True)}
     given = {row["id"]: c for row, c in zip(rows, contexts, strict=True) if isinstance(c, str)}
     return QuestionFile(rows, sorted(extra), places, given)
+
+
+def question_rows(questions: Iterable[Mapping[str, Any]], domain: str = "questions") -> list[Row]:
+    """Rows of questions in memory, as those of a file; whole rows of QUESTIONS stay as they are.
+
+    Raises:
+        UserError: naming the number of the first question that is unsound.
+    """
+    records = [Record(f"question {n}", n, {**row}) for n, row in enumerate(questions, 1)]
+    whole = {column.name for column in QUESTIONS.columns}
+    rows = [
+        record.values
+        if whole <= record.values.keys()
+        else _row(_known(record, {})[0], record, Path("memory"), domain, 0)[0]
+        for record in records
+    ]
+    if not rows:
+        raise UserError("there are no questions")
+    check_questions(_with_ids(rows), [record.place for record in records])
+    return rows
 
 
 def _context(record: Record, renamed: Mapping[str, str]) -> Any:

@@ -27,7 +27,6 @@ class Job:
     params: Mapping[str, Any]
     due: bool
     resources: Mapping[str, Any] = field(default_factory=dict)
-    benchmark: str = ""
     # Empty for a step that is no script, whose code is not known here.
     script: str = ""
 

@@ -11,6 +11,13 @@ SECTIONS = {
     "prepare_paraphraser": "paraphrasers.{paraphraser}",
     "restore_base": "restore_stages",
     "evaluate_base": "evaluate_stages",
+    "prepare_checkpoint": "checkpoints.{checkpoint}",
+    "probe_checkpoint": "probe_knowledge",
+    "evaluate_checkpoint": "evaluate_knowledge",
+    "compare_checkpoints": "compare_groups",
+    "restore_checkpoint": "restore_stages",
+    "measure_checkpoint": "evaluate_stages",
+    "stage_checkpoints": "stage_forgetting",
     "report": "",
 }
 # How often progress is saved: a run that stops goes on to the same result in any case.
@@ -76,14 +83,35 @@ def operations_of(
     return dict(found)
 
 
+def restored(config: Mapping[str, Any]) -> list[str]:
+    """Names of the checkpoints tuned elsewhere that are restored."""
+    text = config["prepare_restoration"]
+    given = bool(text["corpus"] or text["package"])
+    found = []
+    for name, entry in config["checkpoints"].items():
+        made_here = config["models"].get(entry["base"], {}).get("source") == "scratch"
+        wanted = entry["restore"]
+        if given or made_here if wanted is None else wanted:
+            found.append(name)
+    return found
+
+
 def asking(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """How models are asked and tuned: templates, scoring and lengths of each section."""
-    names = ["probe_knowledge", "evaluate_knowledge", "finetune"]
-    if config["stage_forgetting"]["groups"]:
-        names += ["finetune_stages", "restore_stages", "evaluate_stages"]
+    # Checkpoints that were tuned elsewhere need no tuning here, and are asked in templates of
+    # their own.
+    tuned = any(domain["tune"] for domain in config["domains"].values())
+    tuned = tuned or not config["checkpoints"]
+    names = ["probe_knowledge", *["evaluate_knowledge", "finetune"] * tuned]
+    followed = tuned and config["stage_forgetting"]["groups"]
+    names += ["finetune_stages"] * bool(followed)
+    if followed or restored(config):
+        names += ["restore_stages", "evaluate_stages"]
     templates = ("question_template", "chat_template")
     keys = (*templates, "scoring", "option_tokens", "bos", "row_length", "window")
     asked = {name: {k: config[name][k] for k in keys if k in config[name]} for name in names}
+    if not followed and restored(config) and config["evaluate_stages"]["conversations"]:
+        asked["finetune_stages"] = {"chat_template": config["finetune_stages"]["chat_template"]}
     harness = config["evaluate_harness"]
     chat = harness["tasks"] and harness["chat"]
     return asked | ({"evaluate_harness": {"chat": True}} if chat else {})

@@ -8,7 +8,7 @@ for the process that starts a step (workflow/rules/common.smk), on whichever mac
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Container, MutableMapping
 from typing import Any
 
 INSTRUCTIONS = {
@@ -34,8 +34,8 @@ def hold(environment: MutableMapping[str, str] = os.environ) -> None:
         environment.setdefault(name, value)
 
 
-def in_force() -> dict[str, str]:
-    """What libraries were held to, and PyTorch's own word where it is loaded."""
+def in_force(libraries: Container[str]) -> dict[str, str]:
+    """What libraries were held to, and PyTorch's own word if a step, which uses these, uses it."""
     found = {name: os.environ[name] for name in INSTRUCTIONS if name in os.environ}
-    torch: Any = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch") if "torch" in libraries else None
     return found | ({"torch": torch.backends.cpu.get_cpu_capability()} if torch else {})

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tuneatlas.engine import gpus, processor
+from tuneatlas.engine import gpus, processor, warm
 from tuneatlas.engine.digest import Code, code_of
 from tuneatlas.engine.files import (
     clear_partials,
@@ -49,6 +49,9 @@ from tuneatlas.engine.records import dump, record_path
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import TransientError, UserError
 from tuneatlas.terminal import visible
+
+# Before a script imports what takes long: it may go on in a process that has it loaded.
+warm.hand_over()
 
 T = TypeVar("T")
 # New objects after which garbage is looked for while a step works: seldom, as it makes little.
@@ -283,7 +286,7 @@ def _record(
             "machine": platform.machine(),
             "system": platform.system(),
             "threads": job.threads,
-            "instructions": processor.in_force(),
+            "instructions": processor.in_force(code.libraries),
         },
         "python": platform.python_version(),
         "log": str(job.log),

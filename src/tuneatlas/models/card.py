@@ -27,7 +27,7 @@ DATA = (
 def brought_card(step: Step, folder: Path | None = None) -> str:
     """The card of a base model that was brought, from ``folder`` if it is one."""
     options = step.options
-    keys = ("id", "revision", "path", "package", "version", "file")
+    keys = ("id", "revision", "path", "package", "version", "file", "folder")
     source = " ".join(str(options[key]) for key in keys if key in options)
     licence = options.get("licence") or (_stated(folder, "license") if folder else None)
     return _card(step, source, licence or NOT_STATED)

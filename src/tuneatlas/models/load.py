@@ -90,7 +90,7 @@ def _refuse_impossible(folder: Path, config: PreTrainedConfig) -> None:
 def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """A model's tokenizer; UserError if it cannot be opened, or tells no places of its tokens."""
     if (folder / "tokenizer.json").exists():
-        _refuse_damaged(folder / "tokenizer.json")
+        refuse_damaged_tokenizer(folder / "tokenizer.json")
     elif not (folder / "vocab.json").exists() and not find_spec("sentencepiece"):
         raise UserError(
             f"the tokenizer in {folder} is a sentencepiece model alone, and sentencepiece is not "
@@ -116,7 +116,7 @@ def open_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _refuse_damaged(path: Path) -> None:
+def refuse_damaged_tokenizer(path: Path) -> None:
     """The library raises bare exceptions or panics, so it is asked apart from all else."""
     if not path.is_file():
         raise UserError(f"{path} is not a regular file, or is a broken link: fetch it again")

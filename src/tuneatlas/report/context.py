@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
 from tuneatlas.report.wording import listed
+from tuneatlas.sizing.counts import count_questions
+from tuneatlas.studies.knowledge.compare import Comparison
 from tuneatlas.tables import Row
 
 SCORED = {
@@ -22,6 +25,7 @@ SCORED = {
     "cloze": "by the likelihood of each option's text",
     "cloze_normalised": "by the likelihood of each option's text per token",
 }
+TESTS = ("related_test",)
 # What a group's label and explanation are; harmonious questions are not samples of a conflict.
 CONTRASTED = ("incompatible", "self_aligning")
 
@@ -83,11 +87,27 @@ def run_context(
         ],
         "notes": [
             *notes_on(repeated or {}),
-            *knowledge_notes(config, first, explanations, quirks or {}),
+            *(knowledge_notes(config, first, explanations, quirks or {}) if labels else ()),
+            *sampled_notes(config),
             *_of_first(names),
         ],
         "reported": reported_for(config, first),
     }
+
+
+def sampled_notes(config: Mapping[str, Any]) -> list[str]:
+    """Of which published sets only a part is asked of checkpoints, and the key that takes all."""
+    found = []
+    for name, domain in config["domains"].items() if config["checkpoints"] else ():
+        if domain["source"] == "benchmark":
+            there = count_questions(name, domain | {"limits": dict.fromkeys(TESTS)}, None).numbers
+            for split in TESTS:
+                if (limit := domain["limits"][split]) is not None and limit < there[split]:
+                    found.append(
+                        f"Sampled: {limit:,} of the {there[split]:,} test questions of {name} are "
+                        f"asked; domains.{name}.limits.{split}: null takes all."
+                    )
+    return found
 
 
 def _of_first(names: Sequence[str]) -> list[str]:
@@ -121,6 +141,13 @@ def read_comparison(folder: Path) -> tuple[dict[str, Any], Path, str]:
     """The metrics, figures and link (from a page) of a folder that compares runs."""
     metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return metrics, folder / "figures", f"../{folder.parent.name}/{folder.name}"
+
+
+def nothing_tuned(confidence: float) -> dict[str, Any]:
+    """The metrics of a comparison where no model was tuned here."""
+    names = ("seeds", "replicates", "tuned_domains", "groups")
+    design = {"runs": 0, **{name: [] for name in names}, "confidence": confidence}
+    return {**{table.name: [] for table in fields(Comparison)}, "design": design}
 
 
 def _describe(options: Mapping[str, Any], folder: Path) -> str:

@@ -105,7 +105,7 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
     elif whole["seen"]:
         verdict = HELD if any(step < whole["step"] for step in pseudo) else FAILED
     return RunFinding(
-        name=f"{group_name(group)}, {domain}",
+        name=f"{group_name(group)}, {domain}" if domain else group,
         verdict=verdict,
         reason=how_sure(
             verdict,
@@ -113,7 +113,8 @@ def _run(metrics: Mapping[str, Any], domain: str, group: str, level: str) -> Run
             in_points(widest["decidable"]),
             "losses at one step",
         ),
-        sentence=f"{_pseudo_text(pseudo)} {_transition_text(whole, single, level)}",
+        sentence=f"{_pseudo_text(pseudo)} "
+        f"{_transition_text(whole, single, _interval_of(level, metrics['design']))}",
         scopes=_scopes_text(own("scoped_transitions", reference=BASE, seed="all")),
         steps=steps,
     )
@@ -126,7 +127,16 @@ def _pseudo_text(steps: Sequence[int]) -> str:
     return f"Pseudo-forgetting at {which}: lost after tuning, back after restoration."
 
 
-def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
+def _interval_of(level: str, design: Mapping[str, Any]) -> str:
+    """What an interval is, and of which models: with one base model it holds for this one."""
+    if len(design["replicates"]) > 1:
+        return f"{level} interval over replicates"
+    if len(design["seeds"]) > 1:
+        return f"{level} interval for this base model"
+    return f"{level} interval for this one training of this base model"
+
+
+def _transition_text(whole: Row, single: Sequence[Row], interval: str) -> str:
     if not whole["seen"]:
         text = "No transition seen: at no step is the restored model below the base model"
         early = whole["earliest"]
@@ -137,13 +147,13 @@ def _transition_text(whole: Row, single: Sequence[Row], level: str) -> str:
         )
         return f"{text} (corrected p {whole['p_corrected']:.2g}); {bound}."
     if whole["latest"] is None:
-        range_text = f"{level} interval: step {whole['earliest']} or later, not in all draws at all"
+        range_text = f"{interval}: step {whole['earliest']} or later, or not within the run"
     elif whole["earliest"] == whole["latest"]:
-        range_text = f"that very step ({level} interval)"
+        range_text = f"{interval}: no other of the steps kept"
     else:
-        range_text = f"{level} interval: step {whole['earliest']} to {whole['latest']}"
+        range_text = f"{interval}: step {whole['earliest']} to {whole['latest']}"
     seeds = [f"step {row['step']}" if row["seen"] else "none" for row in single]
-    each = "training by training" if any(":" in row["seed"] for row in single) else "seed by seed"
+    each = _one_by_one(any(":" in row["seed"] for row in single))
     lasting = "and at all later steps" if whole["lasts"] else "but not at all later steps"
     return (
         f"Actual forgetting from step {whole['step']} on, {lasting} ({range_text}; corrected p "
@@ -180,16 +190,22 @@ def _bases(design: Mapping[str, Any]) -> str:
     return f"{len(design['replicates'])} replicates of the base model, which intervals cover"
 
 
+def _one_by_one(replicated: bool) -> str:
+    """How trainings are told apart: by their seed alone, or by replicate and seed."""
+    return "training by training" if replicated else "seed by seed"
+
+
 def control_text(metrics: Mapping[str, Any], level: str) -> str:
     """What restoration does to the base model itself, and what that means."""
     row = next(r for r in metrics["control"] if r["measure"] == "accuracy")
     bits = next((r for r in metrics["control"] if r["measure"] == "heldout_bits"), None)
+    replicates = metrics["design"].get("replicates", ())
     other = f"held-out text by {signed(bits['value'], 3)} bits per byte and " if bits else ""
     # The verdict on noise that follows is accuracy's alone, so accuracy stands last.
     text = (
         f"Restoring the base model itself changes {other}its accuracy by "
         f"{points(row['value'])} points ({level} interval {points(row['low'])} to "
-        f"{points(row['high'])}, p {row['p']:.2g}; seed by seed "
+        f"{points(row['high'])}, p {row['p']:.2g}; {_one_by_one(len(replicates) > 1)} "
         f"{listed([points(v) for v in row['per_seed']])})"
     )
     if row["within_noise"]:

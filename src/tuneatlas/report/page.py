@@ -15,6 +15,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
+from tuneatlas.report.checkpoints import Checkpoints, checkpoints_part
 from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
 from tuneatlas.report.outcomes import Outcomes, outcomes
@@ -45,12 +46,20 @@ FIGURE_NUMBERS = {
     "mixture_curve": "accuracy",
     "consistency": "points",
     "base_knowledge": "base_knowledge",
+    "checkpoint_changes": "checkpoint_changes",
+    "checkpoint_stage_curves": "measures",
+    "checkpoint_restoration_curves": "measures",
+    "checkpoint_question_flow": "fates",
     "stage_curves": "measures",
     "restoration_curves": "measures",
     "question_flow": "fates",
     "paraphrase_scores": "paraphrase_scores",
 }
 AUDIT_PAGE = "../audit/index.html"
+
+
+# The metrics of a comparison, the folder of its figures, and that of its files from the page.
+Read = tuple[Mapping[str, Any], Path, str]
 
 
 class Model(TypedDict):
@@ -123,9 +132,11 @@ class Page:
     outcomes: Outcomes
     null_control: str
     positive_control: str
+    negative_control: str
     other: OtherRun | None = None
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
+    checkpoints: Checkpoints | None = None
     reported: Sequence[Beside] = ()
 
 
@@ -148,6 +159,29 @@ class Study:
 
 
 STUDIES = (
+    Study(
+        "checkpoints",
+        "What did the tuning do?",
+        (
+            Section("checkpoint_changes", "Lost and gained", lambda page: page.checkpoints),
+            Section("checkpoint_formats", "Knowledge or format", lambda page: page.checkpoints),
+            Section(
+                "checkpoint_subjects",
+                "Subject by subject",
+                lambda page: page.checkpoints and page.checkpoints.metrics["subjects"],
+            ),
+            Section(
+                "checkpoint_restoration",
+                "Gone, or out of reach",
+                lambda page: page.checkpoints and page.checkpoints.stages,
+            ),
+            Section(
+                "checkpoint_pairs",
+                "One checkpoint and another",
+                lambda page: page.checkpoints and page.checkpoints.metrics["pairs"],
+            ),
+        ),
+    ),
     Study(
         "knowledge",
         "Learning or self-aligning?",
@@ -210,9 +244,11 @@ def build_report(
     metrics: Mapping[str, Any],
     figures: Path,
     context: Context,
-    forgetting: tuple[Mapping[str, Any], Path, str] | None = None,
-    syntax: Sequence[tuple[Mapping[str, Any], Path, str]] = (),
+    forgetting: Read | None = None,
+    syntax: Sequence[Read] = (),
     other: tuple[str, Mapping[str, Any]] | None = None,
+    checkpoints: Read | None = None,
+    restored: Read | None = None,
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
@@ -220,48 +256,69 @@ def build_report(
     folder of the SVG files, of which the page embeds those that are there. ``forgetting`` is
     the same for the study of forgetting, and the folder of its files relative to the page;
     ``syntax`` the same for each encoder-decoder of the syntax study; ``other`` is the folder, and
-    are the metrics, of another run to stand beside this one.
+    are the metrics, of another run to stand beside this one; ``checkpoints`` and
+    ``restored`` are as ``forgetting``, for checkpoints tuned elsewhere: beside their base, and what
+    comes back.
     """
     missing = sorted(Context.__required_keys__ - context.keys())
     if missing:
         raise UserError(f"report: the context lacks {', '.join(missing)}")
     claims = wording.claims(metrics)
     stages = stages_part(forgetting[0], forgetting[2]) if forgetting else None
-    paraphrases = tuple(
-        paraphrases_part(found, links, _inline(folder, f"{number}-"))
-        for number, (found, folder, links) in enumerate(syntax)
-    )
-    folders = [figures, *([forgetting[1]] if forgetting else [])]
+    paraphrases = paraphrases_parts(syntax)
+    folders = [figures, *(part[1] for part in (forgetting, checkpoints, restored) if part)]
     page = Page(
         metrics=metrics,
-        figures={name: svg for folder in folders for name, svg in _inline(folder).items()},
+        figures={name: svg for folder in folders for name, svg in svg_figures(folder).items()},
         context=context,
         claims=claims,
         summary=wording.summary(claims),
         outcomes=outcomes(claims, stages, paraphrases),
         null_control=wording.null_summary(metrics),
         positive_control=wording.positive_summary(metrics),
+        negative_control=wording.negative_summary(metrics),
         other=beside(metrics, *other) if other else None,
         stages=stages,
         paraphrases=paraphrases,
+        checkpoints=_checkpoints(checkpoints, restored),
         reported=beside_reported(
             context.get("reported", ()),
             metrics,
             {links.rsplit("/", 1)[-1]: found for found, _, links in syntax},
         ),
     )
-    all_studies = [
-        (study, [section for section in study.sections if section.has_content(page)])
-        for study in STUDIES
-    ]
-    shown = [(study, sections) for study, sections in all_studies if sections]
+    return rendered("page.html.jinja", page, STUDIES)
+
+
+def paraphrases_parts(syntax: Sequence[Read]) -> tuple[Paraphrases, ...]:
+    """The part of the page on each encoder-decoder of the syntax study."""
+    return tuple(
+        paraphrases_part(found, links, svg_figures(folder, f"{number}-"))
+        for number, (found, folder, links) in enumerate(syntax)
+    )
+
+
+def rendered(template: str, page: Any, studies: Sequence[Study]) -> str:
+    """A page as HTML, without empty lines: of ``studies`` the sections that have content.
+
+    ``page`` is a dataclass with all that they ask for. The whole name of ``template`` stands where
+    it is chosen, so that an edit of it makes that page anew.
+    """
+    parts = [(s, [part for part in s.sections if part.has_content(page)]) for s in studies]
+    shown = [(study, sections) for study, sections in parts if sections]
     closing = [section for section in CLOSING if section.has_content(page)]
-    template = _environment().get_template("page.html.jinja")
-    html = template.render(page=page, studies=shown, closing=closing, **vars(page))
+    found = page_environment().get_template(template)
+    html = found.render(page=page, studies=shown, closing=closing, **vars(page))
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
 
 
-def _inline(folder: Path, prefix: str = "") -> dict[str, Markup]:
+def _checkpoints(found: Read | None, restored: Read | None) -> Checkpoints | None:
+    back = (restored[0], restored[2]) if restored else None
+    return checkpoints_part(found[0], found[2], back) if found else None
+
+
+def svg_figures(folder: Path, prefix: str = "") -> dict[str, Markup]:
+    """The SVG files of a folder as elements of a page, by name; ``prefix`` tells ids apart."""
     return {path.stem: inline_svg(path, prefix) for path in sorted(folder.glob("*.svg"))}
 
 
@@ -286,7 +343,8 @@ def behind(text: str, *address: object) -> Markup:
     return Markup('<a class="behind" href="{}#of={}">{}</a>').format(AUDIT_PAGE, place, text)
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """The templates of the report, with all that they may call."""
     environment = Environment(
         loader=PackageLoader("tuneatlas.report"),
         autoescape=select_autoescape(enabled_extensions=("html.jinja",)),

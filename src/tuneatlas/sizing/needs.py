@@ -69,7 +69,7 @@ def need_of(job: Job, study: Study) -> Need | None:
         return _forward(job, shape, study)
     if job.step in ROUNDS:
         return _generate(job, shape, study)
-    if job.step in ("prepare_base", "prepare_paraphraser"):
+    if job.step in ("prepare_base", "prepare_paraphraser", "prepare_checkpoint"):
         return Need(kept=cost.folder_size(shape))
     return None if job.gpu else Need()
 
@@ -158,6 +158,10 @@ def _asked(job: Job, study: Study) -> float:
     return float(QUESTION * asked * ways)
 
 
+def _tested(job: Job, study: Study) -> float:
+    return float(QUESTION * study.tests())
+
+
 def _measured(job: Job, study: Study) -> float:
     """Tokens scored for each model of a run, times the models."""
     config, options = study.config, job.options
@@ -165,6 +169,8 @@ def _measured(job: Job, study: Study) -> float:
     each = QUESTION * questions + CONVERSATION * options["conversations"]
     each += options["heldout_bytes"] / BYTES_PER_TOKEN
     curve = len(config["restore_stages"]["curve"]) + 1
+    if "checkpoint" in job.wildcards:
+        return float(each) * (1 + curve)
     stages = len(config["finetune_stages"]["steps"]) + 1
     return float(each) * ((stages + stages * curve) if "group" in job.wildcards else 1 + curve)
 
@@ -172,9 +178,12 @@ def _measured(job: Job, study: Study) -> float:
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
-    "evaluate_knowledge": lambda job, study: QUESTION * study.tests(),
+    "evaluate_knowledge": _tested,
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
+    "measure_checkpoint": _measured,
+    "probe_checkpoint": _tested,
+    "evaluate_checkpoint": _tested,
 }
 
 

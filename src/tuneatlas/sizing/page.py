@@ -17,7 +17,7 @@ DEVICE = DEVICES["a100-80"]
 HEAD = f"""\
 # What experiments at full size take
 
-Written by `make plans` from `config/own.yaml`, `config/pythia.yaml` and `config/paper/*.yaml`:
+Written by `make plans` from `config/own*.yaml`, `config/pythia.yaml` and `config/paper/*.yaml`:
 no data, network or GPU is needed, and a test keeps it in step. These are estimates, before a run:
 `tuneatlas size FILE` says them for any config and device, `tuneatlas size FILE --compare` puts them
 beside what jobs took. What they assume stands in `src/tuneatlas/sizing/`: {DEVICE.share:.0%} of the
@@ -30,7 +30,8 @@ says the number. What neither it nor a limit says is marked as assumed.
 
 def full_configs(root: Path) -> list[Path]:
     """The experiments at full size; what they share lies in the folder ``base``."""
-    own = [root / "config/own.yaml", root / "config/pythia.yaml"]
+    names = ("own", "own-paraphrase", "pythia")
+    own = [root / f"config/{name}.yaml" for name in names]
     return [*own, *sorted((root / "config/paper").glob("*.yaml"))]
 
 

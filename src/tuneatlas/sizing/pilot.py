@@ -126,24 +126,40 @@ def _of_replicates(rows: Sequence[Row], domains: int) -> Components:
         if group == "incompatible":
             one, two = (mean(found[replicate, seed, g]) for g in (group, "self_aligning"))
             each.setdefault(replicate, []).append(one - two)
-    within = [variance(values) for values in each.values() if len(values) > 1]
+    seeds, between = _nested(list(each.values()))
+    return Components(STATED["s1"].questions, seeds * domains, between)
+
+
+def _nested(each: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Variances of seeds within a replicate, and of replicates, from the seeds of each."""
+    within = [variance(values) for values in each if len(values) > 1]
     seeds = mean(within) if within else 0.0
-    number = min(len(values) for values in each.values())
-    between = variance([mean(values) for values in each.values()]) - seeds / number
-    return Components(STATED["s1"].questions, seeds * domains, max(between, 0.0))
+    between = variance([mean(values) for values in each]) - seeds / min(map(len, each))
+    return seeds, max(between, 0.0)
+
+
+def _by_replicate(values: Sequence[float], replicates: int) -> list[Sequence[float]]:
+    """The seeds of each replicate, from those of each in turn."""
+    size = len(values) // replicates
+    return [values[size * n :][:size] for n in range(replicates)]
 
 
 def _of_fates(metrics: Mapping[str, Any]) -> Components | None:
     """Of the share actually forgotten at the last step, the mean over runs."""
-    last = metrics["design"]["steps"][-1]
+    last, names = metrics["design"]["steps"][-1], metrics["design"].get("replicates", ())
     rows = [
         r
         for r in metrics["fates"]
         if (r["fate"], r["setting"], r["step"]) == ("actually_forgotten", "stages", last)
     ]
+    shares = [(r, [count / r["n"] for count in r["counts"]]) for r in rows]
+    if rows and len(names) > 1:
+        each = [_nested(_by_replicate(own, len(names))) for _, own in shares]
+        seeds, between = map(mean, zip(*each, strict=True))
+        return Components(STATED["s2"].questions, seeds, between)
     found = [
-        components_of(error, [count / r["n"] for count in r["counts"]], r["n"])
-        for r in rows
+        components_of(error, own, r["n"])
+        for r, own in shares
         if (error := _error(r, metrics)) is not None
     ]
     if not found:
@@ -165,4 +181,7 @@ def _of_paraphrases(metrics: Mapping[str, Any]) -> Components | None:
         return None
     both, plain = (those("corpus_bleu4", start=start)[0]["seeds"] for start in ("both", "plain"))
     per_seed = [one - other for one, other in zip(both, plain, strict=True)]
+    if (replicates := row.get("replicates", 1)) > 1:
+        seeds, between = _nested(_by_replicate(per_seed, replicates))
+        return Components(STATED["s3"].questions, seeds, between)
     return components_of(error, per_seed, row["pairs"])

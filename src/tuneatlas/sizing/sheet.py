@@ -1,6 +1,6 @@
 """The sheet of an experiment: a line per step and model, what cannot fit, and what was measured."""
 
-import csv
+import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Key, Problem, refuse
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.operations import section_of
+from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import count_questions
@@ -64,10 +65,16 @@ def study_of(experiment: Experiment, root: Path, device: Device, *, look: bool =
 def lines_of(study: Study, configs: Sequence[Path]) -> list[Line]:
     """What the jobs of the experiment need, by model and step."""
     found: dict[tuple[str, str], list[Job]] = {}
-    family = {m: name for name, own in members(study.config["models"]).items() for m in own}
+    family = {
+        (kind, member): name
+        for kind in ("model", "paraphraser")
+        for name, own in members(study.config[f"{kind}s"]).items()
+        for member in own
+    }
     for job in read_plan(study.root, list(configs)):
-        model = job.wildcards.get("model", job.wildcards.get("paraphraser", ""))
-        found.setdefault((job.step, family.get(model, model)), []).append(study.whole(job))
+        kind = "model" if "model" in job.wildcards else "paraphraser"
+        model = job.wildcards.get(kind, "")
+        found.setdefault((job.step, family.get((kind, model), model)), []).append(study.whole(job))
     order = sorted(found, key=lambda key: (key[1], key[0]))
     lines = []
     for step, model in order:
@@ -175,20 +182,20 @@ def number(value: float) -> str:
 
 
 def compared(lines: Sequence[Line], root: Path) -> Iterator[tuple[str, ...]]:
-    """Estimated and measured hours and memory of each step that has run, from ``benchmarks/``."""
+    """Estimated and measured hours and memory of each step that has run, from its records."""
     yield ("step", "jobs run", "hours, estimated", "hours, measured", "GiB, estimated", "GiB, RSS")
     by_step: dict[str, list[Line]] = {}
     for line in lines:
         by_step.setdefault(line.step, []).append(line)
     for step, several in by_step.items():
         jobs = [job for line in several for job in line.jobs]
-        found = [row for job in jobs if (row := _benchmark(job, root))]
+        found = [row for job in jobs if (row := _cost(job, root))]
         needs = [line.need for line in several if line.need and line.need.devices]
         if not found or not needs:
             continue
         need = shared(needs)
-        hours = statistics.mean(float(row["s"]) for row in found) * len(jobs) / 3600
-        memory = max((float(row["max_rss"]) for row in found if row["max_rss"] != "NA"), default=0)
+        hours = statistics.mean(float(row["wall_s"]) for row in found) * len(jobs) / 3600
+        memory = max(float(row["peak_mb"]) for row in found)
         yield (
             step,
             f"{len(found)} of {len(jobs)}",
@@ -199,11 +206,13 @@ def compared(lines: Sequence[Line], root: Path) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _benchmark(job: Job, root: Path) -> Mapping[str, Any] | None:
-    if not job.benchmark or not (root / job.benchmark).is_file():
+def _cost(job: Job, root: Path) -> Mapping[str, Any] | None:
+    """The record of a job's first output, which says what the job took; None if it did not run."""
+    path = record_path(root / job.outputs[0]) if job.outputs else None
+    if path is None or not path.is_file():
         return None
-    with (root / job.benchmark).open(encoding="utf-8", newline="") as stream:
-        return next(csv.DictReader(stream, delimiter="\t"), None)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def device_named(name: str, share: float | None) -> Device:

@@ -15,8 +15,8 @@ from tuneatlas.statistics.bootstrap import (
     DRAWS,
     Floats,
     Interval,
+    average_rows,
     percentile_interval,
-    resample_seeds,
 )
 
 ORDERS = 4
@@ -68,12 +68,13 @@ def bleu_interval(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     other: Counts | None = None,
+    replicates: int = 1,
 ) -> Interval:
     """Corpus BLEU-4 of (seeds, pairs, SIZE), the mean over seeds, with a percentile interval.
 
     Pairs and seeds are both drawn again; a pair keeps its outputs of all seeds. With ``other``,
     counts of the same seeds and pairs, the interval is that of the difference, ``counts`` less
-    ``other``.
+    ``other``. Of several ``replicates`` seeds are those of each in turn (`average_rows`).
 
     Raises:
         ValueError: there is no pair, or the shapes differ.
@@ -93,7 +94,14 @@ def bleu_interval(
         sums = [(times @ table).reshape(size, seeds, SIZE) for table in flat]
         scores = [bleu(each, short=short) for each in sums]
         found[start : start + size] = scores[0] - (scores[1] if other is not None else 0.0)
-    weights = resample_seeds(seeds, draws, rng)
     values = [bleu(table.sum(1), short=short).mean() for table in tables]
     value = values[0] - (values[1] if other is not None else 0.0)
-    return percentile_interval(float(value), (found * weights).sum(axis=1), confidence)
+    means = average_rows(found, bleu_of_seeds(counts, other), replicates, rng)
+    return percentile_interval(float(value), means, confidence)
+
+
+def bleu_of_seeds(counts: Counts, other: Counts | None = None) -> Floats:
+    """Corpus BLEU-4 of each seed, (seeds,), from (seeds, pairs, SIZE); less that of ``other``."""
+    short = too_short(counts)
+    values = bleu(counts.sum(axis=1), short=short)
+    return values if other is None else values - bleu(other.sum(axis=1), short=short)

@@ -42,17 +42,16 @@ def mcnemar(before: ArrayLike, after: ArrayLike, replicates: int = 1) -> PairedT
     return PairedTest(lost, gained, value, p)
 
 
-def replicated_error(values: ArrayLike, replicates: int, added: float = 0.0) -> tuple[float, float]:
+def replicated_error(values: ArrayLike, replicates: int) -> tuple[float, float]:
     """Standard error of the mean of ``values`` (rows, items), and its degrees of freedom.
 
     Rows are seeds of each replicate in turn. Items are crossed with replicates: the variances of
-    their means are added, with the degrees of freedom of Satterthwaite (1946). ``added`` goes to
-    the sum of squares over items.
+    their means are added, with the degrees of freedom of Satterthwaite (1946).
     """
     table = np.asarray(values, dtype=np.float64)
     items = table.shape[1]
     means, each = table.mean(axis=0), table.mean(axis=1).reshape(replicates, -1).mean(axis=1)
-    squares = float(((means - means.mean()) ** 2).sum()) + added
+    squares = float(((means - means.mean()) ** 2).sum())
     of_items = squares / (items * (items - 1)) if items > 1 else 0.0
     of_replicates = float(each.var(ddof=1)) / replicates
     spread = of_replicates**2 / (replicates - 1) + of_items**2 / max(items - 1, 1)

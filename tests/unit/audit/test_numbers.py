@@ -11,10 +11,12 @@ from tests.unit.audit.synthetic import (
     add_forgetting_replicates,
     add_replicates,
 )
+from tests.unit.audit.synthetic_paraphrases import add_paraphrases
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import blocks_of, numbers
+from tuneatlas.audit.numbers import numbers
+from tuneatlas.audit.terms import blocks_of
 
 RELATED = "scoped_tests/mini/facts/incompatible/id/stages/4/base_to_restored/value"
 
@@ -67,6 +69,23 @@ def test_numbers_over_replicates_lead_to_the_items_of_each(whole: Results, tmp_p
     ):
         outputs = {o for t in by_address[address].all_terms() for o in t.outputs}
         assert {told.records[o]["wildcards"]["model"] for o in outputs} == models
+
+
+def test_numbers_of_paraphrases_over_replicates_lead_to_the_items_of_each(
+    whole: Results, tmp_path: Path
+):
+    told = add_paraphrases(Path(shutil.copytree(whole.folder, tmp_path / "results")))
+    columns, items = Columns(told), read_items(told)
+    found = [n for n in numbers(told) if n.address.split("/")[1] == "both"]
+    assert {n.address.split("/")[0] for n in found} == {
+        *("paraphrase_scores", "paraphrase_differences", "tasks")
+    }
+    for number in found:
+        again = compute(number, columns, items)
+        assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+        outputs = {o for t in number.terms for o in t.outputs}
+        models = {told.records[o]["wildcards"]["paraphraser"] for o in outputs}
+        assert models == {"t5-0", "t5-1"}
 
 
 def test_numbers_of_forgetting_over_replicates_lead_to_the_items_of_each(

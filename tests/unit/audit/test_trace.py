@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tuneatlas.audit.lineage import read_results
-from tuneatlas.audit.telling import tell
-from tuneatlas.audit.trace import trace
+from tuneatlas.audit.telling import TOLD, tell
+from tuneatlas.audit.trace import STEPS, Life, Seen, trace
 from tuneatlas.cli.trace import PLAIN
 from tuneatlas.errors import UserError
 
@@ -38,6 +38,14 @@ def test_a_test_question_shows_the_tuned_model(results: Path):
     life = trace(read_results(results), "numbers/next/21")
     said = "\n".join(tell(life, lambda seen: None, PLAIN))
     assert "tuned models: test" in said and "mixed_40        0" in said
+
+
+def test_rows_of_a_step_without_a_section_of_its_own_are_told_all_the_same():
+    others = [step for step in STEPS if step not in TOLD]
+    assert {"probe_checkpoint", "evaluate_checkpoint", "score_systems"} <= set(others)
+    rows = {s: [Seen(s, f"results/{s}/x", {"model": "m"}, {"id": "x", "n": s})] for s in others}
+    said = "\n".join(tell(Life("x", rows, []), lambda seen: None, PLAIN))
+    assert all(f"results/{step}/x m" in said and f"n: {step}" in said for step in others), said
 
 
 def test_an_unknown_id_offers_the_nearest(results: Path):

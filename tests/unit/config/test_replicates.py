@@ -70,7 +70,7 @@ def test_what_was_resolved_reads_as_it_is(tmp_path: Path):
 
 
 def test_a_model_without_replicates_is_compared_alone():
-    found = load_config(ROOT / "config/config.yaml", root=ROOT)
+    found = load_config(ROOT / "config/smoke.yaml", root=ROOT)
     assert found.compared_models == {"mini": ["mini"]}
 
 

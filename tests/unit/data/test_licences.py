@@ -66,7 +66,7 @@ def used(config: dict[str, Any], model: str, folder: Path) -> dict[str, str]:
         ]
         for domain in config["domains"]
     }
-    return {s["name"]: s["licence"] for s in used_sources(config, model, folder, questions)}
+    return {s["name"]: s["licence"] for s in used_sources(config, [model], [folder], questions)}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -85,7 +85,8 @@ def test_a_report_names_all_that_its_experiment_fetches_or_is_given(path: Path, 
         weights = options.get("id") or options.get("path") or options.get("package") or model
         assert weights in found
         for paraphraser, own in config["paraphrasers"].items():
-            assert (own.get("id") or own.get("path") or paraphraser) in found
+            name = own.get("id") or own.get("path") or own.get("package") or paraphraser
+            assert name in found
         corpus = config["prepare_restoration"]["corpus"]
         if corpus and config["stage_forgetting"]["groups"]:
             assert found[corpus] == config["prepare_restoration"]["licence"]

@@ -67,7 +67,8 @@ def test_a_table_is_opened_in_one_place():
     found = {
         p.name for p in Path(tables.__file__).parent.rglob("*.py") if opens.search(p.read_text())
     }
-    assert found == {"tables.py", "corpus_files.py"}
+    # These two open files of users, which may be compressed, as all such files are opened.
+    assert found == {"tables.py", "corpus_files.py", "overlap.py"}
 
 
 def test_killed_at_any_instant_the_file_is_whole(tmp_path: Path):

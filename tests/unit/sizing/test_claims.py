@@ -39,8 +39,17 @@ def test_a_claim_of_each_study_is_told():
 def test_questions_away_are_those_of_the_claim():
     experiment = load_config(ROOT / "config/config.yaml", root=ROOT)
     study = study_of(experiment, ROOT, DEVICES["cpu"], look=False)
-    # Of five domains, two tuned, each other's home questions are away from home.
-    assert away(study.config, study) == 5 * (150 + 170)
+    # Of three domains, two tuned, each other's home questions are away from home; the claim is
+    # about the share of them that the corpus states.
+    asked = 2 * (80 + 180) + (60 + 60)
+    assert away(study.config, study) == round(0.6 * asked)
+    assert (
+        away(
+            {**study.config, "compare_groups": {**study.config["compare_groups"], "facts": "all"}},
+            study,
+        )
+        == asked
+    )
 
 
 def test_what_halves_the_effect_has_its_price():
@@ -60,7 +69,7 @@ def test_what_halves_the_effect_has_its_price():
 
 
 def test_what_cannot_halve_it_says_how_far_it_gets():
-    even = Variances({s: Components(0.4, 0.02**2) for s in WORK}, {})
+    even = Variances({s: Components(0.4, 0.1**2) for s in WORK}, {})
     claim = powers(even)["S1 (a)"]
     said = halving_table([claim], "h")[1]
     assert claim.effect is not None
@@ -94,3 +103,15 @@ def test_a_pilot_without_results_is_refused(tmp_path: Path, capsys: pytest.Captu
     config = str(ROOT / "config/config.yaml")
     assert main(["power", "--root", str(ROOT), config, "--pilot", str(tmp_path)]) == 2
     assert "leave --pilot out" in capsys.readouterr().err
+
+
+def test_the_claim_of_syntax_counts_its_starts(tmp_path: Path):
+    """Three starts see less than one in the same units: how they differ is then in the error."""
+    path = tmp_path / "three.yaml"
+    path.write_text(
+        f"include: {ROOT}/config/config.yaml\nparaphrasers: {{mini: {{replicates: [0, 1, 2]}}}}\n"
+    )
+    one, three = (powers(stated(), name)["S3"] for name in ("config/config.yaml", str(path)))
+    assert (one.design.replicates, three.design.replicates) == (1, 3)
+    # How starts differ is in the error of three, which few of them make rough.
+    assert three.effect > one.effect

@@ -130,6 +130,38 @@ def test_one_model_of_another_name_is_the_pilot_and_several_are_not(tmp_path: Pa
         read_pilot(results, other)
 
 
+def test_a_pilot_of_several_starts_tells_how_these_vary(tmp_path: Path):
+    """Planted: starts 2 BLEU-4 apart on average, their seeds half of one."""
+    rng = np.random.default_rng(2)
+    both = [
+        float(of_start + rng.normal(0, 0.5)) for of_start in rng.normal(3, 2, 200) for _ in range(3)
+    ]
+    metrics = json.loads(json.dumps(SYNTAX))
+    metrics["differences"] = [{**row, "replicates": 200} for row in metrics["differences"]]
+    for row in metrics["corpus_bleu4"]:
+        row["seeds"] = both if row["start"] == "both" else [0.0] * len(both)
+    found = read_pilot(write(tmp_path, compare_paraphrases=metrics), NAMES).components["s3"]
+    assert found.seeds**0.5 == pytest.approx(0.5, rel=0.1)
+    assert found.replicates**0.5 == pytest.approx(2, rel=0.15)
+    assert found.questions == STATED["s3"].questions
+
+
+def test_a_pilot_of_replicates_tells_how_they_forget(tmp_path: Path):
+    """Planted: replicates 10 of 200 questions apart on average, their seeds 2."""
+    rng = np.random.default_rng(2)
+    counts = [
+        float(of_model + rng.normal(0, 2)) for of_model in rng.normal(60, 10, 200) for _ in range(3)
+    ]
+    metrics = json.loads(json.dumps(FORGETTING))
+    metrics["design"]["replicates"] = [f"m-{n}" for n in range(200)]
+    for row in metrics["fates"]:
+        row["counts"] = counts
+    found = read_pilot(write(tmp_path, stage_forgetting=metrics), NAMES).components["s2"]
+    assert found.seeds**0.5 == pytest.approx(0.01, rel=0.1)
+    assert found.replicates**0.5 == pytest.approx(0.05, rel=0.15)
+    assert found.questions == STATED["s2"].questions
+
+
 def test_a_pilot_of_replicates_tells_how_base_models_vary(tmp_path: Path):
     """Planted: replicates 4 points apart on average, their seeds 1 point."""
     rng = np.random.default_rng(2)

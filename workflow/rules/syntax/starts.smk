@@ -9,13 +9,17 @@ def examples_of(stage, paraphraser):
 
 def vanilla(wildcards):
     """T5 as it is before any tree: one made here is first trained on plain sentences."""
-    made_here = config["paraphrasers"][wildcards.paraphraser]["source"] == "scratch"
-    if made_here:
+    return t5_of(wildcards.paraphraser)
+
+
+def t5_of(paraphraser):
+    """The same, of a paraphraser by name."""
+    if config["paraphrasers"][paraphraser]["source"] == "scratch":
         return expand(rules.pretrain_plain.output.model, start="vanilla", allow_missing=True)[0]
     return rules.prepare_paraphraser.output.model
 
 
-def lineage(start, wildcards):
+def lineage(start, paraphraser):
     """The models from T5 to the one that is tuned or measured under the name of a start."""
     added = {
         "vanilla": [],
@@ -23,19 +27,36 @@ def lineage(start, wildcards):
         "structure": [rules.pretrain_structure.output.model],
         "syntax": [rules.pretrain_syntax.output.model],
     }.get(start, [rules.pretrain_structure.output.model, rules.pretrain_syntax.output.model])
-    models = [vanilla(wildcards), *added]
-    return expand(models, start=start, paraphraser=wildcards.paraphraser)
+    return expand([t5_of(paraphraser), *added], start=start, paraphraser=paraphraser)
 
 
 def model_of_start(wildcards):
     """The model that is tuned or measured under the name of a start."""
-    return lineage(wildcards.start, wildcards)[-1]
+    return lineage(wildcards.start, wildcards.paraphraser)[-1]
+
+
+def rewriters_of(wildcards):
+    """The encoder-decoders that are told of as one."""
+    return REWRITERS.get(wildcards.paraphraser, [wildcards.paraphraser])
+
+
+def every_replicate(path, **wildcards):
+    """What each replicate of a paraphraser has at ``path``, one after the other."""
+    return lambda w: [
+        found for own in rewriters_of(w) for found in expand(path, paraphraser=own, **wildcards)
+    ]
 
 
 def every_run(path):
-    """What each tuned model of a paraphraser has at ``path``."""
+    """What each tuned model of a paraphraser has at ``path``, replicate by replicate."""
     names = {name: TUNING[f"{name}s"] for name in ("start", "format", "share")}
-    return expand(path, **names, seed=TUNING_SEEDS, allow_missing=True)
+    return every_replicate(path, **names, seed=TUNING_SEEDS)
+
+
+def every_lineage(wildcards):
+    """The models from T5 to those that are tuned, of all replicates."""
+    own = rewriters_of(wildcards)
+    return sorted({m for p in own for start in TUNING["starts"] for m in lineage(start, p)})
 
 
 def format_file(wildcards):
@@ -47,3 +68,9 @@ def tuned_to_paraphrase(wildcards):
     """The model that writes in a format: some are shown another template, and trained no more."""
     trained = tuneatlas.trained_format(wildcards.format, HOME)
     return expand(rules.finetune_paraphrase.output.model, format=trained, allow_missing=True)[0]
+
+
+def format_of_system(wildcards):
+    """The file of the format that the outputs of a system are in, if they are in one."""
+    name = SYSTEMS[wildcards.system]["format"]
+    return list(tuneatlas.paraphrase_files(name, HOME)) if name else []

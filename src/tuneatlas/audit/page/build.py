@@ -8,15 +8,17 @@ import json
 import shutil
 from collections.abc import Iterable, Mapping
 from importlib.resources import as_file, files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.columns import Column, Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import Number, numbers
+from tuneatlas.audit.numbers import numbers
 from tuneatlas.audit.page.cards import cards
 from tuneatlas.audit.page.graph import layered, step_data
 from tuneatlas.audit.page.items import Catalogue, write_items
+from tuneatlas.audit.terms import Number
 from tuneatlas.theme import BASE_STYLE
 
 PLACES = 6
@@ -46,7 +48,8 @@ def build_page(results: Results, folder: Path) -> dict[str, int]:
     item_shards = write_items(results, catalogue, data, write)
     columns, place = Columns(results), {output: n for n, output in enumerate(outputs)}
     paths: list[dict[str, Any]] = []
-    for output in sorted({*outputs, *results.of_step("evaluate_stages")}):
+    followed = (results.of_step(step) for step in ("evaluate_stages", "measure_checkpoint"))
+    for output in sorted({*outputs, *chain.from_iterable(followed)}):
         own = columns.of(output)
         paths += catalogue.paths(results.records[output]["wildcards"], own)
         if output in place:

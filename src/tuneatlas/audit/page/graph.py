@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.lineage import RESULTS, Results, benchmark_of, reached
+from tuneatlas.audit.lineage import RESULTS, Results, reached
 from tuneatlas.engine.accepted import acceptances
 
 TOTALS = ("wall_s", "cpu_s")
@@ -35,7 +35,6 @@ def step_data(results: Results) -> dict[str, dict[str, Any]]:
                     "accepted": list(acceptances([record])),
                     "host": record.get("host", {}),
                     "log": record.get("log", ""),
-                    "benchmark": benchmark_of(record),
                     "bytes": _size(path),
                     **{k: record.get(k) for k in (*TOTALS, "peak_mb")},
                 }

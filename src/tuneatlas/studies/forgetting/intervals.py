@@ -55,18 +55,28 @@ class Resampler:
         """Draws of the mean over rows; see `average_rows`."""
         return average_rows(draws, values, self.replicates, self.rng)
 
-    def first_step(self, losses: Any, margin: float) -> tuple[int | None, int | None]:
-        """Between which steps a loss of the margin begins, of losses (rows, steps, items).
+    def first_step(
+        self, losses: Any, margin: float, replicates: int | None = None
+    ) -> tuple[int | None, int | None]:
+        """Between which steps a loss of the margin begins, of losses (seeds, steps, items).
 
         In each draw, the same for all steps, it begins at the first step whose mean loss is at
-        least ``margin``. None: in too many draws at no step.
+        least ``margin``. None: in too many draws at no step. Items are drawn with one lost and one
+        won beside them: without any change a loss is not ruled out. What other replicates would
+        add is drawn too (`replicate_weights`), or other seeds of the one base model there is; of
+        one training nothing is known of others, and what is found holds for it.
         """
         table = np.asarray(losses, dtype=np.float64)
-        steps, items = table.shape[1:]
-        counts = self.rng.multinomial(items, np.full(items, 1 / items), size=self.draws) / items
-        each = table.mean(axis=2).reshape(self.replicates, -1, steps).mean(axis=1)
-        weights = replicate_weights(self.replicates, self.draws, self.rng)
-        reached = counts @ table.mean(axis=0).T + weights @ each >= margin
+        seeds, steps, items = table.shape
+        mean = np.concatenate([table.mean(axis=0), np.tile([1.0, -1.0], (steps, 1))], axis=1)
+        size = items + 2
+        counts = self.rng.multinomial(size, np.full(size, 1 / size), size=self.draws) / items
+        drawn = counts @ mean.T
+        number = self.replicates if replicates is None else replicates
+        if (clusters := number if number > 1 else seeds) > 1:
+            each = table.mean(axis=2).reshape(clusters, -1, steps).mean(axis=1)
+            drawn += replicate_weights(clusters, self.draws, self.rng) @ each
+        reached = drawn >= margin
         first = np.where(reached.any(axis=1), reached.argmax(axis=1), steps)
         tail = (1 - self.confidence) / 2
         low = int(np.quantile(first, tail, method="lower"))

@@ -6,8 +6,6 @@ that overlap with a question asked are found, left out, and counted.
 
 import heapq
 import random
-import re
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +16,13 @@ from tokenizers import Tokenizer
 from tuneatlas.data.corpus import read_paragraphs
 from tuneatlas.data.corpus_files import read_texts
 from tuneatlas.data.normal_form import comparison_key
+from tuneatlas.data.overlap import GramIndex, words_of
 from tuneatlas.data.questions import check_followed
 from tuneatlas.data.sources import read_record
 from tuneatlas.errors import UserError
 from tuneatlas.models.text_coder import TextCoder
 from tuneatlas.tables import DOCUMENTS, Row
 
-WORD = re.compile(r"\w+")
-BETWEEN = frozenset({"answer", "assistant"})
-Gram = tuple[str, ...]
 # Bytes of text kept for each token of the budget: some ten budgets, of which each seed draws one.
 RESERVE = 48
 # Bytes kept to measure on; evaluate_stages.heldout_bytes takes no more of them.
@@ -182,42 +178,6 @@ def without_passages(document: Row, index: "GramIndex", subjects: Mapping[str, s
 def has_run(words: Sequence[str], part: Sequence[str]) -> bool:
     """Whether ``part`` occurs in ``words`` as a run."""
     return any(list(words[i : i + len(part)]) == list(part) for i in range(len(words)))
-
-
-class GramIndex:
-    """Finds the questions whose words a text repeats."""
-
-    def __init__(self, questions: Iterable[Row], size: int, share: float) -> None:
-        self.sizes: set[int] = set()
-        self.share = share
-        self.users: dict[Gram, list[str]] = defaultdict(list)
-        self.totals: dict[str, int] = {}
-        for row in questions:
-            words = words_of(f"{row['question']} {row['choices'][row['answer']]}")
-            # A question shorter than an n-gram is one n-gram of its own length.
-            width = min(size, len(words))
-            grams = set(grams_of(words, width))
-            self.sizes.add(width)
-            self.totals[row["id"]] = len(grams)
-            for gram in grams:
-                self.users[gram].append(row["id"])
-
-    def overlapping(self, text: str) -> set[str]:
-        """Ids of questions of whose n-grams ``text`` has at least the share asked for."""
-        words = words_of(text)
-        grams = {gram for size in self.sizes for gram in grams_of(words, size)}
-        hits = Counter(name for gram in grams & self.users.keys() for name in self.users[gram])
-        return {name for name, count in hits.items() if count >= self.share * self.totals[name]}
-
-
-def words_of(text: str) -> list[str]:
-    """Words in lower case, without those that stand between a question and its answer."""
-    return [word for word in WORD.findall(text.casefold()) if word not in BETWEEN]
-
-
-def grams_of(words: Sequence[str], size: int) -> Iterator[Gram]:
-    """All runs of ``size`` words."""
-    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
 
 
 def read_documents(

@@ -127,7 +127,7 @@ def _stages(
 def transition_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler) -> Iterator[Row]:
     """The transition of a run, against the base model and against the restored one.
 
-    Of several replicates its interval is drawn, with items and replicates.
+    Its interval is drawn, with items and replicates, or items and seeds of the one base model.
     """
     table = study.runs[run]
     steps = table.steps("stages")
@@ -142,44 +142,42 @@ def transition_rows(study: Study, run: RunName, scopes: Scopes, draw: Resampler)
         for name, (first, second) in found.items():
             parts = {scope: (first[..., c], second[..., c]) for scope, c in scopes.items()}
             replicates = study.replicates if name == "all" else 1
-            transitions = find_transitions(parts, o.margin, o.confidence, replicates)
+            transitions = find_transitions(parts, o.confidence, replicates)
             for scope, transition in transitions.items():
-                row = _transition(transition, steps)
-                if replicates > 1:
-                    one, two = parts[scope]
-                    losses = np.asarray(one, dtype=np.int64)[:, None] - two
-                    row |= _drawn(draw.first_step(losses, o.margin), transition, steps)
+                one, two = parts[scope]
+                losses = np.atleast_2d(np.asarray(one, dtype=np.int64))[:, None] - two
+                drawn = draw.first_step(losses, o.margin, replicates)
                 yield {
                     **_where(run, scope),
                     "reference": reference,
                     "seed": name,
                     "seeds": len(second),
                     "n": int(scopes[scope].sum()),
-                    **row,
+                    **_transition(transition, drawn, steps),
                 }
 
 
-def _transition(found: Transition, steps: Sequence[int]) -> Row:
+def _transition(
+    found: Transition, drawn: tuple[int | None, int | None], steps: Sequence[int]
+) -> Row:
+    """A transition as steps, with the ends of the interval ``drawn``, about the step found."""
+    low, high = around(drawn, found.at)
     return {
         "seen": found.seen,
         "step": None if found.at is None else steps[found.at],
-        "earliest": None if found.earliest is None else steps[found.earliest],
-        "latest": None if found.at is None else steps[found.at],
+        "earliest": None if low is None else steps[low],
+        "latest": None if high is None else steps[high],
         "lasts": found.lasts,
         "p_corrected": found.p_loss,
     }
 
 
-def _drawn(places: tuple[int | None, int | None], found: Transition, steps: Sequence[int]) -> Row:
-    """The ends of a drawn interval as steps, about the step found; None: not within the run."""
-    low, high = places
-    if found.at is not None:
-        low = found.at if low is None else min(low, found.at)
-        high = None if high is None else max(high, found.at)
-    return {
-        "earliest": None if low is None else steps[low],
-        "latest": None if high is None or found.at is None else steps[high],
-    }
+def around(drawn: tuple[int | None, int | None], at: int | None) -> tuple[int | None, int | None]:
+    """The ends of a drawn interval about the step found; None: not within the run."""
+    low, high = drawn
+    if at is None:
+        return low, None
+    return at if low is None else min(low, at), None if high is None else max(high, at)
 
 
 def _where(run: RunName, scope: str) -> Row:

@@ -13,6 +13,14 @@ from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.tables import STAGE_ANSWERS, STAGE_TEXTS, Row, Table
 
+# The setting of the paper: a model for each training set, whose size its steps follow from.
+PAPER = "finetune"
+
+
+def stage_name(setting: str, step: int) -> str:
+    """A stage of a run, called the same in all replicates: the paper's setting has one alone."""
+    return setting if setting == PAPER else f"{setting}/{step}"
+
 
 class Cell(NamedTuple):
     """A model of a run: how it was tuned, for how many steps, and how far restored (percent)."""
@@ -40,6 +48,7 @@ class StageTable:
         self.replicates = len(per_replicate)
         if len(set(per_replicate.values())) != 1:
             raise UserError(f"{name}: its replicates were not tuned under as many seeds each")
+        answers, texts = _one_end(answers), _one_end(texts)
         first = answers[self.seeds[0]]
         rows = {row["id"]: row for row in first}
         self.ids = sorted(rows)
@@ -61,7 +70,6 @@ class StageTable:
             }
             for seed, found in cells.items()
         }
-        # Paper and long setting may end at other steps per group, never per seed.
         if len({tuple(sorted(cells)) for cells in self._chosen.values()}) != 1:
             raise UserError(f"{name}: its seeds were not measured at the same steps")
         self.texts = sorted({(r["kind"], r["id"]) for r in texts[self.seeds[0]]})
@@ -128,6 +136,22 @@ class StageTable:
                     yield f"accuracy_{scope}", np.array([s == scope for s in found])
 
 
+def _one_end(tables: Mapping[Any, Sequence[Row]]) -> Mapping[Any, Sequence[Row]]:
+    """With one number of steps of the paper's setting, their mean where replicates differ in it.
+
+    Each replicate knows other facts, so its groups, and the training sets from them, are of other
+    sizes.
+    """
+    ends = [{r["step"] for r in rows if r["setting"] == PAPER} for rows in tables.values()]
+    if len(set(map(frozenset, ends))) == 1 or any(len(end) != 1 for end in ends):
+        return tables
+    mean = round(sum(step for end in ends for step in end) / len(ends))
+    return {
+        seed: [{**r, "step": mean} if r["setting"] == PAPER else r for r in rows]
+        for seed, rows in tables.items()
+    }
+
+
 def _by_cell(rows: Sequence[Row], *key: str) -> dict[Cell, dict[Any, Row]]:
     found: dict[Cell, dict[Any, Row]] = {}
     for row in rows:
@@ -149,21 +173,25 @@ def read_tables(
     by_run: dict[tuple[str, str], list[Path]] = {}
     for path in runs:
         by_run.setdefault((path.parts[-3], path.parts[-2]), []).append(path)
-    return _read("the base model", base, -2 if several else None), {
-        run: _read(f"the run of {', '.join(run)}", paths, -4 if several else None)
+    return read_table("the base model", base, -2 if several else None), {
+        run: read_table(f"the run of {', '.join(run)}", paths, -4 if several else None)
         for run, paths in by_run.items()
     }
 
 
-def _read(name: str, paths: Sequence[Path], model: int | None) -> StageTable:
-    """``model``: which part of a path names the replicate, where there are several."""
+def read_table(name: str, paths: Sequence[Path], model: int | None = None) -> StageTable:
+    """The table of one run, whose files of one seed are read one after the other.
+
+    ``model``: which part of a path names the replicate, where there are several.
+    """
 
     def read(table: Table, kind: str) -> dict[int | str, list[Row]]:
         found: dict[int | str, list[Row]] = {}
         for path in paths:
             if path.name.endswith(f".{kind}.parquet"):
                 seed = int(path.name.split(".")[0])
-                found[seed if model is None else f"{path.parts[model]}:{seed}"] = table.read(path)
+                own: int | str = seed if model is None else f"{path.parts[model]}:{seed}"
+                found.setdefault(own, []).extend(table.read(path))
         return found
 
     return StageTable(name, read(STAGE_ANSWERS, "answers"), read(STAGE_TEXTS, "texts"))

@@ -4,23 +4,27 @@ The study is "Learning or Self-aligning?" (Ren et al. 2024). Shares, differences
 intervals are fractions of 1; KL is in nats.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tuneatlas.data.groups import CONTEXTUALISED, self_aligning_share
-from tuneatlas.data.scopes import ALL, AWAY, POOLED
+from tuneatlas.data.groups import self_aligning_share
+from tuneatlas.data.mentions import MENTIONED, UNMENTIONED, Mentions, facts_of
+from tuneatlas.data.scopes import ALL
 from tuneatlas.statistics.bootstrap import Interval
-from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
-from tuneatlas.statistics.intervals import (
-    accuracy_interval,
-    wilson_interval,
-)
+from tuneatlas.statistics.intervals import accuracy_interval, wilson_interval
 from tuneatlas.statistics.manipulation import Bounds
-from tuneatlas.statistics.metrics import plain, verdict, write_metrics
+from tuneatlas.statistics.metrics import interval_columns, of_each, plain, write_metrics
+from tuneatlas.studies.knowledge.about import about
+from tuneatlas.studies.knowledge.claims import (
+    DIFFERENCES,
+    consistency_claims,
+    difference_claims,
+    run_points,
+)
 from tuneatlas.studies.knowledge.paired_answers import (
     MEASURES,
     Answers,
@@ -28,15 +32,9 @@ from tuneatlas.studies.knowledge.paired_answers import (
     Drawn,
     PairedAnswers,
     Run,
-    mean_of,
 )
 from tuneatlas.studies.knowledge.shared_questions import SharedQuestions, find_shared
-from tuneatlas.studies.knowledge.single_replicates import (
-    by_replicate,
-    differences,
-    of_each,
-    single_rows,
-)
+from tuneatlas.studies.knowledge.single_replicates import single_rows
 from tuneatlas.studies.knowledge.testable import (
     chance_levels,
     judged,
@@ -45,26 +43,6 @@ from tuneatlas.studies.knowledge.testable import (
     positive_control,
 )
 from tuneatlas.tables import GROUPS, Row
-
-INCOMPATIBLE_WORSE = "incompatible_worse"
-CONTEXTUALISED_BETTER = "contextualised_better"
-
-
-class Difference(NamedTuple):
-    """A claim that one group has another accuracy than a second: higher (1) or lower (-1)."""
-
-    claim: str
-    first: str
-    second: str
-    sign: int
-
-
-# The second is about the arm with given contexts, where there is one.
-DIFFERENCES = (
-    Difference(INCOMPATIBLE_WORSE, "incompatible", "self_aligning", -1),
-    Difference(CONTEXTUALISED_BETTER, CONTEXTUALISED, "incompatible", 1),
-)
-CONSISTENCY_TRACKS = "consistency_tracks_accuracy"
 
 
 @dataclass(frozen=True)
@@ -80,6 +58,7 @@ class Comparison:
     checks: list[Row]
     null_control: list[Row]
     positive_control: list[Row]
+    negative_control: list[Row]
 
     def metrics(self) -> dict[str, Any]:
         """All numbers as JSON-able values, rounded; a number that is not defined is null."""
@@ -93,7 +72,7 @@ def compare_groups(
     options: CompareOptions,
     seed: int,
     *,
-    mentions: Mapping[str, int | None] | None = None,
+    mentions: Mentions | None = None,
     labels: Mapping[str, Sequence[Row]] | None = None,
     questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
@@ -118,7 +97,7 @@ def compare_replicates(
     options: CompareOptions,
     seed: int,
     *,
-    mentions: Mapping[str, int | None] | None = None,
+    mentions: Mentions | None = None,
     labels: Mapping[str, Mapping[str, Sequence[Row]]] | None = None,
     questions: Mapping[str, Sequence[Row]] | None = None,
 ) -> Comparison:
@@ -131,41 +110,74 @@ def compare_replicates(
     """
     rng = np.random.default_rng(seed)
     shared = find_shared(questions or {})
-    study = PairedAnswers(answers, options, rng, shared)
-    points = _points(study)
+    mentions = mentions or {}
+    study = PairedAnswers(about(answers, options.facts, mentions), options, rng, shared)
+    points = run_points(study)
     accuracy = [row for cell in study.cells() for row in _accuracy(study, *cell)]
     bounds = Bounds(**options.manipulation_checks)
     checks = list(
         knowledge_checks(accuracy, chance_levels(study, next(iter(answers.values())).base), bounds)
     )
-    claims = [row for difference in DIFFERENCES for row in _difference_claims(study, difference)]
-    claims += _consistency_claims(study, points, rng)
+    claims = [row for difference in DIFFERENCES for row in difference_claims(study, difference)]
+    claims += consistency_claims(study, points, rng)
     return Comparison(
         design=study.design(),
         accuracy=accuracy,
         claims=judged(claims, checks, study.domains, options.confidence),
         points=points,
         base_knowledge=_knowledge(
-            [own.base for own in answers.values()], mentions or {}, options, rng, shared
+            [own.base for own in answers.values()], mentions, options, rng, shared
         ),
-        group_sizes=_group_sizes(list((labels or {}).values())),
+        group_sizes=_group_sizes(list((labels or {}).values()), mentions),
         checks=checks,
         null_control=list(null_control(study, -1)),
         positive_control=list(positive_control(study)),
+        negative_control=_negative_control(answers, options, rng, shared, mentions),
     )
 
 
-def _group_sizes(labels: Sequence[Mapping[str, Sequence[Row]]]) -> list[Row]:
-    """Training questions of each group, averaged over the replicates whose ``labels`` they are."""
+def _negative_control(
+    answers: Mapping[str, Answers],
+    options: CompareOptions,
+    rng: np.random.Generator,
+    shared: SharedQuestions,
+    mentions: Mentions,
+) -> list[Row]:
+    """The differences again, on facts that the corpus never states: nothing is there to be lost.
+
+    No rows where the claims are about all facts, or no such fact is tested.
+    """
+    tested = {row["id"] for own in answers.values() for rows in own.tuned.values() for row in rows}
+    if options.facts == ALL or not any(facts_of(i, mentions) == UNMENTIONED for i in tested):
+        return []
+    study = PairedAnswers(about(answers, UNMENTIONED, mentions), options, rng, shared)
+    rows = [row for difference in DIFFERENCES for row in difference_claims(study, difference)]
+    return [row for row in rows if row["headline"]]
+
+
+def _group_sizes(labels: Sequence[Mapping[str, Sequence[Row]]], mentions: Mentions) -> list[Row]:
+    """Training questions of each group, averaged over the replicates whose ``labels`` they are.
+
+    Where it is known, also how many are on facts that the corpus states.
+    """
     rows = []
     for domain in sorted({domain for own in labels for domain in own}):
         if not any(own[domain] for own in labels):
             continue  # nothing is tuned on
         for group in GROUPS:
-            each = [sum(r["group"] == group for r in own[domain]) for own in labels]
-            size = each[0] if len(each) == 1 else float(np.mean(each))
-            rows.append({"domain": domain, "group": group, "questions": size})
+            chosen = [[r["id"] for r in own[domain] if r["group"] == group] for own in labels]
+            row = {"domain": domain, "group": group, "questions": _mean_count(map(len, chosen))}
+            if any(facts_of(i, mentions) for own in chosen for i in own):
+                stated = (sum(facts_of(i, mentions) == MENTIONED for i in own) for own in chosen)
+                row["mentioned"] = _mean_count(stated)
+            rows.append(row)
     return rows
+
+
+def _mean_count(counts: Iterable[int]) -> float:
+    """A count, or the mean of those of several replicates."""
+    each = list(counts)
+    return each[0] if len(each) == 1 else float(np.mean(each))
 
 
 def _accuracy(study: PairedAnswers, domain: str, scope: str) -> list[Row]:
@@ -214,140 +226,22 @@ def _accuracy_row(
         "items": items,
         "seeds": seeds,
         "replicates": len(study.replicates),
-        **_columns("accuracy", accuracy),
+        **interval_columns("accuracy", accuracy),
         "ties": study.ties(runs, domain, scope),
         "base": base,
-        **_columns("gain", study.interval(value - base, draws - base_draws) if seeds else None),
+        **interval_columns(
+            "gain", study.interval(value - base, draws - base_draws) if seeds else None
+        ),
     }
     for measure in MEASURES[1:]:
         interval = study.interval(*drawn[measure]) if measure in drawn else None
-        row |= _columns(measure, interval)
+        row |= interval_columns(measure, interval)
     return row | of_each(study.per_replicate(domain, group, scope, "accuracy"))
-
-
-def _columns(name: str, interval: Interval | None) -> Row:
-    value, low, high = interval or (None, None, None)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
-def _difference_claims(study: PairedAnswers, difference: Difference) -> list[Row]:
-    """One group minus another per domain and scope, and pooled with equal weights."""
-    both = {difference.first, difference.second}
-    cells = [cell for cell in study.cells() if both <= set(study.groups[cell[0]])]
-    pools = {(domain, scope): [(domain, scope)] for domain, scope in cells}
-    for domain in sorted({domain for domain, _ in cells}):
-        pools[domain, POOLED] = [c for c in cells if c[0] == domain and c[1] in AWAY]
-    for scope in ("homo", *AWAY):
-        pools[ALL, scope] = [cell for cell in cells if cell[1] == scope]
-    pools[ALL, POOLED] = [cell for cell in cells if cell[1] in AWAY]
-    return [_difference_row(study, difference, *name, pool) for name, pool in pools.items() if pool]
-
-
-def _difference_row(
-    study: PairedAnswers,
-    difference: Difference,
-    domain: str,
-    scope: str,
-    cells: list[tuple[str, str]],
-) -> Row:
-    (first, first_draws), (second, second_draws) = (
-        mean_of([study.value(d, group, s, "accuracy") for d, s in cells])
-        for group in (difference.first, difference.second)
-    )
-    interval = study.interval(first - second, first_draws - second_draws)
-    domains = sorted({d for d, _ in cells})
-    judged = verdict(interval.low, interval.high, difference.sign)
-    return {
-        "claim": difference.claim,
-        "domain": domain,
-        "scope": scope,
-        **interval._asdict(),
-        # Training questions of the domain itself are not what the claims are about.
-        "verdict": None if scope == "homo" else judged,
-        "headline": (domain, scope) == (ALL, POOLED),
-        "items": study.items(cells),
-        "seeds": min(len(study.seeds[d]) for d in domains),
-        "replicates": len(study.replicates),
-        "domains": len(domains),
-        "base": float(np.mean([study.base(d, s)[0] for d, s in cells])),
-        difference.first: first,
-        difference.second: second,
-        **of_each(differences(study, difference.first, difference.second, cells)),
-    }
-
-
-def _points(study: PairedAnswers) -> list[Row]:
-    """Consistency and accuracy of every run on the way from INCOMPATIBLE to SELF-ALIGNING."""
-    several = len(study.replicates) > 1
-    return [
-        {
-            "domain": domain,
-            "scope": scope,
-            "group": group,
-            "share": self_aligning_share(group),
-            **({"replicate": name} if several else {}),
-            "seed": seed,
-            "consistency": study.single(name, (domain, group, seed), scope, "consistency"),
-            "accuracy": study.single(name, (domain, group, seed), scope, "accuracy"),
-            "base": study.per_replicate(domain, "base", scope, "accuracy")[number],
-            "items": study.items([(domain, scope)]),
-        }
-        for domain, scope in study.cells()
-        for group in study.groups[domain]
-        if self_aligning_share(group) is not None
-        for number, name in enumerate(study.replicates)
-        for seed in study.seeds[domain]
-    ]
-
-
-def _consistency_claims(
-    study: PairedAnswers, points: list[Row], rng: np.random.Generator
-) -> list[Row]:
-    """Partial Spearman correlation of consistency and accuracy, per scope and over all.
-
-    The models of a group are one cluster in domains that share most of their questions. With
-    several replicates the estimate is the mean of theirs.
-    """
-    scopes = list(dict.fromkeys(point["scope"] for point in points))
-    rows = []
-    for scope in [*scopes, ALL]:
-        chosen = [p for p in points if scope in (p["scope"], ALL)]
-        if not chosen:
-            continue
-        found = [
-            partial_spearman(
-                *([p[name] for p in own] for name in ("consistency", "accuracy", "base")),
-                clusters=[(study.piece(p["domain"], p["group"]), p["group"]) for p in own],
-                strata=[study.piece(p["domain"], p["group"]) for p in own],
-                rng=rng,
-                draws=study.options.draws,
-                confidence=study.options.confidence,
-                residuals=study.options.partial,
-            )
-            for own in by_replicate(chosen)
-        ]
-        correlation = mean_correlation(found, study.options.confidence)
-        rows.append(
-            {
-                "claim": CONSISTENCY_TRACKS,
-                "domain": ALL,
-                "scope": scope,
-                **correlation._asdict(),
-                "verdict": verdict(correlation.low, correlation.high, 1),
-                "headline": scope == ALL,
-                "items": study.items({(p["domain"], p["scope"]) for p in chosen}),
-                "seeds": len({p["seed"] for p in chosen}),
-                "replicates": len(found),
-                "domains": len({p["domain"] for p in chosen}),
-                **of_each([one.value for one in found]),
-            }
-        )
-    return rows
 
 
 def _knowledge(
     bases: Sequence[Mapping[str, Sequence[Row]]],
-    mentions: Mapping[str, int | None],
+    mentions: Mentions,
     options: CompareOptions,
     rng: np.random.Generator,
     shared: SharedQuestions,
@@ -359,11 +253,10 @@ def _knowledge(
     rows = []
     indexed = [{row["id"]: row for own in base.values() for row in own} for base in bases]
     for domain, answers in sorted(bases[0].items()):
-        parts: dict[str, list[Row]] = {ALL: list(answers), "mentioned": [], "unmentioned": []}
+        parts: dict[str, list[Row]] = {ALL: list(answers), MENTIONED: [], UNMENTIONED: []}
         for answer in answers:
-            count = mentions.get(answer["id"])
-            if count is not None:
-                parts["mentioned" if count else "unmentioned"].append(answer)
+            if facts := facts_of(answer["id"], mentions):
+                parts[facts].append(answer)
         for facts, chosen in parts.items():
             if not chosen:
                 continue
@@ -378,7 +271,7 @@ def _knowledge(
                     "domain": domain,
                     "facts": facts,
                     "items": len(chosen),
-                    **_columns("accuracy", interval),
+                    **interval_columns("accuracy", interval),
                     "replicates": len(bases),
                     "ties": sum(answer["tied"] > 0 for own in same for answer in own),
                     "chance": float(np.mean([1 / len(answer["probs"]) for answer in chosen])),

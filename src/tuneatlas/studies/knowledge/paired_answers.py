@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tuneatlas.data.groups import in_order
-from tuneatlas.data.scopes import SCOPES, scope_of
+from tuneatlas.data.scopes import ALL, SCOPES, scope_of
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import (
     CONFIDENCE,
@@ -58,7 +58,8 @@ class CompareOptions:
     """Roles that count out of the domain, resamples, confidence level, the floor of KL, and ranks.
 
     ``ranks``: of options that tie; ``partial``: what of the residuals is correlated;
-    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``).
+    ``manipulation_checks``: what is other than the bounds that they have (``Bounds``); ``facts``:
+    what test questions are about, ``mentioned`` ones being those that the corpus states.
     """
 
     ood_roles: tuple[str, ...] = ("related",)
@@ -68,6 +69,7 @@ class CompareOptions:
     ranks: Ranks = "mean"
     partial: Residuals = "pearson"
     manipulation_checks: Mapping[str, float] = field(default_factory=dict)
+    facts: str = ALL
 
 
 class PairedAnswers:
@@ -157,9 +159,10 @@ class PairedAnswers:
         for run in self.runs:
             rows = [tables[run][i] for i in ids]
             after = [row["probs"] for row in rows]
+            name = f"compare_groups: {_named(run)}"
             columns.append(np.array([row["correct"] for row in rows], dtype=np.float64))
-            columns.append(_by_options(run, ids, before, after, divergence))
-            columns.append(_by_options(run, ids, before, after, consistency))
+            columns.append(by_options(name, ids, before, after, divergence))
+            columns.append(by_options(name, ids, before, after, consistency))
         columns.append(np.array([base[i]["correct"] for i in ids], dtype=np.float64))
         return np.stack(columns)
 
@@ -257,13 +260,13 @@ class PairedAnswers:
         return said if repeated or joined else {}
 
     def _asked(self) -> Row:
-        """The options; those of the ranks where they are not ours."""
+        """The options; those of the ranks and facts where they are not ours."""
         usual = CompareOptions()
         asked = asdict(self.options)
         return {
             name: value
             for name, value in asked.items()
-            if name not in ("ranks", "partial") or value != getattr(usual, name)
+            if name not in ("ranks", "partial", "facts") or value != getattr(usual, name)
         }
 
 
@@ -320,21 +323,32 @@ def _named(run: Run) -> str:
     return f"the model tuned on '{run[0]}', group '{run[1]}', seed {run[2]}"
 
 
-def _by_options(
-    run: Run,
-    ids: list[str],
-    before: list[list[float]],
-    after: list[list[float]],
+def by_options(
+    name: str,
+    ids: Sequence[str],
+    before: Sequence[Sequence[float]],
+    after: Sequence[Sequence[float]],
     measure: Callable[[Floats, Floats], Floats],
 ) -> Floats:
-    """``measure`` per item, with items of one number of options taken together."""
+    """``measure`` per item, with items of one number of options taken together.
+
+    Args:
+        name: of the tuned model, in messages.
+        ids: of the items.
+        before: probabilities of the base model, by option, of each item.
+        after: the same of the tuned model.
+        measure: of both, as (items, options).
+
+    Raises:
+        UserError: an item has other options or no finite probabilities, or the measure is infinite.
+    """
     values = np.empty(len(ids))
     for width in sorted({len(probs) for probs in before}):
         where = [n for n, probs in enumerate(before) if len(probs) == width]
         for n in where:
             if len(after[n]) != width or not np.isfinite([*before[n], *after[n]]).all():
                 raise UserError(
-                    f"compare_groups: {_named(run)}, question '{ids[n]}': the probabilities "
+                    f"{name}, question '{ids[n]}': the probabilities "
                     f"{after[n]} do not match those of the base model {before[n]}"
                 )
         values[where] = measure(
@@ -343,7 +357,7 @@ def _by_options(
         for n in where:
             if not np.isfinite(values[n]):
                 raise UserError(
-                    f"compare_groups: {_named(run)}, question '{ids[n]}': KL is infinite, as an "
-                    "option has probability 0 after tuning; raise compare_groups.epsilon above 0"
+                    f"{name}, question '{ids[n]}': KL is infinite, as an option has probability 0 "
+                    "after tuning; raise compare_groups.epsilon above 0"
                 )
     return values

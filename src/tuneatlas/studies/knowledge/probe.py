@@ -1,9 +1,11 @@
-"""Ask the base model what it knows: few-shot, as often and in as many orders as the config says."""
+"""Ask a model what it knows: few-shot, as often and in as many orders as the config says."""
 
 import random
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
@@ -41,9 +43,26 @@ def probe_base(
     or ``rotations`` a question is asked in several ways; its answer is that of the mean
     probabilities, and its prompt the first.
     """
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    return probe_model(
+        model, tokenizer, questions, template, options, bos=bos, splits=splits, parts=parts
+    )
+
+
+def probe_model(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Row],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool | Mapping[str, bool],
+    splits: Collection[str] = ("train", "test"),
+    parts: Parts | None = None,
+) -> Probed:
+    """As `probe_base`, of a model in memory, in evaluation mode."""
     asked = [q for q in questions if q["split"] in splits]
     begins = [bos if isinstance(bos, bool) else bos[q["role"]] for q in asked]
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
     ways: list[list[Floats]] = []
     first: list[str] = []
     names = [q["id"] for q in asked]
@@ -74,6 +93,43 @@ def probe_base(
         answer_rows(asked, merged, first, options.get("ties", "wrong")),
         [knowledge_row(q, several) for q, several in zip(asked, each, strict=True)],
     )
+
+
+def probe_tests(
+    folder: Path,
+    questions: Mapping[str, Sequence[Row]],
+    template: QuestionTemplate,
+    options: Mapping[str, Any],
+    *,
+    bos: bool | Mapping[str, bool],
+    splits: Mapping[str, Sequence[str]],
+    parts: Parts | None = None,
+) -> list[Row]:
+    """Answers of another model to the test questions of every domain, with its base's prompts.
+
+    ``questions`` and ``splits``, those that the base was asked, are by domain; the rest is as in
+    ``probe_base``.
+    """
+    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    rows: list[Row] = []
+    for domain, own in questions.items():
+        # Demonstrations are drawn for each kind of question asked, one after the other: so one of
+        # each kind is asked that the base model was asked.
+        kinds = {_kind(q): q["id"] for q in reversed(own) if q["split"] == "train"}
+        first = set(kinds.values())
+        asked = [q for q in own if q["split"] != "train" or q["id"] in first]
+        probed = probe_model(
+            model,
+            tokenizer,
+            asked,
+            template,
+            options,
+            bos=bos,
+            splits=splits[domain],
+            parts=parts.within(domain) if parts else None,
+        )
+        rows += [row for row in probed.answers if row["split"] == "test"]
+    return rows
 
 
 def _kind(question: Row) -> tuple[str, str]:

@@ -9,11 +9,6 @@ from tuneatlas.studies.knowledge.paired_answers import MEASURES, PairedAnswers
 from tuneatlas.tables import Row
 
 
-def of_each(values: Sequence[float]) -> Row:
-    """The column ``per_replicate``, where there are several."""
-    return {"per_replicate": list(values)} if len(values) > 1 else {}
-
-
 def differences(
     study: PairedAnswers, first: str, second: str, cells: Sequence[tuple[str, str]]
 ) -> list[float]:

@@ -99,6 +99,20 @@ def overlong(coded: Sequence[Sequence[int]], longest: int) -> list[int]:
     return [at for at, ids in enumerate(coded) if len(ids) > longest]
 
 
+class _Converter(TransformersConverter):  # type: ignore[misc]
+    """Of T5s with an output matrix of their own too, whose outputs are not scaled.
+
+    CTranslate2 tells them by ``tie_word_embeddings``, which transformers 5 says of every T5.
+    """
+
+    def load_model(self, *where: Any, **options: Any) -> Any:
+        model = super().load_model(*where, **options)
+        scaled = getattr(model.config, "scale_decoder_outputs", None)
+        if scaled is not None:
+            model.config.tie_word_embeddings = scaled
+        return model
+
+
 def _translator(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: list[int]
 ) -> Any:
@@ -114,7 +128,7 @@ def _translator(
     with TemporaryDirectory() as name:
         save_model(Path(name) / "model", model, named)
         converted = Path(name) / "converted"
-        TransformersConverter(str(Path(name) / "model")).convert(str(converted))
+        _Converter(str(Path(name) / "model")).convert(str(converted))
         engine = Translator(
             str(converted),
             compute_type="float32",

@@ -80,7 +80,9 @@ def test_pseudo_turns_into_actual_forgetting(metrics: dict[str, Any]):
     for reference in ("base model", "restored base model"):
         whole = next(r for r in metrics["transitions"] if r["reference"] == reference)
         assert (whole["seen"], whole["step"], whole["lasts"]) == (True, 64, True)
-        assert (whole["earliest"], whole["latest"], whole["seeds"]) == (64, 64, 3)
+        assert (whole["earliest"], whole["seeds"]) == (64, 3)
+        # Three seeds do not tell for sure that a fourth would lose so much.
+        assert whole["latest"] in (64, None)
 
 
 def test_counts_and_intervals_of_fates_add_up(metrics: dict[str, Any]):
@@ -144,6 +146,8 @@ def test_the_finding_in_words(base_answers: np.ndarray, losses, verdict, words):
     part = stages_part(study(base_answers, *losses), "there")
     assert part.verdict == verdict
     assert words in part.runs[0].sentence
+    if "Actual" in words:
+        assert "(95% interval for this base model: " in part.runs[0].sentence
     assert json.dumps(part.metrics)  # no NaN, no arrays
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.unit.config.described import undescribed_columns
 from tests.unit.studies.fake_answers import make_context, make_study
 from tests.unit.studies.forgetting.followed_runs import ITEMS, OPTIONS, OVERLAP, rows_of
 from tuneatlas.errors import UserError
@@ -33,7 +34,8 @@ def files(folder: Path, losses: dict[str, tuple[float, ...]]) -> tuple[list[Path
     for number, (model, lost) in enumerate(losses.items()):
         known = np.random.default_rng(number).random(ITEMS) < 0.58 + 0.02 * number
         control = {Cell("base", 0, percent): 0.0 for percent in (0, 50, 100)}
-        cells = {Cell("finetune", 3, 0): 0.1, Cell("finetune", 3, 100): 0.0}
+        # Each replicate knows other facts, so its training sets are of other sizes.
+        cells = {Cell("finetune", 2 + number, 0): 0.1, Cell("finetune", 2 + number, 100): 0.0}
         for step, share in zip(STEPS, lost, strict=True):
             cells |= {Cell("stages", step, percent): 0.4 for percent in (0, 50)}
             cells |= {Cell("stages", step, 100): share}
@@ -71,6 +73,10 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return told(tmp_path_factory.mktemp("apart"), APART)
+
+
+def test_every_column_is_in_the_docs(apart: dict[str, Any]):
+    assert undescribed_columns("stage_forgetting", apart) == []
 
 
 def one(rows: list[Row], **wanted: Any) -> Row:

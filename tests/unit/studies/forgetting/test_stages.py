@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.studies.forgetting.followed_runs import ITEMS, OPTIONS, OVERLAP, SEEDS, rows_of
-from tuneatlas.audit.numbers import blocks_of
+from tuneatlas.audit.terms import blocks_of
 from tuneatlas.report.forgetting import stages_part
 from tuneatlas.statistics.tests import holm
 from tuneatlas.studies.forgetting.compare import stage_forgetting

@@ -14,14 +14,12 @@ from tuneatlas.data.groups import in_order, self_aligning_share
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import paired_difference
 from tuneatlas.statistics.metrics import table_csv, verdict
-from tuneatlas.studies.knowledge.compare import (
+from tuneatlas.studies.knowledge.claims import (
     CONSISTENCY_TRACKS,
     CONTEXTUALISED_BETTER,
     INCOMPATIBLE_WORSE,
-    Comparison,
-    compare_groups,
-    write_comparison,
 )
+from tuneatlas.studies.knowledge.compare import Comparison, compare_groups, write_comparison
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.tables import Row
 
@@ -292,17 +290,10 @@ def test_equal_input_gives_equal_bytes_in_any_order(tmp_path: Path, study: dict[
     for name, one in (("a", study), ("b", turned)):
         write_comparison(compare(one), tmp_path / name)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == [
-        "accuracy.csv",
-        "base_knowledge.csv",
-        "checks.csv",
-        "claims.csv",
-        "group_sizes.csv",
-        "metrics.json",
-        "null_control.csv",
-        "points.csv",
-        "positive_control.csv",
-    ]
+    tables = ["accuracy", "base_knowledge", "checks", "claims", "group_sizes", "points"]
+    tables += ["negative_control", "null_control", "positive_control"]
+    files = [f"{name}.{kind}" for name in tables for kind in ("csv", "tex")]
+    assert names == sorted(["metrics.json", *files])
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 

@@ -5,15 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.unit.config.described import undescribed_columns
 from tests.unit.studies.fake_answers import make_study
 from tuneatlas.errors import UserError
-from tuneatlas.studies.knowledge.compare import (
-    CONSISTENCY_TRACKS,
-    INCOMPATIBLE_WORSE,
-    Comparison,
-    compare_groups,
-    compare_replicates,
-)
+from tuneatlas.studies.knowledge.claims import CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE
+from tuneatlas.studies.knowledge.compare import Comparison, compare_groups, compare_replicates
 from tuneatlas.studies.knowledge.paired_answers import Answers, CompareOptions
 from tuneatlas.tables import Row
 
@@ -88,6 +84,11 @@ def test_estimates_are_means_over_replicates(together: Comparison, alone: list[C
             assert row[value] == pytest.approx(np.mean(each)), (table, key(row))
             assert row["replicates"] == 3
             assert row.get("per_replicate", each) == pytest.approx(each)
+
+
+def test_every_column_is_in_the_docs(together: Comparison, alone: list[Comparison]):
+    for comparison in (together, *alone):
+        assert undescribed_columns("compare_groups", comparison.metrics()) == []
 
 
 def test_each_run_of_each_replicate_is_told(together: Comparison, alone: list[Comparison]):

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 
 from tests.unit.studies.fake_answers import make_study
-from tuneatlas.plots import draw_figures
+from tuneatlas.plots import KINDS, draw_figures
 from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.figures import FIGURES
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
@@ -37,7 +37,7 @@ def folder(metrics: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_every_figure_has_picture_and_numbers(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        f"{name}.{kind}" for name in FIGURES for kind in ("csv", "png", "svg")
+        f"{name}.{kind}" for name in FIGURES for kind in ("csv", *KINDS)
     )
 
 

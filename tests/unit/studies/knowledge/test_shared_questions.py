@@ -7,12 +7,8 @@ import pytest
 
 from tests.unit.studies.fake_answers import make_study
 from tuneatlas.statistics.metrics import plain
-from tuneatlas.studies.knowledge.compare import (
-    CONSISTENCY_TRACKS,
-    INCOMPATIBLE_WORSE,
-    Comparison,
-    compare_groups,
-)
+from tuneatlas.studies.knowledge.claims import CONSISTENCY_TRACKS, INCOMPATIBLE_WORSE
+from tuneatlas.studies.knowledge.compare import Comparison, compare_groups
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 from tuneatlas.studies.knowledge.shared_questions import find_shared
 from tuneatlas.tables import Row

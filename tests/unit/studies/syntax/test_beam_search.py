@@ -13,7 +13,7 @@ from transformers import (
 
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_t5, train_tokenizer
-from tuneatlas.studies.syntax.beam_search import by_transformers, cut_inputs, generate
+from tuneatlas.studies.syntax.beam_search import _translator, by_transformers, cut_inputs, generate
 from tuneatlas.studies.syntax.pretraining.vocabulary import add_structure_tokens, decode
 from tuneatlas.training.seq2seq import encode_end
 
@@ -142,6 +142,29 @@ def unscaled_t5(tokenizer):
     return T5ForConditionalGeneration(config)
 
 
+def own_head_t5(tokenizer):
+    """As Flan-T5 is: the output has a matrix of its own, and is not scaled."""
+    model = unscaled_t5(tokenizer)
+    model.config.tie_word_embeddings = False
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(model.lm_head.weight.shape))
+    return model
+
+
+@pytest.mark.parametrize("make", [unscaled_t5, own_head_t5])
+def test_the_fast_engine_reads_t5s_whose_output_is_not_scaled(make):
+    tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
+    torch.manual_seed(3)
+    model = make(tokenizer).eval()
+    assert _translator(model, tokenizer, encode_end(tokenizer, "the cat sat")) is not None
+
+
+def uneven_t5(tokenizer):
+    """With an epsilon in its norms that CTranslate2 does not know of."""
+    config = new_t5(tokenizer, SHAPE, seed=3).config
+    config.layer_norm_epsilon = 1.0
+    return T5ForConditionalGeneration(config)
+
+
 def bart(tokenizer):
     """What it writes begins with the end token, which is given."""
     sides = {f"{side}_{what}": 2 for side in ("encoder", "decoder") for what in ("layers",)}
@@ -152,7 +175,7 @@ def bart(tokenizer):
     return BartForConditionalGeneration(config)
 
 
-@pytest.mark.parametrize("make", [unscaled_t5, bart])
+@pytest.mark.parametrize("make", [uneven_t5, bart])
 def test_what_the_fast_engine_reads_otherwise_is_written_by_the_models_own_code(make):
     tokenizer = train_tokenizer(["the cat sat on the mat, the end"], 300)
     torch.manual_seed(3)

@@ -188,4 +188,7 @@ def test_another_start_or_mask_changes_no_other_training():
     assert syntax_options(config, "both") == {"epochs": 1, "without": []}
     assert syntax_options(config, "less") == {"epochs": 1, "without": ["tree_pruning"]}
     several = dict.fromkeys(("formats", "starts", "shares", "seeds"), ())
-    assert tuning_options({"finetune_paraphrase": {**several, "epochs": 8}}) == {"epochs": 8}
+    models = {"paraphrasers": {"t5": {"family": None}, "many-0": {"family": "many"}}}
+    tuned = {"finetune_paraphrase": {**several, "epochs": 8}, **models}
+    assert tuning_options(tuned, "t5") == {"epochs": 8}
+    assert tuning_options(tuned, "many-0") == {"epochs": 8, "own_pairs": True}

@@ -28,12 +28,12 @@ atlas.views.item = async function (asked) {
     add("Label and groups", labelPart(question, [...own("label_knowledge"), ...released("group")], [...own("explain_predictions"), ...released("explanation")], texts));
     add("Trained on", trainedPart(texts, own("mix_instructions")));
     add("Probability of each option, before and after tuning", barsPart(question, own("probe_knowledge"), own("evaluate_knowledge")));
-    add("Along the tuning: base → tuned → restored", pathPart(question, own("evaluate_base"), own("evaluate_stages")));
+    add("Along the tuning: base → tuned → restored", pathPart(question, own("evaluate_base"), [...own("evaluate_stages"), ...own("measure_checkpoint")]));
   }
   add("Sentence", sentencePart(rows));
   add("Pair", pairPart(rows, texts));
   const known = new Set(["prepare_questions", "prepare_corpus", "probe_knowledge", "label_knowledge", "explain_predictions", "read_groups", "mix_instructions",
-    "evaluate_knowledge", "evaluate_base", "evaluate_stages", "parse_sentences", "prepare_sentences", "prepare_paraphrases", "generate_paraphrases", "score_paraphrases"]);
+    "evaluate_knowledge", "evaluate_base", "evaluate_stages", "measure_checkpoint", "parse_sentences", "prepare_sentences", "prepare_paraphrases", "generate_paraphrases", "score_paraphrases"]);
   for (const step of Object.keys(life.rows)) {
     if (!known.has(step)) add(step, rows(step).map(([output, row]) => generic(output, row)));
   }
@@ -147,8 +147,10 @@ function pathPart(question, base, stages) {
   const runs = new Map();
   for (const [output, row] of answers) {
     if (row.restored !== 0 && row.restored !== 100) continue;
-    const [, domain, group, seed] = wildcards(output);
-    const key = `${domain} · ${atlas.groupName(group)} · ${row.setting === "stages" ? "" : "paper’s setting, "}step ${row.step}`;
+    const names = wildcards(output), seed = names.at(-1);
+    const tuned = `${names[1]} · ${atlas.groupName(names[2])} · ${row.setting === "stages" ? "" : "paper’s setting, "}step ${row.step}`;
+    // A checkpoint tuned elsewhere has its own name, with its step if there are several.
+    const key = place(output).startsWith("results/measure_checkpoint/") ? names.slice(1, -1).join("/") : tuned;
     const own = runs.get(key) || new Map();
     const path = own.get(seed) || {};
     path[row.restored] = row;

@@ -50,7 +50,8 @@ atlas.readFilter = function (text) {
 };
 const writeFilter = (filter) => Object.entries(filter).filter(([, v]) => v).map(([k, v]) => `${k}:${v}`).join(",");
 
-const runName = (path) => `${path.run.domain}/${path.run.group}/${path.stage}`;
+// A checkpoint tuned elsewhere has a name of its own.
+const runName = (path) => `${path.run.checkpoint?.split("/")[0] || `${path.run.domain}/${path.run.group}`}/${path.stage}`;
 
 // The items that took a path, under any seed, in the run asked for or in any.
 async function onPath(filter) {

@@ -83,7 +83,6 @@ async function opened(step, node, output) {
       atlas.facts([["Wall time", seconds(job.wall_s)], ["Processor", seconds(job.cpu_s)],
         ["Peak memory", job.peak_mb ? `${count(job.peak_mb)} MB` : "–"], ["Size", bytes(job.bytes)],
         ["Log", job.log ? h("a", { href: `../../${job.log}` }, "log") : "–"],
-        ["Benchmark", job.benchmark ? h("a", { href: `../../${job.benchmark}` }, "benchmark") : "–"],
         ["Host", `${job.host.system || ""} ${job.host.machine || ""}, ${job.host.threads || 1} threads`], ["Seed", job.seed]]),
       h("h3", {}, "Output"),
       h("p", {}, fileLink(job.output), h("br"), "SHA-256 ", h("code", {}, job.sha256),

@@ -9,7 +9,7 @@ import numpy as np
 
 from tuneatlas.engine.files import write_text
 from tuneatlas.models.folder import SUMMARY
-from tuneatlas.statistics.metrics import table_csv
+from tuneatlas.statistics.metrics import write_table
 from tuneatlas.studies.syntax.paraphrasing.figures import draw_paraphrase_figures
 from tuneatlas.studies.syntax.paraphrasing.side_by_side import (
     Run,
@@ -23,10 +23,19 @@ from tuneatlas.studies.syntax.paraphrasing.side_by_side import (
     training_tokens,
     values_of,
 )
+from tuneatlas.studies.syntax.paraphrasing.single_replicates import (
+    by_replicate,
+    mean_of_tasks,
+    refuse_uneven,
+)
+from tuneatlas.studies.syntax.paraphrasing.systems import compare_systems
 from tuneatlas.studies.syntax.paraphrasing.testable import task_checks
 from tuneatlas.studies.syntax.tables import CANDIDATES, SCORES
 from tuneatlas.studies.syntax.trees.parsing import parse_counts
 from tuneatlas.tables import Row
+
+# Where in the path of a table of scores its replicate is named, from the end.
+OF_SCORES = 6
 
 
 def compare_runs(
@@ -42,17 +51,23 @@ def compare_runs(
         pairs: the test rows of PARAPHRASES, by id.
         parses: rows of PARSES.
         files: ``scores`` and ``candidates`` of each run, whose paths end in
-            start/format/share/seed/NAME.parquet; ``models`` pre-trained, and scores of ``tasks``.
+            paraphraser/start/format/share/seed/NAME.parquet; ``models`` pre-trained; scores of
+            ``tasks`` and of other ``systems``. Several paraphrasers are replicates of one.
         options: of the step; ``oracles`` are formats shown the tree of the reference in tests,
-            and ``choose`` is the split by which epochs were chosen.
+            and ``choose`` is the split by which epochs were chosen; ``one_start`` says that all
+            replicates start from the same weights.
         seed: of the bootstrap.
     """
-    values = values_of(_scored(files), pairs, retokenise=options["retokenise"])
+    scores_of = by_replicate(files["scores"], OF_SCORES)
+    refuse_uneven(scores_of, OF_SCORES)
+    scored = _scored(path for own in scores_of.values() for path in own)
+    values = values_of(scored, pairs, retokenise=options["retokenise"])
     chosen = subsets_of(pairs)
     rng = np.random.default_rng(seed)
     bootstrap = {"draws": options["draws"], "confidence": options["confidence"]}
+    bootstrap["replicates"] = len(scores_of)
     scores = list(mean_rows(values, chosen, rng, bootstrap))
-    tasks = {path.stem: task_means(SCORES.read(path)) for path in files["tasks"]}
+    tasks = _tasks(files["tasks"])
     checks = list(task_checks(tasks, options["tasks_solved"]))
     differences = list(difference_rows(values, chosen, rng, bootstrap, checks))
     corpus = list(corpus_values(values))
@@ -63,7 +78,9 @@ def compare_runs(
         "starts": starts,
         "formats": list(dict.fromkeys(run.format for run in values)),
         "shares": list(dict.fromkeys(run.share for run in values)),
-        "seeds": len(corpus[0]["seeds"]),
+        "seeds": len(corpus[0]["seeds"]) // len(scores_of),
+        "replicates": list(scores_of),
+        "one_start": options.get("one_start", False),
         "pairs": {name: len(ids) for name, ids in chosen.items()},
         "confidence": options["confidence"],
         "oracles": options["oracles"],
@@ -83,14 +100,16 @@ def compare_runs(
         "examples": choose_examples(
             shown, values, pairs, CANDIDATES.read(path), options["examples"]
         ),
+        **compare_systems(files["systems"], values, pairs, chosen, options, seed, len(scores_of)),
     }
 
 
 def write_comparison(metrics: Mapping[str, Any], folder: Path) -> None:
     """Write ``metrics.json``, its tables and its figures to a new folder."""
     folder.mkdir(parents=True)
-    for name in ("scores", "differences"):
-        write_text(folder / f"{name}.csv", table_csv(metrics[name]))
+    systems = [name for name in ("system_scores", "system_differences") if name in metrics]
+    for name in ("scores", "differences", *systems):
+        write_table(folder / name, metrics[name])
     write_text(folder / "metrics.json", json.dumps(metrics, indent=1) + "\n")
     draw_paraphrase_figures(metrics, folder / "figures")
 
@@ -101,8 +120,16 @@ def run_of(path: Path) -> Run:
     return Run(start, kind, int(share))
 
 
-def _scored(files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[Run, list[Row], list[Row]]]:
-    for path in files["scores"]:
+def _tasks(paths: Iterable[Path]) -> dict[str, dict[str, dict[str, float]]]:
+    """By start, the means of its tasks; over replicates, whose files are …/{replicate}/{start}."""
+    found: dict[str, list[dict[str, dict[str, float]]]] = {}
+    for path in paths:
+        found.setdefault(path.stem, []).append(task_means(SCORES.read(path)))
+    return {start: mean_of_tasks(each) for start, each in found.items()}
+
+
+def _scored(paths: Iterable[Path]) -> Iterator[tuple[Run, list[Row], list[Row]]]:
+    for path in paths:
         beside = path.with_name("candidates.parquet")
         yield run_of(path), SCORES.read(path), CANDIDATES.read(beside)
 
@@ -116,13 +143,16 @@ def count_outputs(paths: Iterable[Path]) -> dict[str, int]:
 
 
 def _seen(models: Sequence[Path]) -> dict[tuple[str, str], int]:
-    """Tokens that models were trained on, by step and start (stage 1 has none)."""
-    found = {}
+    """Tokens that models were trained on, by step and start (stage 1 has none).
+
+    Of several replicates their mean, as each draws examples of its own.
+    """
+    found: dict[tuple[str, str], list[int]] = {}
     for folder in models:
         step, start = folder.parts[-3], folder.name
         if step not in ("pretrain_plain", "pretrain_syntax"):
             step, start = folder.parts[-2], ""
         if (folder / SUMMARY).is_file():
             summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-            found[step, start] = summary["tokens_seen"]
-    return found
+            found.setdefault((step, start), []).append(summary["tokens_seen"])
+    return {key: round(sum(each) / len(each)) for key, each in found.items()}

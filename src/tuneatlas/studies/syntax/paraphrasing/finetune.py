@@ -50,11 +50,16 @@ SEARCH: Mapping[str, Any] = {
 def choose_pairs(rows: Sequence[Row], share: int, rng: random.Random) -> list[Row]:
     """``share`` percent of the training pairs, at least one; a smaller share is part of a larger.
 
-    The same seed draws the same pairs, whatever the model and the format.
+    The same seed draws the same pairs, whatever the start and the format.
     """
     order = list(rows)
     rng.shuffle(order)
     return order[: max(1, round(len(order) * share / 100))]
+
+
+def drawing_rng(step: Step) -> random.Random:
+    """What pairs are drawn by: the seed, and the replicate where there are several."""
+    return step.shared_rng(*(["paraphraser"] if step.options.get("own_pairs") else []), "seed")
 
 
 def showable(kind: Format, rows: Sequence[Row]) -> list[Row]:
@@ -81,9 +86,8 @@ def finetune_paraphrase(step: Step) -> dict[str, Any]:
     if "<tgt>" in kind.output:
         add_marks(model, tokenizer, step.seed)
     path = step.path("paraphrases")
-    rows = choose_pairs(
-        list(paraphrases(path, "train")), int(step.wildcards["share"]), step.shared_rng("seed")
-    )
+    train = list(paraphrases(path, "train"))
+    rows = choose_pairs(train, int(step.wildcards["share"]), drawing_rng(step))
     whole = showable(kind, rows)
     texts = (fill(kind, trees_of(r, kind.shown("train")), "train", height) for r in whole)
     judges: list[Row] = []

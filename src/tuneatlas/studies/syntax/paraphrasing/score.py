@@ -46,13 +46,13 @@ def paraphrase_scores(
     kind: Format,
     candidates: Sequence[str],
     trees: Sequence[str | None],
-    programs: Mapping[str, Path],
+    programs: Mapping[str, Path] | None,
     options: Mapping[str, Any],
 ) -> list[Row]:
     """Rows of SCORES against reference, source and exemplar, and BLEU-4 of the corpus.
 
     ``pairs`` are rows of PARAPHRASES by id; ``trees`` those of ``candidates``; ``programs`` the
-    folders of METEOR and Java.
+    folders of METEOR and Java, without which METEOR is left out.
     """
     asked = [pairs[row["id"]] for row in generations]
     sources, targets = (
@@ -61,12 +61,14 @@ def paraphrase_scores(
     )
     scored = list(map(retokenised, candidates)) if options["retokenise"] else list(candidates)
     full = options["meteor_paraphrases"]
-    meteors = meteor(scored, targets, programs["meteor"], programs["java"], paraphrases=full)
+    meteors: list[float] | None = None
+    if programs:
+        meteors = meteor(scored, targets, programs["meteor"], programs["java"], paraphrases=full)
     found: list[dict[str, float | None]] = []
     for at, (row, pair) in enumerate(zip(generations, asked, strict=True)):
         scores: dict[str, float | None] = {
             **text_scores(scored[at], targets[at], sources[at]),
-            "meteor": meteors[at],
+            **({"meteor": meteors[at]} if meteors else {}),
             "parsed": float(trees[at] is not None),
             **tree_scores(trees[at], pair["target"], pair["exemplar"], options["heights"]),
         }

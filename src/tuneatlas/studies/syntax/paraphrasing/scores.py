@@ -94,14 +94,17 @@ def retokenised(text: str) -> str:
 
 
 def tree_scores(
-    candidate: str | None, reference: str, exemplar: str, heights: Sequence[int]
+    candidate: str | None, reference: str, exemplar: str | None, heights: Sequence[int]
 ) -> dict[str, float]:
     """``ted_r`` and ``ted_e`` of written trees, and ``ted_r@height``, ``ted_e@height``.
 
-    Without a candidate's tree every node of the other has to be made.
+    Without a candidate's tree every node of the other has to be made; without an exemplar's there
+    is no ``ted_e``.
     """
     found = {}
     for name, other in (("ted_r", reference), ("ted_e", exemplar)):
+        if other is None:
+            continue
         found[name] = _edits(candidate and _comparable(candidate), _comparable(other))
         found |= {f"{name}@{height}": _edits(candidate, other, height) for height in heights}
     return found

@@ -12,9 +12,10 @@ from tuneatlas.statistics.bleu import Counts, bleu, bleu_interval, too_short
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.intervals import mean_interval, paired_difference
 from tuneatlas.statistics.manipulation import reasons
-from tuneatlas.statistics.metrics import verdict
+from tuneatlas.statistics.metrics import of_each, verdict
 from tuneatlas.statistics.power import sensitivity
 from tuneatlas.studies.syntax.paraphrasing.scores import corpus_counts, retokenised
+from tuneatlas.studies.syntax.paraphrasing.single_replicates import of_replicates
 from tuneatlas.studies.syntax.paraphrasing.starts import METRIC, baselines
 from tuneatlas.studies.syntax.tables import CORPUS
 from tuneatlas.studies.syntax.trees.linear import in_own_signs, read_bracket, write_sentence
@@ -29,7 +30,8 @@ class Run(NamedTuple):
     share: int
 
 
-# By pair: the value of a metric, or what BLEU-4 of the corpus counts; one mapping per seed.
+# By pair: the value of a metric, or what BLEU-4 of the corpus counts; one mapping per seed, of
+# several replicates those of each in turn.
 Seeds = list[dict[str, Any]]
 # By run, then by metric.
 Values = dict[Run, dict[str, Seeds]]
@@ -76,13 +78,19 @@ def mean_rows(
     rng: np.random.Generator,
     bootstrap: Mapping[str, Any],
 ) -> Iterator[Row]:
-    """Each metric over pairs and seeds, which are both resampled."""
+    """Each metric over pairs and seeds, which are both resampled; or over pairs and replicates.
+
+    ``bootstrap``: of the intervals, with the number of ``replicates`` where there are several.
+    """
+    replicates = bootstrap.get("replicates", 1)
     for run, by_metric in values.items():
         for (metric, seeds), (subset, ids) in product(by_metric.items(), chosen.items()):
             table = as_table(seeds, ids)
             if table.size:
                 interval = bleu_interval if metric == METRIC else mean_interval
-                yield _row(run, subset, metric, table, interval(table, rng, **bootstrap))
+                found = interval(table, rng, **bootstrap)
+                each = of_replicates(metric, table, None, replicates)
+                yield _row(run, subset, metric, table, found, each)
 
 
 def difference_rows(
@@ -97,6 +105,7 @@ def difference_rows(
     Better is more, but for the tree edit distances, of which less is better. ``checks`` are of
     starts, of which nothing is said where they fail.
     """
+    replicates = bootstrap.get("replicates", 1)
     for run, by_metric in values.items():
         failed = reasons([c for c in checks if c["group"] == run.start])
         for baseline in baselines(run.start):
@@ -111,7 +120,8 @@ def difference_rows(
                     better = -1 if metric.startswith("ted") else 1
                     said = verdict(found.low, found.high, better, failed)
                     seen = sensitivity(found.low, found.high, bootstrap["confidence"])
-                    row = _row(run, subset, metric, first, found) | seen._asdict()
+                    each = of_replicates(metric, first, second, replicates)
+                    row = _row(run, subset, metric, first, found, each) | seen._asdict()
                     yield {**row, "baseline": baseline, "verdict": said}
 
 
@@ -127,9 +137,18 @@ def _difference(
     return paired_difference(first, second, rng, **bootstrap)
 
 
-def _row(run: Run, subset: str, metric: str, table: npt.NDArray[Any], found: Interval) -> Row:
+def _row(
+    run: Run,
+    subset: str,
+    metric: str,
+    table: npt.NDArray[Any],
+    found: Interval,
+    each: Sequence[float],
+) -> Row:
     place = {**run._asdict(), "subset": subset, "metric": metric}
-    return {**place, "pairs": table.shape[1], "seeds": table.shape[0], **found._asdict()}
+    size = {"pairs": table.shape[1], "seeds": table.shape[0] // len(each)}
+    size["replicates"] = len(each)
+    return {**place, **size, **found._asdict(), **of_each(each)}
 
 
 def as_table(seeds: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> npt.NDArray[Any]:
@@ -139,7 +158,7 @@ def as_table(seeds: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> npt.NDAr
 
 
 def corpus_values(values: Values) -> Iterator[Row]:
-    """BLEU-4 of the corpus, of each seed apart."""
+    """BLEU-4 of the corpus, of each seed apart: of several replicates those of each in turn."""
     for run, by_metric in values.items():
         found: list[float] = []
         for seed in by_metric[METRIC]:

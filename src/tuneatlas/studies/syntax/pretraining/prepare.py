@@ -11,6 +11,7 @@ from tuneatlas.models.build import new_t5, train_tokenizer
 from tuneatlas.models.card import CARD, brought_card, trained_card
 from tuneatlas.models.folder import brought_folder
 from tuneatlas.models.load import load_model, refuse_not_finite, weight_problems
+from tuneatlas.models.onnx_t5 import load_onnx_t5
 from tuneatlas.models.save import save_model
 from tuneatlas.studies.syntax.pretraining.vocabulary import add_sentinels
 from tuneatlas.studies.syntax.tables import SENTENCES
@@ -34,6 +35,10 @@ def prepare_paraphraser(step: Step) -> dict[str, Any]:
 def _brought(step: Step) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
     """A model from elsewhere, its weights in single precision, if it can be used, and its card."""
     try:
+        if step.options["source"] == "package":
+            model, tokenizer = load_onnx_t5(step.paths("package")[0] / step.options["folder"])
+            refuse_not_finite(model)
+            return model, tokenizer, brought_card(step)
         folder = brought_folder(step.options)
         if problems := list(weight_problems(folder, two=True)):
             raise UserError(problems[0])

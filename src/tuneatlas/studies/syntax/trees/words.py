@@ -160,6 +160,17 @@ def _respelt(word: str) -> str:
     return "".join(parts) or STAND_IN
 
 
+def spelt_alike(sign: str) -> str:
+    """A sign as treebanks spell it, whatever side it is on; empty for what is not to be seen."""
+    if sign in _DOUBLE:
+        return '"'
+    if sign in _SINGLE:
+        return "'"
+    if all(map(_hidden, sign)):
+        return ""
+    return _respelt(sign)
+
+
 def _mark_quotes(
     words: Sequence[str],
     spelt: list[str],

@@ -7,7 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from tests.examples import ROOT
+from tests.unit.config.described import undescribed_columns
 from tests.unit.steps import a_step, run_script
+from tuneatlas.config.load import load_config, resolve
 from tuneatlas.models.folder import SUMMARY
 from tuneatlas.report.paraphrases import paraphrases_part
 from tuneatlas.studies.syntax.tables import CANDIDATES, CORPUS, PARAPHRASES, PARSES, SCORES
@@ -28,7 +31,7 @@ def scores_of(tmp_path, data, levels: dict[str, float], seeds=(0, 1)):
     ]
     PARAPHRASES.write(tmp_path / "paraphrases.parquet", rows)
     rng = np.random.default_rng(1)
-    inputs = {"scores": [], "candidates": [], "models": [], "tasks": []}
+    inputs = {"scores": [], "candidates": [], "models": [], "tasks": [], "systems": []}
     for start, seed in product(levels, seeds):
         folder = tmp_path / start / "aesop" / "100" / str(seed)
         rows = []
@@ -83,7 +86,9 @@ def compared(tmp_path, inputs, **more):
     }
     step = a_step(tmp_path, inputs, {"folder": tmp_path / "out"}, options | more)
     run_script("compare_paraphrases", step)
-    return json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert undescribed_columns("compare_paraphrases", metrics) == []
+    return metrics
 
 
 def test_comparison(tmp_path, data):
@@ -124,7 +129,7 @@ def test_comparison(tmp_path, data):
     assert [r["id"] for r in metrics["examples"]] == ["p00", "p14", "p29"]
     assert {r["start"] for r in metrics["examples"]} == {"both"}
     drawn = sorted(path.name for path in (tmp_path / "out" / "figures").iterdir())
-    assert drawn == [f"paraphrase_scores.{kind}" for kind in ("csv", "png", "svg")]
+    assert drawn == [f"paraphrase_scores.{kind}" for kind in ("csv", "pdf", "png", "svg")]
 
 
 def test_a_claim_is_not_testable_where_pre_training_did_not_teach_its_tasks(tmp_path, data):
@@ -196,3 +201,24 @@ def test_the_claim_is_about_the_control_where_there_is_one(tmp_path, data):
         r"After both stages BLEU-4 is [\d.]+ lower than that of T5, trained longer: ", part.finding
     )
     assert part.finding.endswith(": the opposite of the claim.")
+
+
+def test_the_study_alone_has_a_page_of_its_own(tmp_path, data):
+    compared(tmp_path, scores_of(tmp_path, data, {"vanilla": 0.2, "plain": 0.3, "both": 0.6}))
+    folder = tmp_path / "compare_paraphrases" / "t5"
+    folder.parent.mkdir()
+    (tmp_path / "out").rename(folder)
+    config = resolve(load_config(ROOT / "config/own-paraphrase.yaml", root=ROOT))
+    step = a_step(tmp_path, {"paraphrases": [folder]}, {"page": "page.html"}, config)
+    run_script("report_syntax", step, command="make run CONFIG=x.yaml")
+    page = (tmp_path / "page.html").read_text()
+    for text in (
+        "What trees taught t5",
+        'id="syntax-paraphrase_scores"',
+        "<svg",
+        "data/pairs/train.tsv",
+        "make run CONFIG=x.yaml",
+        "../compare_paraphrases/t5/scores.csv",
+    ):
+        assert text in page, text
+    assert "compare_groups" not in page

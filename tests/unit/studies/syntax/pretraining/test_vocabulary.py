@@ -215,3 +215,17 @@ def test_sentences_may_speak_of_tokens(said):
         around = {NONE, SEP, *SENTINEL_TOKENS, *(t for t in NUMBERED if t[1] in "HS")}
         assert not around & set(tokenizer.convert_ids_to_tokens(ids))
         assert read_sentence(decode(tokenizer, ids)) == sentence
+
+
+def test_rows_drawn_at_random_are_not_in_an_output_matrix_of_its_own():
+    tokenizer = train_tokenizer(["the cat sat on the mat"], 300)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "layers": 1, "heads": 2, "dropout": 0.0}
+    model = new_t5(tokenizer, sizes, seed=1)
+    model.config.tie_word_embeddings = False
+    head = torch.randn(model.lm_head.weight.shape)
+    model.lm_head.weight = torch.nn.Parameter(head.clone())
+    add_labels(model, tokenizer, ["NP", "VP"], seed=1, beginning="random")
+    known = tokenizer.get_vocab()
+    rows = [known["NP"], known["VP"]]
+    assert torch.allclose(model.lm_head.weight[rows], head.mean(0).expand(2, -1))
+    assert not torch.equal(*model.shared.weight[rows])
