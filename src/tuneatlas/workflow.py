@@ -73,7 +73,7 @@ from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
-from tuneatlas.engine.run_folders import is_locked, note_run, others_of, project_of
+from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, others_of
 from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
@@ -93,6 +93,7 @@ __all__ = [
     "base_options",
     "begin_token",
     "beside",
+    "bound",
     "brought_mb",
     "brought_options",
     "category_weights",
@@ -109,6 +110,7 @@ __all__ = [
     "group_sources",
     "hold_instructions",
     "is_locked",
+    "is_run_folder",
     "is_what_made",
     "joined",
     "known",
@@ -200,6 +202,15 @@ def check_image(path: Path) -> None:
         )
 
 
+def bound(arguments: str, home: Path) -> str:
+    """What Apptainer is given besides, so that jobs in another folder see the project at ``home``.
+
+    Of itself it shows a container the working folder and the user's home.
+    """
+    bind = f"--bind {home.resolve()}"
+    return arguments if home == Path() or bind in arguments else f"{arguments} {bind}".strip()
+
+
 # What a module of another workflow cannot do.
 MOVED = (
     "a module with replace_prefix would part some results from the rest, where an audit does not "
@@ -239,7 +250,7 @@ def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
         )
     if not prefix and beside.samefile(Path()):
         return Path()
-    if not prefix and project_of(Path()).samefile(beside):
+    if not prefix and is_run_folder(Path(), beside) and FROM_RUN_FOLDER.samefile(beside):
         return FROM_RUN_FOLDER
     if {"{", "}"} & set(str(beside)):
         # The engine knows no escape for them.
@@ -250,16 +261,19 @@ def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
     return beside
 
 
-def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:
-    """The experiment of ``--configfile``, or the default one; templates lie under ``root``."""
+def load(
+    files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path(), base: str = ""
+) -> Experiment:
+    """The experiment of ``--configfile``, or the default one; templates lie under ``root``.
+
+    ``base`` is what paths in it are relative to, if not the folder that the run works in.
+    """
     if overrides:
         keys = ", ".join(overrides)
         raise UserError(
             f"--config {keys}: an experiment is one file, so that its results can be traced to "
             "it; write the keys to a file with 'include: config.yaml' and give --configfile"
         )
-    # In a run folder of the project, paths are from the project; in any other folder, from there.
-    base = str(root) if root == FROM_RUN_FOLDER else ""
     return load_config(*(files or [root / DEFAULT_CONFIG]), root=root, base=base)
 
 
@@ -337,14 +351,15 @@ def command(files: Sequence[Path], project: Path, workflow: Path | None = None) 
     ``workflow`` that uses it.
     """
     here = Path.cwd()
+    is_ours = project.samefile(here) or is_run_folder(here, project)
     if workflow:
         options = ["--snakefile", str(workflow.absolute()), "--directory", str(here)]
         given = ["--configfile", *(str(Path(f).absolute()) for f in files)] if files else []
         return shlex.join(["snakemake", "--cores", "all", *options, *given])
     paths = [Path(f).absolute() for f in files]
-    top = project_of(here)
+    top = project.absolute()
     names = [str(p.relative_to(top) if p.is_relative_to(top) else p) for p in paths]
-    if not project.samefile(top):
+    if not is_ours:
         options = ["--snakefile", str(project / "Snakefile"), "--directory", str(here)]
         names = [str(p) for p in paths]
         return shlex.join(["snakemake", "--cores", "all", *options, "--configfile", *names])

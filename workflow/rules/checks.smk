@@ -24,7 +24,7 @@ def request(job):
 def check(jobs):
     """Refuse what would stop one of these jobs, all that is wrong in one message."""
     tuneatlas.settle(STANDING)
-    if not IS_MODULE and (said := tuneatlas.note_run(ROOT, experiment.name, STARTED_WITH)):
+    if not IS_MODULE and (said := tuneatlas.note_run(ROOT, BESIDE, experiment.name, STARTED_WITH)):
         logger.warning(said)
     here = workflow.local_exec
     due = {step_of(job) for job in jobs}

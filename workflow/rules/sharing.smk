@@ -19,28 +19,34 @@ class WithSharing(SHARING):
         """Whether this process plans a run of its own, by which nothing is made anew on purpose."""
         flow = self.workflow
         forced = self.forcerules or self.forcefiles or flow.dag_settings.forceall
-        return flow.is_main_process and flow.executor_plugin and not (forced or flow.touch)
+        # Of a folder in which another run is at work, the engine says so in a moment.
+        at_work = flow.is_main_process and flow.executor_plugin and not tuneatlas.is_locked(ROOT)
+        return at_work and not (forced or flow.touch)
 
     def share(self):
         jobs = [job for level in self.toposorted() for job in level if job.output and is_own(job)]
         found = tuneatlas.offers([planned(job) for job in jobs], KNOWN, OTHERS)
-        if not self.workflow.dryrun:
-            # Of a folder in which another run is at work, the engine says so in a moment.
-            found = (
-                [] if tuneatlas.is_locked(ROOT) else [o for o in found if tuneatlas.take(o, KNOWN)]
-            )
-            if found:
-                STANDING.update(tuneatlas.standing(KNOWN))
+        if found and not self.workflow.dryrun:
+            found = [offer for offer in found if taken(offer)]
+            STANDING.update(tuneatlas.standing(KNOWN))
         if found:
             steps = _Counter(offer.job.step for offer in found)
             counted = ", ".join(f"{step} {times}" for step, times in steps.items())
             folders = ", ".join(dict.fromkeys(str(offer.source) for offer in found))
             said = "Would be taken" if self.workflow.dryrun else "Taken"
-            logger.info(f"{said} from {folders}, not run: {len(found)} jobs: {counted}")
+            number = f"{len(found)} job" + "s" * (len(found) > 1)
+            logger.info(f"{said} from {folders}, not run: {number}: {counted}")
+
+
+def taken(offer):
+    """Whether an offer was taken; what was not is made here."""
+    if why := tuneatlas.take(offer, KNOWN):
+        logger.warning(f"{why}: made here")
+    return not why
 
 
 # The other run folders of this project; a module of another workflow has none.
-OTHERS = [] if IS_MODULE else tuneatlas.others_of(Path())
+OTHERS = [] if IS_MODULE else tuneatlas.others_of(Path(), BESIDE)
 
 if OTHERS:
     snakemake.workflow.DAG = WithSharing

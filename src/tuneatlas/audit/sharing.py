@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneatlas.audit.lineage import RESULTS, Results, benchmark_of
-from tuneatlas.audit.reasons import own_reasons
+from tuneatlas.audit.lineage import RESULTS, Results
+from tuneatlas.audit.reasons import own_reasons, reasons
 from tuneatlas.engine.files import (
     FOLDER_MARK,
     clear_partials,
     partial_path,
-    publish,
+    readable,
     remove,
     sha256_tree,
+    sync,
     write_text,
 )
 from tuneatlas.engine.jobs import Job
@@ -30,7 +31,7 @@ from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import dump, record_path
 
 # Pages tell of the folder that they are in.
-OWN = frozenset({"report", "index", "audit"})
+OWN = frozenset({"report", "report_syntax", "index", "audit"})
 # Smaller files are copied: no link is worth that an edit of one would be seen in two places.
 LINKED_BYTES = 2**20
 
@@ -47,6 +48,8 @@ class Offer:
 def offers(jobs: Sequence[Job], results: Results, others: Iterable[Path]) -> list[Offer]:
     """What can be taken from ``others``, folders in which other experiments work.
 
+    What stands here stays, and what was deleted here is taken only where a job needs it.
+
     Args:
         jobs: of this experiment, each after all that it depends on.
         results: what stands here.
@@ -54,74 +57,94 @@ def offers(jobs: Sequence[Job], results: Results, others: Iterable[Path]) -> lis
     """
     made = {name for job in jobs for name in job.outputs}
     others = list(others)
-    # What each output that stands, or will be taken, holds.
+    if not others or all(results.place(name).exists() for name in made):
+        return []
+    due = {reason.job for reason in reasons(jobs, results)}
+    # What each output holds that stands, or will be taken.
     content: dict[str, str] = {}
     found: list[Offer] = []
 
-    def holds(name: str, sha256: str) -> bool:
-        if name in made:
-            return content.get(name) == sha256
-        there = results.content(name)
-        return there is not None and there.is_(sha256)
+    def holds(inputs: dict[str, str]) -> bool:
+        return all(_holds(results, content, made, *one) for one in inputs.items())
 
     for job in jobs:
-        if job.step in OWN or not job.outputs:
-            continue
-        if all(n in results.records and results.place(n).exists() for n in job.outputs):
-            yet = [n for n in job.inputs if n in made]
-            waits = [n for n in yet if n not in content]
-            if not waits and not any(own_reasons(job, results)):
-                content |= {n: results.records[n]["sha256"] for n in job.outputs}
-            continue
-        if any(n in results.records or results.place(n).exists() for n in job.outputs):
-            continue
-        for other in others:
-            offer = _offer(job, results, other, holds)
-            if offer:
-                content |= {n: r["sha256"] for n, r in offer.records.items()}
+        here = {n: results.records[n] for n in job.outputs if n in results.records}
+        there = [n for n in job.outputs if results.place(n).exists()]
+        if job not in due:
+            content |= {n: record["sha256"] for n, record in here.items()}
+        elif there:
+            # It is due for what it waits for alone, which may come as it was.
+            if (
+                len(here) == len(there) == len(job.outputs)
+                and not any(own_reasons(job, results, frozenset(job.inputs)))
+                and all(holds(record["inputs"]) for record in here.values())
+            ):
+                content |= {n: record["sha256"] for n, record in here.items()}
+        elif job.step not in OWN:
+            each = (_offer(job, results, other, holds) for other in others)
+            if offer := next(filter(None, each), None):
+                content |= {n: record["sha256"] for n, record in offer.records.items()}
                 found.append(offer)
-                break
     return found
 
 
+def _holds(
+    results: Results, content: dict[str, str], made: set[str], name: str, sha256: str
+) -> bool:
+    """Whether an input holds what ``sha256`` says, or will by the time that it is wanted."""
+    if name in made:
+        return content.get(name) == sha256
+    there = results.content(name)
+    return there is not None and there.is_(sha256)
+
+
 def _offer(
-    job: Job, results: Results, other: Path, holds: Callable[[str, str], bool]
+    job: Job, results: Results, other: Path, holds: Callable[[dict[str, str]], bool]
 ) -> Offer | None:
     """What another folder has of a job's outputs, if it is what the job would make."""
     records: dict[str, dict[str, Any]] = {}
     for name in job.outputs:
-        place = other / name
-        if not record_path(place).is_file() or not place.exists():
+        record, fault = read_record(record_path(other / name))
+        if record is None or fault or record["output"] != name or record["step"] != job.step:
             return None
-        record, fault = read_record(record_path(place))
-        if record is None or fault or record["output"] != name:
+        # It may have been deleted to save space.
+        if not (other / name).exists():
             return None
         records[name] = _as_here(record, job, results.root, other)
-        if not all(holds(i, sha256) for i, sha256 in records[name]["inputs"].items()):
-            return None
-    # Contents were compared just now, and times say nothing of files in another folder.
-    here = Results(results.folder, results.root, records)
-    inputs = frozenset(job.inputs)
-    return None if any(own_reasons(job, here, inputs)) else Offer(job, other, records)
+    # Times say nothing of files in another folder; contents are compared last, as it takes long.
+    as_if_here = Results(results.folder, results.root, records)
+    if any(own_reasons(job, as_if_here, frozenset(job.inputs))):
+        return None
+    alike = all(holds(record["inputs"]) for record in records.values())
+    return Offer(job, other, records) if alike else None
 
 
 def _as_here(record: dict[str, Any], job: Job, root: Path, other: Path) -> dict[str, Any]:
     """A record with inputs and settings called by their paths from this folder."""
 
+    def there(path: str) -> str:
+        return os.path.normpath(other.resolve() / path)
+
     def here(path: str) -> str:
-        if path.startswith(RESULTS) or Path(path).is_absolute():
-            return path
-        return os.path.relpath(other.absolute() / path, root.absolute())
+        return os.path.normpath(root.resolve() / path)
+
+    places = {here(name): name for name in job.inputs}
 
     def settings(old: Any, now: Any) -> Any:
         if isinstance(old, dict) and isinstance(now, dict):
             return {key: settings(value, now.get(key)) for key, value in old.items()}
         if isinstance(old, list) and isinstance(now, list) and len(old) == len(now):
             return [settings(*pair) for pair in zip(old, now, strict=True)]
-        return now if isinstance(old, str) and old != now and here(old) == now else old
+        texts = isinstance(old, str) and isinstance(now, str)
+        # Those that are not paths are the same place in no other folder.
+        is_moved = texts and not (Path(old).is_absolute() and Path(now).is_absolute())
+        return now if is_moved and there(old) == here(now) else old
 
     moved = {
-        "inputs": {here(name): sha256 for name, sha256 in record["inputs"].items()},
+        "inputs": {
+            name if name.startswith(RESULTS) else places.get(there(name), name): sha256
+            for name, sha256 in record["inputs"].items()
+        },
         "options": settings(record["options"], job.options),
     }
     if "params" in record:
@@ -129,11 +152,11 @@ def _as_here(record: dict[str, Any], job: Job, root: Path, other: Path) -> dict[
     return {key: moved.get(key, value) for key, value in record.items() if key != "seal"}
 
 
-def take(offer: Offer, results: Results) -> bool:
-    """Put an offer into place and note it in ``results``; False if it is not what it was.
+def take(offer: Offer, results: Results) -> str:
+    """Put an offer into place and note it in ``results``; why not, if that cannot be.
 
     Each output appears whole or not at all: its record first, as one without its output is not
-    taken for one, then its files, which were read, by one rename.
+    taken for one, then its files, which were read, by one rename. What stands is never replaced.
     """
     partials: dict[str, Path] = {}
     try:
@@ -142,54 +165,59 @@ def take(offer: Offer, results: Results) -> bool:
             place.parent.mkdir(parents=True, exist_ok=True)
             clear_partials(place)
             partials[name] = partial_path(place)
-            try:
-                _link(offer.source / name, partials[name])
-                if sha256_tree(partials[name]) != record["sha256"]:
-                    return False
-            except (FileNotFoundError, shutil.Error):
-                # The other experiment makes it anew just now.
-                return False
+            _copy(offer.source / name, partials[name])
+            if sha256_tree(partials[name]) != record["sha256"]:
+                return f"{offer.source / name} is not what its record says"
+            sync(partials[name])
+            readable(partials[name])
         for name, record in offer.records.items():
             place = results.place(name)
+            if place.exists():
+                return f"{place} was made meanwhile"
             write_text(record_path(place), dump(record))
-            publish(partials[name], place)
+            partials[name].rename(place)
             results.renew(name)
-        _beside(offer, results.root)
-        return True
+        _copy_logs(offer, results.root)
+    except OSError as error:
+        # Of a folder, all that went wrong is listed: the other experiment makes it anew just now,
+        # the disk is full, or files are closed to us.
+        why = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
+        return f"{offer.source / offer.job.outputs[0]} cannot be taken: {why or error}"
     finally:
         for path in partials.values():
             remove(path)
+    return ""
 
 
-def _beside(offer: Offer, root: Path) -> None:
-    """Copy the log, and what the job cost."""
+def _copy_logs(offer: Offer, root: Path) -> None:
     for record in offer.records.values():
-        for name in (record.get("log") or "", benchmark_of(record)):
-            source, place = offer.source / name, root / name
-            if name and source.is_file() and not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, place)
+        name = record.get("log") or ""
+        source, place = offer.source / name, root / name
+        if name and source.is_file() and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
 
 
-def _link(source: Path, target: Path) -> None:
-    """A file's copy; of a folder, small files are copied, and large ones are hard links if need be.
+def _copy(source: Path, target: Path) -> None:
+    """Copy an output; of a folder, large files are hard links where the disk has them.
 
     Steps replace files and never write into them, so that a link is as good as a copy.
     """
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=_link_file)
+        shutil.copytree(source, target, copy_function=_link)
     else:
         shutil.copyfile(source, target)
 
 
-def _link_file(source: str, target: str) -> None:
-    path = Path(source)
-    # The engine dates folders by its mark.
-    if path.name == FOLDER_MARK or path.stat().st_size < LINKED_BYTES:
-        shutil.copyfile(source, target)
-        return
-    try:
-        os.link(path.resolve(), target)
-    except OSError:
-        # Another disk, or one that knows no links.
+def _link(source: str, target: str) -> None:
+    path = Path(source).resolve()
+    there = path.stat()
+    # The engine dates folders by their marks. Another's files could not be given our permissions.
+    if there.st_size >= LINKED_BYTES and path.name != FOLDER_MARK and there.st_uid == os.geteuid():
+        try:
+            os.link(path, target)
+        except OSError:
+            # Another disk, or one that knows no links.
+            shutil.copyfile(source, target)
+    else:
         shutil.copyfile(source, target)

@@ -1,9 +1,9 @@
-"""``tuneatlas folder CONFIG``: the folder that an experiment works in, which is made if need be."""
+"""``tuneatlas folder CONFIG``: the folder that an experiment is to work in, which is made."""
 
 import argparse
 from pathlib import Path
 
-from tuneatlas.config.naming import working_folder
+from tuneatlas.config.naming import refuse_namesake, working_folder
 from tuneatlas.engine.run_folders import make_folder
 
 
@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the folder's path from here."""
     folder = working_folder(options.files, options.root)
+    refuse_namesake(options.files, folder, options.root)
     make_folder(folder)
     print(folder)
     return 0

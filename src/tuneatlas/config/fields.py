@@ -33,6 +33,8 @@ def _from_here(path: str, info: ValidationInfo) -> str:
 
 
 FilePath = Annotated[str, StringConstraints(pattern=PATH_PATTERN), AfterValidator(_from_here)]
+# With ``{step}`` in it, for which numbers stand.
+PathOfSteps = Annotated[Text, AfterValidator(_from_here)]
 # A commit of the hub: the name of a branch may stand for other weights tomorrow.
 COMMIT_PATTERN = "^[0-9a-f]{40}$"
 Commit = Annotated[str, StringConstraints(pattern=COMMIT_PATTERN)]

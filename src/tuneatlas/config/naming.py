@@ -8,7 +8,8 @@ from tuneatlas.config.fields import NAME_PATTERN
 from tuneatlas.config.load import load_config
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.source import Problem, merge, read_tree, refuse
-from tuneatlas.engine.run_folders import run_folder
+from tuneatlas.engine.run_folders import from_project, ran_in, run_folder
+from tuneatlas.errors import UserError
 
 DEFAULT_CONFIG = Path("config/config.yaml")
 
@@ -37,3 +38,23 @@ def working_folder(files: Sequence[Path], project: Path = Path()) -> Path:
     usual = project / DEFAULT_CONFIG
     default = name_in([usual], project) if usual.is_file() else ""
     return run_folder(project, name_in(files, project), default)
+
+
+def refuse_namesake(files: Sequence[Path], folder: Path, project: Path = Path()) -> None:
+    """Refuse to run an experiment where another one of its name was run, which it would remake.
+
+    A file that was renamed, or that has another name in it by now, is in nobody's way.
+
+    Raises:
+        UserError: names both files, and what to do.
+    """
+    name, before = ran_in(folder)
+    (now,) = from_project(files[:1], project)
+    if not before or before[0] == now or name != name_in(files, project):
+        return
+    other = project / before[0]
+    if other.is_file() and name_in([other], project) == name:
+        raise UserError(
+            f"{now}: name: {name!r} is the experiment of {before[0]} too, whose results this one "
+            "would remake: give one of them a name of its own"
+        )

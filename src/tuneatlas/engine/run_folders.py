@@ -7,7 +7,7 @@ experiment, and one whose results stand there already.
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tuneatlas.engine.files import read_file, write_text
@@ -34,23 +34,29 @@ def project_of(folder: Path) -> Path:
     return folder
 
 
+def is_run_folder(folder: Path, project: Path) -> bool:
+    """Whether ``folder`` is one of a project's run folders; ``runs`` may be a link elsewhere."""
+    own = project / RUNS / folder.absolute().name
+    return own.is_dir() and own.samefile(folder)
+
+
 def run_folders(project: Path) -> Iterator[Path]:
     """The folders of a project in which something was run: the top first, others by name."""
     for folder in [project, *sorted((project / RUNS).glob("*"))]:
-        if (folder / "results").is_dir():
+        # Those of others may be closed to us.
+        if os.access(folder, os.X_OK) and (folder / "results").is_dir():
             yield folder
 
 
-def others_of(folder: Path) -> list[Path]:
-    """The other folders of the same project in which something was run, as paths from ``folder``.
+def others_of(folder: Path, project: Path) -> list[Path]:
+    """The other folders of a project in which something was run, as paths from ``folder``.
 
     None of a folder that is no run folder: it may be anywhere, and knows of nothing beside it.
     """
-    here = folder.absolute()
-    project = project_of(here)
-    if not (project / "workflow" / "Snakefile").is_file():
+    if not (project.samefile(folder) or is_run_folder(folder, project)):
         return []
-    return [Path(os.path.relpath(one, here)) for one in run_folders(project) if one != here]
+    found = (one for one in run_folders(project) if not one.samefile(folder))
+    return [Path(os.path.relpath(one.resolve(), folder.resolve())) for one in found]
 
 
 def is_locked(folder: Path) -> bool:
@@ -91,9 +97,14 @@ def ran_in(folder: Path) -> tuple[str, list[str]]:
     return "", []
 
 
-def note_run(folder: Path, name: str, configs: Sequence[Path]) -> str:
+def from_project(configs: Iterable[Path], project: Path) -> list[str]:
+    """Config files as they are called in notes: by their paths from the project."""
+    return [os.path.relpath(path.absolute(), project.absolute()) for path in configs]
+
+
+def note_run(folder: Path, project: Path, name: str, configs: Sequence[Path]) -> str:
     """Note what runs in a folder; what to say if another config file of that name did before."""
-    shown = [os.path.relpath(path, project_of(folder).absolute()) for path in configs]
+    shown = from_project(configs, project)
     before, files = ran_in(folder)
     write_text(folder / NOTE, json.dumps({"name": name, "configs": shown}) + "\n")
     if not before or not files or (before, files) == (name, shown):
