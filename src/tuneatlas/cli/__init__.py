@@ -27,6 +27,8 @@ COMMANDS = {
         "score any system's paraphrases as the workflow scores its own",
     ),
     "diagnose": ("tuneatlas.cli.diagnose", "write the config that diagnoses tuned checkpoints"),
+    "list": ("tuneatlas.cli.listing", "say which experiments stand here, how old and how large"),
+    "publish": ("tuneatlas.cli.publish", "write a model's folder with a card for the hub"),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),
 }
 
