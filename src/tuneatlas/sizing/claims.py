@@ -92,7 +92,7 @@ def powers_of(
     if experiment.staged_domains:
         each, domains = config["prepare_restoration"]["questions"], config["domains"]
         asked = sum(min(each, study.questions(d, "test", "related_test")) for d in domains)
-        design = Design(asked, len(config["seeds"]), _replicates(config["models"]))
+        design = Design(asked, len(experiment.staged_seeds), _replicates(config["models"]))
         level = config["stage_forgetting"]["confidence"]
         text = "S2: share actually forgotten, of one run"
         yield _power(text, "s2", "points", design, variances, lines, level)
