@@ -24,8 +24,8 @@ class WithSharing(SHARING):
         return at_work and not (forced or flow.touch)
 
     def share(self):
-        jobs = [job for level in self.toposorted() for job in level if job.output and is_own(job)]
-        found = tuneatlas.offers([planned(job) for job in jobs], KNOWN, OTHERS)
+        jobs = [planned(job) for job in self.jobs if job.output and is_own(job)]
+        found = tuneatlas.offers(jobs, KNOWN, OTHERS)
         if found and not self.workflow.dryrun:
             found = [offer for offer in found if taken(offer)]
             STANDING.update(tuneatlas.standing(KNOWN))

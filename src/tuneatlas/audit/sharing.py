@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.lineage import RESULTS, Results
-from tuneatlas.audit.reasons import own_reasons, reasons
+from tuneatlas.audit.reasons import in_order, needs_of, own_reasons, reasons
 from tuneatlas.engine.files import (
     FOLDER_MARK,
     clear_partials,
@@ -51,7 +51,7 @@ def offers(jobs: Sequence[Job], results: Results, others: Iterable[Path]) -> lis
     What stands here stays, and what was deleted here is taken only where a job needs it.
 
     Args:
-        jobs: of this experiment, each after all that it depends on.
+        jobs: of this experiment.
         results: what stands here.
         others: run folders, the one to be preferred first.
     """
@@ -67,7 +67,7 @@ def offers(jobs: Sequence[Job], results: Results, others: Iterable[Path]) -> lis
     def holds(inputs: dict[str, str]) -> bool:
         return all(_holds(results, content, made, *one) for one in inputs.items())
 
-    for job in jobs:
+    for job in in_order(needs_of(jobs)):
         here = {n: results.records[n] for n in job.outputs if n in results.records}
         there = [n for n in job.outputs if results.place(n).exists()]
         if job not in due:

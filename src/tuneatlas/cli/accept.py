@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if is_locked(folder):
         raise UserError(
             f"{folder / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
-            "it, or see that none is and unlock the folder with: snakemake --unlock"
+            f"it, or see that none is and unlock it with: snakemake --unlock --directory {folder}"
         )
     jobs = read_plan(options.root, configs, folder)
     results = read_results(folder / "results", folder)
