@@ -1,4 +1,5 @@
-# make run    the default experiment, from an empty machine to results/report/index.html
+# make run    the default experiment, from an empty machine to results/report/index.html; another one,
+#             CONFIG=config/law.yaml, works in runs/NAME, by the name in it, and so do all commands
 #             TARGET=s1, s2 or s3: that study alone, to its tables and figures
 # make diagnose BASE=... TUNED=...   what did my tuning do? TUNED and ADAPTER are folders (with {step}:
 #             at several steps) or owner/name@COMMIT of the hub, BASE too, or a config with that model;
@@ -15,6 +16,9 @@
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
 # make power  the smallest effects that the experiment could tell, before it runs, and what would halve
 #             them at which cost; PILOT=results: with the variances of a finished run
+# make list   which experiments stand in this project, how old, how large, how far
+# make publish MODEL=results/finetune/…/0   a model's folder with a card for the hub, in published/ or
+#             TO; of another experiment with its path or CONFIG. Nothing is uploaded.
 # make check  linters only
 # make bench  our speed beside that of peers; make bench ROW=ted for one row
 # make site   the documentation as a site, in site/; fails at a link that leads nowhere
@@ -41,6 +45,9 @@ ADAPTER ?=
 QUESTIONS ?=
 TEXT ?=
 ALL ?=
+# publish: the model's folder, and a new one to write
+MODEL ?=
+TO ?=
 # accept: the step, why, and outputs or patterns such as '*/mini/*' (all)
 STEP ?=
 WHY ?=
@@ -56,9 +63,14 @@ word_of = $(if $(or $(word 2,$1),$(findstring ',$1),$(findstring ",$1),$(findstr
 # The same experiment in the same place, whole.
 WHOLE = $(strip make run \
 	$(foreach x,CONFIG PROFILE,$(if $(filter file,$(origin $x)),,$x=$(call word_of,$($x)))))
-LOOK_all = Open results/report/index.html in a browser; its numbers lead to results/audit.
-LOOK = $(if $(LAST),Tables and figures are in results/$(LAST); $(WHOLE) adds the report.,$(LOOK_$(TARGET)))
+LOOK_all = Open %/report/index.html in a browser; its numbers lead to %/audit.
+LOOK = $(if $(LAST),Tables and figures are in %/$(LAST); $(WHOLE) adds the report.,$(LOOK_$(TARGET)))
 SNAKEMAKE = .venv/bin/snakemake --profile profiles/$(PROFILE) --configfile $(CONFIG)
+# Where the experiment works: $$folder, and its $$results.
+IN_FOLDER = folder=$$(.venv/bin/tuneatlas folder $(CONFIG)) && [ -n "$$folder" ] || exit 2; \
+	case "$$folder" in .) results=results;; *) results="$$folder/results";; esac
+# What to look at once it has run: a sign of percent stands for the folder of results.
+LOOK_AT = echo $(call quoted,Done. $(or $(LOOK),What was made is in %.)) | sed "s|%|$$results|g"
 # Config files that are not there, or pipes, the engine would end with a traceback or wait for.
 HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 	{ echo "$$file: there is no such config file" >&2; exit 2; }; done
@@ -66,13 +78,12 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run diagnose plan why accept size power plans test test-slow slurm-test slurm-faults check audit bench site format \
+.PHONY: run diagnose plan why accept size power list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
-	@$(HAVE_CONFIG)
-	@$(SNAKEMAKE) -- $(TARGET)
-	@echo $(call quoted,Done. $(or $(LOOK),What was made is in results.))
+	@$(HAVE_CONFIG); $(IN_FOLDER); \
+	$(SNAKEMAKE) --directory "$$folder" -- $(TARGET) || exit; $(LOOK_AT)
 
 diagnose: CONFIG = config/diagnosed.yaml
 diagnose: .venv/ready
@@ -80,8 +91,7 @@ diagnose: .venv/ready
 	$(if $(TUNED),--tuned $(call quoted,$(TUNED))) $(if $(ADAPTER),--adapter $(call quoted,$(ADAPTER))) \
 	$(if $(QUESTIONS),--questions $(call quoted,$(QUESTIONS))) $(if $(TEXT),--text $(call quoted,$(TEXT))) \
 	$(if $(ALL),--all)
-	@$(SNAKEMAKE) -- all
-	@echo $(call quoted,Done. $(LOOK_all))
+	@$(IN_FOLDER); $(SNAKEMAKE) --directory "$$folder" -- all || exit; $(LOOK_AT)
 
 test: check
 	@# A file at a time, in this order: what begins with the same run or model shares it.
@@ -99,7 +109,7 @@ slurm-faults: .venv/ready
 
 plan: .venv/ready
 	@.venv/bin/tuneatlas config preflight $(CONFIG)
-	@$(SNAKEMAKE) --dry-run --quiet rules -- $(TARGET)
+	@$(IN_FOLDER); $(SNAKEMAKE) --directory "$$folder" --dry-run --quiet rules -- $(TARGET)
 
 why: .venv/ready
 	@$(WITH_CONFIG); .venv/bin/tuneatlas why "$$@" $(or $(LAST),$(filter-out all,$(TARGET)))
@@ -115,6 +125,13 @@ power: .venv/ready
 	@.venv/bin/tuneatlas power $(CONFIG) $(if $(PILOT),--pilot $(call quoted,$(PILOT))) \
 	$(if $(filter file,$(origin DEVICE)),,--device $(DEVICE))
 
+list: .venv/ready
+	@.venv/bin/tuneatlas list
+
+publish: .venv/ready
+	@$(WITH_CONFIG); .venv/bin/tuneatlas publish $(call quoted,$(MODEL)) \
+	$(if $(TO),--to $(call quoted,$(TO))) "$$@"
+
 plans: .venv/ready
 	.venv/bin/tuneatlas size --write
 
@@ -126,8 +143,9 @@ check: .venv/ready
 	.venv/bin/tuneatlas config --check
 
 audit: .venv/ready
-	@echo "The page to look at the results in: results/audit/index.html"
-	@$(WITH_CONFIG); .venv/bin/tuneatlas audit results "$$@"
+	@$(WITH_CONFIG); $(IN_FOLDER); \
+	echo "The page to look at the results in: $$results/audit/index.html"; \
+	.venv/bin/tuneatlas audit "$$results" "$$@"
 
 bench: .venv-bench/ready
 	@PYTHONPATH=src .venv-bench/bin/python -m bench $(RESULTS) $(ROW)

@@ -13,6 +13,7 @@ from typing import Any
 from tuneatlas.audit.cutoff import Cutoff, Decided
 from tuneatlas.audit.reasons import is_what_made, own_reasons
 from tuneatlas.audit.settling import known, make_newer, settle, settle_job, standing
+from tuneatlas.audit.sharing import offers, take
 from tuneatlas.config.checkpoints import (
     brought_options,
     chat_begins,
@@ -24,6 +25,7 @@ from tuneatlas.config.checkpoints import (
 )
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.naming import DEFAULT_CONFIG
 from tuneatlas.config.packages import (
     PARTS,
     PROSE,
@@ -71,6 +73,7 @@ from tuneatlas.engine.jobs import planned
 from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
+from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, others_of
 from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
@@ -78,6 +81,7 @@ from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
 
 __all__ = [
     "CONTEXTUALISED",
+    "DEFAULT_CONFIG",
     "PROSE",
     "Cutoff",
     "Decided",
@@ -89,6 +93,7 @@ __all__ = [
     "base_options",
     "begin_token",
     "beside",
+    "bound",
     "brought_mb",
     "brought_options",
     "category_weights",
@@ -104,6 +109,8 @@ __all__ = [
     "forgetting_options",
     "group_sources",
     "hold_instructions",
+    "is_locked",
+    "is_run_folder",
     "is_what_made",
     "joined",
     "known",
@@ -113,7 +120,10 @@ __all__ = [
     "members",
     "model_packages",
     "needs_corpus",
+    "note_run",
+    "offers",
     "operations_of",
+    "others_of",
     "own_reasons",
     "pair_files",
     "paraphraser_options",
@@ -140,6 +150,7 @@ __all__ = [
     "starts",
     "syntax_options",
     "system_options",
+    "take",
     "task_options",
     "told",
     "trained_mb",
@@ -147,7 +158,8 @@ __all__ = [
     "tuning_options",
 ]
 
-DEFAULT_CONFIG = Path("config/config.yaml")
+# From a run folder to the project: no name of a folder is in it, so that both can be moved.
+FROM_RUN_FOLDER = Path("../..")
 # Built from envs/container.def.
 IMAGE = Path("envs/tuneatlas.sif")
 
@@ -190,6 +202,15 @@ def check_image(path: Path) -> None:
         )
 
 
+def bound(arguments: str, home: Path) -> str:
+    """What Apptainer is given besides, so that jobs in another folder see the project at ``home``.
+
+    Of itself it shows a container the working folder and the user's home.
+    """
+    bind = f"--bind {home.resolve()}"
+    return arguments if home == Path() or bind in arguments else f"{arguments} {bind}".strip()
+
+
 # What a module of another workflow cannot do.
 MOVED = (
     "a module with replace_prefix would part some results from the rest, where an audit does not "
@@ -229,6 +250,8 @@ def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
         )
     if not prefix and beside.samefile(Path()):
         return Path()
+    if not prefix and is_run_folder(Path(), beside) and FROM_RUN_FOLDER.samefile(beside):
+        return FROM_RUN_FOLDER
     if {"{", "}"} & set(str(beside)):
         # The engine knows no escape for them.
         raise UserError(
@@ -238,15 +261,20 @@ def home_of(beside: Path, started: Path, prefix: str = "") -> Path:
     return beside
 
 
-def load(files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path()) -> Experiment:
-    """The experiment of ``--configfile``, or the default one; templates lie under ``root``."""
+def load(
+    files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path(), base: str = ""
+) -> Experiment:
+    """The experiment of ``--configfile``, or the default one; templates lie under ``root``.
+
+    ``base`` is what paths in it are relative to, if not the folder that the run works in.
+    """
     if overrides:
         keys = ", ".join(overrides)
         raise UserError(
             f"--config {keys}: an experiment is one file, so that its results can be traced to "
             "it; write the keys to a file with 'include: config.yaml' and give --configfile"
         )
-    return load_config(*(files or [root / DEFAULT_CONFIG]), root=root)
+    return load_config(*(files or [root / DEFAULT_CONFIG]), root=root, base=base)
 
 
 def load_given(config: Mapping[str, Any], name: str, root: Path) -> Experiment:
@@ -323,13 +351,15 @@ def command(files: Sequence[Path], project: Path, workflow: Path | None = None) 
     ``workflow`` that uses it.
     """
     here = Path.cwd()
+    is_ours = project.samefile(here) or is_run_folder(here, project)
     if workflow:
         options = ["--snakefile", str(workflow.absolute()), "--directory", str(here)]
         given = ["--configfile", *(str(Path(f).absolute()) for f in files)] if files else []
         return shlex.join(["snakemake", "--cores", "all", *options, *given])
     paths = [Path(f).absolute() for f in files]
-    names = [str(p.relative_to(here) if p.is_relative_to(here) else p) for p in paths]
-    if not project.samefile(here):
+    top = project.absolute()
+    names = [str(p.relative_to(top) if p.is_relative_to(top) else p) for p in paths]
+    if not is_ours:
         options = ["--snakefile", str(project / "Snakefile"), "--directory", str(here)]
         names = [str(p) for p in paths]
         return shlex.join(["snakemake", "--cores", "all", *options, "--configfile", *names])

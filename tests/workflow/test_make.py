@@ -10,7 +10,10 @@ import pytest
 from tests.examples import ROOT
 
 # In place of the environment's programs: print each argument in brackets.
-STUB = '#!/bin/sh\nprintf "%s" "${0##*/}"; for word; do printf "[%s]" "$word"; done; echo\n'
+STUB = """#!/bin/sh
+if [ "$1" = folder ]; then echo runs/one; exit; fi
+printf "%s" "${0##*/}"; for word; do printf "[%s]" "$word"; done; echo
+"""
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_config_files_are_handed_on_whole_and_in_order(project: Path, names: lis
     finally:
         os.chdir(here)
     files = "".join(f"[{name}]" for name in names)
-    assert f"[--configfile]{files}[--][all]" in given(project, told)
+    assert f"[--configfile]{files}[--directory][runs/one][--][all]" in given(project, told)
     files = "".join(f"[--config][{name}]" for name in names)
     assert f"tuneatlas[why]{files}\n" == given(project, told.replace("run", "why", 1))
 
@@ -81,6 +84,26 @@ def test_power_hands_on_the_pilot_and_a_device_that_is_named(
     project: Path, words: tuple[str, ...], expected: str
 ):
     assert make(project, "power", *words).stdout == f"tuneatlas{expected}\n"
+
+
+def test_a_run_ends_with_what_to_look_at_in_its_own_folder(project: Path):
+    (project / "results.yaml").touch()
+    done = make(project, "run", "CONFIG=results.yaml", "TARGET=s1")
+    assert done.stdout.endswith(
+        "Done. Tables and figures are in runs/one/results/compare_groups; "
+        "make run CONFIG=results.yaml adds the report.\n"
+    )
+    done = make(project, "diagnose", "BASE=it's b", "TUNED=t")
+    assert "tuneatlas[diagnose][--base][it's b][--output][config/diagnosed.yaml]" in done.stdout
+    assert "[--directory][runs/one][--][all]" in done.stdout
+    assert "Open runs/one/results/report/index.html in a browser" in done.stdout
+
+
+def test_what_is_published_is_handed_on_whole(project: Path):
+    (project / "config").mkdir()
+    (project / "config/config.yaml").touch()
+    told = make(project, "publish", "MODEL=results/a b/0", "TO=it's").stdout
+    assert told == "tuneatlas[publish][results/a b/0][--to][it's][--config][config/config.yaml]\n"
 
 
 @pytest.mark.parametrize("what", ["absent", "pipe", "folder", "link"])

@@ -1,6 +1,7 @@
 # What is looked at when all jobs are known and none has begun. Not by `onstart`, which is the main
 # workflow's alone.
 import snakemake.workflow
+from snakemake.logging import logger
 
 
 def is_own(job):
@@ -23,6 +24,8 @@ def request(job):
 def check(jobs):
     """Refuse what would stop one of these jobs, all that is wrong in one message."""
     tuneatlas.settle(STANDING)
+    if not IS_MODULE and (said := tuneatlas.note_run(ROOT, BESIDE, experiment.name, STARTED_WITH)):
+        logger.warning(said)
     here = workflow.local_exec
     due = {step_of(job) for job in jobs}
     tuneatlas.preflight(experiment, ROOT, "data", here=here, due=due)

@@ -15,11 +15,15 @@ try:
         tuneatlas.check_folder(Path())
         if "apptainer" in map(str, workflow.deployment_settings.deployment_method):
             tuneatlas.check_image(HOME / tuneatlas.IMAGE)
+            given = workflow.deployment_settings.apptainer_args
+            workflow.deployment_settings.apptainer_args = tuneatlas.bound(given, HOME)
     if IS_MODULE:
         # Steered by what it is given, not by what its main workflow was started with.
         experiment = tuneatlas.load_given(config, f"config of module {__name__}", HOME)
     else:
-        experiment = tuneatlas.load(STARTED_WITH, workflow.config_settings.config, HOME)
+        experiment = tuneatlas.load(
+            STARTED_WITH, workflow.config_settings.config, HOME, str(HOME) if IS_RUN else ""
+        )
     if workflow.is_main_process:
         tuneatlas.preflight(experiment, ROOT, "structure")
 except UserError as error:

@@ -33,6 +33,8 @@ try:
     PREFIX = workflow.modifier.modify_path("results").removesuffix("results")
     ROOT = Path(PREFIX)
     HOME = tuneatlas.home_of(BESIDE, started(), PREFIX)
+    # In a run folder of the project, paths of a config are from the project; else, from there.
+    IS_RUN = not IS_MODULE and tuneatlas.is_run_folder(Path(), BESIDE)
     if moved(workflow.modifier.path_modifier):
         raise UserError(tuneatlas.MOVED)
 except UserError as error:

@@ -238,14 +238,14 @@ def _names(path: Path) -> list[str]:
 
 def has_workflow(results: Results) -> bool:
     """Whether the project's code is at hand; a results folder may stand alone elsewhere."""
-    return (results.root / "workflow" / "scripts").is_dir()
+    return (results.project / "workflow" / "scripts").is_dir()
 
 
 def code(results: Results) -> Iterator[Finding]:
     """Every output was made by the code and the libraries that are here now."""
     changes: dict[tuple[str, str], set[str]] = defaultdict(set)
     for name, record in results.records.items() if has_workflow(results) else ():
-        script = results.root / "workflow" / "scripts" / f"{record['step']}.py"
+        script = results.project / "workflow" / "scripts" / f"{record['step']}.py"
         if not script.is_file():
             changes["script", f"{record['step']} is not a step of the workflow here"].add(name)
             continue

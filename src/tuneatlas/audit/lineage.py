@@ -20,6 +20,7 @@ from typing import Any
 from tuneatlas.engine.files import FOLDER_MARK, digest_files, listed, sha256_file
 from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import SUFFIX, record_path
+from tuneatlas.engine.run_folders import project_of
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import one_line
 
@@ -68,6 +69,11 @@ class Results:
     elsewhere: set[str] = field(default_factory=set)
     renewed: set[str] = field(default_factory=set)
     _contents: dict[str, Content | None] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Path:
+        """The folder of the workflow, which may be above that of the run."""
+        return project_of(self.root)
 
     def place(self, name: str) -> Path:
         """Where the file called ``name`` in the records stands."""

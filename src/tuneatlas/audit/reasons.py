@@ -1,6 +1,6 @@
 """Why a job would run: the plan of an experiment against the records of what was done."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -31,9 +31,8 @@ def reasons(jobs: Sequence[Job], results: Results) -> list[Reasons]:
     A job runs if one of its outputs was made with other settings, code, libraries or inputs
     than there are now, or is missing and needed, and after every job that it depends on.
     """
-    makers = {name: job for job in jobs for name in job.outputs}
-    needs = {job: _unique(makers[n] for n in job.inputs if n in makers) for job in jobs}
-    order = list(TopologicalSorter(needs).static_order())
+    needs = needs_of(jobs)
+    order = in_order(needs)
     used = {name for job in jobs for name in job.inputs}
     own = {job: tuple(own_reasons(job, results)) for job in order}
     missing = {job: [n for n in job.outputs if not results.place(n).exists()] for job in order}
@@ -57,6 +56,17 @@ def reasons(jobs: Sequence[Job], results: Results) -> list[Reasons]:
         for job in order
         if job in due
     ]
+
+
+def needs_of(jobs: Sequence[Job]) -> dict[Job, list[Job]]:
+    """The jobs that each job waits for."""
+    makers = {name: job for job in jobs for name in job.outputs}
+    return {job: _unique(makers[n] for n in job.inputs if n in makers) for job in jobs}
+
+
+def in_order(needs: Mapping[Job, Sequence[Job]]) -> list[Job]:
+    """Each job after all that it waits for."""
+    return list(TopologicalSorter(needs).static_order())
 
 
 def restricted(jobs: Sequence[Job], target: str) -> list[Job]:
@@ -95,7 +105,7 @@ def own_reasons(
 
 def code_now(job: Job, results: Results) -> Code:
     """The code that a job would run."""
-    return code_of(Path(job.script or results.root / "workflow" / "scripts" / f"{job.step}.py"))
+    return code_of(Path(job.script or results.project / "workflow" / "scripts" / f"{job.step}.py"))
 
 
 def other_reasons(

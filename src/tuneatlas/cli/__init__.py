@@ -15,6 +15,7 @@ COMMANDS = {
     "trace": ("tuneatlas.cli.trace", "print the whole life of one item"),
     "why": ("tuneatlas.cli.why", "say what a run would execute, and because of what"),
     "accept": ("tuneatlas.cli.accept", "say on record that a change of code changes no output"),
+    "folder": ("tuneatlas.cli.folder", "print the folder that an experiment works in"),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
     "power": (
@@ -26,6 +27,8 @@ COMMANDS = {
         "score any system's paraphrases as the workflow scores its own",
     ),
     "diagnose": ("tuneatlas.cli.diagnose", "write the config that diagnoses tuned checkpoints"),
+    "list": ("tuneatlas.cli.listing", "say which experiments stand here, how old and how large"),
+    "publish": ("tuneatlas.cli.publish", "write a model's folder with a card for the hub"),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),
 }
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from tuneatlas.audit.accepting import acceptable
 from tuneatlas.audit.lineage import read_results
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import accept, acceptances
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.jobs import read_plan
 from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import dump, record_path
+from tuneatlas.engine.run_folders import is_locked
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -42,14 +44,15 @@ def run(options: argparse.Namespace) -> int:
     if not options.step:
         raise UserError("accept: name the step (STEP of make) whose outputs stay as they are")
     who = options.who or _user()
-    if any(_locks(options.root)):
-        raise UserError(
-            f"{options.root / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
-            "it, or see that none is and unlock the folder with: snakemake --unlock"
-        )
     configs = options.config or [options.root / "config" / "config.yaml"]
-    jobs = read_plan(options.root, configs)
-    results = read_results(options.root / "results", options.root)
+    folder = working_folder(configs, options.root)
+    if is_locked(folder):
+        raise UserError(
+            f"{folder / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
+            f"it, or see that none is and unlock it with: snakemake --unlock --directory {folder}"
+        )
+    jobs = read_plan(options.root, configs, folder)
+    results = read_results(folder / "results", folder)
     found = acceptable(jobs, results, options.step, options.outputs)
     when = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     accepted: list[dict[str, Any]] = []
@@ -80,8 +83,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         raise UserError("accept: this machine has no name for you; give one with --who") from None
-
-
-def _locks(root: Path) -> list[Path]:
-    folder = root / ".snakemake" / "locks"
-    return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 def configured(results: Results, configs: list[Path]) -> Iterator[Finding]:
     """Every output was made with the config as it is now, and every job has its outputs."""
     changes: dict[str, list[str]] = defaultdict(list)
-    for job in read_plan(results.root, configs):
+    for job in read_plan(results.project, configs, results.root):
         for name in job.outputs:
             if record := results.records.get(name):
                 for change in changed_options(job, record):
@@ -89,7 +89,7 @@ def told(results: Results, found: list[Finding], everything: bool) -> Iterator[s
             more = f" … (--all names all {len(tainted)})" if len(tainted) > len(shown) else ""
             yield f"    taints {len(tainted)}: {' '.join(shown)}{more}"
     if not has_workflow(results):
-        yield f"(code not compared: no workflow/ in {results.root}; name its folder with --root)"
+        yield f"(code not compared: no workflow/ in {results.project}; name its folder with --root)"
     yield from (f"(accepted: {line})" for line in acceptances(results.records.values()))
     if results.elsewhere:
         names = " ".join(sorted(results.elsewhere))

@@ -8,6 +8,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.naming import working_folder
 from tuneatlas.config.preflight import left_open, preflight
 from tuneatlas.config.render import REPAIR, outdated_files, write_files
 from tuneatlas.errors import UserError
@@ -43,14 +44,18 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.action is None:
         raise UserError("tuneatlas config: say --write, --check, show FILE or preflight FILE")
-    experiment = load_config(*options.files, root=options.root)
     if options.action == "preflight":
+        folder = working_folder(options.files, options.root)
+        # Paths are from the project, wherever the experiment works.
+        base = "" if folder == options.root else str(options.root.absolute())
+        experiment = load_config(*options.files, root=options.root, base=base)
         # Where there is a cluster, jobs run on its nodes, which need not be like this one.
-        preflight(experiment, options.root, here=shutil.which("sbatch") is None)
-        later = left_open(experiment, options.root)
+        preflight(experiment, folder, here=shutil.which("sbatch") is None)
+        later = left_open(experiment, folder)
         unseen = f"; not looked at: {'; '.join(later)}" if later else ""
         say(f"{options.files[0]}: ready to run{unseen} (docs/preflight.md: what is opened)")
         return 0
+    experiment = load_config(*options.files, root=options.root)
     yaml, text = YAML(), StringIO()
     yaml.width = 96
     yaml.dump(resolve(experiment), text)

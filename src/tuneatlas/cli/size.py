@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuneatlas.config.load import load_config
+from tuneatlas.config.naming import working_folder
 from tuneatlas.errors import UserError
 from tuneatlas.sizing.page import outdated, write_plans
 from tuneatlas.sizing.sheet import (
@@ -47,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
     device = device_named(options.device, options.share)
     study = study_of(experiment, options.root, device)
     lines = lines_of(study, options.files)
-    say(
-        "\n".join(aligned(list(compared(lines, options.root)) if options.compare else table(lines)))
-    )
+    # What ran is where the experiment works.
+    ran = working_folder(options.files, options.root) if options.compare else None
+    say("\n".join(aligned(list(compared(lines, ran)) if ran else table(lines))))
     say(
         f"\n{experiment.name} on {device.name}, at {device.share:.0%} of its peak: "
         f"{summary(study, lines)}"

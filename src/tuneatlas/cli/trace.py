@@ -7,6 +7,7 @@ from pathlib import Path
 from tuneatlas.audit.lineage import left_out, read_results
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import masks_of, trace
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import acceptances
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
@@ -23,7 +24,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--of", metavar="NUMBER", help="the items behind a number of the report, by its address"
     )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
+    parser.add_argument(
+        "--config", type=Path, action="append", help="the experiment that made the results"
+    )
+    parser.add_argument("--results", type=Path, help="results folder (default: the experiment's)")
     parser.add_argument(
         "--root", type=Path, help="the project's folder (default: the one that holds the results)"
     )
@@ -31,7 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the life of the item, or the items behind a number."""
-    results = read_results(options.results, options.root)
+    usual = working_folder(options.config) if options.config else Path()
+    results = read_results(options.results or usual / "results", options.root)
     if (options.id is None) == (options.of is None):
         raise UserError("trace: name either an ID or, with --of, a number of the report")
     if options.of is not None:

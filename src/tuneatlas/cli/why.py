@@ -2,14 +2,18 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
+from tuneatlas.audit.sharing import offers
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import Job, read_plan
+from tuneatlas.engine.run_folders import others_of
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -29,16 +33,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Say what would run; 0 in any case."""
     configs = options.config or [options.root / "config" / "config.yaml"]
-    jobs = read_plan(options.root, configs)
+    root = working_folder(configs, options.root)
+    jobs = read_plan(options.root, configs, root)
     if options.target:
         kept = restricted(jobs, options.target)
         if not kept:
             raise UserError(f"{options.target}: neither a step nor a file of this experiment")
         jobs = kept
-    folder = options.root / "results"
-    results = Results(folder, options.root)
-    if holds_records(folder):
-        results = read_results(folder, options.root)
+    folder = root / "results"
+    results = read_results(folder, root) if holds_records(folder) else Results(folder, root)
     print(left_out(results), end="", file=sys.stderr)
     accepted = list(accepted_of(jobs, results))
     if options.json:
@@ -48,6 +51,10 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for line in told(jobs, reasons(jobs, results), bool(options.target)):
         say(line)
+    others = [root / other for other in others_of(root, options.root)]
+    if taken := offers(jobs, results, others):
+        folders = ", ".join(dict.fromkeys(os.path.relpath(o.source, options.root) for o in taken))
+        say(f"Of these {len(taken)} would be taken from {folders}, where they were made alike.")
     for line in accepted:
         say(f"accepted: {line}")
     return 0

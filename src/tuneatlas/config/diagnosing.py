@@ -62,6 +62,8 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
         chat = None if text in asked.adapters else _template(text)
         found[name] = {"base": base, **_address(text), "chat_template": chat}
     config: dict[str, Any] = {
+        # A folder of its own for each: see docs/options.md, 'Many experiments'.
+        "name": f"{given.name}-{next(iter(found))}"[:64],
         "models": {**shown[0], base: entry},
         "checkpoints": {**shown[1], **found},
     }

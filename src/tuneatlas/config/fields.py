@@ -1,8 +1,17 @@
 """What every config model shares: the base class and the one way to declare a key."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+)
 
 REQUIRED: Any = ...
 S1 = "Ren et al. 2024"
@@ -16,7 +25,16 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 # Paths become inputs of jobs, in which the workflow engine takes what is braced for a wildcard.
 PATH_PATTERN = "^[^{}]+$"
-FilePath = Annotated[str, StringConstraints(pattern=PATH_PATTERN)]
+
+
+def _from_here(path: str, info: ValidationInfo) -> str:
+    """A path of the config as it is from the folder that the run works in."""
+    return os.path.normpath(Path(info.context or "", path)) if info.context else path
+
+
+FilePath = Annotated[str, StringConstraints(pattern=PATH_PATTERN), AfterValidator(_from_here)]
+# With ``{step}`` in it, for which numbers stand.
+PathOfSteps = Annotated[Text, AfterValidator(_from_here)]
 # A commit of the hub: the name of a branch may stand for other weights tomorrow.
 COMMIT_PATTERN = "^[0-9a-f]{40}$"
 Commit = Annotated[str, StringConstraints(pattern=COMMIT_PATTERN)]

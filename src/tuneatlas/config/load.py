@@ -26,13 +26,16 @@ SPELT = {
 }
 
 
-def load_config(path: Path | str, *further: Path | str, root: Path | str = Path()) -> Experiment:
+def load_config(
+    path: Path | str, *further: Path | str, root: Path | str = Path(), base: str = ""
+) -> Experiment:
     """The experiment that a YAML file describes; keys of ``further`` files override it.
 
     Args:
         path: the config file.
         further: more config files, each overriding those before it.
         root: the project's folder, under which templates lie.
+        base: what paths in the config are relative to (default: the working folder).
 
     Raises:
         UserError: names file, line and key of every mistake, and the nearest known key.
@@ -41,7 +44,7 @@ def load_config(path: Path | str, *further: Path | str, root: Path | str = Path(
     tree = read_tree(Path(path), problems)
     for other in further:
         tree = merge(tree, read_tree(Path(other), problems))
-    return _experiment(tree, str(path), problems, Path(root))
+    return _experiment(tree, str(path), problems, Path(root), base)
 
 
 def load_mapping(data: Mapping[str, Any], name: str, root: Path | str = Path()) -> Experiment:
@@ -59,10 +62,12 @@ def load_mapping(data: Mapping[str, Any], name: str, root: Path | str = Path()) 
     return _experiment(given_tree(data, name, problems), name, problems, Path(root))
 
 
-def _experiment(tree: Node, name: str, problems: list[Problem], root: Path) -> Experiment:
+def _experiment(
+    tree: Node, name: str, problems: list[Problem], root: Path, base: str = ""
+) -> Experiment:
     """The experiment of a tree; ``problems`` are those of reading it."""
     tree, families = expand(tree, problems)
-    experiment, found = _validate(tree)
+    experiment, found = _validate(tree, base)
     # Of several replicates, what is wrong is said once.
     problems += dict.fromkeys(as_written(problem, families) for problem in found)
     if experiment is not None:
@@ -89,14 +94,14 @@ def resolve(experiment: Experiment) -> dict[str, Any]:
     return data
 
 
-def _validate(tree: Node) -> tuple[Experiment | None, list[Problem]]:
+def _validate(tree: Node, base: str) -> tuple[Experiment | None, list[Problem]]:
     """The experiment and its problems; where keys are wrong, one without them if possible."""
     data = tree.plain()
     problems: list[Problem] | None = None
     while True:
         try:
             # Validating as JSON keeps types strict while lists may become tuples.
-            experiment = Experiment.model_validate_json(json.dumps(data, default=str))
+            experiment = Experiment.model_validate_json(json.dumps(data, default=str), context=base)
             return experiment, problems or []
         except ValidationError as error:
             details = error.errors(include_url=False)

@@ -51,12 +51,20 @@ class Change:
         return f"{self.key}: was {_shown(self.old)}, is {_shown(self.new)}"
 
 
-def read_plan(root: Path, configs: list[Path]) -> list[Job]:
-    """Ask the workflow in ``root`` for all jobs of an experiment; about three seconds."""
+def read_plan(root: Path, configs: list[Path], folder: Path | None = None) -> list[Job]:
+    """Ask the workflow in ``root`` for all jobs of an experiment; about three seconds.
+
+    Args:
+        root: the project's folder.
+        configs: the experiment.
+        folder: the one that it works in (default: the project's).
+    """
     script = root / "workflow" / "plan.py"
     if not script.is_file():
         raise UserError(f"{root}: holds no workflow/plan.py; run this in the project's folder")
     command = [sys.executable, "workflow/plan.py", *(str(c.absolute()) for c in configs)]
+    if folder and folder.absolute() != root.absolute():
+        command += ["--directory", str(folder.absolute())]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]

@@ -60,7 +60,7 @@ def project(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         libraries = {**code.libraries, "pyarrow": "1.0"}
         rewrite(folder / name, code=modules, libraries=libraries)
     for module in (accept, audit, why):
-        monkeypatch.setattr(module, "read_plan", lambda root, configs: jobs)
+        monkeypatch.setattr(module, "read_plan", lambda root, configs, folder: jobs)
     return folder
 
 

@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneatlas.config.fields import REQUIRED, Count, FilePath, Name, Section, Text, option
+from tuneatlas.config.fields import (
+    REQUIRED,
+    Count,
+    FilePath,
+    Name,
+    PathOfSteps,
+    Section,
+    Text,
+    option,
+)
 from tuneatlas.config.models.language_models import OnHub
 
 
@@ -41,7 +50,7 @@ class PathCheckpoint(_Checkpoint):
     """A folder of this machine: a tuned model, or a LoRA or DoRA adapter; it is only read."""
 
     source: Literal["path"] = option(REQUIRED, "a local Hugging Face folder")
-    path: Text = option(
+    path: PathOfSteps = option(
         REQUIRED,
         "folder with config.json and *.safetensors, or with adapter_config.json; with steps, "
         "{step} in it stands for each of them",
