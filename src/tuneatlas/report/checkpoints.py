@@ -147,19 +147,25 @@ def comes_back(entry: Row, back: Mapping[str, Any] | None) -> str:
     pseudo, actual = fates["pseudo_forgotten"], fates["actually_forgotten"]
     (restored,) = own("tests", comparison="base to restored")
     level = level_of(back)
-    text = (
-        f"{STAGES[own('stages')[0]['stage']]}. Of {counted(pseudo['n'], 'question')} asked again "
-        f"after restoration ({back['design']['tokens']:,} tokens), its base knew and tuning lost "
-        f"{percent(pseudo['value'] + actual['value'])}: {percent(pseudo['value'])} "
-        f"({percent(pseudo['low'])} to {percent(pseudo['high'])}) came back and "
-        f"{percent(actual['value'])} ({percent(actual['low'])} to {percent(actual['high'])}) did "
-        "not"
+    again = (
+        f"Of {counted(pseudo['n'], 'question')} asked again after restoration "
+        f"({back['design']['tokens']:,} tokens), "
     )
-    if pseudo["known_value"] is not None:
-        text += (
-            f"; without lucky guesses {percent(pseudo['known_value'])} and "
-            f"{percent(actual['known_value'])}"
+    if lost := pseudo["value"] + actual["value"]:
+        text = (
+            f"{again}its base knew and tuning lost {percent(lost)}: {percent(pseudo['value'])} "
+            f"({percent(pseudo['low'])} to {percent(pseudo['high'])}) came back and "
+            f"{percent(actual['value'])} ({percent(actual['low'])} to {percent(actual['high'])}) "
+            "did not"
         )
+        if pseudo["known_value"] is not None:
+            text += (
+                f"; without lucky guesses {percent(pseudo['known_value'])} and "
+                f"{percent(actual['known_value'])}"
+            )
+    else:
+        text = f"{again}tuning lost none that its base knew"
+    text = f"{STAGES[own('stages')[0]['stage']]}. {text}"
     return (
         f"{text}. Restored, it is {points(restored['value'])} points from its base ({level} "
         f"interval {points(restored['low'])} to {points(restored['high'])}, p = "
