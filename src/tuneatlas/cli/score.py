@@ -251,7 +251,8 @@ def notes(metrics: Mapping[str, Any], *, tokenised: bool) -> list[str]:
     """What is to be known beside the numbers."""
     odd, scored = dict(metrics["odd"]), metrics["scored"]
     reasons = odd.pop("not parsed", {})
-    found = [f"{scored:,} outputs scored" + "".join(f"; {n:,} {name}" for name, n in odd.items())]
+    told = f"{scored:,} {'output' if scored == 1 else 'outputs'} scored"
+    found = ["".join([told, *(f"; {n:,} {name}" for name, n in odd.items())])]
     found += [f"no tree: {count:,}, {reason}" for reason, count in reasons.items()]
     if metrics["left_out"]:
         key, reason = next(iter(metrics["left_out"].items()))

@@ -120,11 +120,11 @@ def _where(rows: Sequence[Row]) -> str:
 def _format_text(form: Row, chat: Row, template: str, alpha: float) -> str:
     answered = f"In its chat format ({template}) it answers {percent(chat['after'])}"
     if form["p_holm"] > alpha:
-        return f"{answered}, no sure difference from how its base was asked (p = {_p(form)})."
+        return f"{answered}, no sure difference from how its base was asked ({_p(form['p_holm'])})."
     return (
         f"{answered}: {points(form['change'])} points ({points(form['change_low'])} to "
-        f"{points(form['change_high'])}, p = {_p(form)}) are of how it is asked, not of what it "
-        "knows."
+        f"{points(form['change_high'])}, {_p(form['p_holm'])}) are of how it is asked, not of "
+        "what it knows."
     )
 
 
@@ -147,23 +147,29 @@ def comes_back(entry: Row, back: Mapping[str, Any] | None) -> str:
     pseudo, actual = fates["pseudo_forgotten"], fates["actually_forgotten"]
     (restored,) = own("tests", comparison="base to restored")
     level = level_of(back)
-    text = (
-        f"{STAGES[own('stages')[0]['stage']]}. Of {counted(pseudo['n'], 'question')} asked again "
-        f"after restoration ({back['design']['tokens']:,} tokens), its base knew and tuning lost "
-        f"{percent(pseudo['value'] + actual['value'])}: {percent(pseudo['value'])} "
-        f"({percent(pseudo['low'])} to {percent(pseudo['high'])}) came back and "
-        f"{percent(actual['value'])} ({percent(actual['low'])} to {percent(actual['high'])}) did "
-        "not"
+    again = (
+        f"Of {counted(pseudo['n'], 'question')} asked again after restoration "
+        f"({back['design']['tokens']:,} tokens), "
     )
-    if pseudo["known_value"] is not None:
-        text += (
-            f"; without lucky guesses {percent(pseudo['known_value'])} and "
-            f"{percent(actual['known_value'])}"
+    if lost := pseudo["value"] + actual["value"]:
+        text = (
+            f"{again}its base knew and tuning lost {percent(lost)}: {percent(pseudo['value'])} "
+            f"({percent(pseudo['low'])} to {percent(pseudo['high'])}) came back and "
+            f"{percent(actual['value'])} ({percent(actual['low'])} to {percent(actual['high'])}) "
+            "did not"
         )
+        if pseudo["known_value"] is not None:
+            text += (
+                f"; without lucky guesses {percent(pseudo['known_value'])} and "
+                f"{percent(actual['known_value'])}"
+            )
+    else:
+        text = f"{again}tuning lost none that its base knew"
+    text = f"{STAGES[own('stages')[0]['stage']]}. {text}"
     return (
         f"{text}. Restored, it is {points(restored['value'])} points from its base ({level} "
-        f"interval {points(restored['low'])} to {points(restored['high'])}, p = "
-        f"{number(restored['p_corrected'], 4)})."
+        f"interval {points(restored['low'])} to {points(restored['high'])}, "
+        f"{_p(restored['p_corrected'])})."
     )
 
 
@@ -174,13 +180,14 @@ def _sure(metrics: Mapping[str, Any], row: Row) -> str:
     seen = sensitivity(row["change_low"], row["change_high"], confidence).decidable
     text = (
         f"{counted(row['items'], 'question')}: {points(row['change_low'])} to "
-        f"{points(row['change_high'])} points with {level_of(metrics)} confidence, p = {_p(row)} "
-        f"after correction for {counted(looks, 'comparison')}"
+        f"{points(row['change_high'])} points with {level_of(metrics)} confidence, "
+        f"{_p(row['p_holm'])} after correction for {counted(looks, 'comparison')}"
     )
     if seen is not None:
         text += f"; a change of {100 * seen:.1f} points would be decided in 4 of 5 cases"
     return f"{text}. One tuning: another with the same data may differ."
 
 
-def _p(row: Row) -> str:
-    return number(row["p_holm"], 4)
+def _p(value: float) -> str:
+    """A p-value, of which none is 0."""
+    return f"p = {number(value, 4)}" if value >= 0.00005 else "p < 0.0001"

@@ -84,15 +84,15 @@ def metrics(tmp_path_factory: pytest.TempPathFactory):
 @pytest.mark.parametrize(
     ("name", "said", "shares"),
     [
-        ("unchanged", "no sure loss to bring back", "0.0%"),
-        ("format", "out of reach, not gone (pseudo-forgetting)", "26.7%"),
-        ("overwritten", "Knowledge is gone (actual forgetting)", "0.0%"),
-        ("both", "Knowledge is gone (actual forgetting)", "13.3%"),
+        ("unchanged", "no sure loss to bring back", "tuning lost none that its base knew"),
+        ("format", "out of reach, not gone (pseudo-forgetting)", ": 26.7% ("),
+        ("overwritten", "Knowledge is gone (actual forgetting)", ": 0.0% ("),
+        ("both", "Knowledge is gone (actual forgetting)", ": 13.3% ("),
     ],
 )
 def test_planted_checkpoints_come_out_as_what_they_are(metrics, name, said, shares):
     text = comes_back({"run": name, "step": None}, metrics)
-    assert said in text and f": {shares} (" in text, text
+    assert said in text and shares in text, text
 
 
 def test_a_transition_is_told_along_the_steps(metrics):

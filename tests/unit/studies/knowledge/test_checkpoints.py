@@ -208,3 +208,10 @@ def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
     )
     assert "Knowledge was lost" in first and "for sure in numbers" in first
     assert "was fine-tuned on" not in first and "Subject by subject" in page
+
+
+def test_no_p_value_is_told_as_nought():
+    known, lost = answers([True] * 40), answers([False] * 30 + [True] * 10)
+    _, said = compared(known, lost, lost)
+    assert "p < 0.0001 after correction" in dict(said.answers)["How sure"]
+    assert "(p = 1.0000)" in dict(said.answers)["How much is format"]
