@@ -68,6 +68,7 @@ from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.jobs import planned
+from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import asking, joined, operations_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
@@ -83,6 +84,7 @@ __all__ = [
     "Decided",
     "Place",
     "Request",
+    "are_measured",
     "asked_mb",
     "asked_options",
     "asking",
@@ -104,10 +106,12 @@ __all__ = [
     "forgetting_options",
     "group_sources",
     "hold_instructions",
+    "is_there",
     "is_what_made",
     "joined",
     "known",
     "known_shape",
+    "let_go",
     "load",
     "make_newer",
     "members",

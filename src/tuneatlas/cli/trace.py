@@ -8,6 +8,7 @@ from tuneatlas.audit.lineage import left_out, read_results
 from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import masks_of, trace
 from tuneatlas.engine.accepted import acceptances
+from tuneatlas.engine.letting_go import fate
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -50,4 +51,6 @@ def run(options: argparse.Namespace) -> int:
     behind = sorted(outputs.union(*map(results.upstream, outputs)) & results.records.keys())
     for line in acceptances(results.records[name] for name in behind):
         say(f"accepted: {line}")
+    for name in filter(results.let_go.__contains__, behind):
+        say(f"weights: {name}: {fate(results.records[name])}")
     return 0

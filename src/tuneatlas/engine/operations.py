@@ -20,8 +20,9 @@ SECTIONS = {
     "stage_checkpoints": "stage_forgetting",
     "report": "",
 }
-# How often progress is saved: a run that stops goes on to the same result in any case.
-SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"})
+# How often progress is saved: a run that stops goes on to the same result in any case; and how long
+# weights stay: what went comes back as it was.
+SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints", "keep"})
 # What fits a job to a machine: other values change results by rounding, and by which units a
 # training with dropout drops. Saved progress goes on under other values of these …
 PLACEMENT = frozenset(

@@ -17,6 +17,12 @@ Stretch = Annotated[float, Field(ge=1)]
 BATCH = "rows or examples per optimizer step, over all devices"
 UNIT = "what batch counts: examples, or rows of row_length tokens"
 ROW = "length of a row; short examples share one, unseen by each other"
+Keep = Literal["weights", "until measured", "never"]
+KEEP = (
+    "how long the tuned weights stay: weights: for ever; until measured: until everything in the "
+    "experiment that reads them stands; never: until all that a run asks of them stands, though "
+    "another study may read them later. What went is made again where it is read again"
+)
 CHECKPOINTING = "recompute activations in the backward pass: less memory, more time"
 
 
@@ -101,6 +107,7 @@ class TrainingConfig(Section):
 class InstructionTuning(TrainingConfig):
     """The same options, and those of conversations alone."""
 
+    keep: Keep = option("weights", KEEP)
     bos: bool | None = option(
         None,
         "conversations begin with the begin token; null: as models.NAME.bos says",
