@@ -36,6 +36,20 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+CHAINS = {
+    f"{kind}{n}": Node(f"{kind}{n}", reads, kind="folder" if kind == "tuned" else "file")
+    for n in range(4)
+    for kind, reads in (("tuned", []), ("asked", [f"tuned{n}"]))
+}
+ROOM = """
+operations = {{f"tuned{{n}}": {{"keep": "until measured"}} for n in range(4)}}
+operations["storage"] = {{"at_most_gb": {limit}}}
+include: "{root}/workflow/rules/weights.smk"
+held_of = lambda job: tuneatlas.Chain(10.0, 5.0) if job.rule.name.startswith("tuned") else None
+chain_of = lambda job: job.rule.name
+"""
+
+
 def there(project: Path) -> set[str]:
     return {name for name in NODES if (project / "results" / name).exists()}
 
@@ -145,3 +159,36 @@ def test_killed_on_the_way_it_is_done_by_the_next_run(project: Path, at: str):
     assert ran(project) == []
     assert not letting_go.is_there(folder)
     assert record(project, "tuned")["let_go"]["keep"] == "until measured"
+
+
+@pytest.mark.parametrize(("limit", "most"), [(15, 1), (44, 2), (1000, 4)])
+def test_no_more_is_held_than_the_experiment_allows(tmp_path: Path, limit: int, most: int):
+    write(tmp_path, CHAINS, ROOM.format(limit=limit, root=ROOT))
+    order, said = run(tmp_path)
+    assert sorted(order) == sorted(CHAINS), said
+    held = [
+        sum(name.startswith("tuned") for name in order[:n])
+        - sum(name.startswith("asked") for name in order[:n])
+        for n in range(len(order))
+    ]
+    assert max(held) <= most
+    assert {p.name for p in (tmp_path / "results").iterdir() if p.is_dir()} == set()
+
+
+def test_what_cannot_be_held_is_refused_before_the_first_job(tmp_path: Path):
+    write(tmp_path, CHAINS, ROOM.format(limit=14, root=ROOT))
+    order, said = run(tmp_path)
+    assert not order
+    assert "storage.at_most_gb: 14 GB are too few" in said
+
+
+def test_weights_of_which_the_reader_failed_keep_their_room(tmp_path: Path):
+    write(tmp_path, CHAINS, ROOM.format(limit=15, root=ROOT))
+    for n in range(4):
+        (tmp_path / f"broken.asked{n}").touch()
+    order, _ = run(tmp_path, "--keep-going")
+    assert len(order) == 2
+    for n in range(4):
+        (tmp_path / f"broken.asked{n}").unlink()
+    order, said = run(tmp_path)
+    assert len(order) == 7, said

@@ -30,8 +30,78 @@ def read_elsewhere(job):
     return expand(found, **w)
 
 
+def held_of(job):
+    """What a job's models and states take; None of a job that makes no model."""
+    step = step_of(job)
+    if step in ("prepare_base", "prepare_paraphraser", "prepare_checkpoint"):
+        return tuneatlas.held({}, entry_of(job.wildcards), 1, ROOT)
+    training = SETTINGS.get(tuneatlas.section_of(step, job.wildcards), {})
+    if "keep" not in training:
+        return None
+    return tuneatlas.held(training, entry_of(job.wildcards), len(job.output), ROOT)
+
+
+def chain_of(job):
+    """Which trainings have their room together."""
+    return tuneatlas.chain_of(job.wildcards)
+
+
 class LettingGo(DAG):
     """Lets weights go when what reads them has ended, and what a run before left, at the start."""
+
+    ledger = None
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        # Trainings by chain, and those that wait for room.
+        self.chains, self.waiting = {}, {}
+
+    def update_ready(self, jobs=None):
+        if jobs is None and is_at_work(self.workflow):
+            self.open_ledger()
+        return super().update_ready(jobs)
+
+    def open_ledger(self):
+        """Count what the due trainings will hold, if the experiment says how much may be held."""
+        limit = operations.get("storage", {}).get("at_most_gb")
+        if limit is None:
+            return
+        stays, chains = 0.0, {}
+        for job in filter(is_own, self.jobs):
+            found = held_of(job)
+            if found is None:
+                continue
+            if not tuneatlas.goes(step_of(job), keep_of(job)):
+                stays += found.all
+            elif self.awaits(job):
+                name = chain_of(job)
+                chains.setdefault(name, tuneatlas.Chain()).add(found)
+                self.chains.setdefault(name, []).append(job)
+            elif any(Path(path).exists() for path in job.output):
+                stays += found.weights
+        try:
+            self.ledger = tuneatlas.Ledger.of(limit, stays, chains)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    def end_chains(self):
+        """Give back the room of chains of which all was made and read."""
+        for name in [*self.ledger.begun]:
+            makers = self.chains[name]
+            if not any(self.awaits(job) for m in makers for job in [m, *self.depending[m]]):
+                self.ledger.end(name)
+
+    def _ready(self, job):
+        if not super()._ready(job):
+            return False
+        if self.ledger is None or not is_own(job):
+            return True
+        going = tuneatlas.goes(step_of(job), keep_of(job))
+        if not going or self.ledger.admits(chain_of(job)):
+            self.waiting.pop(job, None)
+            return True
+        self.waiting[job] = None
+        return False
 
     async def postprocess(
         self,
@@ -51,6 +121,11 @@ class LettingGo(DAG):
             ended = len(self._finished) >= len(self._needrun)
             read = (maker for one in members([job]) for maker in self._dependencies[one])
             self.let_go([*self.jobs] if ended else dict.fromkeys(read))
+            if self.waiting:
+                self.end_chains()
+                new = (
+                    self.update_ready([one for one in self.waiting if one in self._needrun]) or new
+                )
         return new
 
     def let_go(self, makers):
@@ -77,9 +152,8 @@ class LettingGo(DAG):
         return tuneatlas.are_measured(weights, map(Path, made), recorded)
 
     def awaits(self, job):
-        """Whether a job is yet to run, or may be: one that stands may be asked again in this run."""
-        left = len(self._finished) < len(self._needrun)
-        return job in self._needrun and job not in self._finished or left and job in SPARED
+        """Whether a job is yet to run, or may be."""
+        return job in self._needrun and job not in self._finished
 
 
 snakemake.workflow.DAG = LettingGo

@@ -15,6 +15,10 @@ COMMANDS = {
     "trace": ("tuneatlas.cli.trace", "print the whole life of one item"),
     "why": ("tuneatlas.cli.why", "say what a run would execute, and because of what"),
     "accept": ("tuneatlas.cli.accept", "say on record that a change of code changes no output"),
+    "clean-weights": (
+        "tuneatlas.cli.clean_weights",
+        "let the weights go that all that reads them has read",
+    ),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
     "power": (

@@ -42,11 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.step:
         raise UserError("accept: name the step (STEP of make) whose outputs stay as they are")
     who = options.who or _user()
-    if any(_locks(options.root)):
-        raise UserError(
-            f"{options.root / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
-            "it, or see that none is and unlock the folder with: snakemake --unlock"
-        )
+    refuse_a_run(options.root)
     configs = options.config or [options.root / "config" / "config.yaml"]
     jobs = read_plan(options.root, configs)
     results = read_results(options.root / "results", options.root)
@@ -73,6 +69,15 @@ def run(options: argparse.Namespace) -> int:
     if found.unmade:
         say(f"{found.unmade} outputs of {options.step} have no record yet: nothing to accept.")
     return 0
+
+
+def refuse_a_run(root: Path) -> None:
+    """Refuse to change records while a run reads and writes them."""
+    if any(_locks(root)):
+        raise UserError(
+            f"{root / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
+            "it, or see that none is and unlock the folder with: snakemake --unlock"
+        )
 
 
 def _user() -> str:

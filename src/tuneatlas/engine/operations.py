@@ -32,7 +32,9 @@ PLACEMENT = frozenset(
 BATCHES = frozenset({"batch_tokens", "batch_rows", "deepspeed"})
 # What a plan counts with until a file is there.
 PLANNED = frozenset({"expected"})
-OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED
+# What a run may hold at a time.
+HELD = frozenset({"at_most_gb"})
+OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED | HELD
 # Parameters that change no result, by step: where something is, and what is checked.
 UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 # Explanations are drawn batch by batch: other batches write other texts.
