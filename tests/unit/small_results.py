@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, Wildcards
 
+from tuneatlas.engine.step import Step, step
 from tests.examples import question
 from tuneatlas.engine.files import FOLDER_MARK
 from tuneatlas.engine.records import SUFFIX, dump
-from tuneatlas.engine.step import Step, step
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.knowledge.label import label_questions
 from tuneatlas.studies.knowledge.mix import mix_instructions

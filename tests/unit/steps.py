@@ -9,9 +9,9 @@ from unittest.mock import patch
 import torch
 from transformers import AutoModelForCausalLM
 
+from tuneatlas.engine.step import Step
 from tests.examples import ROOT, TEMPLATES
 from tests.unit.training.recipes import RECIPE, fingerprint
-from tuneatlas.engine.step import Step
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 
 # Long enough that the replies, which stand at the end, are within a row.

@@ -21,13 +21,14 @@ def planned(root: Path, configs: list[Path]) -> list[Job]:
 
 @cache
 def _planned(root: Path, configs: tuple[Path, ...]) -> tuple[Job, ...]:
-    here, engine = Path.cwd(), snakemake.workflow.DAG
+    here, own = Path.cwd(), ("DAG", "JobScheduler")
+    engine = {name: getattr(snakemake.workflow, name) for name in own}
     os.chdir(root)
     try:
         rows = json.loads(json.dumps(PLAN([path.absolute() for path in configs]), default=str))
     finally:
         os.chdir(here)
-        # The workflow puts its own in its place, which knows the results of one folder.
-        snakemake.workflow.DAG = engine
+        # The workflow puts its own in their place, which know the results of one folder.
+        vars(snakemake.workflow).update(engine)
     paths = ("inputs", "outputs")
     return tuple(Job(**{**row, **{name: tuple(row[name]) for name in paths}}) for row in rows)

@@ -113,3 +113,14 @@ def test_each_start_of_the_syntax_study_has_stages_and_tunings_of_its_own(tmp_pa
     for step in ("report", "audit"):
         [job] = [job for job in jobs if job.step == step]
         assert "results/compare_paraphrases/mini" in job.inputs
+
+
+def test_fewer_seeds_may_be_followed_in_stages_than_are_tuned(tmp_path: Path):
+    path = tmp_path / "one.yaml"
+    more = "seeds: [0, 1]\nstage_forgetting: {seeds: [1]}\n"
+    path.write_text(f"include: {ROOT}/config/smoke.yaml\n{more}")
+    jobs = [(job.step, job.wildcards) for job in planned(ROOT, [path])]
+    seeds = {step: {w.get("seed") for found, w in jobs if found == step} for step, _ in jobs}
+    assert len(seeds["finetune"]) > 1
+    followed = ("finetune_stages", "restore_stages", "evaluate_stages", "evaluate_base")
+    assert all(seeds[step] == {"1"} for step in followed)

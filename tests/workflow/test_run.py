@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pandas.testing import assert_frame_equal
 
 from tests.examples import ROOT
 from tests.unit.config.described import undescribed
+from tests.workflow import brought_back
 from tests.workflow.compare_results import contents, differences
 from tests.workflow.finished_run import CONFIG, copy_project, environment, run
 from tests.workflow.number_checks import given_again, links_of, numbers_of
@@ -122,6 +124,37 @@ def test_the_page_is_whole_and_asks_for_nothing_from_a_network(finished: Path):
     for path in [*folder.glob("*.js"), *folder.glob("*.css"), folder / "index.html"]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http" not in text and "fetch(" not in text, path.name
+
+
+@pytest.fixture(scope="module")
+def brought(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the same experiment with models of its own as checkpoints tuned elsewhere."""
+    folder = tmp_path_factory.mktemp("brought")
+    shutil.copytree(finished, folder / "project", symlinks=True)
+    config = brought_back.foreign(folder / "project", folder / "given")
+    done = run(folder / "project", config=str(config))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "project/results"
+
+
+def test_a_model_of_ours_brought_back_answers_and_is_restored_as_inside(brought: Path):
+    """To the last bit."""
+    pairs = [brought_back.answered(brought)]
+    pairs += [brought_back.measured(brought, kind) for kind in ("answers", "texts")]
+    for inside, outside in pairs:
+        assert len(inside) > 30
+        assert_frame_equal(inside, outside[inside.columns], check_exact=True)
+    for name, (inside, outside) in brought_back.restored_weights(brought).items():
+        assert inside == outside, name
+
+
+def test_the_numbers_of_a_model_brought_back_are_those_of_the_inside_path(brought: Path):
+    for table in ("fates", "tests", "stages", "measures", "transitions"):
+        inside, outside = brought_back.told(brought, table)
+        assert len(inside) and len(inside.columns)
+        assert_frame_equal(inside, outside, check_exact=True, obj=table)
+    # Rounded to six places before they are averaged.
+    assert_frame_equal(*brought_back.accuracies(brought), check_exact=False, atol=2e-6)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 FOLLOWED = experiment.staged_domains
+FOLLOWED_SEEDS = experiment.staged_seeds
 STEPS = config["finetune_stages"]["steps"]
 KEPT = "results/finetune_stages/{model}/{domain}/{group}/{seed}"
 RESTORED = "results/restore_stages/{model}/{domain}/{group}/{seed}"
@@ -154,12 +155,12 @@ rule evaluate_base:
 rule stage_forgetting:
     """What is gone and what only shifted along the run, and when the one turns into the other."""
     input:
-        base=of_members(rules.evaluate_base.output, seed=SEEDS),
+        base=of_members(rules.evaluate_base.output, seed=FOLLOWED_SEEDS),
         runs=of_members(
             rules.evaluate_stages.output,
             domain=FOLLOWED,
             group=config["stage_forgetting"]["groups"],
-            seed=SEEDS,
+            seed=FOLLOWED_SEEDS,
         ),
         material=of_members(rules.prepare_restoration.output.folder),
     output:

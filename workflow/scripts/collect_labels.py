@@ -1,7 +1,7 @@
 import json
 
-from tuneatlas.engine.files import write_text
 from tuneatlas.engine.step import step
+from tuneatlas.engine.files import write_text
 from tuneatlas.studies.syntax.pretraining.labels import labels_of
 from tuneatlas.studies.syntax.tables import read_parses
 

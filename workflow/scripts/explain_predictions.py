@@ -1,5 +1,5 @@
-from tuneatlas.data.questions import by_id
 from tuneatlas.engine.step import step
+from tuneatlas.data.questions import by_id
 from tuneatlas.models.prompts import ExplainTemplate
 from tuneatlas.studies.knowledge.explain import explain_predictions
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from tuneatlas.data.sources import SourceSpec, fetch_source
 from tuneatlas.engine.step import step
+from tuneatlas.data.sources import SourceSpec, fetch_source
 
 with step(snakemake) as this:
     mirror = snakemake.params.mirror

@@ -1,5 +1,5 @@
-from tuneatlas.data.questions import by_id
 from tuneatlas.engine.step import step
+from tuneatlas.data.questions import by_id
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.knowledge.mix import General, mix_instructions, unfinished
 from tuneatlas.tables import CONTEXTS, CONVERSATIONS, EXPLANATIONS, KNOWLEDGE, LABELS, QUESTIONS

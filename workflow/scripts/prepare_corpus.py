@@ -1,7 +1,7 @@
 from functools import partial
 
-from tuneatlas.data.corpus import build_corpus
 from tuneatlas.engine.step import step
+from tuneatlas.data.corpus import build_corpus
 from tuneatlas.models.prompts import ChatTemplate, conversation
 from tuneatlas.tables import DOCUMENTS, MENTIONS, QUESTIONS
 

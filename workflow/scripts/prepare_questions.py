@@ -1,5 +1,5 @@
-from tuneatlas.data.domains import count_unexplained, prepare_counted
 from tuneatlas.engine.step import step
+from tuneatlas.data.domains import count_unexplained, prepare_counted
 from tuneatlas.tables import CONTEXTS, QUESTIONS
 
 with step(snakemake) as this:

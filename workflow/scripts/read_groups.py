@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from tuneatlas.data.questions import by_id
 from tuneatlas.engine.step import step
+from tuneatlas.data.questions import by_id
 from tuneatlas.models.prompts import ExplainTemplate
 from tuneatlas.studies.knowledge.released import take_groups
 from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS

@@ -43,6 +43,7 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         ("mix_instructions", "ratios"): experiment.mix_instructions.ratios,
         ("finetune_paraphrase", "shares"): experiment.finetune_paraphrase.shares,
         ("finetune_paraphrase", "seeds"): experiment.finetune_paraphrase.seeds or (),
+        ("stage_forgetting", "seeds"): experiment.stage_forgetting.seeds or (),
     }
     for key, values in lists.items():
         for value, count in Counter(values).items():

@@ -22,6 +22,11 @@ def followed(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         if name not in experiment.tuned_domains:
             key = ("stage_forgetting", "domains")
             yield (key,), f"{name!r} is no domain with tune: true"
+    for seed in study.seeds or ():
+        if seed not in experiment.seeds:
+            key = ("stage_forgetting", "seeds")
+            listed = ", ".join(map(str, experiment.seeds))
+            yield (key,), f"{seed} is none of the experiment's seeds ({listed})"
 
 
 def order(experiment: Experiment, root: Path) -> Iterator[Conflict]:

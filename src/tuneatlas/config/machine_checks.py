@@ -142,9 +142,10 @@ def _staged_models(experiment: Experiment) -> int:
     config = experiment.model_dump(mode="json")
     listed, back = checkpoints(config), restored(config)
     again = sum(name.partition("/")[0] in back for name in listed)
-    per_seed = followed * (steps + (steps + 1) * points) + again * points
-    per_seed += points if followed or again else 0
-    return per_seed * len(experiment.seeds) + len(listed)
+    own = followed * (steps + (steps + 1) * points) + (points if followed else 0)
+    others = again * points + (points if again else 0)
+    seeds = len(experiment.staged_seeds), len(experiment.seeds)
+    return own * seeds[0] + others * seeds[1] + len(listed)
 
 
 def _with_steps(folder: Path) -> list[Path]:

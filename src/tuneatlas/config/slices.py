@@ -102,9 +102,13 @@ def corpus_options(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def forgetting_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How forgetting is told; what it shares with the comparison of groups is as it is there."""
+    """How forgetting is told; what it shares with the comparison of groups is as it is there.
+
+    Not under which seeds: its inputs are those of each.
+    """
+    own = {k: v for k, v in config["stage_forgetting"].items() if k != "seeds"}
     shared = ("ood_roles", "manipulation_checks")
-    return {**config["stage_forgetting"], **{k: config["compare_groups"][k] for k in shared}}
+    return {**own, **{k: config["compare_groups"][k] for k in shared}}
 
 
 def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.engine.step import derive_seed
 from tuneatlas.engine.digest import Code
 from tuneatlas.engine.operations import UNCOUNTED, section_of, split
-from tuneatlas.engine.step import derive_seed
 from tuneatlas.errors import UserError
 
 

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from string import Formatter
 
+from tuneatlas.engine.step import Step
 from tuneatlas.engine.files import sha256_tree
 from tuneatlas.engine.operations import split
-from tuneatlas.engine.step import Step
 from tuneatlas.models.prompts import ChatTemplate, escaped
 
 CARD = "README.md"

@@ -90,9 +90,9 @@ def powers_of(
         yield _power(text, "s1", "points", design, variances, lines, level)
         yield _correlation(experiment, design, lines, level)
     if experiment.staged_domains:
-        each, domains = config["prepare_restoration"]["questions"], config["domains"]
-        asked = sum(min(each, study.questions(d, "test", "related_test")) for d in domains)
-        design = Design(asked, len(config["seeds"]), _replicates(config["models"]))
+        design = Design(
+            followed(config, study), len(experiment.staged_seeds), _replicates(config["models"])
+        )
         level = config["stage_forgetting"]["confidence"]
         text = "S2: share actually forgotten, of one run"
         yield _power(text, "s2", "points", design, variances, lines, level)
@@ -120,6 +120,16 @@ def away(config: Mapping[str, Any], study: Study) -> int:
     if config["compare_groups"]["facts"] == MENTIONED:
         return round(found * float(config["prepare_corpus"]["mentioned_share"]))
     return found
+
+
+def followed(config: Mapping[str, Any], study: Study) -> int:
+    """Questions that the study of forgetting asks: of each domain so many, of those it may."""
+    options = config["prepare_restoration"]
+    known = any(model["source"] == "scratch" for model in config["models"].values())
+    stated = known and options["stated_only"]
+    share = float(config["prepare_corpus"]["mentioned_share"]) if stated else 1.0
+    found = (study.questions(domain, "test", "related_test") for domain in config["domains"])
+    return sum(min(options["questions"], round(share * number)) for number in found)
 
 
 def _replicates(models: Mapping[str, Mapping[str, Any]]) -> int:

@@ -7,11 +7,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, variance
+from statistics import mean
 from typing import Any
 
 from tuneatlas.errors import UserError
-from tuneatlas.statistics.power import Components, components_of, sensitivity
+from tuneatlas.statistics.power import (
+    Components,
+    components_of,
+    components_of_replicates,
+    sensitivity,
+)
 from tuneatlas.tables import Row
 
 # Of the difference of claim (a), of the share actually forgotten, of BLEU-4 of both stages less
@@ -62,13 +67,11 @@ def read_pilot(results: Path, names: Mapping[str, str]) -> Variances:
             measured = makers[study](metrics)
         except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
             raise UserError(
-                f"{path}: not the metrics of a finished {folder} ({error!r}); name the results "
-                "folder of a run that ended"
+                f"{path}: not the metrics of a finished {folder} of this version ({error!r}); "
+                "name the results folder of a run that ended"
             ) from None
         if measured is not None:
-            # Of base models only a run of several can tell.
-            of_bases = measured.replicates or STATED[study].replicates
-            components[study] = replace(measured, replicates=of_bases)
+            components[study] = measured
             sources[study] = f"of the pilot, {path}"
     if not found:
         raise UserError(
@@ -94,6 +97,14 @@ def _error(row: Row, metrics: Mapping[str, Any]) -> float | None:
     return sensitivity(row["low"], row["high"], metrics["design"]["confidence"]).standard_error
 
 
+def _of_one(
+    study: str, error: float, per_seed: Sequence[float], questions: int, domains: int = 1
+) -> Components:
+    """Of a pilot of one base model: how base models vary is as stated, as only several can tell."""
+    measured = components_of(error, per_seed, questions, domains)
+    return replace(measured, replicates=STATED[study].replicates)
+
+
 def _of_groups(metrics: Mapping[str, Any]) -> Components | None:
     """Of INCOMPATIBLE less SELF-ALIGNING, over all away scopes."""
     claims = [r for r in metrics["claims"] if r["claim"] == "incompatible_worse"]
@@ -101,7 +112,13 @@ def _of_groups(metrics: Mapping[str, Any]) -> Components | None:
     if headline is None or (error := _error(headline, metrics)) is None:
         return None
     if headline.get("replicates", 1) > 1:
-        return _of_replicates(metrics["accuracy"], headline["domains"])
+        return components_of_replicates(
+            error,
+            _of_runs(metrics["accuracy"]),
+            metrics["design"]["answer_variance"],
+            headline["items"],
+            headline["domains"],
+        )
     accuracy = {
         (r["domain"], r["scope"], r["group"], r["seed"]): r["accuracy"] for r in metrics["accuracy"]
     }
@@ -111,11 +128,11 @@ def _of_groups(metrics: Mapping[str, Any]) -> Components | None:
         mean(accuracy[(*c, "incompatible", s)] - accuracy[(*c, "self_aligning", s)] for c in cells)
         for s in seeds
     ]
-    return components_of(error, per_seed, headline["items"], headline["domains"])
+    return _of_one("s1", error, per_seed, headline["items"], headline["domains"])
 
 
-def _of_replicates(rows: Sequence[Row], domains: int) -> Components:
-    """Of base models and of seeds within each, from single runs; of questions as stated."""
+def _of_runs(rows: Sequence[Row]) -> list[list[float]]:
+    """INCOMPATIBLE less SELF-ALIGNING in each seed of each base model, over all away scopes."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for row in rows:
         if row.get("replicate") and row["scope"] != "homo":
@@ -126,16 +143,7 @@ def _of_replicates(rows: Sequence[Row], domains: int) -> Components:
         if group == "incompatible":
             one, two = (mean(found[replicate, seed, g]) for g in (group, "self_aligning"))
             each.setdefault(replicate, []).append(one - two)
-    seeds, between = _nested(list(each.values()))
-    return Components(STATED["s1"].questions, seeds * domains, between)
-
-
-def _nested(each: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Variances of seeds within a replicate, and of replicates, from the seeds of each."""
-    within = [variance(values) for values in each if len(values) > 1]
-    seeds = mean(within) if within else 0.0
-    between = variance([mean(values) for values in each]) - seeds / min(map(len, each))
-    return seeds, max(between, 0.0)
+    return list(each.values())
 
 
 def _by_replicate(values: Sequence[float], replicates: int) -> list[Sequence[float]]:
@@ -153,18 +161,22 @@ def _of_fates(metrics: Mapping[str, Any]) -> Components | None:
         if (r["fate"], r["setting"], r["step"]) == ("actually_forgotten", "stages", last)
     ]
     shares = [(r, [count / r["n"] for count in r["counts"]]) for r in rows]
-    if rows and len(names) > 1:
-        each = [_nested(_by_replicate(own, len(names))) for _, own in shares]
-        seeds, between = map(mean, zip(*each, strict=True))
-        return Components(STATED["s2"].questions, seeds, between)
+    answers = metrics["design"]["answer_variance"]
     found = [
-        components_of(error, own, r["n"])
+        components_of_replicates(error, _by_replicate(own, len(names)), answers, r["n"])
+        if len(names) > 1
+        else _of_one("s2", error, own, r["n"])
         for r, own in shares
         if (error := _error(r, metrics)) is not None
     ]
     if not found:
         return None
-    return Components(mean(c.questions for c in found), mean(c.seeds for c in found))
+    return Components(
+        questions=mean(c.questions for c in found),
+        seeds=mean(c.seeds for c in found),
+        replicates=mean(c.replicates for c in found),
+        answers=answers,
+    )
 
 
 def _of_paraphrases(metrics: Mapping[str, Any]) -> Components | None:
@@ -182,6 +194,7 @@ def _of_paraphrases(metrics: Mapping[str, Any]) -> Components | None:
     both, plain = (those("corpus_bleu4", start=start)[0]["seeds"] for start in ("both", "plain"))
     per_seed = [one - other for one, other in zip(both, plain, strict=True)]
     if (replicates := row.get("replicates", 1)) > 1:
-        seeds, between = _nested(_by_replicate(per_seed, replicates))
-        return Components(STATED["s3"].questions, seeds, between)
-    return components_of(error, per_seed, row["pairs"])
+        return components_of_replicates(
+            error, _by_replicate(per_seed, replicates), 0.0, row["pairs"]
+        )
+    return _of_one("s3", error, per_seed, row["pairs"])

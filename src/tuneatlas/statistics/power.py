@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, stats
 
-from tuneatlas.statistics.bootstrap import CONFIDENCE
+from tuneatlas.statistics.bootstrap import CONFIDENCE, Floats
 
 POWER = 0.8
 # Beyond these, t and normal quantiles are the same in every figure shown.
@@ -114,13 +114,15 @@ class Components:
 
     ``questions``: of the value of a question, paired over what is compared; ``seeds``: of a
     training; ``replicates``: of a base model; ``domains``: of a tuned domain, 0 if the claim is
-    about these domains alone.
+    about these domains alone; ``answers``: of a question in a base model beyond these two, as
+    each knows other things.
     """
 
     questions: float
     seeds: float
     replicates: float = 0.0
     domains: float = 0.0
+    answers: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,8 @@ def variance_parts(components: Components, design: Design) -> dict[str, tuple[fl
     What there is one alone of adds nothing: the claim is about this one.
     """
     runs = design.seeds * design.replicates * design.domains
-    found = {"questions": (components.questions / design.questions, design.questions - 1.0)}
+    asked = components.questions + components.answers / design.replicates
+    found = {"questions": (asked / design.questions, design.questions - 1.0)}
     levels = {
         "seeds": (runs, runs - design.replicates * design.domains),
         "replicates": (design.replicates, design.replicates - 1),
@@ -242,3 +245,46 @@ def components_of(
     # Seeds may be seen to vary by more than all that there is, by chance.
     rest = max(standard_error**2 - drawn, standard_error**2 / 4)
     return Components(questions=rest * questions, seeds=spread * domains)
+
+
+def components_of_replicates(
+    standard_error: float,
+    each: Sequence[Sequence[float]],
+    answers: float,
+    questions: int,
+    domains: int = 1,
+) -> Components:
+    """Variances from what a pilot of several base models measured: see ``components_of``.
+
+    Args:
+        standard_error: of the mean, with replicates and questions drawn again.
+        each: the number in each seed of each replicate, a mean over ``domains`` trainings.
+        answers: see ``Components``; ``answer_variance`` of the pilot's answers.
+        questions: test questions that the number rests on.
+        domains: tuned domains, each with trainings of its own.
+    """
+    within = [float(np.var(values, ddof=1)) for values in each if len(values) > 1]
+    seeds = float(np.mean(within)) if within else 0.0
+    # Base models are seen to differ by what their seeds and their answers add, too.
+    spread = float(np.var([np.mean(values) for values in each], ddof=1))
+    others = seeds / min(map(len, each)) + answers / questions
+    rest = max(standard_error**2 - spread / len(each), standard_error**2 / 4)
+    return Components(
+        questions=rest * questions,
+        seeds=seeds * domains,
+        replicates=max(spread - others, 0.0),
+        answers=answers,
+    )
+
+
+def answer_variance(values: Floats) -> float:
+    """What question and base model make together: the variance that neither alone explains.
+
+    ``values``: (replicates, questions); 0 of a single replicate, which cannot tell. The mean square
+    of the interaction in an analysis of variance with one value a cell.
+    """
+    replicates, questions = values.shape
+    if min(replicates, questions) < 2:
+        return 0.0
+    alone = values.mean(axis=0) + values.mean(axis=1, keepdims=True) - values.mean()
+    return float(((values - alone) ** 2).sum() / ((replicates - 1) * (questions - 1)))

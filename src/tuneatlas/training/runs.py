@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.engine.step import Step
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.operations import section_of
-from tuneatlas.engine.step import Step
 from tuneatlas.models.card import beside
 from tuneatlas.models.folder import SUMMARY
 from tuneatlas.models.save import save_model

@@ -62,10 +62,17 @@ class Watch(TrainerCallback):
         if now - self.told > 10:
             self.told = now
             rate = (now - self.began) / (state.global_step - self.first)
-            last = state.log_history[-1].get("loss", float("nan")) if state.log_history else 0.0
+            # None is known yet after the first step.
+            known = [
+                f", loss {entry['loss']:.3f}" for entry in state.log_history if "loss" in entry
+            ]
             left = rate * (self.steps - state.global_step)
             log.info(
-                "step %d of %d, loss %.3f, %.0f s left", state.global_step, self.steps, last, left
+                "step %d of %d%s, %.0f s left",
+                state.global_step,
+                self.steps,
+                "".join(known[-1:]),
+                left,
             )
         return control
 

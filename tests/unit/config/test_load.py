@@ -134,6 +134,10 @@ def good(old: str, new: str) -> str:
             "bad.yaml:17: seeds: 1 is listed 2 times; each value runs once",
         ),
         (
+            f"{GOOD}stage_forgetting: {{seeds: [5]}}",
+            "bad.yaml:17: stage_forgetting.seeds: 5 is none of the experiment's seeds (0, 1, 2)",
+        ),
+        (
             f"{GOOD}seeds: []",
             "bad.yaml:17: seeds: should have at least 1 entry",
         ),

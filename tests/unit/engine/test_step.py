@@ -13,9 +13,9 @@ import pytest
 import torch
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
 
+from tuneatlas.engine.step import derive_seed, step
 from tuneatlas.engine import gpus
 from tuneatlas.engine.operations import joined, operations_of, split
-from tuneatlas.engine.step import derive_seed, step
 from tuneatlas.errors import TransientError, UserError
 
 

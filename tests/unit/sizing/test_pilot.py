@@ -10,7 +10,7 @@ import pytest
 from tests.unit.studies.fake_answers import make_study
 from tuneatlas.errors import UserError
 from tuneatlas.sizing.pilot import STATED, read_pilot, stated
-from tuneatlas.statistics.power import Design, decidable
+from tuneatlas.statistics.power import Design, decidable, standard_error_of
 from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 
@@ -26,7 +26,7 @@ def knowledge() -> dict[str, Any]:
 
 
 FORGETTING = {
-    "design": {"confidence": 0.95, "steps": [3, 10]},
+    "design": {"confidence": 0.95, "steps": [3, 10], "answer_variance": 0.0},
     "fates": [
         {
             "fate": fate,
@@ -143,7 +143,8 @@ def test_a_pilot_of_several_starts_tells_how_these_vary(tmp_path: Path):
     found = read_pilot(write(tmp_path, compare_paraphrases=metrics), NAMES).components["s3"]
     assert found.seeds**0.5 == pytest.approx(0.5, rel=0.1)
     assert found.replicates**0.5 == pytest.approx(2, rel=0.15)
-    assert found.questions == STATED["s3"].questions
+    design = Design(300, seeds=3, replicates=200)
+    assert standard_error_of(found, design)[0] == pytest.approx(2 / 1.96, rel=0.01)
 
 
 def test_a_pilot_of_replicates_tells_how_they_forget(tmp_path: Path):
@@ -159,7 +160,8 @@ def test_a_pilot_of_replicates_tells_how_they_forget(tmp_path: Path):
     found = read_pilot(write(tmp_path, stage_forgetting=metrics), NAMES).components["s2"]
     assert found.seeds**0.5 == pytest.approx(0.01, rel=0.1)
     assert found.replicates**0.5 == pytest.approx(0.05, rel=0.15)
-    assert found.questions == STATED["s2"].questions
+    design = Design(200, seeds=3, replicates=200)
+    assert standard_error_of(found, design)[0] == pytest.approx(0.05 / 1.96, rel=0.01)
 
 
 def test_a_pilot_of_replicates_tells_how_base_models_vary(tmp_path: Path):
@@ -174,8 +176,13 @@ def test_a_pilot_of_replicates_tells_how_base_models_vary(tmp_path: Path):
     ]
     claim = {"claim": "incompatible_worse", "headline": True, "low": -0.1, "high": 0.1}
     claim |= {"replicates": 200, "domains": 1, "items": 100}
-    metrics = {"design": {"confidence": 0.95}, "claims": [claim], "accuracy": rows}
+    design = {"confidence": 0.95, "answer_variance": 0.04}
+    metrics = {"design": design, "claims": [claim], "accuracy": rows}
     found = read_pilot(write(tmp_path, compare_groups=metrics), NAMES).components["s1"]
     assert found.seeds**0.5 == pytest.approx(0.01, rel=0.1)
-    assert found.replicates**0.5 == pytest.approx(0.04, rel=0.15)
-    assert found.questions == STATED["s1"].questions
+    # Of the 100 questions asked, 2 points are chance.
+    assert found.replicates**0.5 == pytest.approx((0.04**2 - 0.02**2) ** 0.5, rel=0.15)
+    assert found.answers == 0.04
+    # The whole of what the run itself saw: half an interval of 0.2 by its quantile.
+    design = Design(100, seeds=3, replicates=200)
+    assert standard_error_of(found, design)[0] == pytest.approx(0.1 / 1.96, rel=0.01)

@@ -10,7 +10,9 @@ from tuneatlas.statistics.power import (
     POWER,
     Components,
     Design,
+    answer_variance,
     components_of,
+    components_of_replicates,
     correlation_sensitivity,
     decidable,
     decidable_correlation,
@@ -152,3 +154,30 @@ def test_components_come_back_from_a_pilot():
         found.append(components_of(float(error), per_seed.tolist(), questions, domains))
     assert np.mean([f.questions for f in found]) == pytest.approx(truth.questions, rel=0.05)
     assert np.mean([f.seeds for f in found]) == pytest.approx(truth.seeds, rel=0.15)
+
+
+def test_components_come_back_from_a_pilot_of_base_models():
+    """Planted: what questions, base models, seeds and answers add, of many pilots."""
+    rng = np.random.default_rng(3)
+    questions, replicates, seeds = 300, 5, 3
+    truth = Components(questions=0.1, seeds=0.02**2, replicates=0.03**2, answers=0.12)
+    found = []
+    for _ in range(400):
+        asked = rng.normal(0, truth.questions**0.5, questions)
+        known = rng.normal(0, truth.answers**0.5, (replicates, questions))
+        base = rng.normal(0, truth.replicates**0.5, replicates)
+        run = base[:, None] + rng.normal(0, truth.seeds**0.5, (replicates, seeds))
+        each = asked.mean() + known.mean(axis=1)[:, None] + run
+        error, _ = standard_error_of(truth, Design(questions, seeds, replicates))
+        answers = answer_variance(asked + known + run.mean(axis=1)[:, None])
+        found.append(components_of_replicates(error, each.tolist(), answers, questions))
+    for name, off in [("seeds", 0.1), ("answers", 0.02), ("replicates", 0.15), ("questions", 0.2)]:
+        means = np.mean([getattr(f, name) for f in found])
+        assert means == pytest.approx(getattr(truth, name), rel=off), name
+
+
+def test_one_base_model_cannot_tell_what_its_answers_add():
+    assert answer_variance(np.array([[1.0, 0.0, 1.0]])) == 0.0
+    # Alike but for a shift: nothing is of question and base model together.
+    assert answer_variance(np.array([[1.0, 0.0, 1.0], [0.5, -0.5, 0.5]])) == pytest.approx(0)
+    assert answer_variance(np.array([[1.0, 0.0], [0.0, 1.0]])) == pytest.approx(1.0)

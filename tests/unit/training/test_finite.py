@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tuneatlas.engine.step import _may_pass
 from tests.examples import ROOT
 from tests.unit.training.recipes import RECIPE, planned, setting
-from tuneatlas.engine.step import _may_pass
 from tuneatlas.errors import TransientError, UserError
 from tuneatlas.training import processes
 from tuneatlas.training.processes import train

@@ -140,6 +140,11 @@ class Experiment(Section):
         return sorted(self.stage_forgetting.domains or self.tuned_domains)
 
     @property
+    def staged_seeds(self) -> list[int]:
+        """The tuning seeds that are followed in stages."""
+        return list(self.stage_forgetting.seeds or self.seeds)
+
+    @property
     def restores(self) -> bool:
         """Whether anything is restored: models tuned here, or checkpoints tuned elsewhere."""
         return bool(self.stage_forgetting.groups or restored(self.model_dump(mode="json")))

@@ -138,6 +138,11 @@ class StageForgetting(Section):
     domains: tuple[Name, ...] | None = option(
         None, "tuned domains whose fine-tuning is followed; null: all of them"
     )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = option(
+        None,
+        "tuning seeds whose fine-tuning is followed, of those of the experiment; null: all of them",
+        min_length=1,
+    )
     margin: Annotated[float, Field(gt=0, lt=1)] = option(
         0.05,
         "loss of accuracy that counts as forgetting when its earliest possible step is sought",

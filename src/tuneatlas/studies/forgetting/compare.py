@@ -14,7 +14,7 @@ import numpy as np
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.manipulation import RESTORED, Bounds, base_checks, check
 from tuneatlas.statistics.metrics import plain
-from tuneatlas.statistics.power import sensitivity
+from tuneatlas.statistics.power import answer_variance, sensitivity
 from tuneatlas.statistics.tests import mcnemar
 from tuneatlas.studies.forgetting.chance import chance_rows
 from tuneatlas.studies.forgetting.fates import FATES
@@ -95,6 +95,7 @@ def stage_forgetting(
             **asdict(options),
             "ood_roles": list(options.ood_roles),
             "corrected_over": FAMILIES,
+            "answer_variance": study.answer_variance(),
         },
         overlap=dict(overlap),
         control=list(study.control()),
@@ -194,6 +195,20 @@ class _Study(Study):
                     nats, size = table.nats(cell, kinds)
                     count = {"n": len(size), "seeds": len(nats)}
                     yield {**where, "measure": measure, **count, **self.draw.bits(nats, size)}
+
+    def answer_variance(self) -> float:
+        """Of actual forgetting at the last step, for another run's planning: ``power.Components``.
+
+        The mean over runs; 0 of one base model.
+        """
+        found = []
+        for run, table in self.runs.items():
+            forgotten = self.answered(run, "stages", table.steps("stages")[-1])[1][
+                "actually_forgotten"
+            ]
+            each = forgotten.reshape(self.replicates, -1, forgotten.shape[-1]).mean(axis=1)
+            found.append(answer_variance(each))
+        return float(np.mean(found))
 
     def fates(self, run: RunName, setting: str, step: int) -> Iterator[Row]:
         """How many questions went which way from the base to the restored model."""

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.engine.resume import Parts
 from tuneatlas.engine.step import Step, progress
+from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.checkpoints import load_checkpoint

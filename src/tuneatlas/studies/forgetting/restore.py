@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from tuneatlas.engine.files import write_text
 from tuneatlas.engine.step import Step, derive_seed
+from tuneatlas.engine.files import write_text
 from tuneatlas.models.card import CARD, trained_card
 from tuneatlas.models.checkpoints import load_checkpoint
 from tuneatlas.models.encode import encode

@@ -12,6 +12,7 @@ from tuneatlas.data.groups import CONTEXTUALISED, self_aligning_share
 from tuneatlas.data.scopes import ALL, AWAY, POOLED
 from tuneatlas.statistics.correlation import mean_correlation, partial_spearman
 from tuneatlas.statistics.metrics import of_each, verdict
+from tuneatlas.statistics.power import answer_variance
 from tuneatlas.studies.knowledge.paired_answers import PairedAnswers, mean_of
 from tuneatlas.studies.knowledge.single_replicates import by_replicate, differences
 from tuneatlas.tables import Row
@@ -48,6 +49,27 @@ def difference_claims(study: PairedAnswers, difference: Difference) -> list[Row]
         pools[ALL, scope] = [cell for cell in cells if cell[1] == scope]
     pools[ALL, POOLED] = [cell for cell in cells if cell[1] in AWAY]
     return [_difference_row(study, difference, *name, pool) for name, pool in pools.items() if pool]
+
+
+def answers_of(study: PairedAnswers) -> float:
+    """How much answers vary in the headline of the first claim, for another run's planning.
+
+    Of a question (``power.Components.answers``): each (domain, scope) cell counts alike in the
+    claim, however many questions it has.
+    """
+    first, second = DIFFERENCES[0].first, DIFFERENCES[0].second
+    cells = [
+        (domain, scope)
+        for domain, scope in study.cells()
+        if scope in AWAY and {first, second} <= set(study.groups[domain])
+    ]
+    if not cells:
+        return 0.0
+    found = []
+    for domain, scope in cells:
+        one, two = (study.per_item(domain, g, scope, "accuracy") for g in (first, second))
+        found.append(answer_variance(one - two) / one.shape[1])
+    return float(np.sum(found)) / len(cells) ** 2 * study.items(cells)
 
 
 def _difference_row(

@@ -21,6 +21,7 @@ from tuneatlas.statistics.metrics import interval_columns, of_each, plain, write
 from tuneatlas.studies.knowledge.about import about
 from tuneatlas.studies.knowledge.claims import (
     DIFFERENCES,
+    answers_of,
     consistency_claims,
     difference_claims,
     run_points,
@@ -121,7 +122,7 @@ def compare_replicates(
     claims = [row for difference in DIFFERENCES for row in difference_claims(study, difference)]
     claims += consistency_claims(study, points, rng)
     return Comparison(
-        design=study.design(),
+        design=study.design() | {"answer_variance": answers_of(study)},
         accuracy=accuracy,
         claims=judged(claims, checks, study.domains, options.confidence),
         points=points,

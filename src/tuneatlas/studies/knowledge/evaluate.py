@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.engine.resume import Parts
 from tuneatlas.engine.step import Step
+from tuneatlas.engine.resume import Parts
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.encode import Text
 from tuneatlas.models.folder import tell_rounding

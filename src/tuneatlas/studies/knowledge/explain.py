@@ -14,8 +14,8 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from tuneatlas.engine.resume import Parts
 from tuneatlas.engine.step import progress
+from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.encode import encode
 from tuneatlas.models.generation import Finite, set_generation

@@ -107,11 +107,12 @@ class PairedAnswers:
                         )
         indexed = {name: _indexed(own) for name, own in answers.items()}
         self.blocks = _common_blocks(indexed)
-        single = {
+        # Values of single items: (replicates, columns, items).
+        self.single_items = {
             block: np.stack([self._columns(*own, ids) for own in indexed.values()])
             for block, ids in self.blocks.items()
         }
-        values = {block: of_all.mean(axis=0) for block, of_all in single.items()}
+        values = {block: own.mean(axis=0) for block, own in self.single_items.items()}
         draws = self._resample(values, rng)
         several = len(answers) > 1
         others = replicate_weights(len(answers), options.draws, rng) if several else None
@@ -123,7 +124,9 @@ class PairedAnswers:
             blocks, items = self.scope_blocks(*cell), self.items([cell])
             means = sum(values[b].sum(axis=1) for b in blocks) / items
             resampled = sum(draws[b] * len(self.blocks[b]) for b in blocks) / items
-            self.each[cell] = np.asarray(sum(single[b].sum(axis=2) for b in blocks) / items)
+            self.each[cell] = np.asarray(
+                sum(self.single_items[b].sum(axis=2) for b in blocks) / items
+            )
             if others is not None:
                 resampled = resampled + others @ self.each[cell]
             self.scopes[cell] = (np.asarray(means), np.asarray(resampled))
@@ -224,6 +227,13 @@ class PairedAnswers:
             return [float(v) for v in values[:, -1]]
         columns = [self._column((domain, group, s), measure) for s in self.seeds[domain]]
         return [float(v) for v in values[:, columns].mean(axis=1)]
+
+    def per_item(self, domain: str, group: str, scope: str, measure: str) -> Floats:
+        """A measure of each item in each replicate, averaged over seeds: (replicates, items)."""
+        columns = [self._column((domain, group, s), measure) for s in self.seeds[domain]]
+        blocks = self.scope_blocks(domain, scope)
+        own = [self.single_items[block][:, columns].mean(axis=1) for block in blocks]
+        return np.concatenate(own, axis=1)
 
     def value(self, domain: str, group: str, scope: str, measure: str) -> Drawn:
         """A measure averaged over seeds: value, draws over items and seeds."""

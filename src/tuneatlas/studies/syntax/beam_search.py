@@ -21,8 +21,8 @@ from ctranslate2 import Translator
 from ctranslate2.converters import TransformersConverter
 from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.engine.resume import Parts
 from tuneatlas.engine.step import progress
+from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.generation import Finite, set_generation
 from tuneatlas.models.load import embedding_rows, pad_id

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.steps import tuning, weights
 from tuneatlas.engine.step import derive_seed
+from tests.unit.steps import tuning, weights
 from tuneatlas.errors import UserError
 from tuneatlas.studies.forgetting.finetune import finetune_stages
 from tuneatlas.studies.knowledge.finetune import finetune

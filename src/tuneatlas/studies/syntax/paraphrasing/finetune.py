@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from tuneatlas.engine.files import remove, write_text
 from tuneatlas.engine.step import Step
+from tuneatlas.engine.files import remove, write_text
 from tuneatlas.errors import UserError
 from tuneatlas.models.folder import SUMMARY
 from tuneatlas.models.load import open_network

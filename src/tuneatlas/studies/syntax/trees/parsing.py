@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuneatlas.engine.files import write_text
 from tuneatlas.engine.step import progress
+from tuneatlas.engine.files import write_text
 from tuneatlas.errors import TransientError
 from tuneatlas.studies.syntax.trees.asking import ask_all
 from tuneatlas.studies.syntax.trees.java import Stopped
