@@ -122,6 +122,27 @@ def test_a_part_of_the_experiment_keeps_what_the_rest_may_read(project: Path):
     assert not {*WEIGHTS} & there(project)
 
 
+def test_what_a_spared_job_may_read_stays_until_it_is_known_whether_it_runs(project: Path):
+    nodes = {
+        node.name: node
+        for node in (
+            *(NODES[name] for name in ("base", *WEIGHTS, "asked")),
+            Node("late", ["asked"]),
+            Node("measured", ["restored", "late"]),
+        )
+    }
+    write(project, nodes, rules("until measured"))
+    run(project)
+    assert not {*WEIGHTS} & there(project)
+    # The weights come out as before; that a job which reads them must run is known at the end.
+    nodes["tuned"] = replace(nodes["tuned"], unused=1)
+    nodes["asked"] = replace(nodes["asked"], number=1)
+    write(project, nodes, rules("until measured"))
+    order, said = run(project)
+    assert order == ["tuned", "asked", "late", "restored", "measured"], said
+    assert not {*WEIGHTS} & there(project)
+
+
 def test_never_asks_for_no_more_than_the_run(project: Path):
     write(project, NODES, rules("never"))
     ran(project, "--", "results/asked")

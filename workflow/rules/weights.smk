@@ -19,7 +19,8 @@ def read_elsewhere(job):
         return []
     w = job.wildcards
     found = [rules.evaluate_knowledge.output.answers]
-    if w.domain in FOLLOWED and w.group in config["stage_forgetting"]["groups"]:
+    groups = config["stage_forgetting"]["groups"]
+    if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
     if config["evaluate_harness"]["tasks"]:
         found += expand(
@@ -71,7 +72,7 @@ class LettingGo(DAG):
             found = held_of(job)
             if found is None:
                 continue
-            if not tuneatlas.goes(step_of(job), keep_of(job)):
+            if not self.goes(job):
                 stays += found.all
             elif self.awaits(job):
                 name = chain_of(job)
@@ -88,7 +89,7 @@ class LettingGo(DAG):
         """Give back the room of chains of which all was made and read."""
         for name in [*self.ledger.begun]:
             makers = self.chains[name]
-            if not any(self.awaits(job) for m in makers for job in [m, *self.depending[m]]):
+            if not any(self.may_run(job) for m in makers for job in [m, *self.depending[m]]):
                 self.ledger.end(name)
 
     def _ready(self, job):
@@ -96,8 +97,7 @@ class LettingGo(DAG):
             return False
         if self.ledger is None or not is_own(job):
             return True
-        going = tuneatlas.goes(step_of(job), keep_of(job))
-        if not going or self.ledger.admits(chain_of(job)):
+        if not self.goes(job) or self.ledger.admits(chain_of(job)):
             self.waiting.pop(job, None)
             return True
         self.waiting[job] = None
@@ -138,22 +138,51 @@ class LettingGo(DAG):
     def is_read(self, maker, keep):
         """Whether all that a job makes was read by all that it is for, and is there."""
         readers = self.depending[maker]
-        if maker in self.targetjobs or not readers or any(map(self.awaits, [maker, *readers])):
+        if maker in self.targetjobs or not readers or any(map(self.may_run, [maker, *readers])):
             return False
         weights = [Path(path) for path in maker.output]
         if not any(map(tuneatlas.is_there, weights)):
             return False
         made = [path for job in readers if is_own(job) and job.rule.script for path in job.output]
         if keep == "until measured":
-            asked = {job.rule.name for job in self.targetjobs}
-            if not (IS_MODULE or asked & STUDIES):
+            if not self.asks_for_a_study():
                 return False
             made += read_elsewhere(maker)
         return tuneatlas.are_measured(weights, map(Path, made), recorded)
 
+    def goes(self, job):
+        """Whether what a job makes is let go while this run is at work."""
+        keep = keep_of(job)
+        if job in self.targetjobs or not tuneatlas.goes(step_of(job), keep):
+            return False
+        if keep == "never":
+            return True
+        made = {str(path) for reader in self.depending[job] for path in reader.output}
+        return self.asks_for_a_study() and all(
+            path in made or Path(path).exists() for path in read_elsewhere(job)
+        )
+
+    def asks_for_a_study(self):
+        return any(job.rule.name in STUDIES for job in self.targetjobs)
+
     def awaits(self, job):
-        """Whether a job is yet to run, or may be."""
+        """Whether a job is yet to run, or to be decided on."""
         return job in self._needrun and job not in self._finished
 
+    def may_run(self, job):
+        """Whether a job is awaited, or stands without its outputs, which what is awaited may read."""
+        if self.awaits(job):
+            return True
+        gone = not all(Path(path).exists() for path in job.output)
+        return gone and any(map(self.may_run, self.depending[job]))
 
-snakemake.workflow.DAG = LettingGo
+
+# Another workflow that uses these rules reads what it likes, when it likes, and has no early
+# cut-off: what came back would remake all that was measured.
+if not IS_MODULE:
+    snakemake.workflow.DAG = LettingGo
+elif operations.get("storage", {}).get("at_most_gb") is not None:
+    raise WorkflowError(
+        "storage.at_most_gb: a workflow that uses this one as a module keeps all weights, so that "
+        "nothing bounds what they take: leave the key out of the module's config"
+    )

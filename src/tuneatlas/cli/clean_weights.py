@@ -7,7 +7,7 @@ from pathlib import Path
 from tuneatlas.audit.lineage import read_results
 from tuneatlas.cli.accept import refuse_a_run
 from tuneatlas.config.load import load_config, resolve
-from tuneatlas.engine.jobs import read_plan
+from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import operations_of, split
 from tuneatlas.terminal import say
@@ -28,10 +28,10 @@ def run(options: argparse.Namespace) -> int:
     _, operations = split(resolve(load_config(*configs, root=options.root)))
     jobs = read_plan(options.root, configs)
     results = read_results(options.root / "results", options.root)
-    readers: dict[str, list[Path]] = defaultdict(list)
+    readers: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         for name in job.inputs:
-            readers[name] += map(results.place, job.outputs)
+            readers[name].append(job)
     gone, freed, unread = 0, 0, 0
     for job in jobs:
         places = [results.place(name) for name in job.outputs]
@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
         if "keep" not in own or not any(map(is_there, places)):
             continue
         read = [reader for name in job.outputs for reader in readers[name]]
-        if not read or not are_measured(places, read, results.name):
+        made = [results.place(name) for reader in read for name in reader.outputs]
+        due = any(reader.due for reader in read)
+        if not read or due or not are_measured(places, made, results.name):
             unread += len(places)
             continue
         for place in places:

@@ -31,7 +31,7 @@ def let_go(output: Path, keep: str) -> bool:
     if record is None or problem or output.is_symlink():
         return False
     if output.is_dir():
-        if "let_go" not in record:
+        if not record.get("let_go"):
             rest = {key: value for key, value in record.items() if key != "seal"}
             when = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             written = path.stat()
@@ -66,7 +66,7 @@ def are_measured(
 
 def _is_made_from(output: Path, digests: Mapping[str, str]) -> bool:
     record, _ = read_record(record_path(output))
-    if record is None or not (output.exists() or "let_go" in record):
+    if record is None or not (output.exists() or record.get("let_go")):
         return False
     read = record["inputs"].keys() & digests.keys()
     return bool(read) and all(record["inputs"][name] == digests[name] for name in read)
@@ -74,7 +74,7 @@ def _is_made_from(output: Path, digests: Mapping[str, str]) -> bool:
 
 def is_let_go(record: Mapping[str, Any], output: Path) -> bool:
     """Whether an output is rightly not there."""
-    return "let_go" in record and not output.exists()
+    return bool(record.get("let_go")) and not output.exists()
 
 
 def fate(record: Mapping[str, Any]) -> str:

@@ -93,7 +93,8 @@ class Ledger:
             raise UserError(
                 f"storage.at_most_gb: {limit:g} GB are too few: {stays:.0f} GB stay, and "
                 f"{most:.0f} GB are held at its fullest by one training set and seed: raise it, "
-                "lower keep_checkpoints, or let more weights go (keep: until measured)"
+                "lower keep_checkpoints, or let more weights go (keep: until measured, and "
+                "a run of all studies)"
             )
         return cls(limit - stays, dict(chains))
 
