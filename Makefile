@@ -13,6 +13,8 @@
 # make why    which jobs would run, and because of what; TARGET as above, or a step or file
 # make accept STEP=finetune WHY="only a message": say on record that a change of code that you read
 #             changes none of the step's outputs, so that they stand; OUTPUT=… of these alone
+# make clean-weights  let tuned and restored models go that all that reads them has read; they come
+#             back where something is to be made from them
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
 # make power  the smallest effects that the experiment could tell, before it runs, and what would halve
 #             them at which cost; PILOT=results: with the variances of a finished run
@@ -78,7 +80,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run diagnose plan why accept size power list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
+.PHONY: run diagnose plan why accept clean-weights size power list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -117,6 +119,9 @@ why: .venv/ready
 accept: .venv/ready
 	@$(WITH_CONFIG); .venv/bin/tuneatlas accept $(call quoted,$(STEP)) $(OUTPUT) \
 	--why $(call quoted,$(WHY)) "$$@"
+
+clean-weights: .venv/ready
+	@$(WITH_CONFIG); .venv/bin/tuneatlas clean-weights "$$@"
 
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)

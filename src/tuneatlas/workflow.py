@@ -70,7 +70,8 @@ from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.jobs import planned
-from tuneatlas.engine.operations import asking, joined, operations_of, split
+from tuneatlas.engine.letting_go import are_measured, is_there, let_go
+from tuneatlas.engine.operations import asking, joined, operations_of, section_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
 from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, others_of
@@ -78,15 +79,19 @@ from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
+from tuneatlas.sizing.storage import Chain, Ledger, chain_of, goes, held
 
 __all__ = [
     "CONTEXTUALISED",
     "DEFAULT_CONFIG",
     "PROSE",
+    "Chain",
     "Cutoff",
     "Decided",
+    "Ledger",
     "Place",
     "Request",
+    "are_measured",
     "asked_mb",
     "asked_options",
     "asking",
@@ -97,6 +102,7 @@ __all__ = [
     "brought_mb",
     "brought_options",
     "category_weights",
+    "chain_of",
     "chat_begins",
     "chat_template",
     "check_cluster",
@@ -107,14 +113,18 @@ __all__ = [
     "fitting_dtype",
     "followed",
     "forgetting_options",
+    "goes",
     "group_sources",
+    "held",
     "hold_instructions",
     "is_locked",
     "is_run_folder",
+    "is_there",
     "is_what_made",
     "joined",
     "known",
     "known_shape",
+    "let_go",
     "load",
     "make_newer",
     "members",
@@ -137,6 +147,7 @@ __all__ = [
     "question_sources",
     "record_path",
     "resolve",
+    "section_of",
     "sentence_options",
     "settle",
     "settle_job",

@@ -202,3 +202,12 @@ def test_the_catalogue_of_workflows_finds_what_it_asks_for():
     profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text(encoding="utf-8"))
     triggers = " ".join(profile["rerun-triggers"])
     assert usage["mandatory-flags"]["flags"] == f"--rerun-triggers {triggers}"
+
+
+def test_a_module_lets_no_weights_go_and_bounds_nothing(tmp_path: Path):
+    held = {"storage": {"at_most_gb": 100}}
+    uses(tmp_path, INCLUDING | {"finetune": {"keep": "until measured"}})
+    assert "Error" not in run(tmp_path, "--dry-run", "--quiet")
+    uses(tmp_path, INCLUDING | held)
+    said = run(tmp_path, "--dry-run")
+    assert "storage.at_most_gb: a workflow that uses this one as a module keeps all weights" in said

@@ -28,6 +28,17 @@ def members(jobs):
     return [one for job in jobs for one in (job if job.is_group() else [job])]
 
 
+def is_at_work(flow):
+    """Whether a process runs jobs and waits for them."""
+    runs = flow.is_main_process and flow.executor_plugin is not None
+    return (
+        runs
+        and not flow.dryrun
+        and not flow.touch
+        and not flow.remote_execution_settings.immediate_submit
+    )
+
+
 def seen(path):
     """Which file a record is, that another may take the place of."""
     try:
@@ -54,14 +65,7 @@ class WithCutoff(DAG):
 
     def is_at_work(self):
         """Whether this process runs jobs and waits for them; a plan shows all that may run."""
-        flow = self.workflow
-        runs = flow.is_main_process and flow.executor_plugin is not None
-        return (
-            runs
-            and not flow.dryrun
-            and not flow.touch
-            and not flow.remote_execution_settings.immediate_submit
-        )
+        return is_at_work(self.workflow)
 
     def start_cutoff(self):
         due = {job: None for job in self._needrun if job not in self._finished}

@@ -214,7 +214,7 @@ def counts(results: Results) -> Iterator[Finding]:
 
 def _readable(results: Results) -> list[str]:
     """The outputs that are here and could be read."""
-    found = {name: results.content(name) for name in results.records}
+    found = {n: results.content(n) for n in results.records if n not in results.let_go}
     return [name for name, content in found.items() if content and not content.problem]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.engine.files import FOLDER_MARK, digest_files, listed, sha256_file
+from tuneatlas.engine.letting_go import is_let_go
 from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import SUFFIX, record_path
 from tuneatlas.engine.run_folders import project_of
@@ -87,6 +88,9 @@ class Results:
 
     def content(self, name: str) -> Content | None:
         """What the file or folder holds now, read once; None if it is not there."""
+        if name not in self._contents and name in self.let_go:
+            # What it was is on record, and it is made again from what made it.
+            self._contents[name] = _recorded(self.records[name])
         if name not in self._contents:
             there = _look(self.place(name))
             digests = {file: _digest(file) for file in there.files} if there else {}
@@ -99,7 +103,7 @@ class Results:
         self.forget(name)
         if record is not None and record["output"] == name:
             self.records[name] = record
-            self._contents[name] = Content(record["sha256"], record["files"], record["sha256"])
+            self._contents[name] = _recorded(record)
 
     def forget(self, name: str) -> None:
         """Know no longer what an output holds, which was made anew: its users cannot stand."""
@@ -111,6 +115,11 @@ class Results:
         """One hex SHA-256 over all records: kept elsewhere, it shows any later change of one."""
         texts = {name: json.dumps(record) for name, record in sorted(self.records.items())}
         return digest_files({n: hashlib.sha256(t.encode()).hexdigest() for n, t in texts.items()})
+
+    @cached_property
+    def let_go(self) -> dict[str, dict[str, Any]]:
+        """The records of weights that went when all that reads them stood."""
+        return {n: r for n, r in self.records.items() if is_let_go(r, self.place(n))}
 
     @cached_property
     def users(self) -> dict[str, list[str]]:
@@ -144,6 +153,11 @@ class Results:
         """The records of the base models' answers, without the categories made of them."""
         found = self.of_step("probe_knowledge")
         return {name: r for name, r in found.items() if not is_categories(name)}
+
+
+def _recorded(record: Mapping[str, Any]) -> Content:
+    """What a record says that its output holds."""
+    return Content(record["sha256"], record.get("files") or {}, record["sha256"])
 
 
 def reached(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
@@ -244,7 +258,7 @@ def read_contents(results: Results, jobs: int, every_s: float = 10.0) -> None:
         digests = {path: future.result() for future, path in futures.items()}
     finally:
         pool.shutdown(cancel_futures=True)
-    results._contents |= dict.fromkeys(names)
+    results._contents |= dict.fromkeys(name for name in names if name not in results.let_go)
     for name, there in found.items():
         results._contents[name] = _content(there, digests)
 
@@ -266,7 +280,7 @@ def trust_weights(results: Results) -> None:
         here: Mapping[str, str] = content.files if content else {}
         if weights - here.keys() and here.items() <= recorded.items():
             results.elsewhere.add(name)
-            results._contents[name] = Content(record["sha256"], recorded, record["sha256"])
+            results._contents[name] = _recorded(record)
 
 
 def holds_records(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.digest import Code, code_of
 from tuneatlas.engine.files import FOLDER_MARK
 from tuneatlas.engine.jobs import Job, changed_options
+from tuneatlas.engine.letting_go import fate
 from tuneatlas.engine.records import record_path
 
 
@@ -52,7 +53,7 @@ def reasons(jobs: Sequence[Job], results: Results) -> list[Reasons]:
         if after or job in due:
             due[job] = after
     return [
-        Reasons(job, (*(f"{n} is not there" for n in missing[job]), *own[job]), due[job])
+        Reasons(job, (*(_absence(n, results) for n in missing[job]), *own[job]), due[job])
         for job in order
         if job in due
     ]
@@ -67,6 +68,11 @@ def needs_of(jobs: Sequence[Job]) -> dict[Job, list[Job]]:
 def in_order(needs: Mapping[Job, Sequence[Job]]) -> list[Job]:
     """Each job after all that it waits for."""
     return list(TopologicalSorter(needs).static_order())
+
+
+def _absence(name: str, results: Results) -> str:
+    record = results.let_go.get(name)
+    return f"{name} was {fate(record)}, and is read" if record else f"{name} is not there"
 
 
 def restricted(jobs: Sequence[Job], target: str) -> list[Job]:

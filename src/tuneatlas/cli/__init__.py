@@ -16,6 +16,10 @@ COMMANDS = {
     "why": ("tuneatlas.cli.why", "say what a run would execute, and because of what"),
     "accept": ("tuneatlas.cli.accept", "say on record that a change of code changes no output"),
     "folder": ("tuneatlas.cli.folder", "print the folder that an experiment works in"),
+    "clean-weights": (
+        "tuneatlas.cli.clean_weights",
+        "let the weights go that all that reads them has read",
+    ),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
     "power": (

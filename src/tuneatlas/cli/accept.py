@@ -46,11 +46,7 @@ def run(options: argparse.Namespace) -> int:
     who = options.who or _user()
     configs = options.config or [options.root / "config" / "config.yaml"]
     folder = working_folder(configs, options.root)
-    if is_locked(folder):
-        raise UserError(
-            f"{folder / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
-            f"it, or see that none is and unlock it with: snakemake --unlock --directory {folder}"
-        )
+    refuse_a_run(folder)
     jobs = read_plan(options.root, configs, folder)
     results = read_results(folder / "results", folder)
     found = acceptable(jobs, results, options.step, options.outputs)
@@ -76,6 +72,15 @@ def run(options: argparse.Namespace) -> int:
     if found.unmade:
         say(f"{found.unmade} outputs of {options.step} have no record yet: nothing to accept.")
     return 0
+
+
+def refuse_a_run(folder: Path) -> None:
+    """Refuse to change records while a run reads and writes them."""
+    if is_locked(folder):
+        raise UserError(
+            f"{folder / '.snakemake/locks'}: a run is at work here, or was killed; wait for "
+            f"it, or see that none is and unlock it with: snakemake --unlock --directory {folder}"
+        )
 
 
 def _user() -> str:

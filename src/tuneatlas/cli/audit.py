@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,10 +95,14 @@ def told(results: Results, found: list[Finding], everything: bool) -> Iterator[s
         names = " ".join(sorted(results.elsewhere))
         yield f"(not here, and taken for what their records say: the weights of {names})"
     number = len(results.records)
+    if results.let_go:
+        kinds = Counter(record["step"] for record in results.let_go.values())
+        steps = ", ".join(f"{step} {count}" for step, count in kinds.items())
+        yield f"(let go once what reads them stood, and taken for what their records say: {steps})"
     if found:
         resting = {name for finding in found for name in finding.taints(results)}
         yield f"{len(found)} findings; {len(resting)} of {number} outputs rest on them."
     else:
-        number -= len(results.elsewhere)
+        number -= len(results.elsewhere.union(results.let_go))
         yield f"{number} outputs verified: every one is what its record says. Nothing found."
     yield f"(sha256 of all records together: {results.digest()})"

@@ -9,6 +9,7 @@ from tuneatlas.audit.telling import tell
 from tuneatlas.audit.trace import masks_of, trace
 from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import acceptances
+from tuneatlas.engine.letting_go import fate
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -55,4 +56,6 @@ def run(options: argparse.Namespace) -> int:
     behind = sorted(outputs.union(*map(results.upstream, outputs)) & results.records.keys())
     for line in acceptances(results.records[name] for name in behind):
         say(f"accepted: {line}")
+    for name in filter(results.let_go.__contains__, behind):
+        say(f"weights: {name}: {fate(results.records[name])}")
     return 0

@@ -95,7 +95,8 @@ def check_disk(experiment: Experiment, root: Path) -> Found:
     if disk.free + held < needed:
         text = f"{root / 'results'} has {_gib(disk.free)} free and holds {_gib(held)}, "
         text += f"this experiment needs about {_gib(needed)}"
-        yield (), f"{text}: free some space, or run fewer models, groups or seeds"
+        text += ": free some space, run fewer models, groups or seeds, or let weights go once they"
+        yield (), f"{text} are measured (finetune.keep, storage.at_most_gb)"
 
 
 def _held(folder: Path) -> int:
@@ -121,10 +122,13 @@ def disk_bytes(experiment: Experiment, root: Path) -> int:
         shape = known_shape(model.model_dump(mode="json"), root)
         parameters = shape.parameters if shape else 0
         kept = model.training.keep_checkpoints if isinstance(model, ScratchModel) else 0
-        kept = max(kept, experiment.finetune.keep_checkpoints) + 1
+        kept = max(kept, experiment.finetune.keep_checkpoints)
+        kept += kept > 0  # one is being written
         total += parameters * TRAINED_BYTES * (runs + 1)
         checkpoints = max(checkpoints, parameters * CHECKPOINT_BYTES * kept)
-    return total + checkpoints
+    limit = experiment.storage.at_most_gb
+    # What is refused above it, or waits.
+    return total + checkpoints if limit is None else min(total + checkpoints, limit * 10**9)
 
 
 def _staged_models(experiment: Experiment) -> int:

@@ -20,8 +20,9 @@ SECTIONS = {
     "stage_checkpoints": "stage_forgetting",
     "report": "",
 }
-# How often progress is saved: a run that stops goes on to the same result in any case.
-SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints"})
+# How often progress is saved: a run that stops goes on to the same result in any case; and how long
+# weights stay: what went comes back as it was.
+SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints", "keep"})
 # What fits a job to a machine: other values change results by rounding, and by which units a
 # training with dropout drops. Saved progress goes on under other values of these …
 PLACEMENT = frozenset(
@@ -31,7 +32,9 @@ PLACEMENT = frozenset(
 BATCHES = frozenset({"batch_tokens", "batch_rows", "deepspeed"})
 # What a plan counts with until a file is there.
 PLANNED = frozenset({"expected"})
-OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED
+# What a run may hold at a time.
+HELD = frozenset({"at_most_gb"})
+OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED | HELD
 # Parameters that change no result, by step: where something is, and what is checked.
 UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 # Explanations are drawn batch by batch: other batches write other texts.

@@ -42,6 +42,15 @@ class Accepted(BaseModel):
     libraries: dict[str, Change]
 
 
+class LetGo(BaseModel):
+    """When the output was let go, and what the key ``keep`` of its step said."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    when: str
+    keep: str
+
+
 class Record(BaseModel):
     """What a record must hold, and may hold, of what is read here; the rest is kept as it is."""
 
@@ -60,6 +69,7 @@ class Record(BaseModel):
     operations: dict[str, Any] = {}
     params: dict[str, Any] = {}
     accepted: list[Accepted] = []
+    let_go: LetGo | None = None
     host: dict[str, Any] = {}
     seed: int | None = None
     log: str = ""

@@ -122,14 +122,20 @@ def training_memory(
     return float(weights + gradients + states + kept + logits) / GIB
 
 
-def forward_memory(shape: Shape, batch_tokens: int) -> float:
-    """GiB for scoring or generating: weights in single precision, one batch, its keys and values.
+def width_of(dtype: str) -> int:
+    """Bytes of a number in the format in which a model is asked."""
+    return SINGLE if dtype == "float32" else HALF
+
+
+def forward_memory(shape: Shape, batch_tokens: int, dtype: str = "float32") -> float:
+    """GiB for scoring or generating: weights, one batch, its keys and values, all in ``dtype``.
 
     Logits are made only where they are asked for.
     """
-    cache = 2 * SINGLE * batch_tokens * shape.hidden * shape.layers
-    passing = 8 * SINGLE * batch_tokens * shape.hidden
-    return (SINGLE * shape.parameters + cache + passing) / GIB
+    width = width_of(dtype)
+    cache = 2 * width * batch_tokens * shape.hidden * shape.layers
+    passing = 8 * width * batch_tokens * shape.hidden
+    return (width * shape.parameters + cache + passing) / GIB
 
 
 def training_hours(
@@ -141,15 +147,16 @@ def training_hours(
     return tokens * per_token / (peak * 1e12 * device.share) / 3600
 
 
-def forward_hours(shape: Shape, tokens: float, device: Device) -> float:
+def forward_hours(shape: Shape, tokens: float, device: Device, dtype: str = "float32") -> float:
     """Device-hours of scoring ``tokens``: 2 FLOPs per parameter and token."""
     flops = 2 * shape.parameters * tokens
-    return flops / (device.single * 1e12 * device.share * FORWARD_SHARE) / 3600
+    peak = device.single if width_of(dtype) == SINGLE else device.half
+    return flops / (peak * 1e12 * device.share * FORWARD_SHARE) / 3600
 
 
-def generation_hours(shape: Shape, rounds: float, device: Device) -> float:
+def generation_hours(shape: Shape, rounds: float, device: Device, dtype: str = "float32") -> float:
     """Device-hours of ``rounds`` passes that each read all weights for one more token."""
-    read = SINGLE * shape.parameters * rounds
+    read = width_of(dtype) * shape.parameters * rounds
     return read / (device.bandwidth * 1e12 * BANDWIDTH_SHARE) / 3600
 
 

@@ -62,7 +62,7 @@ def need_of(job: Job, study: Study) -> Need | None:
     shape = study.shapes.get(job.wildcards.get("model", job.wildcards.get("paraphraser", "")))
     if shape is None:
         return None if job.gpu else Need()
-    training = _training(job)
+    training = training_of(job)
     if training is not None:
         return _train(job, training, shape, study)
     if job.step in PASSES:
@@ -74,7 +74,7 @@ def need_of(job: Job, study: Study) -> Need | None:
     return None if job.gpu else Need()
 
 
-def _training(job: Job) -> Mapping[str, Any] | None:
+def training_of(job: Job) -> Mapping[str, Any] | None:
     """The options of a job that trains, whatever it is called."""
     options: Mapping[str, Any] = job.options.get("training", job.options)
     return options if "learning_rate" in options else None
@@ -93,8 +93,14 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
         + cost.start_hours(shape, 1 + models, training["processes"]),
         devices=training["processes"],
         kept=models * cost.folder_size(shape),
-        passing=(training["keep_checkpoints"] + 1) * cost.checkpoint_size(shape, training),
+        passing=_states(training) * cost.checkpoint_size(shape, training),
     )
+
+
+def _states(training: Mapping[str, Any]) -> int:
+    """Training states at most: those that are kept, and one being written; none without any."""
+    kept = int(training["keep_checkpoints"])
+    return kept + 1 if kept else 0
 
 
 def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float, int]:
@@ -189,13 +195,19 @@ PASSES = {
 
 def _forward(job: Job, shape: Shape, study: Study) -> Need:
     tokens = PASSES[job.step](job, study)
-    devices = study.devices(job)
+    devices, dtype = study.devices(job), _asked_in(job)
     return Need(
-        memory=cost.forward_memory(shape, job.options["batch_tokens"]) / devices
+        memory=cost.forward_memory(shape, job.options["batch_tokens"], dtype) / devices
         + study.device.overhead,
-        hours=cost.forward_hours(shape, tokens, study.device) + cost.start_hours(shape, 1, 1),
+        hours=cost.forward_hours(shape, tokens, study.device, dtype)
+        + cost.start_hours(shape, 1, 1),
         devices=devices,
     )
+
+
+def _asked_in(job: Job) -> str:
+    """The number format in which a model is asked; encoder-decoders have no other than float32."""
+    return str(job.options.get("dtype", "float32"))
 
 
 # Texts to write, by step.
@@ -212,10 +224,10 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     written = options["max_new_tokens"] or PARAPHRASE
     longest = written + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
-    devices = study.devices(job)
+    devices, dtype = study.devices(job), _asked_in(job)
     return Need(
-        memory=cost.forward_memory(shape, rows * longest) / devices + study.device.overhead,
-        hours=cost.generation_hours(shape, batches * written, study.device)
+        memory=cost.forward_memory(shape, rows * longest, dtype) / devices + study.device.overhead,
+        hours=cost.generation_hours(shape, batches * written, study.device, dtype)
         + cost.start_hours(shape, 1, 1),
         devices=devices,
     )

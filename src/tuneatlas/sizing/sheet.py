@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import DEVICES, Device, Need, training_memory, zero_of
-from tuneatlas.sizing.needs import Study, need_of, shared
+from tuneatlas.sizing.needs import Study, need_of, shared, training_of
+from tuneatlas.sizing.storage import Chain, Ledger, chain_of, goes, held_of
 
 # What to try, in this order, where a training does not fit: DeepSpeed config, processes.
 REMEDIES = [
@@ -135,13 +136,46 @@ def totals(lines: Sequence[Line]) -> Need:
     return replace(shared(known), devices=0)
 
 
+BROUGHT = ("prepare_base", "prepare_paraphraser", "prepare_checkpoint")
+
+
+def fullest(study: Study, lines: Sequence[Line]) -> tuple[float, float]:
+    """GB of models that stay, and GB of models and training states at the fullest moment.
+
+    Raises:
+        UserError: ``storage.at_most_gb`` is too little for them.
+    """
+    stays, states = 0.0, 0.0
+    chains: dict[Hashable, Chain] = {}
+    for job in (job for line in lines for job in line.jobs):
+        wildcards = job.wildcards
+        shape = study.shapes.get(wildcards.get("model", wildcards.get("paraphraser", "")))
+        training = training_of(job)
+        if shape is None or (training is None and job.step not in BROUGHT):
+            continue
+        one = held_of(training or {}, shape, len(job.outputs))
+        if goes(job.step, str((training or {}).get("keep", "weights"))):
+            chains.setdefault(chain_of(wildcards), Chain()).add(one)
+        else:
+            stays, states = stays + one.weights, max(states, one.states)
+    everything = sum(chain.all for chain in chains.values())
+    limit = study.config["storage"]["at_most_gb"]
+    if limit is None:
+        return stays, stays + states + everything
+    ledger = Ledger.of(limit, stays + states, chains)
+    return stays, stays + states + min(everything, ledger.room)
+
+
 def summary(study: Study, lines: Sequence[Line]) -> str:
     """What the sheet comes to, and how many questions of each domain it counts with."""
-    need = totals(lines)
+    need, (stays, most) = totals(lines), fullest(study, lines)
+    limit = study.config["storage"]["at_most_gb"]
+    said = f", of {limit} that storage.at_most_gb allows" if limit else ""
     text = (
         f"{sum(len(line.jobs) for line in lines)} jobs, {number(need.hours)} GPU-hours, "
-        f"{number(need.kept)} GiB that stay, {number(need.passing)} GiB of checkpoints per "
-        "training job while it runs."
+        f"{number(need.kept)} GiB of models, {number(need.passing)} GiB of checkpoints per "
+        f"training job while it runs. {number(stays)} GB stay, and {number(most)} GB are held at "
+        f"the fullest moment{said}."
     )
     if not study.config["models"]:
         return text
@@ -149,7 +183,7 @@ def summary(study: Study, lines: Sequence[Line]) -> str:
     return f"{text} Questions: {counts}."
 
 
-HEADINGS = ("step", "model", "jobs", "GPUs each", "GiB per GPU", "steps", "GPU-hours", "kept GiB")
+HEADINGS = ("step", "model", "jobs", "GPUs each", "GiB per GPU", "steps", "GPU-hours", "models GiB")
 
 
 def table(lines: Sequence[Line]) -> list[tuple[str, ...]]:

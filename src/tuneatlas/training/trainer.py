@@ -140,7 +140,8 @@ def train_here(
     if recipe.deepspeed is None:
         # Accelerate would import it to see that a model is none of its own, and it would warn.
         accelerate.utils.other.is_deepspeed_available = lambda: False
-    watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop)
+    saves = recipe.keep_checkpoints > 0
+    watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop, saves=saves)
     trainer = PackedTrainer(
         PlannedBatches(run, micro_steps(recipe, run.steps) * ranks(), layout, rows),
         model=model,
@@ -161,7 +162,11 @@ def train_here(
         for number, handler in previous.items():
             signal.signal(number, handler)
     if trainer.state.global_step < count:
-        log.warning("stopped by a signal after step %d; state is saved", trainer.state.global_step)
+        log.warning(
+            "stopped by a signal after step %d; %s",
+            trainer.state.global_step,
+            "state is saved" if saves else "no state is kept: it begins anew",
+        )
         raise SystemExit(RESUME)
     if trained is not None:
         trainer.write_model([trained], run)

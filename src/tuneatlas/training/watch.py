@@ -16,7 +16,8 @@ class Watch(TrainerCallback):
     """Saves on a clock, on signals and when the file ``stop`` appears, and logs progress.
 
     ``after_step`` is called in every process with the number of steps done, before any
-    checkpoint of that step.
+    checkpoint of that step. Where it does not save (``saves``), a run that is stopped ends all the
+    same.
     """
 
     def __init__(
@@ -25,9 +26,11 @@ class Watch(TrainerCallback):
         steps: int,
         after_step: Callable[[int], None],
         stop: Path | None = None,
+        *,
+        saves: bool = True,
     ) -> None:
         self.interval_s, self.steps, self.after_step = interval_s, steps, after_step
-        self.stop = stop
+        self.stop, self.saves = stop, saves
         self.saved = self.told = self.began = time.monotonic()
         self.first: int | None = None
         self.signalled = False
@@ -53,6 +56,7 @@ class Watch(TrainerCallback):
             control.should_save = control.should_training_stop = True
         elif save and not done:
             control.should_save = True
+        control.should_save = control.should_save and self.saves
         if control.should_save:
             self.saved = now
         if now - self.told > 10:

@@ -6,9 +6,12 @@ from hypothesis import strategies as st
 
 from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing.estimates import (
+    DEVICES,
     Zero,
     checkpoint_size,
+    forward_hours,
     forward_memory,
+    generation_hours,
     training_memory,
 )
 
@@ -55,3 +58,15 @@ def test_more_devices_and_higher_stages_never_need_more(processes: int, stage: i
 
 def test_scoring_needs_the_weights_at_least():
     assert forward_memory(LLAMA, 1) > 4 * LLAMA.parameters / 2**30
+
+
+def test_what_is_asked_in_half_precision_is_charged_so():
+    device = DEVICES["a100-80"]
+    whole, half = (forward_hours(LLAMA, 1e9, device, d) for d in ("float32", "bfloat16"))
+    assert whole / half == pytest.approx(device.half / device.single)
+    assert generation_hours(LLAMA, 1e5, device, "float16") == pytest.approx(
+        generation_hours(LLAMA, 1e5, device) / 2
+    )
+    assert forward_memory(LLAMA, 4096, "bfloat16") == pytest.approx(forward_memory(LLAMA, 4096) / 2)
+    # By hand: 2 FLOPs for each of the parameters and tokens, at a fifth of 312 TFLOP/s.
+    assert half == pytest.approx(2 * LLAMA.parameters * 1e9 / (312e12 * 0.2) / 3600)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from transformers import TrainingArguments
 
 from tests.examples import ROOT
-from tests.unit.training.recipes import fingerprint, long_run, planned, setting
+from tests.unit.training.recipes import RECIPE, fingerprint, long_run, planned, setting
 from tuneatlas.training.packing import collate
 from tuneatlas.training.processes import train
 from tuneatlas.training.runs import log_lines
@@ -68,6 +69,18 @@ def test_same_run_same_weights(tmp_path, tokenizer):
         model, run = planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / name)
         train(model, run)
         found.add(fingerprint(model))
+    assert len(found) == 1
+
+
+def test_without_states_nothing_is_left_and_the_weights_are_the_same(tmp_path, tokenizer):
+    found = set()
+    for kept in (0, 2):
+        recipe = replace(RECIPE, checkpoint_steps=2, keep_checkpoints=kept)
+        states = tmp_path / f"states_{kept}"
+        model, run = planned(setting(tmp_path, tokenizer), tokenizer, states, recipe)
+        train(model, run)
+        found.add(fingerprint(model))
+        assert len([*states.glob("checkpoint-*")]) == kept
     assert len(found) == 1
 
 

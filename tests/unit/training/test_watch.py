@@ -24,3 +24,17 @@ def test_no_loss_is_told_before_one_is_known(tmp_path, caplog):
         "",
         ", loss 1.250",
     ]
+
+
+def test_where_no_states_are_kept_none_is_saved_and_a_signal_ends_the_run_all_the_same(tmp_path):
+    watch = Watch(0.0, 3, lambda done: None, saves=False)
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to=[])
+    state = TrainerState()
+    state.global_step = 1
+    # What the library asks for by the number of steps.
+    control = TrainerControl(should_save=True)
+    watch.on_step_end(arguments, state, control)
+    assert not control.should_save and not control.should_training_stop
+    watch.signalled = True
+    watch.on_step_end(arguments, state, control)
+    assert not control.should_save and control.should_training_stop

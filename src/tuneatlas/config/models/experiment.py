@@ -44,6 +44,7 @@ from tuneatlas.config.models.paraphrase_pairs import (
     PrepareSentences,
 )
 from tuneatlas.config.models.paraphrasers import ParaphraserConfig
+from tuneatlas.config.models.training import Storage
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
@@ -75,6 +76,7 @@ class Experiment(Section):
     checkpoints: dict[Name, CheckpointConfig] = option(
         {}, "models tuned elsewhere, by name, that are compared with their base; see checkpoints.md"
     )
+    storage: Storage = section(Storage)
     fetch_source: FetchSource = section(FetchSource)
     prepare_corpus: PrepareCorpus = section(PrepareCorpus)
     probe_knowledge: ProbeKnowledge = section(ProbeKnowledge)

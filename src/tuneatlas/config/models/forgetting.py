@@ -8,10 +8,12 @@ from tuneatlas.config.fields import S1, S2, Count, FilePath, Name, Positive, Sec
 from tuneatlas.config.models.knowledge import BATCH, CHAT
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
+    KEEP,
     ROW,
     Amount,
     Decay,
     InstructionTuning,
+    Keep,
     PretrainingConfig,
     Rate,
 )
@@ -87,6 +89,7 @@ class PrepareRestoration(Section):
 class RestoreStages(PretrainingConfig):
     """Restoration: every kept model, and the base model, trains on text like pre-training's."""
 
+    keep: Keep = option("weights", KEEP)
     tokens: Positive = option(
         1_000_000, "budget: the same for every model", unit="tokens", source=RESTORATION
     )

@@ -18,8 +18,10 @@ from tuneatlas.config.fields import (
 )
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
+    KEEP,
     Amount,
     Decay,
+    Keep,
     Rate,
     Stretch,
     TrainingConfig,
@@ -88,6 +90,7 @@ class BuildTasks(Section):
 class PairTraining(TrainingConfig):
     """What the trainings of the syntax study share."""
 
+    keep: Keep = option("weights", KEEP)
     max_grad_norm: Amount = option(
         0.0, "gradients are scaled to at most this L2 norm; 0: never", source=CODE
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneatlas.config.fields import S1, FilePath, Positive, Section, option
+from tuneatlas.config.fields import S1, Count, FilePath, Positive, Section, option
 
 IFT = f"{S1}, training details"
 
@@ -17,7 +17,24 @@ Stretch = Annotated[float, Field(ge=1)]
 BATCH = "rows or examples per optimizer step, over all devices"
 UNIT = "what batch counts: examples, or rows of row_length tokens"
 ROW = "length of a row; short examples share one, unseen by each other"
+Keep = Literal["weights", "until measured", "never"]
+KEEP = (
+    "how long the tuned weights stay: weights: for ever; until measured: until everything in the "
+    "experiment that reads them stands; never: until all that a run asks of them stands, though "
+    "another study may read them later. What went is made again where it is read again"
+)
 CHECKPOINTING = "recompute activations in the backward pass: less memory, more time"
+
+
+class Storage(Section):
+    """What a run may hold of weights and training states."""
+
+    at_most_gb: Positive | None = option(
+        None,
+        "GB that models and training states may take at any time: a tuning whose weights are let "
+        "go (keep) waits until there is room for all that is made of it; null: no limit",
+        unit="GB",
+    )
 
 
 class TrainingConfig(Section):
@@ -90,7 +107,12 @@ class TrainingConfig(Section):
     checkpoint_steps: Positive | None = option(
         None, "steps between checkpoints; null: by time alone", unit="steps"
     )
-    keep_checkpoints: Positive = option(2, "newest checkpoints kept while training", unit="count")
+    keep_checkpoints: Count = option(
+        2,
+        "newest checkpoints kept while training; 0: none is written, for runs of minutes: one that "
+        "is stopped begins anew",
+        unit="count",
+    )
     deepspeed: FilePath | None = option(
         None,
         "DeepSpeed config (JSON), such as those of config/deepspeed; null: without DeepSpeed",
@@ -101,6 +123,7 @@ class TrainingConfig(Section):
 class InstructionTuning(TrainingConfig):
     """The same options, and those of conversations alone."""
 
+    keep: Keep = option("weights", KEEP)
     bos: bool | None = option(
         None,
         "conversations begin with the begin token; null: as models.NAME.bos says",
