@@ -111,7 +111,6 @@ def test_each_number_leads_to_its_answers(metrics: dict[str, Any]):
     files = list(of)
     asked = {"step": "interpolate_weights", "inputs": domains}
     run_of = {"domain": "facts", "group": "incompatible", "seed": "0"}
-    made = {"step": "prepare_questions"}
     records = {
         **{
             d: {"step": "prepare_questions", "wildcards": {"domain": Path(d).stem}} for d in domains
