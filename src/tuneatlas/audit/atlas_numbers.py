@@ -35,7 +35,7 @@ def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> 
 
         cell = f"{row['setting']}/{row['path']}/{row['point']:g}"
         address = (row["domain"], row["group"], row["scope"], cell)
-        own = terms(cell)
+        own = terms(cell if row["point"] else BASE)
         found = {
             "base": terms(BASE),
             "accuracy": own,

@@ -10,7 +10,7 @@ from tuneatlas.report.wording import counted, level_of, percent, points
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
 from tuneatlas.tables import Row
 
-SETTINGS = {"finetune": "tuned as for the first study", "stages": "tuned on, as for the second"}
+SETTINGS = {"finetune": "tuned as in the first study", "stages": "tuned further, as in the second"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _between_text(scope: str, rows: Sequence[Row], level: str) -> str:
         f"{percent(tuned['base'])} right before tuning, {percent(tuned['accuracy'])} after "
         f"({_change(tuned, 'gain')}; {level} intervals)"
     )
-    if inner := [row for row in line if row is not tuned]:
+    if inner := [row for row in line if 0 < row["point"] < 1]:
         middle = min(inner, key=lambda row: abs(row["point"] - 0.5))
         text += (
             f". At {ALPHA} = {middle['point']:g}, {percent(middle['accuracy'])}: "
@@ -87,11 +87,11 @@ def _between_text(scope: str, rows: Sequence[Row], level: str) -> str:
     if undone := [row for row in rows if row["path"] == RESET]:
         first, last = (pick(undone, key=lambda row: row["point"]) for pick in (min, max))
         told = [
-            f"{row['point']:g}% {percent(row['accuracy'])} ({_change(row, 'regained')} beside the "
+            f"{row['point']:g}%, {percent(row['accuracy'])} ({_change(row, 'regained')} beside the "
             "tuned model)"
             for row in ([first] if first is last else [first, last])
         ]
-        text += f". With the largest changes undone, of all weights {' and of '.join(told)}"
+        text += f". With the most changed weights set back, the first {'; with '.join(told)}"
     return f"{text}."
 
 

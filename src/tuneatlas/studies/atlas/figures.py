@@ -12,7 +12,7 @@ from tuneatlas.tables import Row
 # Name shown, colour, marker of each scope.
 SCOPE_STYLE = {"homo": ("HOMO", ORANGE, "s"), "id": ("ID", BLUE, "o"), "ood": ("OOD", GREEN, "^")}
 AXES = {LINE: f"{ALPHA}: 0 base, 1 tuned", RESET: "largest changes undone"}
-TUNED = {"finetune": "tuned", "stages": "tuned on"}
+TUNED = {"finetune": "tuned", "stages": "tuned further"}
 
 
 def _interpolated(metrics: Metrics) -> list[Row]:
@@ -33,22 +33,18 @@ def _interpolation(rows: list[Row]) -> Figure:
                 of_scope = [r for r in own if r["scope"] == scope]
                 if not of_scope:
                     continue
-                base = of_scope[0]["base"]
-                panel.axhline(base, color=colour, lw=1, ls=(0, (4, 2)), alpha=0.7)
+                panel.axhline(of_scope[0]["base"], color=colour, lw=1, ls=(0, (4, 2)), alpha=0.7)
                 drawn = sorted((r for r in of_scope if r["path"] == path), key=_point)
                 at = list(map(_point, drawn))
-                values = [r["accuracy"] for r in drawn]
                 if path == RESET:
-                    # Equal steps: shares are of all sizes. Nothing undone is the tuned model.
-                    at = [float(place) for place in range(1, len(drawn) + 1)]
-                    tuned = next(r for r in of_scope if (r["path"], r["point"]) == (LINE, 1))
-                    ends = ([0.0], [tuned["accuracy"]])
-                else:
-                    ends = ([0.0], [base])
-                panel.plot(
-                    ends[0] + at, ends[1] + values, marker=marker, color=colour, ms=4, lw=1.4
+                    # Nothing undone is the tuned model. Equal steps: shares are of all sizes.
+                    drawn = [r for r in of_scope if (r["path"], r["point"]) == (LINE, 1)] + drawn
+                    at = [float(place) for place in range(len(drawn))]
+                values, low, high = (
+                    [r[name] for r in drawn]
+                    for name in ("accuracy", "accuracy_low", "accuracy_high")
                 )
-                low, high = ([r[f"accuracy_{end}"] for r in drawn] for end in ("low", "high"))
+                panel.plot(at, values, marker=marker, color=colour, ms=4, lw=1.4)
                 panel.fill_between(at, low, high, color=colour, alpha=0.13, lw=0)
             panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             panel.set_xlabel(AXES[path])

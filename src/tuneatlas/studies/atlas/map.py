@@ -15,7 +15,7 @@ from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.interpolate import BASE
-from tuneatlas.studies.atlas.runs import Run, Treatment
+from tuneatlas.studies.atlas.runs import Cell, Run, Treatment
 from tuneatlas.studies.atlas.tables import LINE
 from tuneatlas.tables import Row
 
@@ -55,14 +55,10 @@ def interpolation(
     """Accuracy of every model between base and tuned, beside both ends, by scope."""
     how = (rng, options.draws, options.confidence)
     for (domain, group), run in runs.items():
-        base = run.correct[BASE]
         for scope, chosen in run.scopes(domain, options.ood_roles):
-            for cell, correct in run.correct.items():
-                setting, path, point = cell
-                if setting == BASE.setting:
-                    continue
+            for setting, path, point, cell in _points(run):
                 before, own, end = (
-                    part[:, chosen] for part in (base, correct, run.correct[setting, LINE, 1.0])
+                    run.correct[at][:, chosen] for at in (BASE, cell, (setting, LINE, 1.0))
                 )
                 several = run.replicates
                 yield {
@@ -78,3 +74,17 @@ def interpolation(
                     **interval_columns("regained", paired_difference(own, end, *how, several)),
                     "ties": int((run.tied[cell][:, chosen] > 0).sum()),
                 }
+
+
+def _points(run: Run) -> Iterator[tuple[str, str, float, Cell]]:
+    """Setting, path and point of each model, and the cell of its answers.
+
+    The base model is where every line begins.
+    """
+    for setting in dict.fromkeys(setting for setting, _, _ in run.correct):
+        if setting == BASE.setting:
+            continue
+        yield setting, LINE, 0.0, BASE
+        for cell in run.correct:
+            if cell[0] == setting:
+                yield *cell, cell

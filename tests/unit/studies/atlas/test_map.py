@@ -62,6 +62,7 @@ def test_what_is_there_half_way_is_regained(metrics: dict[str, Any], scope: str)
     assert half["gain"] == half["gain_low"] == half["gain_high"] == 0
     assert half["regained_low"] > 0
     assert half["regained"] == pytest.approx(-end["gain"], abs=2e-6)
+    assert cell(metrics, scope, LINE, 0.0)["accuracy"] == end["base"]
     assert end["regained"] == end["regained_low"] == end["regained_high"] == 0
     assert cell(metrics, scope, RESET, 1.0)["accuracy"] == end["accuracy"]
 
@@ -92,7 +93,7 @@ def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_
     assert '"../map_treatments/mini/figures/interpolation.csv"' in html
     end = cell(metrics, "ood", LINE, 1.0)
     (found, _) = atlas_part(metrics, "there").between
-    assert found.name == "Incompatible, facts, tuned as for the first study"
+    assert found.name == "Incompatible, facts, tuned as in the first study"
     *_, ood = found.sentences
     assert ood.startswith(f"Out of the domain (OOD), {end['items']} questions: ")
     assert f"{100 * end['base']:.1f}% right before tuning" in ood
