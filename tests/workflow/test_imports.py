@@ -20,13 +20,13 @@ KINDS = {
     ),
     "comparing": (
         "compare_groups stage_forgetting compare_paraphrases compare_checkpoints stage_checkpoints "
-        "report report_syntax audit",
+        "map_treatments report report_syntax audit",
         NETWORKS,
     ),
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
         "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
-        "evaluate_checkpoint measure_checkpoint",
+        "evaluate_checkpoint measure_checkpoint interpolate_weights",
         TRAINER | DRAWING,
     ),
     "training": (

@@ -5,6 +5,7 @@ rule report:
         checkpoints=given(rules.compare_checkpoints.output.folder),
         restored=given(rules.stage_checkpoints.output.folder, STAGED),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
+        atlas=[rules.map_treatments.output.folder] if MAPPED else [],
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         models=of_members(rules.prepare_base.output.model),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
@@ -71,6 +72,7 @@ rule audit:
         checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
         restored=expand(rules.stage_checkpoints.output.folder, model=STAGED),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
+        atlas=expand(rules.map_treatments.output.folder, model=MEMBERS if MAPPED else []),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
     output:
         folder=directory("results/audit"),

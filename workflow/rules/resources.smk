@@ -33,10 +33,13 @@ def weighed(measure):
     return weights
 
 
-def asks(runtime, tuned=True):
-    """A model is loaded and asked, on one node; ``tuned`` ones in a number format of their own."""
+def asks(runtime, tuned=True, copies=1):
+    """A model is loaded and asked, on one node; ``tuned`` ones in a number format of their own.
+
+    ``copies``: how many models of its size are in memory.
+    """
     gpus = lambda w: entry_of(w).get("devices", 1)
-    weights = weighed(lambda shape, entry: tuneatlas.asked_mb(shape, entry, tuned=tuned))
+    weights = weighed(lambda shape, entry: copies * tuneatlas.asked_mb(shape, entry, tuned=tuned))
     return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1}
 
 

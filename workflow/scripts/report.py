@@ -21,8 +21,8 @@ with step(snakemake) as this:
     other = next((read_metrics(path) for path in this.paths("beside")), None)
     nothing = (nothing_tuned(this.options["compare_groups"]["confidence"]), Path("none"), "")
     metrics, figures, _ = next(map(read_comparison, this.paths("comparison")), nothing)
-    read = (map(read_comparison, this.paths(n)) for n in ("stages", "checkpoints", "restored"))
-    forgetting, given, restored = (next(found, None) for found in read)
+    parts = ("stages", "checkpoints", "restored", "atlas")
+    forgetting, *given = (next(map(read_comparison, this.paths(n)), None) for n in parts)
     syntax = [read_comparison(path) for path in this.paths("paraphrases")]
-    page = build_report(metrics, figures, context, forgetting, syntax, other, given, restored)
+    page = build_report(metrics, figures, context, forgetting, syntax, other, *given)
     this.outputs["page"].write_text(page, encoding="utf-8")

@@ -150,6 +150,15 @@ def _stages(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict
     return found
 
 
+def _interpolated(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """Who is right, a column per model between base and tuned."""
+    found: dict[str, Column] = {}
+    names = ("setting", "path", "point", "id", "correct")
+    for setting, path, point, i, correct in rows_of(columns.results, output, *names):
+        found.setdefault(f"{setting}/{path}/{point:g}:correct", {})[i] = float(correct)
+    return found
+
+
 def _answers(
     results: Results, output: str
 ) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
@@ -196,6 +205,7 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "measure_checkpoint": _stages,
     "evaluate_base": _stages,
     "evaluate_stages": _stages,
+    "interpolate_weights": _interpolated,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
     "score_systems": _scored,

@@ -200,6 +200,18 @@ def stages(results: Results, record: Record) -> Iterator[str]:
             yield f"{setting} step {steps}: no rows of the model restored {restored}%"
 
 
+def interpolated(results: Results, record: Record) -> Iterator[str]:
+    """Every model between base and tuned is asked every test question."""
+    asked = _ids(_inputs(results, record, "prepare_questions"), "split = 'test'")
+    found: dict[tuple[str, str, float], list[str]] = {}
+    names = ("setting", "path", "point", "id")
+    for setting, path, point, i in _rows(results.place(record["output"]), *names):
+        found.setdefault((setting, path, point), []).append(i)
+    for (setting, path, point), ids in found.items():
+        for problem in _same_ids(ids, asked, "test questions"):
+            yield f"{setting}, {path} {point:g}: {problem}"
+
+
 COUNTS: dict[str, Count] = {
     "probe_knowledge": probe,
     "label_knowledge": label,
@@ -216,6 +228,7 @@ COUNTS: dict[str, Count] = {
     "measure_checkpoint": stages,
     "evaluate_base": stages,
     "evaluate_stages": stages,
+    "interpolate_weights": interpolated,
 }
 
 

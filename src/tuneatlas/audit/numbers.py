@@ -6,6 +6,7 @@ report links to and ``tuneatlas trace --of`` reads.
 
 from collections.abc import Iterator
 
+from tuneatlas.audit.atlas_numbers import atlas_numbers
 from tuneatlas.audit.forgetting_numbers import stage_numbers
 from tuneatlas.audit.knowledge_numbers import checkpoint_numbers, group_numbers
 from tuneatlas.audit.lineage import Results, read_metrics
@@ -19,6 +20,7 @@ MAKERS = {
     "stage_checkpoints": stage_numbers,
     "compare_checkpoints": checkpoint_numbers,
     "compare_paraphrases": paraphrase_numbers,
+    "map_treatments": atlas_numbers,
 }
 
 

@@ -31,6 +31,7 @@ STEPS = (
     "probe_checkpoint",
     "evaluate_checkpoint",
     "measure_checkpoint",
+    "interpolate_weights",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from tuneatlas.config import (
+    atlas_checks,
     checkpoints,
     domain_checks,
     forgetting_checks,
@@ -206,6 +207,8 @@ CHECKS: tuple[Check, ...] = (
     forgetting_checks.order,
     forgetting_checks.reached,
     forgetting_checks.corpus,
+    atlas_checks.mapped,
+    atlas_checks.order,
     syntax_checks.names,
     syntax_checks.formats,
     syntax_checks.systems,

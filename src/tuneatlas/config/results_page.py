@@ -9,13 +9,14 @@ import pyarrow as pa
 import yaml
 
 from tuneatlas import tables
+from tuneatlas.studies.atlas import tables as atlas_tables
 from tuneatlas.studies.syntax import tables as syntax_tables
 from tuneatlas.tables import Column, Table
 
 # Every kind of table that the workflow writes, by name.
 TABLES = {
     table.name: table
-    for module in (tables, syntax_tables)
+    for module in (tables, syntax_tables, atlas_tables)
     for table in vars(module).values()
     if isinstance(table, Table)
 }

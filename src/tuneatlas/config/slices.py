@@ -119,6 +119,20 @@ def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     }
 
 
+def interpolation_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Which models between base and tuned are asked, and how: as the base was when probed."""
+    asked = asked_options(config, "atlas", model)
+    scored = ("scoring", "option_tokens", "logits", "ties")
+    own = {k: asked[k] for k in ("alphas", "undone", "batch_tokens", "dtype") if k in asked}
+    return own | {k: config["probe_knowledge"][k] for k in scored}
+
+
+def map_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How the atlas is told; of which questions, as the comparison of groups has it."""
+    own = {k: config["atlas"][k] for k in ("draws", "confidence")}
+    return own | {k: config["compare_groups"][k] for k in ("ood_roles", "facts")}
+
+
 def sentence_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How sentences and pairs are chosen: not which parses of them are given."""
     options = config["prepare_sentences"]

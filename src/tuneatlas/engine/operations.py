@@ -18,6 +18,8 @@ SECTIONS = {
     "restore_checkpoint": "restore_stages",
     "measure_checkpoint": "evaluate_stages",
     "stage_checkpoints": "stage_forgetting",
+    "interpolate_weights": "atlas",
+    "map_treatments": "atlas",
     "report": "",
 }
 # How often progress is saved: a run that stops goes on to the same result in any case; and how long

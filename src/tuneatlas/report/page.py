@@ -15,6 +15,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.data.licences import duties
 from tuneatlas.errors import UserError
 from tuneatlas.report import wording
+from tuneatlas.report.atlas import Atlas, atlas_part
 from tuneatlas.report.checkpoints import Checkpoints, checkpoints_part
 from tuneatlas.report.forgetting import Stages, stages_part
 from tuneatlas.report.other_run import OtherRun, beside
@@ -54,6 +55,7 @@ FIGURE_NUMBERS = {
     "restoration_curves": "measures",
     "question_flow": "fates",
     "paraphrase_scores": "paraphrase_scores",
+    "interpolation": "interpolation",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -137,6 +139,7 @@ class Page:
     stages: Stages | None = None
     paraphrases: tuple[Paraphrases, ...] = ()
     checkpoints: Checkpoints | None = None
+    atlas: Atlas | None = None
     reported: Sequence[Beside] = ()
 
 
@@ -218,6 +221,11 @@ STUDIES = (
         ),
     ),
     Study(
+        "atlas",
+        "What did tuning do to the weights?",
+        (Section("interpolation", "Between base and tuned", lambda page: page.atlas),),
+    ),
+    Study(
         "syntax",
         "What do trees teach?",
         (
@@ -249,6 +257,7 @@ def build_report(
     other: tuple[str, Mapping[str, Any]] | None = None,
     checkpoints: Read | None = None,
     restored: Read | None = None,
+    atlas: Read | None = None,
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
@@ -258,7 +267,7 @@ def build_report(
     ``syntax`` the same for each encoder-decoder of the syntax study; ``other`` is the folder, and
     are the metrics, of another run to stand beside this one; ``checkpoints`` and
     ``restored`` are as ``forgetting``, for checkpoints tuned elsewhere: beside their base, and what
-    comes back.
+    comes back; ``atlas`` for the atlas.
     """
     missing = sorted(Context.__required_keys__ - context.keys())
     if missing:
@@ -266,7 +275,7 @@ def build_report(
     claims = wording.claims(metrics)
     stages = stages_part(forgetting[0], forgetting[2]) if forgetting else None
     paraphrases = paraphrases_parts(syntax)
-    folders = [figures, *(part[1] for part in (forgetting, checkpoints, restored) if part)]
+    folders = [figures, *(part[1] for part in (forgetting, checkpoints, restored, atlas) if part)]
     page = Page(
         metrics=metrics,
         figures={name: svg for folder in folders for name, svg in svg_figures(folder).items()},
@@ -281,6 +290,7 @@ def build_report(
         stages=stages,
         paraphrases=paraphrases,
         checkpoints=_checkpoints(checkpoints, restored),
+        atlas=atlas_part(atlas[0], atlas[2]) if atlas else None,
         reported=beside_reported(
             context.get("reported", ()),
             metrics,

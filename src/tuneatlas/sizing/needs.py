@@ -181,12 +181,20 @@ def _measured(job: Job, study: Study) -> float:
     return float(each) * ((stages + stages * curve) if "group" in job.wildcards else 1 + curve)
 
 
+def _interpolated(job: Job, study: Study) -> float:
+    """Tokens asked of all models between base and tuned, of two settings at most."""
+    points = len(job.options["alphas"]) + len(job.options["undone"]) + 1
+    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    return _tested(job, study) * (1 + settings * points)
+
+
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
     "evaluate_knowledge": _tested,
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
+    "interpolate_weights": _interpolated,
     "measure_checkpoint": _measured,
     "probe_checkpoint": _tested,
     "evaluate_checkpoint": _tested,

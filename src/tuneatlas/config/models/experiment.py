@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr
 
 from tuneatlas.config.fields import Name, Section, option
+from tuneatlas.config.models.atlas import Atlas
 from tuneatlas.config.models.checkpoints import CheckpointConfig
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.forgetting import (
@@ -92,6 +93,7 @@ class Experiment(Section):
     restore_stages: RestoreStages = section(RestoreStages)
     evaluate_stages: EvaluateStages = section(EvaluateStages)
     stage_forgetting: StageForgetting = section(StageForgetting)
+    atlas: Atlas = section(Atlas)
     paraphrasers: dict[Name, ParaphraserConfig] = option(
         {}, "encoder-decoders of the syntax study, by name; none: the study is left out"
     )
@@ -143,6 +145,16 @@ class Experiment(Section):
     def staged_seeds(self) -> list[int]:
         """The tuning seeds that are followed in stages."""
         return list(self.stage_forgetting.seeds or self.seeds)
+
+    @property
+    def mapped_domains(self) -> list[str]:
+        """Names of the domains whose tuned models the atlas measures, sorted."""
+        return sorted(self.atlas.domains or self.tuned_domains) if self.atlas.groups else []
+
+    @property
+    def mapped_seeds(self) -> list[int]:
+        """The tuning seeds whose models the atlas measures."""
+        return list(self.atlas.seeds or self.seeds)
 
     @property
     def restores(self) -> bool:

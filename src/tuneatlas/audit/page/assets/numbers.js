@@ -6,6 +6,7 @@ const TABLES = {
   claims: "Claims: differences and correlations", points: "Points: one tuned model on one test set",
   base_knowledge: "What the base model knows", group_sizes: "Sizes of the groups",
   measures: "Measures along the tuning and the restoration", fates: "What became of the questions",
+  interpolation: "Models between base and tuned",
   tests: "Paired tests along the tuning", control: "The restored base model",
   paraphrase_scores: "Scores of paraphrases by format, share of the pairs, start and subset",
   paraphrase_differences: "Differences between starts", tasks: "Scores of the pre-training tasks",

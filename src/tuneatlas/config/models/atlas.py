@@ -1,0 +1,45 @@
+"""The atlas: what tuned models are measured by that needs no further training."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tuneatlas.config.fields import Name, Positive, Section, option
+from tuneatlas.config.models.knowledge import BATCH
+
+
+class Atlas(Section):
+    """Tuned models beside their base without further training: between them, and inside."""
+
+    groups: tuple[Name, ...] = option(
+        (), "groups whose tuned models are measured; none: the atlas is left out"
+    )
+    domains: tuple[Name, ...] | None = option(
+        None, "tuned domains whose models are measured; null: all of them"
+    )
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = option(
+        None,
+        "tuning seeds whose models are measured, of those of the experiment; null: all of them",
+        min_length=1,
+    )
+    alphas: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = option(
+        (0.25, 0.5, 0.75),
+        "weight of the tuned model in averages with its base, rising; beside these both ends "
+        "are asked",
+        unit="1",
+        source="Lin et al. 2024, arXiv 2309.06256",
+    )
+    undone: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = option(
+        (1, 5, 20),
+        "shares of all weights that are set back to the base's, those that tuning changed most, "
+        "rising",
+        unit="%",
+        source="Ye et al. 2025, arXiv 2509.16596",
+    )
+    draws: Annotated[int, Field(ge=100)] = option(
+        5000, "bootstrap resamples behind each interval", unit="count"
+    )
+    confidence: Annotated[float, Field(gt=0, lt=1)] = option(
+        0.95, "confidence level of intervals", unit="1"
+    )
+    batch_tokens: Positive = option(16384, BATCH, unit="tokens")

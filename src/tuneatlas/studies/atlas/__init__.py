@@ -1,0 +1,1 @@
+"""The atlas: every way of tuning beside every way of asking what it did."""

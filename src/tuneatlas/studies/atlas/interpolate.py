@@ -1,0 +1,95 @@
+"""Ask the models between base and tuned, with no training: what is lost, and on which way?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tuneatlas.engine.step import Step, progress
+from tuneatlas.engine.resume import Parts
+from tuneatlas.models.checkpoints import load_checkpoint
+from tuneatlas.studies.atlas.asking import Questions, ask, load_questions
+from tuneatlas.studies.atlas.tables import INTERPOLATED, LINE, RESET
+from tuneatlas.studies.atlas.weights import (
+    Mixing,
+    averaging,
+    fill,
+    refuse_unlike,
+    thresholds,
+    undoing,
+    weights_of,
+)
+from tuneatlas.tables import Row
+
+
+class Point(NamedTuple):
+    """A model between base and tuned: on which path, and how far along."""
+
+    setting: str
+    path: str
+    point: float
+
+
+BASE = Point("base", LINE, 0.0)
+
+
+def points_of(setting: str, options: Mapping[str, Any]) -> list[Point]:
+    """The models asked of a tuned one, itself the last of the line; the base is asked once."""
+    line = [Point(setting, LINE, float(alpha)) for alpha in (*options["alphas"], 1)]
+    return [*line, *(Point(setting, RESET, float(percent)) for percent in options["undone"])]
+
+
+def interpolate_weights(step: Step, *, bos: bool | Mapping[str, bool]) -> None:
+    """Ask all models between a step's ``base`` and ``finetuned`` and ``stages``, where there are.
+
+    ``bos`` is as in `probe_base`; ``answers`` is written.
+    """
+    tuned = {"finetune": step.path("finetuned")}
+    # The last model of a longer tuning, where it is followed.
+    tuned |= dict(zip(["stages"], step.paths("stages"), strict=False))
+    questions = load_questions(step, bos)
+    rows = ask_between(step.path("base"), tuned, questions, step.options, parts=step.parts())
+    INTERPOLATED.write(step.outputs["answers"], rows)
+
+
+def ask_between(
+    base: Path,
+    tuned: Mapping[str, Path],
+    questions: Questions,
+    options: Mapping[str, Any],
+    *,
+    parts: Parts | None = None,
+) -> list[Row]:
+    """Rows of INTERPOLATED of the base model, and of all models between it and each tuned one.
+
+    ``tuned``: folders by setting; ``options``: ``alphas`` and ``undone`` (%), the model's
+    ``dtype``, and how it is asked.
+    """
+    model, tokenizer = load_checkpoint(base, dtype=options["dtype"])
+    before = weights_of(model)
+    kept = parts or Parts()
+    rows: list[Row] = []
+    points = [[BASE], *(points_of(setting, options) for setting in tuned)]
+    ends = [base, *tuned.values()]
+    told = iter(progress(range(sum(map(len, points))), sum(map(len, points)), "models asked"))
+    for folder, several in zip(ends, points, strict=True):
+        after = before
+        if folder != base:
+            after = weights_of(load_checkpoint(folder, dtype=options["dtype"], place=False)[0])
+            refuse_unlike(before, after, folder)
+        for point, mixing in zip(several, _mixings(before, after, several), strict=True):
+
+            def answer(after: Any = after, mixing: Mixing = mixing) -> list[Row]:
+                fill(model, before, after, mixing)
+                return list(ask(model, tokenizer, questions, options))
+
+            rows += [point._asdict() | row for row in kept.of(next(told), answer)]
+    return rows
+
+
+def _mixings(before: Any, after: Any, points: Sequence[Point]) -> Iterator[Mixing]:
+    """How the weights of each of ``points`` are made, all of one tuned model."""
+    undone = [p.point for p in points if p.path == RESET]
+    sizes = dict(zip(undone, thresholds(before, after, undone), strict=True)) if undone else {}
+    for point in points:
+        reset = point.path == RESET
+        yield undoing(sizes[point.point]) if reset else averaging(point.point)

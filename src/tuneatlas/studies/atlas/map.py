@@ -1,0 +1,90 @@
+"""The map: what each measure says of each treatment, with intervals.
+
+A treatment is a domain and a group, tuned as a setting says. Intervals are over items, and over
+replicates of the base model where there are several, over tuning seeds where there is one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from tuneatlas.data.groups import in_order
+from tuneatlas.errors import UserError
+from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
+from tuneatlas.statistics.metrics import interval_columns, plain
+from tuneatlas.studies.atlas.interpolate import BASE
+from tuneatlas.studies.atlas.runs import Cell, Run, Treatment
+from tuneatlas.studies.atlas.tables import LINE
+from tuneatlas.tables import Row
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """Roles that count out of the domain, what test questions are about, and the intervals."""
+
+    ood_roles: tuple[str, ...]
+    facts: str
+    draws: int
+    confidence: float
+
+
+def map_treatments(runs: Mapping[Treatment, Run], options: MapOptions, seed: int) -> dict[str, Any]:
+    """All numbers of the atlas, as JSON can hold them."""
+    if not runs:
+        raise UserError("atlas.groups: no tuning to measure; name at least one group")
+    trainings = [training for run in runs.values() for training in run.trainings]
+    return {
+        "design": {
+            "domains": sorted({domain for domain, _ in runs}),
+            "groups": in_order({group for _, group in runs}),
+            "replicates": sorted({model for model, _ in trainings}),
+            "seeds": sorted({seed for _, seed in trainings}),
+            "items": len({row["id"] for run in runs.values() for row in run.items}),
+            **asdict(options),
+            "ood_roles": list(options.ood_roles),
+        },
+        "interpolation": plain(list(interpolation(runs, options, np.random.default_rng(seed)))),
+    }
+
+
+def interpolation(
+    runs: Mapping[Treatment, Run], options: MapOptions, rng: np.random.Generator
+) -> Iterator[Row]:
+    """Accuracy of every model between base and tuned, beside both ends, by scope."""
+    how = (rng, options.draws, options.confidence)
+    for (domain, group), run in runs.items():
+        for scope, chosen in run.scopes(domain, options.ood_roles):
+            for setting, path, point, cell in _points(run):
+                before, own, end = (
+                    run.correct[at][:, chosen] for at in (BASE, cell, (setting, LINE, 1.0))
+                )
+                several = run.replicates
+                yield {
+                    **{"domain": domain, "group": group, "setting": setting, "scope": scope},
+                    **{"path": path, "point": point, "replicates": several},
+                    "seeds": len({seed for _, seed in run.trainings}),
+                    "items": int(chosen.sum()),
+                    "base": float(before.mean()),
+                    **interval_columns(
+                        "accuracy", accuracy_interval(own, *how, replicates=several)
+                    ),
+                    **interval_columns("gain", paired_difference(own, before, *how, several)),
+                    **interval_columns("regained", paired_difference(own, end, *how, several)),
+                    "ties": int((run.tied[cell][:, chosen] > 0).sum()),
+                }
+
+
+def _points(run: Run) -> Iterator[tuple[str, str, float, Cell]]:
+    """Setting, path and point of each model, and the cell of its answers.
+
+    The base model is where every line begins.
+    """
+    for setting in dict.fromkeys(setting for setting, _, _ in run.correct):
+        if setting == BASE.setting:
+            continue
+        yield setting, LINE, 0.0, BASE
+        for cell in run.correct:
+            if cell[0] == setting:
+                yield *cell, cell

@@ -1,0 +1,32 @@
+"""The tables of the atlas."""
+
+import pyarrow as pa
+
+from tuneatlas.tables import SETTINGS, STAGE, STAGE_ANSWERS, TEXT, Column, Table
+
+LINE, RESET = "line", "reset"
+# How the weight of the tuned model in an average is called where people read it.
+ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
+
+INTERPOLATED = Table(
+    "interpolated_answers",
+    (
+        Column(
+            "setting",
+            TEXT,
+            "which tuned model; stages: the last of step finetune_stages; base: the base model",
+            "",
+            SETTINGS,
+        ),
+        Column(
+            "path",
+            TEXT,
+            "line: base and tuned averaged; reset: the tuned model, its largest changes undone",
+            "",
+            (LINE, RESET),
+        ),
+        Column("point", pa.float64(), "line: weight of tuned; reset: share set back", "1 or %"),
+        *STAGE_ANSWERS.columns[len(STAGE) :],
+    ),
+    key=("setting", "path", "point", "id"),
+)

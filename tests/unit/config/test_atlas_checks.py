@@ -1,0 +1,24 @@
+"""What the atlas cannot measure is said before the first job, once, with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.config.config_files import GOOD, complaints
+
+BAD = {
+    "{groups: [harmonius]}": "atlas.groups: no group 'harmonius'; did you mean 'harmonious'?",
+    "{domains: [elements]}": "atlas.domains: 'elements' is no domain with tune: true",
+    "{seeds: [5]}": "atlas.seeds: 5 is none of the experiment's seeds (0, 1, 2)",
+    "{alphas: [0.5, 0.25]}": "atlas.alphas: values must rise, each listed once",
+    "{undone: [5, 5]}": "atlas.undone: values must rise, each listed once",
+    "{undone: [120]}": "atlas.undone[0]: should be less than 100, not 120",
+    "{undone: [-1]}": "atlas.undone[0]: should be greater than 0, not -1",
+    "{alphas: [1.5]}": "atlas.alphas[0]: should be less than 1, not 1.5",
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_it_is_said_once_with_its_line(tmp_path: Path, bad: str):
+    (found,) = complaints(tmp_path, f"{GOOD}atlas: {bad}\n")
+    assert found == f"bad.yaml:17: {BAD[bad]}"

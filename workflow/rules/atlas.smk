@@ -1,0 +1,63 @@
+ATLAS = config["atlas"]
+# The tunings that are measured without further training.
+MAPPED = experiment.mapped_domains
+
+
+def last_stage(w):
+    """The last model of a run's tuning, where the study of forgetting follows it."""
+    groups = config["stage_forgetting"]["groups"]
+    if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
+        last = list(rules.finetune_stages.output)[-1]
+        return expand(last, model=w.model, domain=w.domain, group=w.group, seed=w.seed)
+    return []
+
+
+rule interpolate_weights:
+    """Ask the models between base and tuned: averaged, or with the largest changes undone."""
+    input:
+        base=rules.prepare_base.output.model,
+        finetuned=rules.finetune.output.model,
+        stages=last_stage,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        answers=lambda w: expand(
+            rules.probe_knowledge.output.answers, model=w.model, domain=DOMAINS
+        ),
+        template=template("question", "probe_knowledge"),
+    output:
+        answers="results/interpolate_weights/{model}/{domain}/{group}/{seed}.parquet",
+    log:
+        "logs/interpolate_weights/{model}/{domain}/{group}/{seed}.log",
+    resources:
+        **asks(240, copies=3),
+    params:
+        code=code("interpolate_weights"),
+        options=lambda w: tuneatlas.interpolation_options(config, w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
+    script:
+        "../scripts/interpolate_weights.py"
+
+
+rule map_treatments:
+    """What each measure of the atlas says of each tuning, with intervals."""
+    input:
+        interpolated=of_members(
+            rules.interpolate_weights.output.answers,
+            domain=MAPPED,
+            group=ATLAS["groups"],
+            seed=experiment.mapped_seeds,
+        ),
+        mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
+    output:
+        folder=directory("results/map_treatments/{model}"),
+    log:
+        "logs/map_treatments/{model}.log",
+    wildcard_constraints:
+        model=TOLD,
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("map_treatments"),
+        options=tuneatlas.map_options(config),
+        seed=config["seed"],
+    script:
+        "../scripts/map_treatments.py"
