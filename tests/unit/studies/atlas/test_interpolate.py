@@ -13,10 +13,9 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.models.save import save_model
-from tuneatlas.studies.atlas.interpolate import BASE
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.runs import read_runs
-from tuneatlas.studies.atlas.tables import INTERPOLATED, LINE, RESET
+from tuneatlas.studies.atlas.tables import BASE, INTERPOLATED, LINE, RESET
 from tuneatlas.studies.knowledge.probe import probe_base
 from tuneatlas.tables import ANSWERS, QUESTIONS, Row
 
