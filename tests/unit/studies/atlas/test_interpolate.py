@@ -127,6 +127,17 @@ def test_numbers_are_those_of_the_answers_by_scope(tmp_path, base, tuned, questi
         assert row["gain_low"] <= row["gain"] <= row["gain_high"]
 
 
+def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions):
+    """A step has all operational options of its section, of which this one uses none."""
+    asked(tmp_path, base, tuned, questions, [])
+    options = {"draws": 100, "confidence": 0.9, "ood_roles": ["home"], "facts": "all"}
+    inputs = {"interpolated": [tmp_path / "m/numbers/harmonious/0.parquet"], "mentions": []}
+    step = a_step(tmp_path, inputs, {"folder": "map"}, options | {"batch_tokens": 512})
+    run_script("map_treatments", step)
+    names = {path.name for path in (tmp_path / "map").rglob("*")}
+    assert {"metrics.json", "interpolation.csv", "interpolation.svg"} <= names
+
+
 def test_questions_that_the_base_was_not_asked_are_refused(tmp_path, base, tuned, questions):
     asked(tmp_path, base, tuned, questions, [])
     QUESTIONS.write(tmp_path / "questions.parquet", [*questions, question(99, split="test")])
