@@ -7,7 +7,7 @@ from tuneatlas.studies.atlas.runs import read_runs
 from tuneatlas.tables import MENTIONS
 
 with step(snakemake) as this:
-    options = MapOptions(**this.options)
+    options = MapOptions(**{name: this.options[name] for name in MapOptions.__dataclass_fields__})
     mentions = {r["id"]: r["mentions"] for p in this.paths("mentions") for r in MENTIONS.read(p)}
     runs = read_runs(this.paths("interpolated"), options.facts, mentions)
     metrics = map_treatments(runs, options, this.seed)

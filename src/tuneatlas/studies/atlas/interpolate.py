@@ -8,7 +8,7 @@ from tuneatlas.engine.step import Step, progress
 from tuneatlas.engine.resume import Parts
 from tuneatlas.models.checkpoints import load_checkpoint
 from tuneatlas.studies.atlas.asking import Questions, ask, load_questions
-from tuneatlas.studies.atlas.tables import INTERPOLATED, LINE, RESET
+from tuneatlas.studies.atlas.tables import BASE, INTERPOLATED, LINE, RESET
 from tuneatlas.studies.atlas.weights import (
     Mixing,
     averaging,
@@ -27,9 +27,6 @@ class Point(NamedTuple):
     setting: str
     path: str
     point: float
-
-
-BASE = Point("base", LINE, 0.0)
 
 
 def points_of(setting: str, options: Mapping[str, Any]) -> list[Point]:
@@ -68,7 +65,7 @@ def ask_between(
     before = weights_of(model)
     kept = parts or Parts()
     rows: list[Row] = []
-    points = [[BASE], *(points_of(setting, options) for setting in tuned)]
+    points = [[Point(*BASE)], *(points_of(setting, options) for setting in tuned)]
     ends = [base, *tuned.values()]
     told = iter(progress(range(sum(map(len, points))), sum(map(len, points)), "models asked"))
     for folder, several in zip(ends, points, strict=True):

@@ -14,9 +14,8 @@ from tuneatlas.data.groups import in_order
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
-from tuneatlas.studies.atlas.interpolate import BASE
 from tuneatlas.studies.atlas.runs import Cell, Run, Treatment
-from tuneatlas.studies.atlas.tables import LINE
+from tuneatlas.studies.atlas.tables import BASE, LINE
 from tuneatlas.tables import Row
 
 
@@ -82,7 +81,7 @@ def _points(run: Run) -> Iterator[tuple[str, str, float, Cell]]:
     The base model is where every line begins.
     """
     for setting in dict.fromkeys(setting for setting, _, _ in run.correct):
-        if setting == BASE.setting:
+        if setting == BASE[0]:
             continue
         yield setting, LINE, 0.0, BASE
         for cell in run.correct:

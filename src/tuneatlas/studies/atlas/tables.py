@@ -5,6 +5,8 @@ import pyarrow as pa
 from tuneatlas.tables import SETTINGS, STAGE, STAGE_ANSWERS, TEXT, Column, Table
 
 LINE, RESET = "line", "reset"
+# Setting, path and point of the base model, which stands once for all lines.
+BASE = ("base", LINE, 0.0)
 # How the weight of the tuned model in an average is called where people read it.
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 

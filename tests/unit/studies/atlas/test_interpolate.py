@@ -13,10 +13,9 @@ from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.models.save import save_model
-from tuneatlas.studies.atlas.interpolate import BASE
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.runs import read_runs
-from tuneatlas.studies.atlas.tables import INTERPOLATED, LINE, RESET
+from tuneatlas.studies.atlas.tables import BASE, INTERPOLATED, LINE, RESET
 from tuneatlas.studies.knowledge.probe import probe_base
 from tuneatlas.tables import ANSWERS, QUESTIONS, Row
 
@@ -126,6 +125,17 @@ def test_numbers_are_those_of_the_answers_by_scope(tmp_path, base, tuned, questi
         end = right("finetune", LINE, 1.0)
         assert row["regained"] == pytest.approx(value - end, abs=1e-6)
         assert row["gain_low"] <= row["gain"] <= row["gain_high"]
+
+
+def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions):
+    """A step has all operational options of its section, of which this one uses none."""
+    asked(tmp_path, base, tuned, questions, [])
+    options = {"draws": 100, "confidence": 0.9, "ood_roles": ["home"], "facts": "all"}
+    inputs = {"interpolated": [tmp_path / "m/numbers/harmonious/0.parquet"], "mentions": []}
+    step = a_step(tmp_path, inputs, {"folder": "map"}, options | {"batch_tokens": 512})
+    run_script("map_treatments", step)
+    names = {path.name for path in (tmp_path / "map").rglob("*")}
+    assert {"metrics.json", "interpolation.csv", "interpolation.svg"} <= names
 
 
 def test_questions_that_the_base_was_not_asked_are_refused(tmp_path, base, tuned, questions):

@@ -15,10 +15,9 @@ from tuneatlas.report import build_report
 from tuneatlas.report.atlas import atlas_part
 from tuneatlas.statistics.intervals import mean_interval
 from tuneatlas.studies.atlas.figures import FIGURES
-from tuneatlas.studies.atlas.interpolate import BASE
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.runs import Run
-from tuneatlas.studies.atlas.tables import LINE, RESET
+from tuneatlas.studies.atlas.tables import BASE, LINE, RESET
 from tuneatlas.studies.knowledge.compare import compare_groups
 from tuneatlas.studies.knowledge.paired_answers import CompareOptions
 
