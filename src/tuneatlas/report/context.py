@@ -100,7 +100,8 @@ def sampled_notes(config: Mapping[str, Any]) -> list[str]:
     found = []
     for name, domain in config["domains"].items() if config["checkpoints"] else ():
         if domain["source"] == "benchmark":
-            there = count_questions(name, domain | {"limits": dict.fromkeys(TESTS)}, None).numbers
+            whole = domain | {"limits": domain["limits"] | dict.fromkeys(TESTS)}
+            there = count_questions(name, whole, None).numbers
             for split in TESTS:
                 if (limit := domain["limits"][split]) is not None and limit < there[split]:
                     found.append(
