@@ -15,7 +15,7 @@ from tuneatlas.report.knowledge_notes import knowledge_notes
 from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
-from tuneatlas.report.wording import listed
+from tuneatlas.report.wording import counted, listed
 from tuneatlas.sizing.counts import count_questions
 from tuneatlas.studies.knowledge.compare import Comparison
 from tuneatlas.tables import Row
@@ -67,7 +67,7 @@ def run_context(
         told = f"{told} in {len(names)} replicates (pre-training seeds {listed(seeds)}),"
     return {
         "model": {"name": model, "description": told},
-        "data": f"{sum(counts):,} {_kind(questions)} questions in {len(counts)} domains",
+        "data": f"{sum(counts):,} {_kind(questions)} questions in {counted(len(counts), 'domain')}",
         "host": f"{platform.system()} {platform.machine()}",
         "probe": f"in context, after {probe['shots']} demonstrations, {SCORED[probe['scoring']]}",
         "training": f"{tuning['epochs']} epochs in the template {tuning['chat_template']}, batches "
