@@ -3,15 +3,6 @@ ATLAS = config["atlas"]
 MAPPED = experiment.mapped_domains
 
 
-def last_stage(w):
-    """The last model of a run's tuning, where the study of forgetting follows it."""
-    groups = config["stage_forgetting"]["groups"]
-    if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
-        last = list(rules.finetune_stages.output)[-1]
-        return expand(last, model=w.model, domain=w.domain, group=w.group, seed=w.seed)
-    return []
-
-
 rule interpolate_weights:
     """Ask the models between base and tuned: averaged, or with the largest changes undone."""
     input:

@@ -1,4 +1,4 @@
-# Whose labels and explanations a model is tuned on. Rules are looked up when a path is asked for.
+# Whose labels, explanations and stages are read. Rules are looked up when a path is asked for.
 
 
 def released(w):
@@ -26,3 +26,12 @@ def all_of(found, domains, chosen=slice(None)):
         for domain in domains
         for path in found(tuneatlas.Place(model, domain))
     ]
+
+
+def last_stage(w):
+    """The last model of a run's tuning, where the study of forgetting follows it."""
+    groups = config["stage_forgetting"]["groups"]
+    if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
+        last = list(rules.finetune_stages.output)[-1]
+        return expand(last, model=w.model, domain=w.domain, group=w.group, seed=w.seed)
+    return []

@@ -67,7 +67,7 @@ class LettingGo(DAG):
         limit = operations.get("storage", {}).get("at_most_gb")
         if limit is None:
             return
-        stays, chains = 0.0, {}
+        stays, chains, begun = 0.0, {}, set()
         for job in filter(is_own, self.jobs):
             found = held_of(job)
             if found is None:
@@ -79,11 +79,19 @@ class LettingGo(DAG):
                 chains.setdefault(name, tuneatlas.Chain()).add(found)
                 self.chains.setdefault(name, []).append(job)
             elif any(Path(path).exists() for path in job.output):
-                stays += found.weights
+                if any(map(self.awaits, self.depending[job])):
+                    # A run before left it to be read, and then it goes.
+                    name = chain_of(job)
+                    chains.setdefault(name, tuneatlas.Chain()).add(tuneatlas.Chain(found.weights))
+                    self.chains.setdefault(name, []).append(job)
+                    begun.add(name)
+                else:
+                    stays += found.weights
         try:
             self.ledger = tuneatlas.Ledger.of(limit, stays, chains)
         except UserError as error:
             raise WorkflowError(str(error)) from None
+        self.ledger.begun |= begun
 
     def end_chains(self):
         """Give back the room of chains of which all was made and read."""

@@ -16,6 +16,7 @@ from tuneatlas.engine.files import FOLDER_MARK, atomic, sha256_tree
 from tuneatlas.engine.operations import split
 from tuneatlas.errors import UserError
 from tuneatlas.models.card import CARD, NOT_STATED, stated_licence
+from tuneatlas.tables import open_parquet
 
 # As the hub spells licences that many models have; of others it takes a name.
 LICENCES = {
@@ -122,29 +123,31 @@ def evaluation(results: Results, name: str) -> Iterator[str]:
 def _scored(results: Results, user: str) -> Iterator[str]:
     """The rows of an output that a model wrote: answers, or paraphrases that were scored."""
     import numpy as np
-    import pyarrow.parquet as pq
 
     from tuneatlas.statistics.intervals import accuracy_interval, mean_interval
 
     record = results.records[user]
     rng = np.random.default_rng(0)
     if user.endswith(".parquet"):
-        columns = set(pq.read_schema(_as_made(results, user)).names)
-        # Where a table has several settings, it is of several models.
-        if {"correct", "domain", "split"} <= columns and "setting" not in columns:
-            found: dict[str, list[bool]] = {}
-            table = pq.read_table(_as_made(results, user), columns=["domain", "correct", "split"])
-            for row in table.to_pylist():
-                if row["split"] == "test":
-                    found.setdefault(row["domain"], []).append(row["correct"])
-            for domain, correct in found.items():
-                interval = accuracy_interval(correct, rng)
-                yield _row(record, domain, "accuracy", interval, len(correct))
+        with open_parquet(_as_made(results, user)) as file:
+            columns, wanted = set(file.schema_arrow.names), ["domain", "correct", "split"]
+            # Where a table has several settings, it is of several models.
+            of_one = {*wanted} <= columns and "setting" not in columns
+            rows = file.read(columns=wanted).to_pylist() if of_one else []
+        found: dict[str, list[bool]] = {}
+        for row in rows:
+            if row["split"] == "test":
+                found.setdefault(row["domain"], []).append(row["correct"])
+        for domain, correct in found.items():
+            interval = accuracy_interval(correct, rng)
+            yield _row(record, domain, "accuracy", interval, len(correct))
     for scored in results.users.get(user, []):
         if results.records[scored]["step"] != "score_paraphrases" or not scored.endswith(SCORES):
             continue
         measures: dict[str, list[float]] = {}
-        for row in pq.read_table(_as_made(results, scored)).to_pylist():
+        with open_parquet(_as_made(results, scored)) as file:
+            rows = file.read(columns=["metric", "value"]).to_pylist()
+        for row in rows:
             measures.setdefault(row["metric"], []).append(row["value"])
         for metric, values in measures.items():
             if len(values) > 1:
