@@ -35,6 +35,7 @@ def plan(project: Path) -> list[Job]:
 
 
 def clean(project: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(clean_weights, "working_folder", lambda configs, root: root)
     monkeypatch.setattr(clean_weights, "read_plan", lambda root, configs, folder: jobs)
     return main(["clean-weights", "--root", str(project), "--config", str(CONFIG)])
 
