@@ -8,8 +8,3 @@ def start_warm(jobs):
     """Start the process that so many jobs are copies of, unless their environment is another."""
     if jobs >= WORTH and not workflow.deployment_settings.deployment_method:
         tuneatlas.start_warm()
-
-
-# A group's jobs, within the cluster job that runs them.
-if workflow.remote_exec:
-    start_warm(len(workflow.dag_settings.target_jobs))
