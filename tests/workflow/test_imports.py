@@ -57,8 +57,22 @@ print(*sys.modules)
 """
 
 
-def test_a_training_without_deepspeed_loads_none(tmp_path):
+SAVED = """
+import sys
+from pathlib import Path
+from tests.examples import tiny_tokenizer
+from tuneatlas.models.build import new_t5
+from tuneatlas.models.save import save_model
+tokenizer = tiny_tokenizer()
+shape = {"hidden_size": 8, "intermediate_size": 8, "layers": 1, "heads": 2, "dropout": 0.0}
+save_model(Path(sys.argv[1]), new_t5(tokenizer, shape, 1), tokenizer)
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("does", [TRAINED, SAVED], ids=["training", "saving"])
+def test_what_asks_for_no_deepspeed_loads_none(tmp_path, does: str):
     """Which takes a while, and warns of what nobody asked for."""
-    command = [sys.executable, "-c", TRAINED, str(tmp_path)]
+    command = [sys.executable, "-c", does, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "deepspeed" not in done.stdout.split(), done.stderr

@@ -28,10 +28,15 @@ def all_of(found, domains, chosen=slice(None)):
     ]
 
 
+def is_followed(w):
+    """Whether the study of forgetting follows a tuning in stages."""
+    groups = config["stage_forgetting"]["groups"]
+    return w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS
+
+
 def last_stage(w):
     """The last model of a run's tuning, where the study of forgetting follows it."""
-    groups = config["stage_forgetting"]["groups"]
-    if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
+    if is_followed(w):
         last = list(rules.finetune_stages.output)[-1]
         return expand(last, model=w.model, domain=w.domain, group=w.group, seed=w.seed)
     return []

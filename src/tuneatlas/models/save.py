@@ -6,11 +6,14 @@ that is only in transformers 5, and the model's own files are what others know i
 
 import json
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import other
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.engine.files import readable
@@ -35,6 +38,22 @@ TOKENIZER_FILES = (
 FOUND = ("local_files_only", "is_local", "trust_remote_code")
 
 
+@contextmanager
+def sparing_deepspeed() -> Iterator[None]:
+    """Where DeepSpeed is not loaded, load it for nothing.
+
+    Accelerate would, to see that a model is none of its own, and it would warn of what nobody asked
+    for.
+    """
+    known = other.is_deepspeed_available
+    if "deepspeed" not in sys.modules:
+        other.is_deepspeed_available = lambda: False
+    try:
+        yield
+    finally:
+        other.is_deepspeed_available = known
+
+
 def save_model(
     folder: Path,
     model: PreTrainedModel,
@@ -53,7 +72,8 @@ def save_model(
     """
     # Else the config says which steps trained it, and equal weights differ in their files.
     model.config._name_or_path = ""
-    model.save_pretrained(folder, state_dict=weights)
+    with sparing_deepspeed():
+        model.save_pretrained(folder, state_dict=weights)
     _write_config(folder, model)
     if tokenizer is not None:
         write_tokenizer(folder, tokenizer)

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, TrainerCallback
 from tuneatlas.engine.files import remove, write_text
 from tuneatlas.errors import TransientError, UserError
 from tuneatlas.models.load import open_network, open_tokenizer
-from tuneatlas.models.save import save_model
+from tuneatlas.models.save import save_model, sparing_deepspeed
 from tuneatlas.models.token_files import open_tokens
 from tuneatlas.training.fitting import refuse_beyond
 from tuneatlas.training.launch import deepspeed_config, run_shared, start_deepspeed
@@ -40,7 +40,8 @@ def train(model: PreTrainedModel, run: Run) -> list[dict[str, float]]:
     recipe = run.recipe
     refuse_beyond(model, run)
     if recipe.processes == 1 and recipe.deepspeed is None:
-        return train_here(model, run)
+        with sparing_deepspeed():
+            return train_here(model, run)
     if run.tokens.folder is None:
         raise ValueError("tokens in memory cannot be shared between processes")
     folder = run.states.with_name(f"{run.states.name}-shared").absolute()
@@ -144,14 +145,15 @@ def _work(folder: Path) -> None:
     # With ZeRO-3 these make the model load in parts.
     arguments = training_arguments(run, deepspeed_config(recipe, whole=bool(callbacks)))
     try:
-        history = train_here(
-            open_network(folder / INITIAL),
-            run,
-            arguments=arguments,
-            callbacks=[*callbacks, *_unrounded(recipe, folder / INITIAL)],
-            trained=folder / TRAINED,
-            stop=folder / STOP,
-        )
+        with sparing_deepspeed():
+            history = train_here(
+                open_network(folder / INITIAL),
+                run,
+                arguments=arguments,
+                callbacks=[*callbacks, *_unrounded(recipe, folder / INITIAL)],
+                trained=folder / TRAINED,
+                stop=folder / STOP,
+            )
     except SystemExit as stop:
         if stop.code == RESUME and torch.distributed.get_rank() == 0:
             write_text(folder / STOPPED, "")

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import accelerate.utils.other
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import (
@@ -137,9 +136,6 @@ def train_here(
             trainer.write_model(run.kept[done], run)
             log.info("kept the model after step %d", done)
 
-    if recipe.deepspeed is None:
-        # Accelerate would import it to see that a model is none of its own, and it would warn.
-        accelerate.utils.other.is_deepspeed_available = lambda: False
     saves = recipe.keep_checkpoints > 0
     watch = Watch(recipe.checkpoint_minutes * 60, count, keep, stop, saves=saves)
     trainer = PackedTrainer(
