@@ -81,13 +81,13 @@ from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
-from tuneatlas.sizing.storage import Chain, Ledger, chain_of, goes, held
+from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, goes, held
 
 __all__ = [
+    "BROUGHT",
     "CONTEXTUALISED",
     "DEFAULT_CONFIG",
     "PROSE",
-    "Chain",
     "Cutoff",
     "Decided",
     "Ledger",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.finished_run import CONFIG, SNAKEMAKE, copy_project
+from tuneatlas.engine.run_folders import ran_in
 from tuneatlas.workflow import command
 
 
@@ -57,3 +58,19 @@ def test_what_a_run_cannot_be_started_with_is_said_first(project: Path, tmp_path
         PATH=tools,
     )
     assert "takes no container image by a path with blanks" in said
+
+
+def test_a_run_that_is_refused_leaves_no_note_of_its_experiment(project: Path):
+    """By the note, its next run would work among the results of another."""
+    config = project / "refused.yaml"
+    config.write_text(f"include: {CONFIG}\nname: refused\nfetch_source: {{mirror: nowhere}}\n")
+    done = subprocess.run(
+        [SNAKEMAKE, "--cores", "1", "--configfile", config.name],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode and "there is no folder nowhere" in done.stdout + done.stderr
+    assert ran_in(project) == ("", [])

@@ -1,6 +1,7 @@
 """Weights with a life, as real Snakemake does it: they go when all that reads stands."""
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -45,7 +46,8 @@ ROOM = """
 operations = {{f"tuned{{n}}": {{"keep": "until measured"}} for n in range(4)}}
 operations["storage"] = {{"at_most_gb": {limit}}}
 include: "{root}/workflow/rules/weights.smk"
-held_of = lambda job: tuneatlas.Chain(10.0, 5.0) if job.rule.name.startswith("tuned") else None
+from tuneatlas.sizing.storage import Held
+held_of = lambda job: Held(10.0, 5.0) if job.rule.name.startswith("tuned") else None
 chain_of = lambda job: job.rule.name
 """
 
@@ -203,6 +205,34 @@ def test_what_cannot_be_held_is_refused_before_the_first_job(tmp_path: Path):
     assert "storage.at_most_gb: 14 GB are too few" in said
 
 
+def test_weights_that_cannot_be_let_go_keep_their_room_and_nobody_waits_for_ever(tmp_path: Path):
+    late = """
+measured = tuneatlas.are_measured
+tuneatlas.are_measured = lambda weights, *more: (
+    "tuned0" not in str(weights[0]) and measured(weights, *more)
+)
+"""
+    write(tmp_path, CHAINS, ROOM.format(limit=15, root=ROOT) + late)
+    order, said = run(tmp_path)
+    assert sorted(order) == sorted(CHAINS), said
+    assert {p.name for p in (tmp_path / "results").iterdir() if p.is_dir()} == {"tuned0"}
+    assert ("results/tuned0 stays, as not all that reads it stands" in said) == (
+        order[-1] != "asked0"
+    )
+
+
+def test_weights_that_were_read_by_now_are_in_nobodys_way(tmp_path: Path):
+    """Of a run that let nothing go, or that a kill ended."""
+    kept = ROOM.format(limit=1000, root=ROOT).replace("until measured", "weights")
+    write(tmp_path, CHAINS, kept)
+    order, _ = run(tmp_path, "--", *(f"results/asked{n}" for n in range(3)))
+    assert len(order) == 6
+    write(tmp_path, CHAINS, ROOM.format(limit=15, root=ROOT))
+    order, said = run(tmp_path)
+    assert order == ["tuned3", "asked3"], said
+    assert not any(path.is_dir() for path in (tmp_path / "results").iterdir())
+
+
 def test_weights_of_which_the_reader_failed_keep_their_room(tmp_path: Path):
     write(tmp_path, CHAINS, ROOM.format(limit=15, root=ROOT))
     for n in range(4):
@@ -213,3 +243,76 @@ def test_weights_of_which_the_reader_failed_keep_their_room(tmp_path: Path):
         (tmp_path / f"broken.asked{n}").unlink()
     order, said = run(tmp_path)
     assert len(order) == 7, said
+
+
+READ = """
+include: {config}
+finetune: {{keep: until measured}}
+finetune_stages: {{keep: until measured}}
+restore_stages: {{keep: until measured}}
+pretrain_plain: {{keep: until measured}}
+pretrain_structure: {{keep: until measured}}
+pretrain_syntax: {{keep: until measured}}
+finetune_paraphrase: {{keep: until measured}}
+evaluate_harness: {{tasks: [arc_easy]}}
+"""
+# What each study reads of what may go, and what is said to be read elsewhere.
+ASKED = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness
+from snakemake.settings.types import ResourceSettings
+with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    flow = api.workflow(
+        ResourceSettings(cores=1),
+        config_settings=ConfigSettings(configfiles=[Path(sys.argv[1])]),
+        snakefile=Path("Snakefile").absolute(),
+    )
+    targets = {"all", "s1", "s2", "s3"}
+    flow.dag(DAGSettings(targets=targets)).summary()
+    flow = flow._workflow
+    dag, rules = flow.dag, flow.globals
+
+
+    def behind(jobs):
+        todo, found = [*jobs], set()
+        while todo:
+            one = todo.pop()
+            if one not in found:
+                found.add(one)
+                todo += dag._dependencies[one]
+        return found
+
+    of = {job.rule.name: behind([job]) for job in dag.jobs if job.rule.name in targets}
+    makers_of = {str(path): job for job in dag.jobs for path in job.output}
+    lacking, makers = [], set()
+    for job in of["all"]:
+        if rules["keep_of"](job) == "weights":
+            continue
+        makers.add(job.rule.name)
+        elsewhere = behind(makers_of[path] for path in rules["read_elsewhere"](job))
+        for study in ("s1", "s2", "s3"):
+            for reader in dag.depending[job] if job in of[study] else ():
+                if reader not in of[study] and reader not in elsewhere:
+                    lacking.append([study, job.rule.name, reader.rule.name])
+    print("FOUND", json.dumps([sorted(makers), lacking]))
+"""
+
+
+def test_a_study_alone_keeps_what_any_other_reads(tmp_path: Path):
+    """By the plan of an experiment with all of them: none is named twice."""
+    config = tmp_path / "all.yaml"
+    config.write_text(READ.format(config=ROOT / "config/atlas.yaml"))
+    done = subprocess.run(
+        [str(ROOT / ".venv/bin/python"), "-c", ASKED, str(config)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "FOUND" in done.stdout, done.stderr
+    makers, lacking = json.loads(done.stdout.partition("FOUND")[2])
+    assert {"finetune", "finetune_stages", "restore_stages", "finetune_paraphrase"} <= {*makers}
+    assert lacking == []

@@ -1,6 +1,7 @@
 ATLAS = config["atlas"]
 # The tunings that are measured without further training.
 MAPPED = experiment.mapped_domains
+MAPPED_SEEDS = experiment.mapped_seeds
 
 
 rule interpolate_weights:
@@ -35,7 +36,7 @@ rule map_treatments:
             rules.interpolate_weights.output.answers,
             domain=MAPPED,
             group=ATLAS["groups"],
-            seed=experiment.mapped_seeds,
+            seed=MAPPED_SEEDS,
         ),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

@@ -24,8 +24,6 @@ def request(job):
 def check(jobs):
     """Refuse what would stop one of these jobs, all that is wrong in one message."""
     tuneatlas.settle(STANDING)
-    if not IS_MODULE and (said := tuneatlas.note_run(ROOT, BESIDE, experiment.name, STARTED_WITH)):
-        logger.warning(said)
     here = workflow.local_exec
     due = {step_of(job) for job in jobs}
     tuneatlas.preflight(experiment, ROOT, "data", here=here, due=due)
@@ -33,6 +31,9 @@ def check(jobs):
         site = tuneatlas.site_options(workflow.executor_settings)
         remote = [job for job in jobs if not job.is_local]
         tuneatlas.check_cluster(map(request, remote), ROOT, site)
+    # Of a run that was refused nothing stands here.
+    if not IS_MODULE and (said := tuneatlas.note_run(ROOT, BESIDE, experiment.name, STARTED_WITH)):
+        logger.warning(said)
 
 
 class Checked(snakemake.workflow.DAG):

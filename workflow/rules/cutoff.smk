@@ -29,7 +29,7 @@ def members(jobs):
 
 
 def is_at_work(flow):
-    """Whether a process runs jobs and waits for them."""
+    """Whether a process runs jobs and waits for them; a plan shows all that may run."""
     runs = flow.is_main_process and flow.executor_plugin is not None
     return (
         runs
@@ -59,13 +59,9 @@ class WithCutoff(DAG):
         self.before = {}
 
     def update_ready(self, jobs=None):
-        if jobs is None and self.is_at_work():
+        if jobs is None and is_at_work(self.workflow):
             self.start_cutoff()
         return super().update_ready(jobs)
-
-    def is_at_work(self):
-        """Whether this process runs jobs and waits for them; a plan shows all that may run."""
-        return is_at_work(self.workflow)
 
     def start_cutoff(self):
         due = {job: None for job in self._needrun if job not in self._finished}

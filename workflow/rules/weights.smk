@@ -1,6 +1,7 @@
 # Weights that go once everything that reads them stands: `keep` in the section of their step. They
 # come back as anything does that was deleted: where a job that must run reads them.
 import snakemake.workflow
+from snakemake.logging import logger
 
 DAG = getattr(snakemake.workflow, "DAG", object)
 # Targets that ask for all of a study; who asks for a file may ask for the next one later.
@@ -15,10 +16,15 @@ def keep_of(job):
 
 def read_elsewhere(job):
     """What is made from a tuned model in other studies than that a run was asked for."""
-    if step_of(job) != "finetune":
+    step, w = step_of(job), job.wildcards
+    if step not in ("finetune", "finetune_stages"):
         return []
-    w = job.wildcards
-    found = [rules.evaluate_knowledge.output.answers]
+    found = []
+    if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
+        found += rules.interpolate_weights.output
+    if step == "finetune_stages":
+        return expand(found, **w)
+    found += rules.evaluate_knowledge.output
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
@@ -34,12 +40,20 @@ def read_elsewhere(job):
 def held_of(job):
     """What a job's models and states take; None of a job that makes no model."""
     step = step_of(job)
-    if step in ("prepare_base", "prepare_paraphraser", "prepare_checkpoint"):
-        return tuneatlas.held({}, entry_of(job.wildcards), 1, ROOT)
+    if step in tuneatlas.BROUGHT:
+        entry = entry_of(job.wildcards)
+        # Some base models are made here.
+        training = {} if step == "prepare_checkpoint" else entry.get("training", {})
+        return tuneatlas.held(training, entry, 1, ROOT)
     training = SETTINGS.get(tuneatlas.section_of(step, job.wildcards), {})
     if "keep" not in training:
         return None
     return tuneatlas.held(training, entry_of(job.wildcards), len(job.output), ROOT)
+
+
+def is_held(job):
+    """Whether some of a job's models are there."""
+    return any(tuneatlas.is_there(Path(path)) for path in job.output)
 
 
 def chain_of(job):
@@ -67,38 +81,46 @@ class LettingGo(DAG):
         limit = operations.get("storage", {}).get("at_most_gb")
         if limit is None:
             return
-        stays, chains, begun = 0.0, {}, set()
+        # What was read by now is in nobody's way.
+        self.let_go(self.jobs)
+        stays, sizes, begun = 0.0, {}, set()
+        self.chains = {}
         for job in filter(is_own, self.jobs):
             found = held_of(job)
             if found is None:
                 continue
-            if not self.goes(job):
-                stays += found.all
-            elif self.awaits(job):
+            due, here = self.awaits(job), is_held(job)
+            size = found.all if due else found.weights if here else 0.0
+            if self.goes(job) and (due or any(map(self.awaits, self.depending[job]))):
                 name = chain_of(job)
-                chains.setdefault(name, tuneatlas.Chain()).add(found)
+                sizes[name] = sizes.get(name, 0.0) + size
                 self.chains.setdefault(name, []).append(job)
-            elif any(Path(path).exists() for path in job.output):
-                if any(map(self.awaits, self.depending[job])):
-                    # A run before left it to be read, and then it goes.
-                    name = chain_of(job)
-                    chains.setdefault(name, tuneatlas.Chain()).add(tuneatlas.Chain(found.weights))
-                    self.chains.setdefault(name, []).append(job)
+                if here:
+                    # A run before left it: to be read, or to be made anew.
                     begun.add(name)
-                else:
-                    stays += found.weights
+            else:
+                stays += size
         try:
-            self.ledger = tuneatlas.Ledger.of(limit, stays, chains)
+            self.ledger = tuneatlas.Ledger(limit, stays, sizes)
         except UserError as error:
             raise WorkflowError(str(error)) from None
         self.ledger.begun |= begun
 
     def end_chains(self):
-        """Give back the room of chains of which all was made and read."""
+        """Give back the room of chains that were made and read, but for what still stands."""
         for name in [*self.ledger.begun]:
             makers = self.chains[name]
-            if not any(self.may_run(job) for m in makers for job in [m, *self.depending[m]]):
-                self.ledger.end(name)
+            if any(self.may_run(job) for m in makers for job in [m, *self.depending[m]]):
+                continue
+            # A record that came late kept them.
+            self.let_go(makers)
+            left = [maker for maker in makers if is_held(maker)]
+            for maker in left:
+                logger.warning(
+                    f"{maker.output[0]} stays, as not all that reads it stands, and takes its part "
+                    "of storage.at_most_gb"
+                )
+            self.ledger.end(name, sum(held_of(maker).weights for maker in left))
 
     def _ready(self, job):
         if not super()._ready(job):
@@ -148,9 +170,9 @@ class LettingGo(DAG):
         readers = self.depending[maker]
         if maker in self.targetjobs or not readers or any(map(self.may_run, [maker, *readers])):
             return False
-        weights = [Path(path) for path in maker.output]
-        if not any(map(tuneatlas.is_there, weights)):
+        if not is_held(maker):
             return False
+        weights = [Path(path) for path in maker.output]
         made = [path for job in readers if is_own(job) and job.rule.script for path in job.output]
         if keep == "until measured":
             if not self.asks_for_a_study():

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.config.fields import HUB_PATTERN
+from tuneatlas.config.fields import COMMIT_PATTERN, HUB_PATTERN
 from tuneatlas.engine.files import FOLDER_MARK, atomic, sha256_tree
 from tuneatlas.engine.operations import split
 from tuneatlas.errors import UserError
@@ -25,6 +25,7 @@ LICENCES = {
     *("llama2", "llama3", "llama3.1", "gemma", "openrail", "bigscience-bloom-rail-1.0"),
 }
 SCORES = "/scores.parquet"
+BASE = "- Base model: "
 OPENED = """```python
 from transformers import AutoModelFor{kind}, AutoTokenizer
 
@@ -67,18 +68,18 @@ def hub_card(folder: Path, results: Results, name: str, experiment: str, made_by
     before = (folder / CARD).read_text(encoding="utf-8") if (folder / CARD).is_file() else ""
     # Base, its licence, data: as the step that made the model knew them.
     told = [line for line in before.splitlines() if line.startswith("- ")]
-    bases = [line.split()[3] for line in told if line.startswith("- Base model: ")]
+    base = next((line.removeprefix(BASE) for line in told if line.startswith(BASE)), "")
     is_known = licence.lower() in LICENCES
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     lasting, _ = split(record["options"])
-    settings = {**lasting, **record.get("params", {})}
+    settings = _public({**lasting, **record.get("params", {})})
     which = ", ".join(f"{key} {value}" for key, value in record["wildcards"].items())
     lines = [
         "---",
         "library_name: transformers",
         f"license: {licence.lower() if is_known else 'other'}",
         *([] if is_known else [f"license_name: {json.dumps(licence)}"]),
-        *(f"base_model: {base}" for base in bases if re.fullmatch(HUB_PATTERN, base)),
+        *([f"base_model: {base.split()[0]}"] if _is_of_hub(base) else []),
         f"tags: [tuneatlas, {record['step']}]",
         "---",
         f"# {experiment}: {record['step']} ({which})",
@@ -96,11 +97,11 @@ def hub_card(folder: Path, results: Results, name: str, experiment: str, made_by
         "",
         "## How it was made",
         "",
-        *told,
+        *(BASE + _public(base) if line.startswith(BASE) else line for line in told),
         f"- Step: `{record['step']}`, with {which}; its generator's seed: {record.get('seed')}",
         f"- Code: {made_by}",
         f"- SHA-256 of the folder as it was made, with another README.md: {record['sha256']}",
-        *(f"- Input: `{file}`, SHA-256 {sha}" for file, sha in record["inputs"].items()),
+        *(f"- Input: `{_public(file)}`, SHA-256 {sha}" for file, sha in record["inputs"].items()),
         "- Libraries: " + ", ".join(f"{k} {v}" for k, v in record["libraries"].items()),
         "",
         "| setting | value |",
@@ -109,6 +110,21 @@ def hub_card(folder: Path, results: Results, name: str, experiment: str, made_by
         "",
     ]
     return "\n".join(lines)
+
+
+def _is_of_hub(base: str) -> bool:
+    """Whether a card names a base by repository and commit; a folder may look like the former."""
+    name, _, commit = base.partition(" ")
+    return bool(re.fullmatch(HUB_PATTERN, name) and re.fullmatch(COMMIT_PATTERN, commit))
+
+
+def _public(value: Any) -> Any:
+    """A setting without where things lie on this machine: of an absolute path its last name."""
+    if isinstance(value, Mapping):
+        return {key: _public(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_public(one) for one in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def evaluation(results: Results, name: str) -> Iterator[str]:

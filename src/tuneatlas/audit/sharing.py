@@ -31,7 +31,7 @@ from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import dump, record_path
 
 # Pages tell of the folder that they are in.
-OWN = frozenset({"report", "report_syntax", "index", "audit"})
+PAGES = frozenset({"report", "report_syntax", "index", "audit"})
 # Smaller files are copied: no link is worth that an edit of one would be seen in two places.
 LINKED_BYTES = 2**20
 
@@ -80,7 +80,7 @@ def offers(jobs: Sequence[Job], results: Results, others: Iterable[Path]) -> lis
                 and all(holds(record["inputs"]) for record in here.values())
             ):
                 content |= {n: record["sha256"] for n, record in here.items()}
-        elif job.step not in OWN:
+        elif job.step not in PAGES:
             each = (_offer(job, results, other, holds) for other in others)
             if offer := next(filter(None, each), None):
                 content |= {n: record["sha256"] for n, record in offer.records.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuneatlas.audit.accepting import acceptable
 from tuneatlas.audit.lineage import read_results
-from tuneatlas.config.naming import working_folder
+from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.engine.accepted import accept, acceptances
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.jobs import read_plan
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.step:
         raise UserError("accept: name the step (STEP of make) whose outputs stay as they are")
     who = options.who or _user()
-    configs = options.config or [options.root / "config" / "config.yaml"]
+    configs = options.config or [options.root / DEFAULT_CONFIG]
     folder = working_folder(configs, options.root)
     refuse_a_run(folder)
     jobs = read_plan(options.root, configs, folder)

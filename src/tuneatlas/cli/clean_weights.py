@@ -7,7 +7,7 @@ from pathlib import Path
 from tuneatlas.audit.lineage import read_results
 from tuneatlas.cli.accept import refuse_a_run
 from tuneatlas.config.load import load_config, resolve
-from tuneatlas.config.naming import working_folder
+from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import operations_of, split
@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Let go what can be, whatever ``keep`` says; say how much that was, and what stays."""
-    configs = options.config or [options.root / "config" / "config.yaml"]
+    configs = options.config or [options.root / DEFAULT_CONFIG]
     folder = working_folder(configs, options.root)
     refuse_a_run(folder)
     _, operations = split(resolve(load_config(*configs, root=options.root)))

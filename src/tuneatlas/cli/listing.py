@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from tuneatlas.audit.sharing import PAGES
 from tuneatlas.cli.size import aligned
 from tuneatlas.engine.records import SUFFIX
 from tuneatlas.engine.run_folders import is_locked, ran_in, run_folders
@@ -14,8 +15,6 @@ from tuneatlas.terminal import say
 
 HEADING = ("folder", "experiment", "config", "outputs", "GB", "shared", "written", "state")
 PAGE = Path("report/index.html")
-# Steps that end a run, and read what it made.
-PAGES = frozenset({"report", "report_syntax", "audit"})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

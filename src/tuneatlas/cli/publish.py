@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tuneatlas.audit.lineage import RESULTS, Results, read_results
 from tuneatlas.audit.publishing import publish_model
-from tuneatlas.config.naming import working_folder
+from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.run_folders import ran_in
@@ -62,7 +62,7 @@ def place_of(options: argparse.Namespace) -> tuple[Path, str]:
         # A path that starts at the root does so here.
         whole = options.model.startswith("/")
         return options.root / (before if whole else before.removeprefix("/")), RESULTS + rest
-    usual = [options.root / "config" / "config.yaml"]
+    usual = [options.root / DEFAULT_CONFIG]
     return working_folder(options.config or usual, options.root), RESULTS + rest
 
 

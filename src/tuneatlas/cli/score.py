@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.naming import DEFAULT_CONFIG
 from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.data.text_files import suffix_of
 from tuneatlas.engine.files import write_text
@@ -139,7 +140,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> dict[str, Any]:
-    usual = options.root / "config" / "config.yaml"
+    usual = options.root / DEFAULT_CONFIG
     files = options.config or ([usual] if usual.is_file() else [])
     if not files:
         raise UserError(f"{usual}: there is no such config file; name one by --config")

@@ -10,7 +10,7 @@ from pathlib import Path
 from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
 from tuneatlas.audit.sharing import offers
-from tuneatlas.config.naming import working_folder
+from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.run_folders import others_of
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Say what would run; 0 in any case."""
-    configs = options.config or [options.root / "config" / "config.yaml"]
+    configs = options.config or [options.root / DEFAULT_CONFIG]
     root = working_folder(configs, options.root)
     jobs = read_plan(options.root, configs, root)
     if options.target:

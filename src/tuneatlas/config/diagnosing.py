@@ -3,8 +3,11 @@
 It includes config/diagnose.yaml and states what differs.
 """
 
+import hashlib
+import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +66,7 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
         found[name] = {"base": base, **_address(text), "chat_template": chat}
     config: dict[str, Any] = {
         # A folder of its own for each: see docs/options.md, 'Many experiments'.
-        "name": f"{given.name}-{next(iter(found))}"[:64],
+        "name": f"{given.name}-{next(iter(found))}"[:57] + f"-{_mark([asked.base, *named])}",
         "models": {**shown[0], base: entry},
         "checkpoints": {**shown[1], **found},
     }
@@ -86,6 +89,12 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
             raise UserError(f"TEXT: there is no file or folder {asked.text}")
         restoration |= {"package": None, "corpus": asked.text, "licence": NOT_STATED}
     return config | ({"prepare_restoration": restoration} if restoration else {})
+
+
+def _mark(addresses: Sequence[str]) -> str:
+    """Six figures that tell models apart whose folders have one last name."""
+    whole = [text if "@" in text else os.path.abspath(text) for text in addresses]
+    return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:6]
 
 
 def _base(text: str, root: Path) -> tuple[str, Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
+from tuneatlas.sizing.storage import BROUGHT, models_of, states_of
 from tuneatlas.training.batches import count_steps
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
@@ -69,7 +70,7 @@ def need_of(job: Job, study: Study) -> Need | None:
         return _forward(job, shape, study)
     if job.step in ROUNDS:
         return _generate(job, shape, study)
-    if job.step in ("prepare_base", "prepare_paraphraser", "prepare_checkpoint"):
+    if job.step in BROUGHT:
         return Need(kept=cost.folder_size(shape))
     return None if job.gpu else Need()
 
@@ -84,7 +85,7 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
     tokens, steps = _tokens(job, training, study)
     longest = min(training["row_length"], max(1, round(tokens)))
     zero = cost.zero_of(study.root / training["deepspeed"]) if training["deepspeed"] else None
-    models = len(job.outputs) * (len(training["curve"]) + 1 if "curve" in training else 1)
+    models = models_of(training, len(job.outputs))
     runs = len(job.outputs) if "curve" in training else 1
     return Need(
         memory=cost.training_memory(shape, training, longest, zero) + study.device.overhead,
@@ -93,14 +94,8 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
         + cost.start_hours(shape, 1 + models, training["processes"]),
         devices=training["processes"],
         kept=models * cost.folder_size(shape),
-        passing=_states(training) * cost.checkpoint_size(shape, training),
+        passing=states_of(training) * cost.checkpoint_size(shape, training),
     )
-
-
-def _states(training: Mapping[str, Any]) -> int:
-    """Training states at most: those that are kept, and one being written; none without any."""
-    kept = int(training["keep_checkpoints"])
-    return kept + 1 if kept else 0
 
 
 def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float, int]:

@@ -21,7 +21,7 @@ from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import count_questions
 from tuneatlas.sizing.estimates import DEVICES, Device, Need, training_memory, zero_of
 from tuneatlas.sizing.needs import Study, need_of, shared, training_of
-from tuneatlas.sizing.storage import Chain, Ledger, chain_of, goes, held_of
+from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, goes, held_of
 
 # What to try, in this order, where a training does not fit: DeepSpeed config, processes.
 REMEDIES = [
@@ -136,17 +136,14 @@ def totals(lines: Sequence[Line]) -> Need:
     return replace(shared(known), devices=0)
 
 
-BROUGHT = ("prepare_base", "prepare_paraphraser", "prepare_checkpoint")
-
-
 def fullest(study: Study, lines: Sequence[Line]) -> tuple[float, float]:
     """GB of models that stay, and GB of models and training states at the fullest moment.
 
     Raises:
         UserError: ``storage.at_most_gb`` is too little for them.
     """
-    stays, states = 0.0, 0.0
-    chains: dict[Hashable, Chain] = {}
+    stays, states = 0.0, [0.0]
+    chains: dict[Hashable, float] = {}
     for job in (job for line in lines for job in line.jobs):
         wildcards = job.wildcards
         shape = study.shapes.get(wildcards.get("model", wildcards.get("paraphraser", "")))
@@ -155,15 +152,18 @@ def fullest(study: Study, lines: Sequence[Line]) -> tuple[float, float]:
             continue
         one = held_of(training or {}, shape, len(job.outputs))
         if goes(job.step, str((training or {}).get("keep", "weights"))):
-            chains.setdefault(chain_of(wildcards), Chain()).add(one)
+            name = chain_of(wildcards)
+            chains[name] = chains.get(name, 0.0) + one.all
         else:
-            stays, states = stays + one.weights, max(states, one.states)
-    everything = sum(chain.all for chain in chains.values())
+            stays += one.weights
+            states.append(one.states)
+    everything = sum(chains.values())
     limit = study.config["storage"]["at_most_gb"]
     if limit is None:
-        return stays, stays + states + everything
-    ledger = Ledger.of(limit, stays + states, chains)
-    return stays, stays + states + min(everything, ledger.room)
+        return stays, stays + max(states) + everything
+    # As a run reckons: how many that stay are trained at a time is not bounded.
+    held = stays + sum(states)
+    return stays, held + min(everything, Ledger(limit, held, chains).room)
 
 
 def summary(study: Study, lines: Sequence[Line]) -> str:

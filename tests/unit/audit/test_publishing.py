@@ -16,6 +16,7 @@ from tuneatlas.cli import main
 from tuneatlas.engine.files import PARTIAL
 from tuneatlas.engine.records import dump, record_path
 
+COMMIT = "0123456789" * 4
 MODEL = "results/finetune/mini/numbers/mixed_40/0"
 
 
@@ -27,7 +28,7 @@ def project(results: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_card_says_what_it_is_what_it_scores_and_what_made_it(project: Path, capsys):
     model = project / MODEL
-    restate(model, licence="Apache-2.0", base="owner/base 0123")
+    restate(model, licence="Apache-2.0", base=f"owner/base {COMMIT}")
     assert main(["publish", MODEL, "--to", "there"]) == 0
     assert "Written: there. Nothing was uploaded" in capsys.readouterr().out
     for path in model.iterdir():
@@ -46,7 +47,9 @@ def test_a_card_says_what_it_is_what_it_scores_and_what_made_it(project: Path, c
     # Every third of ten questions is answered rightly.
     assert "| `evaluate_knowledge` | numbers | accuracy | 0.400 |" in card
     assert "model mini, domain numbers, group mixed_40, seed 0" in card
-    assert "SHA-256" in card and "Libraries: " in card and "- Base model: owner/base 0123" in card
+    assert (
+        "SHA-256" in card and "Libraries: " in card and f"- Base model: owner/base {COMMIT}" in card
+    )
     # The same model has the same card.
     assert main(["publish", f"{project}/{MODEL}/", "--to", "again"]) == 0
     assert (project / "again/README.md").read_text() == card
@@ -78,6 +81,24 @@ def test_a_licence_that_the_hub_does_not_know_is_named(project: Path):
     assert front["license"] == "other" and front["license_name"] == "ours: ask"
     assert "base_model" not in front
     assert all(name == name.lower() for name in LICENCES)
+
+
+@pytest.mark.parametrize("folder", ["/home/me/secret/base", "secret/base", "secret/base two"])
+def test_a_base_that_is_a_folder_is_none_of_the_hub_and_tells_no_place_here(
+    project: Path, folder: str
+):
+    restate(project / MODEL, licence="mit", base=folder)
+    record = json.loads(record_path(project / MODEL).read_text())
+    record["options"] |= {"path": "/home/me/secret/data", "more": [{"file": "/secret/one"}]}
+    record["inputs"]["/home/me/secret/data"] = "0" * 64
+    del record["seal"]
+    record_path(project / MODEL).write_text(dump(record))
+    assert main(["publish", MODEL, "--to", "there"]) == 0
+    card = (project / "there/README.md").read_text()
+    assert "base_model" not in yaml.safe_load(card.split("---\n")[1])
+    assert "- Base model: " in card and "- Input: `data`" in card
+    assert '| `path` | `"data"` |' in card and '`[{"file": "one"}]`' in card
+    assert "/home" not in card and "/secret" not in card.replace(folder, "")
 
 
 @pytest.mark.parametrize(

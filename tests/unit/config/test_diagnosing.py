@@ -56,6 +56,26 @@ def test_what_bears_a_name_of_the_included_file_takes_nothing_of_it(tmp_path):
     assert found.checkpoints["tuned"].chat_template is None
 
 
+def test_models_of_one_last_name_are_diagnosed_each_in_a_folder_of_its_own(
+    tmp_path, monkeypatch, base
+):
+    for run in ("one", "two"):
+        (tmp_path / run / "final").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    def name(*words):
+        return diagnosis(Asked(str(base), *words), ROOT)["name"]
+
+    one = name(("one/final",))
+    assert one.startswith("diagnose-final-")
+    # However it is spelt, and whatever it is asked.
+    again = diagnosis(Asked(str(base), (f"{tmp_path}/one/final/",), whole=True), ROOT)["name"]
+    assert one == again
+    others = [name(("two/final",)), name((), ("one/final",)), name(("one/final", "two/final"))]
+    commits = [name((f"a/final@{commit * 40}",)) for commit in "12"]
+    assert len({one, others[0], others[2], *commits}) == 5
+
+
 def test_all_questions_and_own_text(tmp_path, base):
     (tmp_path / "text.txt").write_text("A line.\n")
     words = ("--base", base, "--tuned", base, "--all", "--text", tmp_path / "text.txt")

@@ -8,6 +8,7 @@ import pytest
 
 from tuneatlas.cli import main
 from tuneatlas.config.naming import name_in, refuse_namesake, working_folder
+from tuneatlas.engine.records import dump
 from tuneatlas.engine.run_folders import (
     NOTE,
     is_run_folder,
@@ -48,6 +49,14 @@ def test_results_without_a_note_bear_their_name_in_a_record_or_none(project: Pat
     for text in ("[]", "{", '{"name": 1}', "null", '"x"'):
         (project / NOTE).write_text(text)
         assert ran_in(project) == ("", [])
+    record = dict.fromkeys(("wildcards", "inputs", "code", "libraries"), {})
+    record |= {"output": "results/report/m.html", "sha256": "0" * 64, "step": "report"}
+    (project / "results/report").mkdir(parents=True)
+    path = project / "results/report/m.html.record.json"
+    path.write_text(dump(record | {"options": {}}))
+    assert ran_in(project) == ("", [])
+    path.write_text(dump(record | {"options": {"name": "law"}}))
+    assert ran_in(project) == ("law", [])
 
 
 def test_another_experiment_or_file_in_a_folder_is_said(project: Path):
