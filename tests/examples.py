@@ -1,4 +1,4 @@
-"""What tests begin with: the project, a question, and the shape of a tiny model."""
+"""What tests begin with: the project, a question, a probe, and the shape of a tiny model."""
 
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,16 @@ TINY = {
     "kv_heads": 2,
     "max_length": 256,
     "tie_embeddings": True,
+}
+# How a base model is asked: few-shot, once.
+PROBE = {
+    "shots": 1,
+    "demonstration_seed": 3,
+    "draws": 1,
+    "rotations": 1,
+    "scoring": "cloze",
+    "batch_tokens": 512,
+    "dtype": "float32",
 }
 
 

@@ -1,12 +1,11 @@
 """Checkpoints of a planted truth are tuned, brought and asked, and come out as what they are."""
 
 import random
-from pathlib import Path
 
 import pytest
 
 from tests.across.planted import LAYOUT, OTHER_LAYOUT, facts_of, plant, tune
-from tests.examples import TEMPLATES, TINY, question
+from tests.examples import PROBE, TEMPLATES, TINY, question
 from tuneatlas.models.build import new_llama, train_tokenizer
 from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
@@ -16,15 +15,7 @@ from tuneatlas.studies.knowledge.checkpoints import CheckpointOptions, compare_c
 from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
 from tuneatlas.studies.knowledge.probe import probe_base, probe_tests
 
-ASK = {
-    "shots": 1,
-    "demonstration_seed": 3,
-    "draws": 1,
-    "rotations": 1,
-    "scoring": "cloze",
-    "batch_tokens": 4096,
-    "dtype": "float32",
-}
+ASK = PROBE | {"batch_tokens": 4096}
 TEMPLATE = QuestionTemplate.load(TEMPLATES / "questions/cloze.yaml")
 CHAT = ChatTemplate.load(TEMPLATES / "chat/short.yaml")
 # Wide enough to learn fifty facts by heart in some seconds.
@@ -69,7 +60,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
     known = [row for row in rows if row["id"] in right]
     few_shot, chat = {}, {}
     for kind, given in plant(folder / "base", known, folder, passes=30, rate=3e-3).items():
-        brought = Path(folder / "brought" / kind)
+        brought = folder / "brought" / kind
         bring_checkpoint(given, folder / "base", brought)
         domains, splits = {"numbers": rows}, {"numbers": ["test"]}
         few_shot[kind] = probe_tests(brought, domains, TEMPLATE, ASK, bos=False, splits=splits)

@@ -20,7 +20,8 @@ rule interpolate_weights:
     log:
         "logs/interpolate_weights/{model}/{domain}/{group}/{seed}.log",
     resources:
-        **asks(240, copies=3),
+        # Both ends, what lies between, and the size of each change.
+        **asks(240, copies=4),
     params:
         code=code("interpolate_weights"),
         options=lambda w: tuneatlas.interpolation_options(config, w.model),
@@ -38,6 +39,7 @@ rule map_treatments:
             group=ATLAS["groups"],
             seed=MAPPED_SEEDS,
         ),
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:
         folder=directory("results/map_treatments/{model}"),

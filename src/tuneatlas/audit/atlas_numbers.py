@@ -6,10 +6,8 @@ from typing import Any
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.terms import Number, Term, Where, blocks_of, inputs_of
 from tuneatlas.data.scopes import ALL
+from tuneatlas.studies.atlas.tables import BASE, LINE, point_name
 from tuneatlas.tables import Row
-
-# The column of the base model.
-BASE = "base/line/0"
 
 
 def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
@@ -33,14 +31,15 @@ def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> 
             each = weight / len(outputs)
             return tuple(Term(each, (name,), f"{cell}:correct", place) for name in outputs)
 
-        cell = f"{row['setting']}/{row['path']}/{row['point']:g}"
+        base, end = point_name(*BASE), point_name(row["setting"], LINE, 1.0)
+        cell = point_name(row["setting"], row["path"], row["point"])
         address = (row["domain"], row["group"], row["scope"], cell)
-        own = terms(cell if row["point"] else BASE)
+        own = terms(cell if row["point"] else base)
         found = {
-            "base": terms(BASE),
+            "base": terms(base),
             "accuracy": own,
-            "gain": own + terms(BASE, -1.0),
-            "regained": own + terms(f"{row['setting']}/line/1", -1.0),
+            "gain": own + terms(base, -1.0),
+            "regained": own + terms(end, -1.0),
         }
         for name, parts in found.items():
             yield Number("/".join(("interpolation", model, *address, name)), row[name], parts)

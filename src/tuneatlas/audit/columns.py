@@ -15,6 +15,7 @@ from tuneatlas.audit.query import rows_of
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
+from tuneatlas.studies.atlas.tables import point_name
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
 from tuneatlas.studies.forgetting.tables import stage_name
 from tuneatlas.tables import DOCUMENT_KINDS, GROUPS, Row
@@ -155,7 +156,8 @@ def _interpolated(columns: Columns, output: str, _: Mapping[str, str]) -> dict[s
     found: dict[str, Column] = {}
     names = ("setting", "path", "point", "id", "correct")
     for setting, path, point, i, correct in rows_of(columns.results, output, *names):
-        found.setdefault(f"{setting}/{path}/{point:g}:correct", {})[i] = float(correct)
+        name = f"{point_name(setting, path, point)}:correct"
+        found.setdefault(name, {})[i] = float(correct)
     return found
 
 

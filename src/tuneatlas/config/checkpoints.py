@@ -137,7 +137,7 @@ def _chat(config: Mapping[str, Any], name: str, source: Path, root: Path) -> Ite
     from tuneatlas.models.tokenizer_checks import tokenizer_problems
 
     keys = ("question_template", "scoring", "option_tokens")
-    asked = {k: config["evaluate_knowledge"][k] for k in keys if k in config["evaluate_knowledge"]}
+    asked = {k: config["evaluate_knowledge"][k] for k in keys}
     asked["chat_template"] = chat_template(config, name)
     sections = {"evaluate_knowledge": asked}
     for _, text in tokenizer_problems(name, open_tokenizer(source), sections, bos=False, root=root):

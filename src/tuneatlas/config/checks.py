@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path
 
 from tuneatlas.config import (
-    atlas_checks,
     checkpoints,
+    chosen_checks,
     domain_checks,
     forgetting_checks,
     network_checks,
@@ -45,6 +45,7 @@ def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         ("finetune_paraphrase", "shares"): experiment.finetune_paraphrase.shares,
         ("finetune_paraphrase", "seeds"): experiment.finetune_paraphrase.seeds or (),
         ("stage_forgetting", "seeds"): experiment.stage_forgetting.seeds or (),
+        ("atlas", "seeds"): experiment.atlas.seeds or (),
     }
     for key, values in lists.items():
         for value, count in Counter(values).items():
@@ -203,12 +204,10 @@ CHECKS: tuple[Check, ...] = (
     domain_checks.tests_out_of_domain,
     domain_checks.told_facts,
     domain_checks.benchmarks,
-    forgetting_checks.followed,
-    forgetting_checks.order,
+    chosen_checks.chosen,
+    chosen_checks.order,
     forgetting_checks.reached,
     forgetting_checks.corpus,
-    atlas_checks.mapped,
-    atlas_checks.order,
     syntax_checks.names,
     syntax_checks.formats,
     syntax_checks.systems,

@@ -6,36 +6,8 @@ from pathlib import Path
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.forgetting import FinetuneStages
 from tuneatlas.config.models.language_models import ScratchModel
-from tuneatlas.config.shape import nearest
-from tuneatlas.config.source import Conflict, Key
+from tuneatlas.config.source import Conflict
 from tuneatlas.training.batches import count_steps
-
-
-def followed(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    """Groups and domains to be followed that there are none of."""
-    study = experiment.stage_forgetting
-    for name in study.groups:
-        if name not in experiment.groups:
-            key: Key = ("stage_forgetting", "groups")
-            yield (key,), f"no group {name!r}{nearest(name, experiment.groups)}"
-    for name in study.domains or ():
-        if name not in experiment.tuned_domains:
-            key = ("stage_forgetting", "domains")
-            yield (key,), f"{name!r} is no domain with tune: true"
-    for seed in study.seeds or ():
-        if seed not in experiment.seeds:
-            key = ("stage_forgetting", "seeds")
-            listed = ", ".join(map(str, experiment.seeds))
-            yield (key,), f"{seed} is none of the experiment's seeds ({listed})"
-
-
-def order(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    """Steps and shares that do not rise."""
-    steps, curve = experiment.finetune_stages.steps, experiment.restore_stages.curve
-    if list(steps) != sorted(set(steps)):
-        yield (("finetune_stages", "steps"),), "steps must rise, each listed once"
-    if list(curve) != sorted(set(curve)):
-        yield (("restore_stages", "curve"),), "shares must rise, each listed once"
 
 
 def reached(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -123,7 +123,7 @@ def interpolation_options(config: Mapping[str, Any], model: str) -> dict[str, An
     """Which models between base and tuned are asked, and how: as the base was when probed."""
     asked = asked_options(config, "atlas", model)
     scored = ("scoring", "option_tokens", "logits", "ties")
-    own = {k: asked[k] for k in ("alphas", "undone", "batch_tokens", "dtype") if k in asked}
+    own = {k: asked[k] for k in ("alphas", "undone", "dtype")}
     return own | {k: config["probe_knowledge"][k] for k in scored}
 
 

@@ -90,9 +90,8 @@ def powers_of(
         yield _power(text, "s1", "points", design, variances, lines, level)
         yield _correlation(experiment, design, lines, level)
     if experiment.staged_domains:
-        design = Design(
-            followed(config, study), len(experiment.staged_seeds), _replicates(config["models"])
-        )
+        most = max(members(config["models"]).values(), key=len)
+        design = Design(study.followed(most[0]), len(experiment.staged_seeds), len(most))
         level = config["stage_forgetting"]["confidence"]
         text = "S2: share actually forgotten, of one run"
         yield _power(text, "s2", "points", design, variances, lines, level)
@@ -116,20 +115,12 @@ def away(config: Mapping[str, Any], study: Study) -> int:
     for one in tuned:
         others = (name for name in config["domains"] if name != one)
         blocks |= {(o, role) for o in others for role in config["compare_groups"]["ood_roles"]}
-    found = sum(study.questions(name, splits[role]) for name, role in blocks)
-    if config["compare_groups"]["facts"] == MENTIONED:
-        return round(found * float(config["prepare_corpus"]["mentioned_share"]))
-    return found
-
-
-def followed(config: Mapping[str, Any], study: Study) -> int:
-    """Questions that the study of forgetting asks: of each domain so many, of those it may."""
-    options = config["prepare_restoration"]
-    known = any(model["source"] == "scratch" for model in config["models"].values())
-    stated = known and options["stated_only"]
-    share = float(config["prepare_corpus"]["mentioned_share"]) if stated else 1.0
-    found = (study.questions(domain, "test", "related_test") for domain in config["domains"])
-    return sum(min(options["questions"], round(share * number)) for number in found)
+    if config["compare_groups"]["facts"] != MENTIONED:
+        return sum(study.questions(name, splits[role]) for name, role in blocks)
+    # What a corpus states is known of built-in facts alone.
+    known = [b for b in blocks if config["domains"][b[0]]["source"] == "facts"]
+    found = sum(study.questions(name, splits[role]) for name, role in known)
+    return round(found * float(config["prepare_corpus"]["mentioned_share"]))
 
 
 def _replicates(models: Mapping[str, Mapping[str, Any]]) -> int:

@@ -57,6 +57,22 @@ class Study:
         """Test questions of all domains."""
         return sum(self.questions(d, "test", "related_test") for d in self.config["domains"])
 
+    def followed(self, model: str) -> int:
+        """Test questions that the study of forgetting asks: of each domain so many, if it has them.
+
+        Of built-in facts, those alone that the corpus of the ``model`` states, where it has one.
+        """
+        options = self.config["prepare_restoration"]
+        made_here = self.config["models"][model]["source"] == "scratch"
+        share = float(self.config["prepare_corpus"]["mentioned_share"])
+        found = 0
+        for domain, entry in self.config["domains"].items():
+            tests = self.questions(domain, "test", "related_test")
+            if made_here and options["stated_only"] and entry["source"] == "facts":
+                tests = round(share * tests)
+            found += min(options["questions"], tests)
+        return found
+
 
 def need_of(job: Job, study: Study) -> Need | None:
     """What a job needs; None where it uses a device and nothing here says how much."""
@@ -166,8 +182,8 @@ def _tested(job: Job, study: Study) -> float:
 def _measured(job: Job, study: Study) -> float:
     """Tokens scored for each model of a run, times the models."""
     config, options = study.config, job.options
-    questions = 2 * config["prepare_restoration"]["questions"] * len(config["domains"])
-    each = QUESTION * questions + CONVERSATION * options["conversations"]
+    questions = study.followed(job.wildcards["model"])
+    each = QUESTION * questions + CONVERSATION * min(questions, options["conversations"])
     each += options["heldout_bytes"] / BYTES_PER_TOKEN
     curve = len(config["restore_stages"]["curve"]) + 1
     if "checkpoint" in job.wildcards:

@@ -40,7 +40,7 @@ class Variances:
 
 def stated() -> Variances:
     """What is stated beforehand."""
-    said = "stated: as in a finished run of the default experiment"
+    said = "stated: as in finished runs of the default experiment"
     return Variances(STATED, dict.fromkeys(STATED, said))
 
 

@@ -77,9 +77,13 @@ def paired_difference(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     replicates: int = 1,
+    clusters: Sequence[Hashable] | None = None,
 ) -> Interval:
-    """Mean of ``first`` - ``second`` on the same (seeds, items), paired by seed and item."""
+    """Mean of ``first`` - ``second`` on the same (seeds, items), paired by seed and item.
+
+    ``clusters`` and ``replicates`` are as in `mean_interval`.
+    """
     one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if one.shape != two.shape:
         raise ValueError(f"not paired: shapes {one.shape} and {two.shape}")
-    return mean_interval(one - two, rng, draws, confidence, replicates=replicates)
+    return mean_interval(one - two, rng, draws, confidence, clusters, replicates)

@@ -7,15 +7,7 @@ import pytest
 from tests.examples import ROOT
 from tuneatlas.cli import main
 from tuneatlas.config.load import load_config
-from tuneatlas.sizing.claims import (
-    WORK,
-    Power,
-    away,
-    followed,
-    halving_table,
-    powers_of,
-    table,
-)
+from tuneatlas.sizing.claims import WORK, Power, away, halving_table, powers_of, table
 from tuneatlas.sizing.estimates import DEVICES, Need
 from tuneatlas.sizing.pilot import Variances, stated
 from tuneatlas.sizing.sheet import Line, study_of
@@ -58,16 +50,10 @@ def test_questions_away_are_those_of_the_claim():
         )
         == asked
     )
-
-
-def test_questions_that_are_followed_are_those_that_the_corpus_states():
-    experiment = load_config(ROOT / "config/config.yaml", root=ROOT)
-    study = study_of(experiment, ROOT, DEVICES["cpu"], look=False)
-    shares = (0.6 * (40 + 290), 0.6 * (40 + 230), 0.6 * (40 + 40))
-    assert followed(study.config, study) == sum(min(180, round(share)) for share in shares)
-    every = {**study.config["prepare_restoration"], "stated_only": False}
-    found = followed({**study.config, "prepare_restoration": every}, study)
-    assert found == 180 + 180 + 80
+    # What a corpus states is not known of a file.
+    domains = study.config["domains"]
+    file = {**domains, "airports": {**domains["airports"], "source": "file"}}
+    assert away({**study.config, "domains": file}, study) == round(0.6 * (asked - 80))
 
 
 def test_what_halves_the_effect_has_its_price():

@@ -9,7 +9,7 @@ from tuneatlas.config.models.knowledge import BATCH
 
 
 class Atlas(Section):
-    """Tuned models beside their base without further training: between them, and inside."""
+    """Tuned models beside their base without further training: the models between them."""
 
     groups: tuple[Name, ...] = option(
         (), "groups whose tuned models are measured; none: the atlas is left out"
@@ -31,8 +31,8 @@ class Atlas(Section):
     )
     undone: tuple[Annotated[float, Field(gt=0, lt=100)], ...] = option(
         (1, 5, 20),
-        "shares of all weights that are set back to the base's, those that tuning changed most, "
-        "rising",
+        "shares of all weights that are set back to the base's, those whose change is largest in "
+        "absolute size, rising",
         unit="%",
         source="Ye et al. 2025, arXiv 2509.16596",
     )

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from tuneatlas.engine.step import Step, progress
 from tuneatlas.engine.resume import Parts
 from tuneatlas.models.checkpoints import load_checkpoint
-from tuneatlas.studies.atlas.asking import Questions, ask, load_questions
+from tuneatlas.models.probed import ask_again, read_prompts
+from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.atlas.tables import BASE, INTERPOLATED, LINE, RESET
 from tuneatlas.studies.atlas.weights import (
     Mixing,
@@ -18,7 +19,16 @@ from tuneatlas.studies.atlas.weights import (
     undoing,
     weights_of,
 )
-from tuneatlas.tables import Row
+from tuneatlas.tables import QUESTIONS, Row
+
+
+class Questions(NamedTuple):
+    """Test questions with the prompts of the probe, by id; ``bos`` as in `probe_base`."""
+
+    rows: Sequence[Row]
+    prompts: Mapping[str, str]
+    template: QuestionTemplate
+    bos: bool | Mapping[str, bool]
 
 
 class Point(NamedTuple):
@@ -43,7 +53,9 @@ def interpolate_weights(step: Step, *, bos: bool | Mapping[str, bool]) -> None:
     tuned = {"finetune": step.path("finetuned")}
     # The last model of a longer tuning, where it is followed.
     tuned |= dict(zip(["stages"], step.paths("stages"), strict=False))
-    questions = load_questions(step, bos)
+    asked = [r for p in step.paths("questions") for r in QUESTIONS.read(p) if r["split"] == "test"]
+    prompts = read_prompts(step.paths("answers"), asked, "atlas")
+    questions = Questions(asked, prompts, QuestionTemplate.load(step.path("template")), bos)
     rows = ask_between(step.path("base"), tuned, questions, step.options, parts=step.parts())
     INTERPOLATED.write(step.outputs["answers"], rows)
 
@@ -77,7 +89,8 @@ def ask_between(
 
             def answer(after: Any = after, mixing: Mixing = mixing) -> list[Row]:
                 fill(model, before, after, mixing)
-                return list(ask(model, tokenizer, questions, options))
+                rows, prompts, template, bos = questions
+                return ask_again(model, tokenizer, rows, prompts, template, options, bos=bos)
 
             rows += [point._asdict() | row for row in kept.of(next(told), answer)]
     return rows

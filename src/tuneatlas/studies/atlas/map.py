@@ -1,10 +1,11 @@
 """The map: what each measure says of each treatment, with intervals.
 
-A treatment is a domain and a group, tuned as a setting says. Intervals are over items, and over
-replicates of the base model where there are several, over tuning seeds where there is one.
+A treatment is a domain and a group, tuned as a setting says. Intervals are over items, of which
+those that say the same are drawn together, and over replicates of the base model where there are
+several, over tuning seeds where there is one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,8 +30,16 @@ class MapOptions:
     confidence: float
 
 
-def map_treatments(runs: Mapping[Treatment, Run], options: MapOptions, seed: int) -> dict[str, Any]:
-    """All numbers of the atlas, as JSON can hold them."""
+def map_treatments(
+    runs: Mapping[Treatment, Run],
+    options: MapOptions,
+    seed: int,
+    contents: Mapping[str, Hashable] | None = None,
+) -> dict[str, Any]:
+    """All numbers of the atlas, as JSON can hold them.
+
+    ``contents``: what items say, by id; without it all are taken to be different.
+    """
     if not runs:
         raise UserError("atlas.groups: no tuning to measure; name at least one group")
     trainings = [training for run in runs.values() for training in run.trainings]
@@ -44,17 +53,24 @@ def map_treatments(runs: Mapping[Treatment, Run], options: MapOptions, seed: int
             **asdict(options),
             "ood_roles": list(options.ood_roles),
         },
-        "interpolation": plain(list(interpolation(runs, options, np.random.default_rng(seed)))),
+        "interpolation": plain(
+            list(interpolation(runs, options, np.random.default_rng(seed), contents or {}))
+        ),
     }
 
 
 def interpolation(
-    runs: Mapping[Treatment, Run], options: MapOptions, rng: np.random.Generator
+    runs: Mapping[Treatment, Run],
+    options: MapOptions,
+    rng: np.random.Generator,
+    contents: Mapping[str, Hashable],
 ) -> Iterator[Row]:
     """Accuracy of every model between base and tuned, beside both ends, by scope."""
     how = (rng, options.draws, options.confidence)
     for (domain, group), run in runs.items():
         for scope, chosen in run.scopes(domain, options.ood_roles):
+            ids = (row["id"] for row, own in zip(run.items, chosen, strict=True) if own)
+            same = [contents.get(name, name) for name in ids]
             for setting, path, point, cell in _points(run):
                 before, own, end = (
                     run.correct[at][:, chosen] for at in (BASE, cell, (setting, LINE, 1.0))
@@ -66,11 +82,11 @@ def interpolation(
                     "seeds": len({seed for _, seed in run.trainings}),
                     "items": int(chosen.sum()),
                     "base": float(before.mean()),
+                    **interval_columns("accuracy", accuracy_interval(own, *how, same, several)),
+                    **interval_columns("gain", paired_difference(own, before, *how, several, same)),
                     **interval_columns(
-                        "accuracy", accuracy_interval(own, *how, replicates=several)
+                        "regained", paired_difference(own, end, *how, several, same)
                     ),
-                    **interval_columns("gain", paired_difference(own, before, *how, several)),
-                    **interval_columns("regained", paired_difference(own, end, *how, several)),
                     "ties": int((run.tied[cell][:, chosen] > 0).sum()),
                 }
 

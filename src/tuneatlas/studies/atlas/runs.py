@@ -1,18 +1,22 @@
 """Answers of several runs as arrays: one tuning, all its replicates and seeds, the same items."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tuneatlas.data.duplicates import keys_of
 from tuneatlas.data.mentions import Mentions, facts_of
 from tuneatlas.data.scopes import ALL, SCOPES, scope_of
 from tuneatlas.errors import UserError
 from tuneatlas.studies.atlas.tables import INTERPOLATED
-from tuneatlas.tables import Row
+from tuneatlas.tables import QUESTIONS, Row
 
+# Columns of the tables that are read.
+COMPARED = ("setting", "path", "point", "id", "domain", "role", "correct", "tied")
+SAID = ("id", "question", "choices", "answer")
 # A domain and the group tuned on.
 Treatment = tuple[str, str]
 # A replicate of the base model, and the seed of a tuning of it.
@@ -52,13 +56,18 @@ def read_runs(
     found: dict[Treatment, dict[Training, list[Row]]] = {}
     for path in paths:
         model, domain, group = path.parts[-4:-1]
-        rows = INTERPOLATED.read(path)
+        rows = INTERPOLATED.read(path, COMPARED)
         if facts != ALL:
             rows = [row for row in rows if facts_of(row["id"], mentions or {}) == facts]
         if not rows:
             raise UserError(f"{path}: no question is on facts that are {facts}: see compare_groups")
         found.setdefault((domain, group), {})[model, int(path.stem)] = rows
     return {treatment: _run(treatment, of) for treatment, of in sorted(found.items())}
+
+
+def read_contents(paths: Sequence[Path]) -> dict[str, Hashable]:
+    """What each question says, by id: the same for those that say the same."""
+    return {row["id"]: keys_of(row)[1] for path in paths for row in QUESTIONS.read(path, SAID)}
 
 
 def _run(treatment: Treatment, rows: Mapping[Training, Sequence[Row]]) -> Run:

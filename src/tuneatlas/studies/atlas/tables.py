@@ -10,6 +10,12 @@ BASE = ("base", LINE, 0.0)
 # How the weight of the tuned model in an average is called where people read it.
 ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 
+
+def point_name(setting: str, path: str, point: float) -> str:
+    """What a model between base and tuned is called in the addresses of numbers."""
+    return f"{setting}/{path}/{point:g}"
+
+
 INTERPOLATED = Table(
     "interpolated_answers",
     (

@@ -69,7 +69,10 @@ def thresholds(base: Weights, tuned: Weights, percents: Sequence[float]) -> list
     All matrices are looked at together, and what changed as much as the last of these is undone
     with it. Changes are held in memory at once, in single precision.
     """
-    changes = np.concatenate([_apart(base[name], tuned[name]).numpy().ravel() for name in base])
+    ends = np.cumsum([weight.numel() for weight in base.values()])
+    changes = np.empty(ends[-1], dtype=np.float32)
+    for name, part in zip(base, np.split(changes, ends[:-1]), strict=True):
+        part[:] = _apart(base[name], tuned[name]).numpy().ravel()
     # 0 %: more than any.
     ranks = [math.ceil(len(changes) * percent / 100) for percent in percents]
     places = [len(changes) - rank for rank in ranks if rank]

@@ -23,22 +23,19 @@ from tuneatlas.models.encode import begin, coder_of, encode_segments
 from tuneatlas.models.likelihoods import Floats, refuse_not_finite
 from tuneatlas.models.lm_head import exact_logits
 from tuneatlas.models.positions import most_positions
+from tuneatlas.models.probed import ask_again, read_prompts
 from tuneatlas.models.prompts import (
     ChatTemplate,
     QuestionTemplate,
-    continuations,
     render,
     reply_text,
     user_text,
 )
-from tuneatlas.models.scoring import answer_row, score_prompts
 from tuneatlas.models.token_files import Example
 from tuneatlas.studies.forgetting.prepare import limit_bytes
-from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, STAGE_TEXTS, Row
+from tuneatlas.tables import DOCUMENTS, QUESTIONS, STAGE_ANSWERS, STAGE_TEXTS, Row
 
 log = logging.getLogger(__name__)
-
-PROMPTED = ("id", "prompt")
 
 
 @dataclass(frozen=True)
@@ -67,25 +64,14 @@ class Material:
     instruction_template: QuestionTemplate
     chat: ChatTemplate
 
-    def __post_init__(self) -> None:
-        """Refuse questions that the base model was not asked."""
-        missing = [q["id"] for q in self.questions if q["id"] not in self.prompts]
-        if missing:
-            raise UserError(
-                f"evaluate_stages: the base model was not probed on question '{missing[0]}' (and "
-                f"{len(missing) - 1} more); run probe_knowledge again"
-            )
-
 
 def load_material(step: Step) -> Material:
     """The material of a step: inputs ``material``, ``answers`` (of the probe) and templates."""
     folder = step.path("material")
     questions = QUESTIONS.read(folder / "questions.parquet")
-    asked = {row["id"] for row in questions}
-    probed = (r for p in step.paths("answers") for r in ANSWERS.stream(p, columns=PROMPTED))
     return Material(
         questions=questions,
-        prompts={row["id"]: row["prompt"] for row in probed if row["id"] in asked},
+        prompts=read_prompts(step.paths("answers"), questions, "evaluate_stages"),
         heldout=limit_bytes(
             DOCUMENTS.stream(folder / "documents.parquet"),
             step.options["heldout_bytes"],
@@ -179,32 +165,14 @@ def measure_stages(
 
         def measure(stage: Stage = stage) -> tuple[list[Row], list[Row]]:
             model, tokenizer = load_checkpoint(stage.folder, dtype=options["dtype"])
-            answered = list(answer(model, tokenizer, material, options, bos))
+            prompted = material.questions, material.prompts, material.probe_template
+            answered = ask_again(model, tokenizer, *prompted, options, bos=bos)
             return answered, list(read(model, tokenizer, material, options, bos))
 
         answered, likelihoods = kept.of(number, measure)
         answers += [stage.key | row for row in answered]
         texts += [stage.key | row for row in likelihoods]
     return answers, texts
-
-
-def answer(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    material: Material,
-    options: Mapping[str, Any],
-    bos: bool,
-) -> Iterator[Row]:
-    """Answers of one model to every question, less the columns that identify the model."""
-    prompts = [material.prompts[q["id"]] for q in material.questions]
-    scored = [continuations(material.probe_template, q) for q in material.questions]
-    kinds = [(q["domain"], q["role"], q["topic"]) for q in material.questions]
-    names = [q["id"] for q in material.questions]
-    scores = score_prompts(model, tokenizer, kinds, prompts, scored, options, bos=bos, names=names)
-    columns = {column.name for column in STAGE_ANSWERS.columns}
-    for question, score, prompt in zip(material.questions, scores, prompts, strict=True):
-        row = answer_row(question, score, prompt)
-        yield {name: value for name, value in row.items() if name in columns}
 
 
 def read(

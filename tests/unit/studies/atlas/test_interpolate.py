@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.examples import TEMPLATES, TINY, question
+from tests.examples import PROBE, TEMPLATES, TINY, question
 from tests.unit.config.described import undescribed_columns
 from tests.unit.steps import a_step, run_script
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
+from tuneatlas.models.load import load_model
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.models.save import save_model
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
@@ -19,10 +20,6 @@ from tuneatlas.studies.atlas.tables import BASE, INTERPOLATED, LINE, RESET
 from tuneatlas.studies.knowledge.probe import probe_base
 from tuneatlas.tables import ANSWERS, QUESTIONS, Row
 
-PROBE = {
-    **{"shots": 1, "demonstration_seed": 3, "draws": 1, "rotations": 1, "ties": "wrong"},
-    **{"scoring": "cloze", "batch_tokens": 512, "dtype": "float32"},
-}
 ASKED = PROBE | {"alphas": [0.5], "undone": [10]}
 TEMPLATE = TEMPLATES / "questions/cloze.yaml"
 
@@ -85,8 +82,6 @@ def test_the_ends_answer_as_the_probe_asks_them(tmp_path, base, tuned, questions
 
 
 def test_the_average_is_asked_of_averaged_weights(tmp_path, base, tuned, questions):
-    from tuneatlas.models.load import load_model
-
     found = asked(tmp_path, base, tuned, questions, [])
     assert {r["setting"] for r in found} == {"base", "finetune"}
     (model, tokenizer), (other, _) = load_model(base), load_model(tuned)
@@ -131,7 +126,10 @@ def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions)
     """A step has all operational options of its section, of which this one uses none."""
     asked(tmp_path, base, tuned, questions, [])
     options = {"draws": 100, "confidence": 0.9, "ood_roles": ["home"], "facts": "all"}
-    inputs = {"interpolated": [tmp_path / "m/numbers/harmonious/0.parquet"], "mentions": []}
+    inputs = {
+        **{"interpolated": [tmp_path / "m/numbers/harmonious/0.parquet"], "mentions": []},
+        "questions": [tmp_path / "questions.parquet"],
+    }
     step = a_step(tmp_path, inputs, {"folder": "map"}, options | {"batch_tokens": 512})
     run_script("map_treatments", step)
     names = {path.name for path in (tmp_path / "map").rglob("*")}

@@ -77,6 +77,26 @@ def test_replicates_widen_the_interval(metrics: dict[str, Any]):
     assert row["gain_high"] == pytest.approx(whole.high, abs=0.03)
 
 
+def test_items_that_say_the_same_are_one(metrics: dict[str, Any]):
+    """All items once more under other names: no interval changes, as nothing was added."""
+    once = run()
+    twice = once._replace(
+        items=[*once.items, *(row | {"id": f"again/{row['id']}"} for row in once.items)],
+        correct={cell: np.hstack([own, own]) for cell, own in once.correct.items()},
+        tied={cell: np.hstack([own, own]) for cell, own in once.tied.items()},
+    )
+    contents = {row["id"]: row["id"].removeprefix("again/") for row in twice.items}
+    found = map_treatments({("facts", "incompatible"): twice}, OPTIONS, 1, contents)
+    apart = map_treatments({("facts", "incompatible"): twice}, OPTIONS, 1)
+    narrower = 0
+    for row, wanted, other in zip(
+        *(each["interpolation"] for each in (found, metrics, apart)), strict=True
+    ):
+        assert row == pytest.approx(wanted | {"items": 2 * wanted["items"]}, abs=2e-6)
+        narrower += other["gain_high"] - other["gain_low"] < row["gain_high"] - row["gain_low"]
+    assert narrower
+
+
 def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_path: Path):
     draw_figures(metrics, tmp_path / "figures", FIGURES)
     rows = (tmp_path / "figures/interpolation.csv").read_text(encoding="utf-8").splitlines()

@@ -1,15 +1,11 @@
 """The base, our own runs and checkpoints are measured alike: the scripts differ in the models."""
 
-from tests.examples import TEMPLATES, question
+from tests.examples import PROBE, TEMPLATES, question
 from tests.unit.steps import a_step, document, run_script
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.knowledge.probe import probe_base
 from tuneatlas.tables import ANSWERS, DOCUMENTS, QUESTIONS, STAGE_ANSWERS, STAGE_TEXTS
 
-PROBE = {
-    **{"shots": 1, "demonstration_seed": 3, "draws": 1, "rotations": 1},
-    **{"scoring": "cloze", "batch_tokens": 512, "dtype": "float32"},
-}
 MEASURED = PROBE | {"conversations": 2, "window": 64, "heldout_bytes": 1000}
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.examples import TEMPLATES, question
+from tests.examples import PROBE, TEMPLATES, question
 from tests.unit.config.described import undescribed_columns
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
@@ -25,15 +25,6 @@ from tuneatlas.studies.knowledge.checkpoints import (
 from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
 from tuneatlas.studies.knowledge.probe import probe_base, probe_tests
 
-PROBE = {
-    "shots": 1,
-    "demonstration_seed": 3,
-    "draws": 1,
-    "rotations": 1,
-    "scoring": "cloze",
-    "batch_tokens": 512,
-    "dtype": "float32",
-}
 TEMPLATE = QuestionTemplate.load(TEMPLATES / "questions/cloze.yaml")
 CHAT = ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml")
 OPTIONS = CheckpointOptions(draws=200)

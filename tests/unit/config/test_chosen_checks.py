@@ -1,4 +1,4 @@
-"""What the atlas cannot measure is said before the first job, once, with its line."""
+"""What a section cannot choose is said before the first job, once, with its line."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ BAD = {
     "{groups: [harmonius]}": "atlas.groups: no group 'harmonius'; did you mean 'harmonious'?",
     "{domains: [elements]}": "atlas.domains: 'elements' is no domain with tune: true",
     "{seeds: [5]}": "atlas.seeds: 5 is none of the experiment's seeds (0, 1, 2)",
+    "{seeds: [1, 1]}": "atlas.seeds: 1 is listed 2 times; each value runs once",
     "{alphas: [0.5, 0.25]}": "atlas.alphas: values must rise, each listed once",
     "{undone: [5, 5]}": "atlas.undone: values must rise, each listed once",
     "{undone: [120]}": "atlas.undone[0]: should be less than 100, not 120",

@@ -1,0 +1,43 @@
+"""What a section chooses of what there is: that it is there, and in order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.shape import nearest
+from tuneatlas.config.source import Conflict
+
+# Those that measure some of the tunings further.
+SECTIONS = ("stage_forgetting", "atlas")
+# What must rise, and how its values are called.
+RISING = {
+    ("finetune_stages", "steps"): "steps",
+    ("restore_stages", "curve"): "shares",
+    ("atlas", "alphas"): "values",
+    ("atlas", "undone"): "values",
+}
+
+
+def chosen(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Groups, domains and seeds of tunings that there are none of."""
+    for section in SECTIONS:
+        own = getattr(experiment, section)
+        for name in own.groups:
+            if name not in experiment.groups:
+                text = f"no group {name!r}{nearest(name, experiment.groups)}"
+                yield ((section, "groups"),), text
+        for name in own.domains or ():
+            if name not in experiment.tuned_domains:
+                yield ((section, "domains"),), f"{name!r} is no domain with tune: true"
+        for seed in own.seeds or ():
+            if seed not in experiment.seeds:
+                listed = ", ".join(map(str, experiment.seeds))
+                yield ((section, "seeds"),), f"{seed} is none of the experiment's seeds ({listed})"
+
+
+def order(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Steps, shares and weights that do not rise."""
+    for (section, name), what in RISING.items():
+        values = getattr(getattr(experiment, section), name)
+        if list(values) != sorted(set(values)):
+            yield ((section, name),), f"{what} must rise, each listed once"
