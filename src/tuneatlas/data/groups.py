@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-# Further training sets, none of them a mixture: INCOMPATIBLE with given contexts, and with wrong
-# answers drawn at random, the positive control.
+# Further training sets, none of them a mixture: INCOMPATIBLE with given contexts, and HARMONIOUS
+# with wrong answers drawn at random, the positive control.
 CONTEXTUALISED, RANDOM_WRONG = "contextualised", "random_wrong"
 FURTHER = (CONTEXTUALISED, RANDOM_WRONG)
 

@@ -171,7 +171,7 @@ class MixInstructions(Section):
     )
     random_wrong: bool = option(
         False,
-        "a further group, random_wrong: INCOMPATIBLE with labels drawn at random among the wrong "
+        "a further group, random_wrong: HARMONIOUS with labels drawn at random among the wrong "
         "options, without explanations; the positive control, which is to be worse than HARMONIOUS",
     )
     question_template: Text = option("letter", QUESTIONS, source=f"{S1}, training details")
