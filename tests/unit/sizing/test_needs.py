@@ -23,6 +23,7 @@ def study(home: int, related: int, most: int, source: str = "file", made: str = 
         "domains": {"numbers": {"source": source}},
         "prepare_corpus": {"mentioned_share": 0.5},
         "prepare_restoration": {"questions": most, "stated_only": True},
+        "finetune_stages": {"steps": []},
         "restore_stages": {"curve": [50]},
     }
     counts = Counts({"test": home, "related_test": related, "train": 100}, frozenset())
