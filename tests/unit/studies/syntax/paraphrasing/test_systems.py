@@ -89,8 +89,9 @@ def asked(tmp_path, data):
         "format": [],
         "parser": [],
         **{name: tmp_path / f"{name}.parquet" for name in ("pairs", "paraphrases")},
-        "outputs": tmp_path / "out.txt",
-        "trees": tmp_path / "out.trees",
+        # As the workflow gives files of a user's: a list, which is empty where none is named.
+        "outputs": [tmp_path / "out.txt"],
+        "trees": [tmp_path / "out.trees"],
         "meteor": tmp_path,
         "java": tmp_path,
     }
