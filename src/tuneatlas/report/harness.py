@@ -29,7 +29,8 @@ def tasks_parts(found: Sequence[Read]) -> tuple[Tasks, ...]:
 def _part(metrics: Mapping[str, Any], links: str) -> Tasks:
     names = {row["model"]: model_name(row["model"], row["kind"]) for row in metrics["scores"]}
     versions = sorted(metrics["design"]["versions"].items())
-    told = ", ".join(f"{task} {version}" for task, version in versions)
+    # Of a task without a version the library says in what its file is written.
+    told = ", ".join(f"{task} {v if isinstance(v, int | float) else '-'}" for task, v in versions)
     return Tasks(links.rsplit("/", 1)[-1], metrics, links, names, told)
 
 
