@@ -176,6 +176,11 @@ STUDIES = (
                 lambda page: page.checkpoints and page.checkpoints.metrics["subjects"],
             ),
             Section(
+                "checkpoint_categories",
+                "What the base knew",
+                lambda page: page.checkpoints and page.checkpoints.metrics.get("categories"),
+            ),
+            Section(
                 "checkpoint_restoration",
                 "Gone, or out of reach",
                 lambda page: page.checkpoints and page.checkpoints.stages,
