@@ -23,6 +23,7 @@ from tuneatlas.config.checkpoints import (
     told,
     trained_on,
 )
+from tuneatlas.config.harness import compared_by_harness, harness_models
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.naming import DEFAULT_CONFIG
@@ -109,6 +110,7 @@ __all__ = [
     "chat_template",
     "check_cluster",
     "checkpoints",
+    "compared_by_harness",
     "corpus_options",
     "domain_options",
     "earlier_domains",
@@ -117,6 +119,7 @@ __all__ = [
     "forgetting_options",
     "goes",
     "group_sources",
+    "harness_models",
     "held",
     "hold_instructions",
     "interpolation_options",

@@ -64,6 +64,9 @@ rule compare_checkpoints:
     """What a base model's checkpoints lost and gained, how much is format, and which differ."""
     input:
         base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        categories=expand(
+            rules.probe_knowledge.output.knowledge, domain=DOMAINS, allow_missing=True
+        ),
         models=of_base(rules.prepare_checkpoint.output.model),
         few_shot=of_base(rules.probe_checkpoint.output.answers),
         chat=of_base(rules.evaluate_checkpoint.output.answers),

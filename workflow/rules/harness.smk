@@ -1,22 +1,43 @@
-# Models asked by lm-evaluation-harness, if the config names tasks: the base model and all tuned.
-TRAINED = ["base", *expand("{d}/{g}/{s}", d=TUNED, g=GROUPS, s=SEEDS)]
+# Models asked by lm-evaluation-harness, if the config names tasks: by base model, and by name.
+HARNESS = {
+    model: tuneatlas.harness_models(
+        config, model, expand("{d}/{g}/{s}", d=TUNED, g=GROUPS, s=SEEDS)
+    )
+    for model in MODELS
+}
+# Where models of each kind come from.
+MADE = {
+    "base": rules.prepare_base.output.model,
+    "tuned": rules.finetune.output.model,
+    "given": rules.prepare_checkpoint.output.model,
+    "restored base": rules.restore_base.output.base,
+    "restored": rules.restore_checkpoint.output.tuned,
+}
+
+
+def asked_model(w):
+    entry = HARNESS[w.model][w.trained]
+    return expand(MADE[entry["kind"]], model=w.model, **entry["wildcards"])[0]
+
+
+def of_harness(path):
+    """``path`` of every model that is asked beside a base model, in their order."""
+    return lambda w: expand(path, model=w.model, trained=HARNESS[w.model])
 
 
 wildcard_constraints:
-    trained="|".join(TRAINED),
+    trained="|".join(map(re.escape, {name: None for own in HARNESS.values() for name in own}))
+    or "base",
 
 
 rule evaluate_harness:
     """Ask a model the tasks of lm-evaluation-harness, by its own library, beside our scorer."""
     input:
         tasks=own([config["evaluate_harness"]["include_path"]]),
-        model=lambda w: expand(
-            (rules.prepare_base if w.trained == "base" else rules.finetune).output.model,
-            **dict(zip(["domain", "group", "seed"], w.trained.split("/"))),
-            allow_missing=True,
-        )[0],
+        model=asked_model,
     output:
         metrics="results/evaluate_harness/{model}/{trained}.json",
+        samples="results/evaluate_harness/{model}/{trained}.parquet",
     log:
         "logs/evaluate_harness/{model}/{trained}.log",
     resources:
@@ -24,6 +45,27 @@ rule evaluate_harness:
     params:
         code=code("evaluate_harness"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_harness", w.model),
-        bos=lambda w: config["models"][w.model]["bos"],
+        bos=lambda w: HARNESS[w.model][w.trained]["bos"],
+        inside=lambda w: HARNESS[w.model][w.trained]["inside"],
     script:
         "../scripts/evaluate_harness.py"
+
+
+rule compare_harness:
+    """What tuning and restoration change in tasks of lm-evaluation-harness, item by item."""
+    input:
+        metrics=of_harness(rules.evaluate_harness.output.metrics),
+        samples=of_harness(rules.evaluate_harness.output.samples),
+    output:
+        folder=directory("results/compare_harness/{model}"),
+    log:
+        "logs/compare_harness/{model}.log",
+    resources:
+        **scaled(4000, 60),
+    params:
+        code=code("compare_harness"),
+        options={k: config["compare_groups"][k] for k in ("draws", "confidence")},
+        asked=lambda w: tuneatlas.compared_by_harness(HARNESS[w.model]),
+        seed=config["seed"],
+    script:
+        "../scripts/compare_harness.py"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tuneatlas.audit.harness_numbers import column_of
 from tuneatlas.audit.lineage import Results, is_labels
 from tuneatlas.audit.query import rows_of
 from tuneatlas.statistics.bootstrap import Floats
@@ -197,6 +198,16 @@ def _scored(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Co
     return found
 
 
+def _tasks(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """A column per task, filter and metric of lm-evaluation-harness."""
+    found: dict[str, Column] = {}
+    names = ("id", "task", "filter", "metric", "value")
+    for i, task, kind, metric, value in rows_of(columns.results, output, *names):
+        if value is not None:
+            found.setdefault(column_of(task, kind, metric), {})[i] = value
+    return found
+
+
 MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]] = {
     "probe_knowledge": _probed,
     "label_knowledge": _labelled,
@@ -211,4 +222,5 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
     "score_systems": _scored,
+    "evaluate_harness": _tasks,
 }

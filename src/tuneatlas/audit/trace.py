@@ -36,11 +36,15 @@ STEPS = (
     "generate_paraphrases",
     "score_paraphrases",
     "score_systems",
+    "evaluate_harness",
 )
 # What the rows of the second table of probe_knowledge are called beside those of the first.
 CATEGORIES = "category of knowledge"
 # Where ids come from: the first tables that hold them.
-ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks")
+ORIGINS = (
+    *("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks"),
+    "evaluate_harness",
+)
 # Examples that are only trained on, by the million: read for the sentence that they are made of.
 TRAINED = "train.parquet"
 # Ids compared letter by letter with one that does not exist; more would take minutes.

@@ -15,6 +15,7 @@ SECTIONS = {
     "probe_checkpoint": "probe_knowledge",
     "evaluate_checkpoint": "evaluate_knowledge",
     "compare_checkpoints": "compare_groups",
+    "compare_harness": "compare_groups",
     "restore_checkpoint": "restore_stages",
     "measure_checkpoint": "evaluate_stages",
     "stage_checkpoints": "stage_forgetting",

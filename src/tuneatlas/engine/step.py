@@ -96,8 +96,9 @@ class Step:
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
-        """The one input file called ``name``."""
-        return Path(self.inputs[name])
+        """The one input file called ``name``, also of what may be none or several."""
+        (found,) = self.paths(name)
+        return found
 
     def paths(self, name: str) -> list[Path]:
         """All input files called ``name``."""

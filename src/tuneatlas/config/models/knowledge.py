@@ -211,7 +211,7 @@ class EvaluateKnowledge(Section):
 
 
 class EvaluateHarness(Section):
-    """Tasks of lm-evaluation-harness beside our own evaluation: base and tuned models."""
+    """Tasks of lm-evaluation-harness beside our own evaluation: base, tuned and restored."""
 
     tasks: tuple[Text, ...] = option((), "names of its tasks; none: it is not run")
     include_path: FilePath | None = option(None, "folder with task files of your own")

@@ -19,6 +19,7 @@ from tuneatlas.studies.knowledge import probe
 from tuneatlas.studies.knowledge.checkpoint_figures import FIGURES
 from tuneatlas.studies.knowledge.checkpoints import (
     CheckpointOptions,
+    categories_of,
     compare_checkpoints,
     notes_on,
 )
@@ -83,6 +84,25 @@ def test_a_subject_that_was_lost_is_named():
     assert [row["subject"] for row in metrics["subjects"]] == ["kind 0", "kind 1", "kind 2"]
     assert dict(said.answers)["Lost"].endswith("; for sure in kind 1 (\N{MINUS SIGN}100.0 points).")
     assert compared(answers([True] * 4), *[answers([True] * 4)] * 2)[0]["subjects"] == []
+
+
+def test_changes_are_told_by_what_the_base_knew_where_it_was_asked_in_several_ways():
+    base = answers([True] * 40 + [False] * 40)
+    tuned = answers([n > 9 for n in range(40)] + [n > 35 for n in range(40)])
+    rows = [
+        {"id": row["id"], "ways": 4, "category": "HighlyKnown" if row["correct"] else "Unknown"}
+        for row in base
+    ]
+    asked = ({"mine": tuned}, {"mine": tuned}, OPTIONS, 1)
+    metrics = compare_checkpoints(base, *asked, categories_of(rows))
+    assert undescribed_columns("compare_checkpoints", metrics) == []
+    known, unknown = metrics.pop("categories")
+    assert (known["category"], known["items"], known["lost"]) == ("HighlyKnown", 40, 10)
+    assert (unknown["category"], unknown["gained"], unknown["change"]) == ("Unknown", 4, 0.1)
+    assert known["change_low"] <= known["change"] == -0.25 <= known["change_high"]
+    # Asked in one way, nothing is told of them, and no other number moves.
+    once = categories_of(row | {"ways": 1} for row in rows)
+    assert compare_checkpoints(base, *asked, once) == metrics
 
 
 @pytest.mark.parametrize(
