@@ -80,13 +80,14 @@ from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, oth
 from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
-from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
+from tuneatlas.sizing.host import LONGEST_MIN, asked_mb, brought_mb, trained_mb
 from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, goes, held
 
 __all__ = [
     "BROUGHT",
     "CONTEXTUALISED",
     "DEFAULT_CONFIG",
+    "LONGEST_MIN",
     "PROSE",
     "Cutoff",
     "Decided",

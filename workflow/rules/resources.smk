@@ -1,6 +1,4 @@
 # What jobs ask for. Profiles say where they run, and may ask for more or less.
-# Sites let no job run for longer than a day or two; one that is cut off goes on.
-LONGEST_MIN = 1440
 
 
 def scaled(mem_mb, runtime, weights=lambda w: 0):
@@ -10,7 +8,7 @@ def scaled(mem_mb, runtime, weights=lambda w: 0):
     """
     return {
         "mem_mb": lambda w, attempt: weights(w) + mem_mb * min(attempt, 2),
-        "runtime": lambda w, attempt: min(runtime * attempt, LONGEST_MIN),
+        "runtime": lambda w, attempt: min(runtime * attempt, tuneatlas.LONGEST_MIN),
         # For the step, which does not repeat in vain what failed.
         "attempt": lambda w, attempt: attempt,
     }
