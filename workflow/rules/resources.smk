@@ -38,7 +38,7 @@ def asks(runtime, tuned=True, copies=1):
     """
     gpus = lambda w: entry_of(w).get("devices", 1)
     weights = weighed(lambda shape, entry: copies * tuneatlas.asked_mb(shape, entry, tuned=tuned))
-    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1}
+    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1, **typed()}
 
 
 def each(section):
@@ -52,7 +52,7 @@ def trains(section, runtime):
     weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, ROOT))
     needs = {**scaled(8000, runtime, weights), "nodes": training["nodes"], "cpus_per_task": here}
     if training["nodes"] == 1:
-        return needs | {"gpu": here}
+        return needs | {"gpu": here, **typed()}
     # `mpi`: the job starts its processes itself, with srun. Without `tasks_per_gpu` the executor
     # asks for as many tasks a GPU as there are tasks, which Slurm takes as another number of GPUs.
     return needs | {
@@ -60,6 +60,7 @@ def trains(section, runtime):
         "tasks": training["nodes"],
         "tasks_per_gpu": 0,
         "mpi": "srun",
+        **typed(here),
     }
 
 
