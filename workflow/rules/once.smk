@@ -19,10 +19,11 @@ class Once(SCRIPTS):
         self.seen = set()
 
     def process_job(self, job):
-        if job.rule not in self.seen:
+        name = job.rule.name
+        if name not in self.seen:
             super().process_job(job)
             if is_own(job):
-                self.seen.add(job.rule)
+                self.seen.add(name)
 
 
 snakemake.dag.ScriptProcessor = Once
