@@ -81,13 +81,23 @@ from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, oth
 from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
-from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
+from tuneatlas.sizing.gpu_types import FILE as GPU_TYPES
+from tuneatlas.sizing.gpu_types import (
+    check_types,
+    memory_of,
+    read_types,
+    study_on_any,
+    type_for,
+)
+from tuneatlas.sizing.host import LONGEST_MIN, asked_mb, brought_mb, trained_mb
 from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, goes, held
 
 __all__ = [
     "BROUGHT",
     "CONTEXTUALISED",
     "DEFAULT_CONFIG",
+    "GPU_TYPES",
+    "LONGEST_MIN",
     "PROSE",
     "Cutoff",
     "Decided",
@@ -109,6 +119,7 @@ __all__ = [
     "chat_begins",
     "chat_template",
     "check_cluster",
+    "check_types",
     "checkpoints",
     "compared_by_harness",
     "corpus_options",
@@ -135,6 +146,7 @@ __all__ = [
     "make_newer",
     "map_options",
     "members",
+    "memory_of",
     "model_packages",
     "needs_corpus",
     "note_run",
@@ -152,6 +164,7 @@ __all__ = [
     "preflight",
     "probed_splits",
     "question_sources",
+    "read_types",
     "record_path",
     "resolve",
     "section_of",
@@ -166,6 +179,7 @@ __all__ = [
     "standing",
     "start_warm",
     "starts",
+    "study_on_any",
     "syntax_options",
     "system_options",
     "take",
@@ -174,6 +188,7 @@ __all__ = [
     "trained_mb",
     "trained_on",
     "tuning_options",
+    "type_for",
 ]
 
 # From a run folder to the project: no name of a folder is in it, so that both can be moved.

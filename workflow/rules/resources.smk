@@ -1,6 +1,4 @@
 # What jobs ask for. Profiles say where they run, and may ask for more or less.
-# Sites let no job run for longer than a day or two; one that is cut off goes on.
-LONGEST_MIN = 1440
 
 
 def scaled(mem_mb, runtime, weights=lambda w: 0):
@@ -10,7 +8,7 @@ def scaled(mem_mb, runtime, weights=lambda w: 0):
     """
     return {
         "mem_mb": lambda w, attempt: weights(w) + mem_mb * min(attempt, 2),
-        "runtime": lambda w, attempt: min(runtime * attempt, LONGEST_MIN),
+        "runtime": lambda w, attempt: min(runtime * attempt, tuneatlas.LONGEST_MIN),
         # For the step, which does not repeat in vain what failed.
         "attempt": lambda w, attempt: attempt,
     }
@@ -40,7 +38,7 @@ def asks(runtime, tuned=True, copies=1):
     """
     gpus = lambda w: entry_of(w).get("devices", 1)
     weights = weighed(lambda shape, entry: copies * tuneatlas.asked_mb(shape, entry, tuned=tuned))
-    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1}
+    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1, **typed()}
 
 
 def each(section):
@@ -54,7 +52,7 @@ def trains(section, runtime):
     weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, ROOT))
     needs = {**scaled(8000, runtime, weights), "nodes": training["nodes"], "cpus_per_task": here}
     if training["nodes"] == 1:
-        return needs | {"gpu": here}
+        return needs | {"gpu": here, **typed()}
     # `mpi`: the job starts its processes itself, with srun. Without `tasks_per_gpu` the executor
     # asks for as many tasks a GPU as there are tasks, which Slurm takes as another number of GPUs.
     return needs | {
@@ -62,6 +60,7 @@ def trains(section, runtime):
         "tasks": training["nodes"],
         "tasks_per_gpu": 0,
         "mpi": "srun",
+        **typed(here),
     }
 
 

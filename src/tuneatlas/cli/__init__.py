@@ -22,6 +22,10 @@ COMMANDS = {
     ),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
+    "simulate": (
+        "tuneatlas.cli.simulate",
+        "say how long an experiment takes on clusters of several sizes, and why",
+    ),
     "power": (
         "tuneatlas.cli.power",
         "say which effects an experiment could tell, and at which cost",
