@@ -26,8 +26,9 @@ rule probe_checkpoint:
         answers="results/probe_checkpoint/{model}/{checkpoint}.parquet",
     log:
         "logs/probe_checkpoint/{model}/{checkpoint}.log",
+    threads: processes("probe_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="probe_knowledge"),
     params:
         code=code("probe_checkpoint"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),

@@ -2,19 +2,43 @@ WEIGHTS = tuneatlas.category_weights(config["mix_instructions"])
 MIXED_IN = config["mix_instructions"]["general"]
 
 
+rule probe_shard:
+    """Ask the base model a share of the batches of questions, where several jobs share them."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        template=template("question", "probe_knowledge"),
+    output:
+        parts="results/probe_shard/{model}/{domain}/{scatteritem}.json",
+    log:
+        "logs/probe_shard/{model}/{domain}/{scatteritem}.log",
+    threads: processes("probe_knowledge")
+    resources:
+        **asks(120, tuned=False, section="probe_knowledge"),
+    params:
+        code=code("probe_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
+        splits=lambda w: tuneatlas.probed_splits(config, w.model, w.domain),
+    script:
+        "../scripts/probe_shard.py"
+
+
 rule probe_knowledge:
     """Ask the base model every question, few-shot, and keep the probability of each option."""
     input:
         model=rules.prepare_base.output.model,
         questions=rules.prepare_questions.output.questions,
         template=template("question", "probe_knowledge"),
+        shards=shards_of("probe_knowledge", rules.probe_shard.output.parts),
     output:
         answers="results/probe_knowledge/{model}/{domain}.parquet",
         knowledge="results/probe_knowledge/{model}/categories/{domain}.parquet",
     log:
         "logs/probe_knowledge/{model}/{domain}.log",
+    threads: processes("probe_knowledge")
     resources:
-        **asks(120, tuned=False),
+        **asks(120, tuned=False, section="probe_knowledge", shared=True),
     params:
         code=code("probe_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),

@@ -31,14 +31,19 @@ def weighed(measure):
     return weights
 
 
-def asks(runtime, tuned=True, copies=1):
+def asks(runtime, tuned=True, copies=1, section=None, shared=False):
     """A model is loaded and asked, on one node; ``tuned`` ones in a number format of their own.
 
-    ``copies``: how many models of its size are in memory.
+    ``copies``: how many models of its size are in memory, of each of the processes that the
+    ``section`` says. Where its ``shared`` work is done by shards, nobody asks here.
     """
-    gpus = lambda w: entry_of(w).get("devices", 1)
+    if shared and SETTINGS[section]["shards"] > 1:
+        return scaled(8000, 30)
+    times = SETTINGS[section]["processes"] if section else 1
+    gpus = lambda w: times * entry_of(w).get("devices", 1)
+    copies *= times
     weights = weighed(lambda shape, entry: copies * tuneatlas.asked_mb(shape, entry, tuned=tuned))
-    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1, **typed()}
+    return {**scaled(4000 + 4000 * times, runtime, weights), "gpu": gpus, "nodes": 1, **typed()}
 
 
 def each(section):

@@ -20,6 +20,7 @@ from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.query import UnreadableTableError, declared, listed, stream
 from tuneatlas.data.groups import FURTHER, self_aligning_share
 from tuneatlas.engine.files import read_file
+from tuneatlas.engine.operations import is_shard
 from tuneatlas.errors import UserError
 from tuneatlas.tables import GENERAL, GROUPS, shard_bounds
 
@@ -79,6 +80,19 @@ def probe(results: Results, record: Record) -> Iterator[str]:
     where = " OR ".join(f"split = '{split}'" for split in splits) or "false"
     count = every("prepare_questions", "questions of splits train and test", where)
     yield from count(results, record)
+
+
+def put_together(count: Count) -> Count:
+    """As ``count``, of a step whose work jobs may share: behind it are all shards, each once."""
+
+    def counted(results: Results, record: Record) -> Iterator[str]:
+        shards = [Path(name).stem for name in record["inputs"] if is_shard(name)]
+        for number in {shard.partition("-of-")[2] for shard in shards}:
+            wanted = [f"{n}-of-{number}" for n in range(1, int(number) + 1)]
+            yield from _same_ids(shards, wanted, f"shards, of which there are {number},")
+        yield from count(results, record)
+
+    return counted
 
 
 def label(results: Results, record: Record) -> Iterator[str]:
@@ -213,7 +227,7 @@ def interpolated(results: Results, record: Record) -> Iterator[str]:
 
 
 COUNTS: dict[str, Count] = {
-    "probe_knowledge": probe,
+    "probe_knowledge": put_together(probe),
     "label_knowledge": label,
     "explain_predictions": every(
         "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneatlas.config.slices import task_options
 from tuneatlas.engine.jobs import Job
-from tuneatlas.engine.operations import joined, operations_of, split
+from tuneatlas.engine.operations import SHARDS, joined, operations_of, split
 from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
@@ -82,6 +82,9 @@ def need_of(job: Job, study: Study) -> Need | None:
     training = training_of(job)
     if training is not None:
         return _train(job, training, shape, study)
+    if job.step in SHARDS and job.options["shards"] > 1:
+        # Its shards do the work.
+        return Need()
     if job.step in PASSES:
         return _forward(job, shape, study)
     if job.step in ROUNDS:
@@ -202,6 +205,7 @@ def _interpolated(job: Job, study: Study) -> float:
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
+    "probe_shard": _asked,
     "evaluate_knowledge": _tested,
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
@@ -213,15 +217,21 @@ PASSES = {
 
 
 def _forward(job: Job, shape: Shape, study: Study) -> Need:
-    tokens = PASSES[job.step](job, study)
+    tokens = PASSES[job.step](job, study) / _sharers(job)
     devices, dtype = study.devices(job), _asked_in(job)
+    processes = job.options.get("processes", 1)
     return Need(
         memory=cost.forward_memory(shape, job.options["batch_tokens"], dtype) / devices
         + study.device.overhead,
         hours=cost.forward_hours(shape, tokens, study.device, dtype)
-        + cost.start_hours(shape, 1, 1),
-        devices=devices,
+        + cost.start_hours(shape, processes, processes),
+        devices=processes * devices,
     )
+
+
+def _sharers(job: Job) -> int:
+    """Jobs that share the work, if this is one of them."""
+    return int(job.options["shards"]) if job.step in SHARDS.values() else 1
 
 
 def _asked_in(job: Job) -> str:

@@ -21,6 +21,9 @@ QUESTIONS = "how a question is put: a file of config/templates/questions"
 CHAT = "how a conversation is laid out: a file of config/templates/chat"
 FITS = "fits the memory; changes results by rounding alone and remakes nothing"
 BATCH = f"tokens per forward pass; {FITS}"
+SAME = "results are the same whatever their number"
+SHARDS = f"jobs that share the batches of questions; {SAME}"
+PROCESSES = f"processes of each job that share them, each with its own model and GPUs; {SAME}"
 OptionTokens = Literal["joined", "alone"]
 Logits = Literal["single", "model"]
 Ties = Literal["wrong", "first"]
@@ -78,6 +81,8 @@ class ProbeKnowledge(Section):
     ties: Ties = option("wrong", TIES, source=CODE)
     bos: Begins = Field(default_factory=Begins, description=(Begins.__doc__ or "").rstrip("."))
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+    shards: Positive = option(1, SHARDS, unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class LabelKnowledge(Section):
