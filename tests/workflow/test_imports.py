@@ -26,12 +26,12 @@ KINDS = {
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
         "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
-        "evaluate_checkpoint measure_checkpoint interpolate_weights",
+        "evaluate_checkpoint measure_checkpoint interpolate_weights measure_distance",
         TRAINER | DRAWING,
     ),
     "training": (
         "finetune finetune_stages restore_stages restore_checkpoint prepare_base "
-        "finetune_paraphrase",
+        "finetune_paraphrase relearn_facts",
         DRAWING | {"deepspeed", "triton"},
     ),
 }

@@ -2,6 +2,8 @@ ATLAS = config["atlas"]
 # The tunings that are measured without further training.
 MAPPED = experiment.mapped_domains
 MAPPED_SEEDS = experiment.mapped_seeds
+# Facts are relearnt from the text that the study of forgetting restores with.
+RELEARNS = bool(FOLLOWED and config["relearn_facts"]["updates"])
 
 
 rule interpolate_weights:
@@ -30,15 +32,77 @@ rule interpolate_weights:
         "../scripts/interpolate_weights.py"
 
 
+rule measure_distance:
+    """How far tuning took a model on what it was tuned on, and what it answers elsewhere."""
+    input:
+        base=rules.prepare_base.output.model,
+        finetuned=rules.finetune.output.model,
+        stages=all_stages,
+        conversations=rules.mix_instructions.output.conversations,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        answers=lambda w: expand(
+            rules.probe_knowledge.output.answers, model=w.model, domain=DOMAINS
+        ),
+        template=template("question", "probe_knowledge"),
+        instruction=template("question", "mix_instructions"),
+        chat=template("chat", "finetune"),
+        stages_chat=template("chat", "finetune_stages"),
+    output:
+        distances="results/measure_distance/{model}/{domain}/{group}/{seed}.distances.parquet",
+        asked="results/measure_distance/{model}/{domain}/{group}/{seed}.answers.parquet",
+    log:
+        "logs/measure_distance/{model}/{domain}/{group}/{seed}.log",
+    resources:
+        **asks(240, copies=2),
+    params:
+        code=code("measure_distance"),
+        options=lambda w: tuneatlas.distance_options(config, w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
+        tuned_bos=lambda w: {
+            setting: tuneatlas.begin_token(config, section, w.model)
+            for setting, section in (("finetune", "finetune"), ("stages", "finetune_stages"))
+        },
+        seed=config["seed"],
+    script:
+        "../scripts/measure_distance.py"
+
+
+rule relearn_facts:
+    """How fast lost facts come back to a tuned model, beside facts that were never known."""
+    input:
+        finetuned=rules.finetune.output.model,
+        stages=last_stage,
+        material=rules.prepare_restoration.output.folder,
+        mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        answers=lambda w: expand(
+            rules.probe_knowledge.output.answers, model=w.model, domain=DOMAINS
+        ),
+        template=template("question", "probe_knowledge"),
+    output:
+        answers="results/relearn_facts/{model}/{domain}/{group}/{seed}.parquet",
+    log:
+        "logs/relearn_facts/{model}/{domain}/{group}/{seed}.log",
+    threads: each("relearn_facts")
+    resources:
+        **trains("relearn_facts", 240),
+    params:
+        code=code("relearn_facts"),
+        options=lambda w: tuneatlas.relearning_options(config, w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
+        text_bos=lambda w: config["models"][w.model]["bos"],
+        seed=config["seed"],
+    script:
+        "../scripts/relearn_facts.py"
+
+
 rule map_treatments:
     """What each measure of the atlas says of each tuning, with intervals."""
     input:
-        interpolated=of_members(
-            rules.interpolate_weights.output.answers,
-            domain=MAPPED,
-            group=ATLAS["groups"],
-            seed=MAPPED_SEEDS,
-        ),
+        interpolated=of_mapped(rules.interpolate_weights.output.answers),
+        distances=of_mapped(rules.measure_distance.output.distances),
+        asked=of_mapped(rules.measure_distance.output.asked),
+        relearned=of_mapped(rules.relearn_facts.output.answers) if RELEARNS else [],
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

@@ -34,9 +34,16 @@ def is_followed(w):
     return w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS
 
 
+def all_stages(w):
+    """The models of a run's tuning in their order, where the study of forgetting follows it."""
+    return expand(list(rules.finetune_stages.output), **w) if is_followed(w) else []
+
+
 def last_stage(w):
-    """The last model of a run's tuning, where the study of forgetting follows it."""
-    if is_followed(w):
-        last = list(rules.finetune_stages.output)[-1]
-        return expand(last, model=w.model, domain=w.domain, group=w.group, seed=w.seed)
-    return []
+    """The last of them."""
+    return all_stages(w)[-1:]
+
+
+def of_mapped(path):
+    """What all tunings that are mapped have at ``path``."""
+    return of_members(path, domain=MAPPED, group=ATLAS["groups"], seed=MAPPED_SEEDS)

@@ -26,7 +26,8 @@ def read_elsewhere(job):
         return []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
-        found += rules.interpolate_weights.output
+        found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
+        found += rules.relearn_facts.output if RELEARNS else []
     if step == "finetune_stages":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output

@@ -7,11 +7,20 @@ from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.terms import Number, Term, Where, blocks_of, inputs_of
 from tuneatlas.data.scopes import ALL
 from tuneatlas.studies.atlas.tables import BASE, LINE, point_name
+from tuneatlas.studies.forgetting.tables import stage_name
 from tuneatlas.tables import Row
 
 
 def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
-    """Those of ``map_treatments``, from its record and its metrics."""
+    """Those of ``map_treatments``, from its record and its metrics, measure by measure."""
+    for make in MEASURES:
+        yield from make(results, record, metrics)
+
+
+def interpolation_numbers(
+    results: Results, record: Row, metrics: Mapping[str, Any]
+) -> Iterator[Number]:
+    """Accuracies between base and tuned."""
     model, design = record["wildcards"]["model"], metrics["design"]
     runs: dict[tuple[str, str], list[str]] = {}
     for (domain, group, _), made in inputs_of(results, record, "interpolate_weights").items():
@@ -45,8 +54,65 @@ def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> 
             yield Number("/".join(("interpolation", model, *address, name)), row[name], parts)
 
 
+def distance_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
+    """How far each treatment went, and what it lost out of the domain."""
+    model, design = record["wildcards"]["model"], metrics["design"]
+    runs: dict[tuple[str, str], list[str]] = {}
+    for name in record["inputs"]:
+        made = results.records.get(name)
+        if made and made["step"] == "measure_distance":
+            own = made["wildcards"]
+            runs.setdefault((own["domain"], own["group"]), []).append(name)
+    if not runs:
+        return
+    blocks = blocks_of(_domains(results, runs), design)
+    about = {} if design["facts"] == ALL else {"facts": (design["facts"],)}
+    for row in metrics.get("distances", ()):
+        outputs = runs[row["domain"], row["group"]]
+        asked = [name for name in outputs if name.endswith(".answers.parquet")]
+        point = stage_name(row["setting"], row["step"])
+        where: Where = {"block": blocks(row["domain"], "ood"), **about}
+        each = 1 / len(asked)
+        found = {
+            "loss": tuple(
+                Term(sign * each, (name,), f"{cell}:correct", where)
+                for sign, cell in ((1, "base/0"), (-1, point))
+                for name in asked
+            )
+        }
+        for measure in ("options", "answers"):
+            far = (name for name in outputs if name.endswith(".distances.parquet"))
+            found[measure] = tuple(Term(each, (name,), f"{point}:{measure}") for name in far)
+        for name, parts in found.items():
+            address = ("distances", model, row["domain"], row["group"], point, name)
+            yield Number("/".join(address), row[name], parts)
+
+
+def relearning_numbers(
+    results: Results, record: Row, metrics: Mapping[str, Any]
+) -> Iterator[Number]:
+    """Which facts are back, by text and update."""
+    model = record["wildcards"]["model"]
+    runs: dict[tuple[str, str], list[str]] = {}
+    for (domain, group, _), made in inputs_of(results, record, "relearn_facts").items():
+        runs.setdefault((domain, group), []).extend(made.values())
+    for row in metrics.get("relearning", ()):
+        outputs = runs[row["domain"], row["group"]]
+        signs = {"lost": 1, "never": -1} if row["kind"] == "difference" else {row["kind"]: 1}
+        terms = tuple(
+            Term(sign / len(outputs), (name,), f"{row['text']}/{kind}/{row['update']}:back")
+            for kind, sign in signs.items()
+            for name in outputs
+        )
+        place = (row["domain"], row["group"], row["text"], str(row["update"]), row["kind"])
+        yield Number("/".join(("relearning", model, *place)), row["back"], terms)
+
+
 def _domains(results: Results, runs: Mapping[tuple[str, str], list[str]]) -> list[str]:
     """The domains that were asked about."""
     names = [name for own in runs.values() for name in own]
     made = (results.records.get(n) for n in results.records[names[0]]["inputs"])
     return sorted(r["wildcards"]["domain"] for r in made if r and r["step"] == "prepare_questions")
+
+
+MEASURES = (interpolation_numbers, distance_numbers, relearning_numbers)

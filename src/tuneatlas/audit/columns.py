@@ -162,6 +162,35 @@ def _interpolated(columns: Columns, output: str, _: Mapping[str, str]) -> dict[s
     return found
 
 
+def _distant(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """How far each model is on each prompt, or who is right."""
+    found: dict[str, Column] = {}
+    asked = output.endswith(".answers.parquet")
+    measures = ("correct",) if asked else ("options", "answers")
+    rows = rows_of(columns.results, output, "setting", "step", "id", *measures)
+    for setting, step, i, *values in rows:
+        for measure, value in zip(measures, values, strict=True):
+            if value is not None:
+                name = f"{stage_name(setting, step)}:{measure}"
+                found.setdefault(name, {})[i] = float(value)
+    return found
+
+
+def _relearned(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """Which facts are back from an update on, by text and kind."""
+    right: dict[tuple[str, str], dict[int, dict[str, bool]]] = {}
+    names = ("text", "kind", "update", "id", "correct")
+    for text, kind, update, i, correct in rows_of(columns.results, output, *names):
+        right.setdefault((text, kind), {}).setdefault(update, {})[i] = correct
+    found: dict[str, Column] = {}
+    for (text, kind), updates in right.items():
+        later = dict.fromkeys(next(iter(updates.values())), True)
+        for update in sorted(updates, reverse=True):
+            later = {i: later[i] and own for i, own in updates[update].items()}
+            found[f"{text}/{kind}/{update}:back"] = {i: float(v) for i, v in later.items()}
+    return found
+
+
 def _answers(
     results: Results, output: str
 ) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
@@ -219,6 +248,8 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "evaluate_base": _stages,
     "evaluate_stages": _stages,
     "interpolate_weights": _interpolated,
+    "measure_distance": _distant,
+    "relearn_facts": _relearned,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
     "score_systems": _scored,

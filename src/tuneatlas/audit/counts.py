@@ -226,6 +226,36 @@ def interpolated(results: Results, record: Record) -> Iterator[str]:
             yield f"{setting}, {path} {point:g}: {problem}"
 
 
+def distant(results: Results, record: Record) -> Iterator[str]:
+    """All models of a tuning are measured on the same prompts, and asked every test question."""
+    path = results.place(record["output"])
+    answers = record["output"].endswith(".answers.parquet")
+    found: dict[tuple[str, int], list[str]] = {}
+    for setting, step, i in _rows(path, "setting", "step", "id"):
+        found.setdefault((setting, step), []).append(i)
+    wanted = next(iter(found.values()), [])
+    if answers:
+        wanted = _ids(_inputs(results, record, "prepare_questions"), "split = 'test'")
+    what = "test questions" if answers else "prompts"
+    for (setting, step), ids in found.items():
+        for problem in _same_ids(ids, wanted, what):
+            yield f"{setting} step {step}: {problem}"
+
+
+def relearned(results: Results, record: Record) -> Iterator[str]:
+    """The same facts are asked at every update, of either text, and none is right at first."""
+    found: dict[tuple[str, int], list[str]] = {}
+    names = ("text", "update", "id", "correct")
+    for text, update, i, correct in _rows(results.place(record["output"]), *names):
+        found.setdefault((text, update), []).append(i)
+        if correct and not update:
+            yield f"{i} is right before the first update"
+    wanted = next(iter(found.values()), [])
+    for (text, update), ids in found.items():
+        for problem in _same_ids(ids, wanted, "facts followed"):
+            yield f"{text} text, update {update}: {problem}"
+
+
 COUNTS: dict[str, Count] = {
     "probe_knowledge": put_together(probe),
     "label_knowledge": label,
@@ -243,6 +273,8 @@ COUNTS: dict[str, Count] = {
     "evaluate_base": stages,
     "evaluate_stages": stages,
     "interpolate_weights": interpolated,
+    "measure_distance": distant,
+    "relearn_facts": relearned,
 }
 
 

@@ -32,6 +32,8 @@ STEPS = (
     "evaluate_checkpoint",
     "measure_checkpoint",
     "interpolate_weights",
+    "measure_distance",
+    "relearn_facts",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",

@@ -15,6 +15,7 @@ RISING = {
     ("restore_stages", "curve"): "shares",
     ("atlas", "alphas"): "values",
     ("atlas", "undone"): "values",
+    ("relearn_facts", "updates"): "updates",
 }
 
 

@@ -127,6 +127,21 @@ def interpolation_options(config: Mapping[str, Any], model: str) -> dict[str, An
     return own | {k: config["probe_knowledge"][k] for k in scored}
 
 
+def distance_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """How far from the base is told, and how questions are asked: as the base was when probed."""
+    asked = asked_options(config, "atlas", model)
+    scored = ("scoring", "option_tokens", "logits", "ties")
+    own = {k: asked[k] for k in ("prompts", "samples", "answer_tokens", "dtype")}
+    return own | {k: config["probe_knowledge"][k] for k in scored}
+
+
+def relearning_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """How facts are relearnt, and how questions are asked: as the base was when probed."""
+    scored = ("scoring", "option_tokens", "logits", "ties")
+    asked = asked_options(config, "relearn_facts", model)
+    return asked | {k: config["probe_knowledge"][k] for k in scored}
+
+
 def map_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How the atlas is told; of which questions, as the comparison of groups has it."""
     own = {k: config["atlas"][k] for k in ("draws", "confidence")}

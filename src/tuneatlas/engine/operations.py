@@ -21,6 +21,7 @@ SECTIONS = {
     "measure_checkpoint": "evaluate_stages",
     "stage_checkpoints": "stage_forgetting",
     "interpolate_weights": "atlas",
+    "measure_distance": "atlas",
     "map_treatments": "atlas",
     "report": "",
 }

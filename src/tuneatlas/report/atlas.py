@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.data.groups import group_name
+from tuneatlas.report.atlas_law import law_sentences
+from tuneatlas.report.atlas_relearning import relearning_sentences
 from tuneatlas.report.forgetting import SCOPE_PLACES
 from tuneatlas.report.wording import counted, level_of, percent, points
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
@@ -30,6 +32,8 @@ class Atlas:
     of: str
     between: list[Found]
     settings: Mapping[str, str]
+    law: list[str]
+    relearnt: list[str]
 
 
 def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
@@ -45,6 +49,8 @@ def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
         of=" and ".join(trainings),
         between=_between(metrics),
         settings=SETTINGS,
+        law=law_sentences(metrics),
+        relearnt=relearning_sentences(metrics),
     )
 
 

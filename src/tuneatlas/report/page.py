@@ -57,6 +57,8 @@ FIGURE_NUMBERS = {
     "question_flow": "fates",
     "paraphrase_scores": "paraphrase_scores",
     "interpolation": "interpolation",
+    "distance_law": "distances",
+    "relearning": "relearning",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -230,7 +232,13 @@ STUDIES = (
     Study(
         "atlas",
         "What did tuning do to the weights?",
-        (Section("interpolation", "Between base and tuned", lambda page: page.atlas),),
+        (
+            Section("interpolation", "Between base and tuned", lambda page: page.atlas),
+            Section(
+                "distance_law", "Distance and loss", lambda page: page.atlas and page.atlas.law
+            ),
+            Section("relearning", "Relearning", lambda page: page.atlas and page.atlas.relearnt),
+        ),
     ),
     Study(
         "harness",

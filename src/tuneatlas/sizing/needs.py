@@ -106,6 +106,9 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
     zero = cost.zero_of(study.root / training["deepspeed"]) if training["deepspeed"] else None
     models = models_of(training, len(job.outputs))
     runs = len(job.outputs) if "curve" in training else 1
+    if job.step == "relearn_facts":
+        # On text that states the facts and on other text, each with models along the way.
+        models, runs = 2 * len(training["updates"]), 2
     return Need(
         memory=cost.training_memory(shape, training, longest, zero) + study.device.overhead,
         steps=steps * runs,
@@ -129,6 +132,9 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         words = facts * corpus["mentioned_share"] * mentions * STATEMENT
         each = float(training["row_length"])
         examples = words / (1 - corpus["prose_share"]) / each
+    elif job.step == "relearn_facts":
+        last = max(training["updates"])
+        return float(last * training["batch"] * STATEMENT), last
     elif job.step == "finetune_paraphrase":
         share = int(job.wildcards["share"]) / 100
         each, examples = 2.0 * TREE, config["prepare_sentences"]["pairs"]["train"] * share
@@ -202,6 +208,15 @@ def _interpolated(job: Job, study: Study) -> float:
     return _tested(job, study) * (1 + settings * points)
 
 
+def _distanced(job: Job, study: Study) -> float:
+    """Tokens that all models of a tuning are asked, and read of answers; those drawn beside."""
+    options = job.options
+    followed = bool(study.config["stage_forgetting"]["groups"])
+    models = 1 + followed * len(study.config["finetune_stages"]["steps"])
+    drawn = float(options["prompts"] * options["samples"] * (QUESTION + options["answer_tokens"]))
+    return _tested(job, study) * (1 + models) + drawn * (1 + 2 * models)
+
+
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
@@ -210,6 +225,7 @@ PASSES = {
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
     "interpolate_weights": _interpolated,
+    "measure_distance": _distanced,
     "measure_checkpoint": _measured,
     "probe_checkpoint": _tested,
     "evaluate_checkpoint": _tested,

@@ -249,6 +249,10 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
         with_deepspeed("restore_stages", GOOD),
         r"restore_stages\.deepspeed: zero\.json: zero_optimization\.stage is 4",
     ),
+    "relearn_facts": (
+        with_deepspeed("relearn_facts", GOOD),
+        r"relearn_facts\.deepspeed: zero\.json: zero_optimization\.stage is 4",
+    ),
     "restore_base": (
         with_text(GOOD + "restore_stages: {deepspeed: zero.json}\n", zero_json='{"bf16": 1}'),
         r"restore_stages\.deepspeed: zero\.json: bf16 must be an object",
@@ -329,7 +333,7 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
 
 
 # What lies between base and tuned is asked as the base is.
-BROKEN["interpolate_weights"] = BROKEN["evaluate_stages"]
+BROKEN["interpolate_weights"] = BROKEN["measure_distance"] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.
 for given, own in {
     "probe_checkpoint": "probe_knowledge",

@@ -1,11 +1,12 @@
-"""The atlas: what tuned models are measured by that needs no further training."""
+"""The atlas: what tuned models are measured by, beside their base."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tuneatlas.config.fields import Name, Positive, Section, option
 from tuneatlas.config.models.knowledge import BATCH
+from tuneatlas.config.models.training import ROW, Amount, Decay, PretrainingConfig, Rate
 
 
 class Atlas(Section):
@@ -36,10 +37,53 @@ class Atlas(Section):
         unit="%",
         source="Ye et al. 2025, arXiv 2509.16596",
     )
+    prompts: Positive = option(
+        64,
+        "prompts of the training set, drawn at random, on which the distance from the base is "
+        "measured",
+        unit="prompts",
+        source="Shenfeld et al. 2025, arXiv 2509.04259",
+    )
+    samples: Positive = option(
+        4, "answers that the base model draws to each of them, at temperature 1", unit="answers"
+    )
+    answer_tokens: Positive = option(
+        64, "longest of these answers; of longer ones the beginning counts", unit="tokens"
+    )
     draws: Annotated[int, Field(ge=100)] = option(
         5000, "bootstrap resamples behind each interval", unit="count"
     )
     confidence: Annotated[float, Field(gt=0, lt=1)] = option(
         0.95, "confidence level of intervals", unit="1"
     )
+    batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+
+
+class RelearnFacts(PretrainingConfig):
+    """Facts that the atlas's tunings lost are relearnt, beside facts that were never known."""
+
+    updates: tuple[Positive, ...] = option(
+        (1, 2, 4, 8, 16, 32, 64),
+        "updates after which the facts are asked, rising; none: this measure is left out",
+        unit="updates",
+        source="Zheng et al. 2025, arXiv 2501.13453",
+    )
+    facts: Positive = option(
+        100, "facts of each kind that are followed, drawn at random", unit="facts"
+    )
+    epochs: Literal[1] = option(1, "as many passes as the last update takes", unit="passes")
+    batch: Positive = option(8, "texts per update, over all devices", unit="texts")
+    batch_unit: Literal["examples"] = option("examples", "what batch counts")
+    row_length: Positive = option(2048, f"{ROW}; longer ones are split", unit="tokens")
+    isolate: bool = option(
+        True, "texts that share a row do not see each other; false: a row is one running text"
+    )
+    learning_rate: Rate = option(2e-5, "peak learning rate")
+    schedule: Literal["cosine", "linear", "constant"] = option(
+        "constant", "course of the learning rate after warm-up"
+    )
+    warmup_ratio: Decay = option(
+        0.0, "share of the steps in which the rate rises to its peak, none of them at 0", unit="1"
+    )
+    weight_decay: Amount = option(0.0, "decoupled weight decay (AdamW)")
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")

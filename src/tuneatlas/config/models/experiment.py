@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr
 
 from tuneatlas.config.fields import Name, Section, option
-from tuneatlas.config.models.atlas import Atlas
+from tuneatlas.config.models.atlas import Atlas, RelearnFacts
 from tuneatlas.config.models.checkpoints import CheckpointConfig
 from tuneatlas.config.models.data import DomainConfig, FetchSource, PrepareCorpus
 from tuneatlas.config.models.forgetting import (
@@ -94,6 +94,7 @@ class Experiment(Section):
     evaluate_stages: EvaluateStages = section(EvaluateStages)
     stage_forgetting: StageForgetting = section(StageForgetting)
     atlas: Atlas = section(Atlas)
+    relearn_facts: RelearnFacts = section(RelearnFacts)
     paraphrasers: dict[Name, ParaphraserConfig] = option(
         {}, "encoder-decoders of the syntax study, by name; none: the study is left out"
     )

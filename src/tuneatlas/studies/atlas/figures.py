@@ -6,6 +6,8 @@ from matplotlib.ticker import PercentFormatter
 
 from tuneatlas.data.groups import group_name
 from tuneatlas.plots import BLUE, GREEN, MUTED, ORANGE, Drawable, Metrics, panels
+from tuneatlas.studies.atlas.law_figure import draw_law, law_rows
+from tuneatlas.studies.atlas.savings_figure import draw_savings, savings_rows
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
 from tuneatlas.tables import Row
 
@@ -65,4 +67,8 @@ def _point(row: Row) -> float:
     return float(row["point"])
 
 
-FIGURES: dict[str, Drawable] = {"interpolation": (_interpolated, _interpolation)}
+FIGURES: dict[str, Drawable] = {
+    "interpolation": (_interpolated, _interpolation),
+    "distance_law": (law_rows, draw_law),
+    "relearning": (savings_rows, draw_savings),
+}

@@ -38,3 +38,48 @@ INTERPOLATED = Table(
     ),
     key=("setting", "path", "point", "id"),
 )
+
+DISTANCES = Table(
+    "distances",
+    (
+        Column("setting", TEXT, "which tuned model; stages: of step finetune_stages", "", SETTINGS),
+        Column("step", pa.int32(), "fine-tuning steps done", "steps"),
+        Column("id", TEXT, "id of the question tuned on"),
+        Column("options", pa.float64(), "KL(base || tuned) over the options of its prompt", "nat"),
+        Column(
+            "answers",
+            pa.float64(),
+            "KL(base || tuned) over whole answers, by those drawn from the base model",
+            "nat",
+        ),
+        Column("tokens", pa.float64(), "mean length of these answers", "tokens"),
+    ),
+    key=("setting", "step", "id"),
+)
+
+STATED, OTHER = "stated", "other"
+LOST, NEVER = "lost", "never"
+RELEARNED = Table(
+    "relearned_answers",
+    (
+        Column("setting", TEXT, "which tuned model; stages: the last", "", SETTINGS),
+        Column(
+            "text",
+            TEXT,
+            "what was trained on; stated: text that states the facts; other: text that does not",
+            "",
+            (STATED, OTHER),
+        ),
+        Column("update", pa.int32(), "updates done; 0: none", "updates"),
+        Column("examples", pa.int32(), "texts trained on by then", "texts"),
+        Column(
+            "kind",
+            TEXT,
+            "lost: right before tuning, wrong after; never: never known",
+            "",
+            (LOST, NEVER),
+        ),
+        *STAGE_ANSWERS.columns[len(STAGE) :],
+    ),
+    key=("text", "update", "id"),
+)

@@ -1,0 +1,88 @@
+"""What each measure of the atlas adds to the metrics of step map_treatments."""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tuneatlas.engine.step import Step
+from tuneatlas.data.mentions import Mentions
+from tuneatlas.studies.atlas.board import board
+from tuneatlas.studies.atlas.law import distance_law
+from tuneatlas.studies.atlas.map import MapOptions, map_treatments
+from tuneatlas.studies.atlas.measured import Distances, read_distances
+from tuneatlas.studies.atlas.measures import MEASURES
+from tuneatlas.studies.atlas.runs import Run, Treatment, read_contents, read_runs
+from tuneatlas.studies.atlas.savings import Relearned, read_relearned, relearning
+from tuneatlas.tables import MENTIONS
+
+
+@dataclass
+class Asked:
+    """The step that tells, and what its files say; each is read once."""
+
+    step: Step
+
+    @cached_property
+    def options(self) -> MapOptions:
+        """Which questions count, and how sure intervals are."""
+        own = self.step.options
+        return MapOptions(**{name: own[name] for name in MapOptions.__dataclass_fields__})
+
+    @cached_property
+    def mentions(self) -> Mentions:
+        """How often the corpus states each fact."""
+        paths = self.step.paths("mentions")
+        return {row["id"]: row["mentions"] for path in paths for row in MENTIONS.read(path)}
+
+    @cached_property
+    def contents(self) -> Mapping[str, Hashable]:
+        """What questions say, by id."""
+        return read_contents(self.step.paths("questions"))
+
+    @cached_property
+    def runs(self) -> dict[Treatment, Run]:
+        """Answers between base and tuned."""
+        return read_runs(self.step.paths("interpolated"), self.options.facts, self.mentions)
+
+    @cached_property
+    def distances(self) -> dict[Treatment, Distances]:
+        """How far each model is, and what it answers."""
+        files = self.step.paths("distances"), self.step.paths("asked")
+        return read_distances(*files, self.options.facts, self.mentions)
+
+    @cached_property
+    def relearned(self) -> dict[Treatment, Relearned]:
+        """Which facts are back."""
+        return read_relearned(self.step.paths("relearned"))
+
+
+def _interpolation(asked: Asked) -> dict[str, Any]:
+    return map_treatments(asked.runs, asked.options, asked.step.seed, asked.contents)
+
+
+def _distance_law(asked: Asked) -> dict[str, Any]:
+    return distance_law(asked.distances, asked.options, asked.step.seed, asked.contents)
+
+
+def _relearning(asked: Asked) -> dict[str, Any]:
+    return relearning(asked.relearned, asked.options, asked.step.seed)
+
+
+def _board(asked: Asked) -> dict[str, Any]:
+    return board(MEASURES, asked, asked.options, asked.step.seed)
+
+
+# Each adds tables of its own; the first, the design.
+TELLERS: tuple[Callable[[Asked], dict[str, Any]], ...] = (
+    _interpolation,
+    _distance_law,
+    _relearning,
+    _board,
+)
+
+
+def tell(step: Step) -> dict[str, Any]:
+    """All numbers of the atlas, from the files that a step of it is given."""
+    asked = Asked(step)
+    return {name: found for tell in TELLERS for name, found in tell(asked).items()}

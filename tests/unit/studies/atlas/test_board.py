@@ -1,0 +1,104 @@
+"""The map: cells are the numbers of their tables, and two treatments are compared item by item."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.unit.config.described import undescribed_columns
+from tests.unit.studies.atlas.test_law import made
+from tests.unit.studies.atlas.test_map import OPTIONS as FEW
+from tests.unit.studies.atlas.test_map import run
+from tests.unit.studies.atlas.test_relearn import curves
+from tuneatlas.studies.atlas.board import Cell, Measure, Part, Treated, board
+from tuneatlas.studies.atlas.law import distance_law
+from tuneatlas.studies.atlas.map import map_treatments
+from tuneatlas.studies.atlas.measures import MEASURES
+from tuneatlas.studies.atlas.savings import relearning
+
+# Of three replicates, whose t distribution has long tails.
+OPTIONS = replace(FEW, draws=1500)
+TREATMENTS = {("facts", "harmonious"): 0.2, ("facts", "incompatible"): 0.5}
+
+
+@pytest.fixture(scope="module")
+def read() -> SimpleNamespace:
+    return SimpleNamespace(
+        options=OPTIONS,
+        contents={},
+        runs={name: run(lost=lost) for name, lost in TREATMENTS.items()},
+        distances={name: made(lost, several=3) for name, lost in TREATMENTS.items()},
+        relearned={name: curves(1.0, lost) for name, lost in TREATMENTS.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def tables(read: SimpleNamespace) -> dict:
+    return board(MEASURES, read, OPTIONS, 1)
+
+
+def test_each_cell_is_the_number_of_its_address(read: SimpleNamespace, tables: dict):
+    """Its interval, drawn on its own, is the other's but for the draw."""
+    metrics = map_treatments(read.runs, OPTIONS, 1)
+    metrics |= distance_law(read.distances, OPTIONS, 1) | relearning(read.relearned, OPTIONS, 1)
+    assert undescribed_columns("map_treatments", tables) == []
+    assert {row["measure"] for row in tables["map"]} == {m.name for m in MEASURES}
+    places = {
+        "interpolation": lambda r: f"{r['scope']}/{r['setting']}/{r['path']}/{r['point']:g}",
+        "distances": lambda r: f"{r['setting']}/{r['step']}",
+        "relearning": lambda r: f"{r['text']}/{r['update']}/{r['kind']}",
+    }
+    for cell in tables["map"]:
+        table, domain, group, *place = cell["address"].split("/")
+        *place, name = place if table != "relearning" else (*place, "back")
+        (row,) = (
+            r
+            for r in metrics[table]
+            if (r["domain"], r["group"]) == (domain, group) and places[table](r) == "/".join(place)
+        )
+        assert cell["value"] == pytest.approx(row[name], abs=2e-6)
+        width = row[f"{name}_high"] - row[f"{name}_low"]
+        for end in ("low", "high"):
+            assert cell[f"value_{end}"] == pytest.approx(
+                row[f"{name}_{end}"], abs=0.25 * width + 1e-6
+            )
+
+
+def test_all_pairs_are_compared(tables: dict):
+    rows = {(r["measure"], r["domain"], r["group"], r["setting"]): r for r in tables["map"]}
+    for measure in MEASURES:
+        own = [row for row in tables["map"] if row["measure"] == measure.name]
+        pairs = [row for row in tables["map_pairs"] if row["measure"] == measure.name]
+        assert len(pairs) == len(own) * (len(own) - 1) / 2
+        for pair in pairs:
+            one, two = (
+                rows[measure.name, *(pair[f"{n}_{k}"] for k in ("domain", "group", "setting"))]
+                for n in ("first", "second")
+            )
+            assert pair["value"] == pytest.approx(one["value"] - two["value"], abs=2e-6)
+            assert pair["value_low"] <= pair["value"] <= pair["value_high"]
+
+
+def test_pairs_share_the_items_that_both_have():
+    """Of equal answers to the same items the difference is nothing; to other items, uncertain."""
+    rng = np.random.default_rng(1)
+    trainings = [("m", 0), ("m", 1)]
+    right = {training: rng.random(60) < 0.5 for training in trainings}
+
+    def cell(prefix: str) -> Cell:
+        names = [f"{prefix}{n}" for n in range(60)]
+        return Cell({t: [Part(1.0, right[t], names)] for t in trainings}, "x")
+
+    names = dict(title="", question="", unit="points", files=("", ""))
+    cells = {Treated("a", "one", "s"): cell("q"), Treated("a", "two", "s"): cell("q")}
+    cells[Treated("b", "one", "s")] = cell("r")
+    tables = board([Measure("m", cells=lambda _: cells, **names)], None, OPTIONS, 1)
+    widths = [row["value_high"] - row["value_low"] for row in tables["map_pairs"]]
+    assert widths[0] == 0 and min(widths[1:]) > 0.1
+    # Of trainings that the other has not, nothing is paired.
+    cells[Treated("b", "one", "s")] = Cell({("m", 0): cell("r").parts["m", 0]}, "x")
+    assert (
+        len(board([Measure("m", cells=lambda _: cells, **names)], None, OPTIONS, 1)["map_pairs"])
+        == 1
+    )
