@@ -65,6 +65,7 @@ from tuneatlas.config.slices import (
     syntax_options,
     system_options,
     task_options,
+    treatment_options,
     tuning_options,
 )
 from tuneatlas.data.groups import CONTEXTUALISED
@@ -170,6 +171,7 @@ __all__ = [
     "told",
     "trained_mb",
     "trained_on",
+    "treatment_options",
     "tuning_options",
 ]
 

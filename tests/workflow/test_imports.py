@@ -30,8 +30,8 @@ KINDS = {
         TRAINER | DRAWING,
     ),
     "training": (
-        "finetune finetune_stages restore_stages restore_checkpoint prepare_base "
-        "finetune_paraphrase",
+        "finetune finetune_treatment finetune_stages restore_stages restore_checkpoint "
+        "prepare_base finetune_paraphrase",
         DRAWING | {"deepspeed", "triton"},
     ),
 }

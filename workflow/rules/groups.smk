@@ -1,4 +1,4 @@
-# Whose labels, explanations and stages are read. Rules are looked up when a path is asked for.
+# Whose labels, explanations, models and stages are read. Rules are looked up when a path is asked for.
 
 
 def released(w):
@@ -32,6 +32,20 @@ def is_followed(w):
     """Whether the study of forgetting follows a tuning in stages."""
     groups = config["stage_forgetting"]["groups"]
     return w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS
+
+
+def tuned(w):
+    """The model tuned on a group, or as a treatment says."""
+    made = rules.finetune_treatment if w.group in config["treatments"] else rules.finetune
+    return expand(made.output.model, **w)[0]
+
+
+def replayed_text(w):
+    """Text of a model's pre-training, where a treatment replays some."""
+    if not config["treatments"][w.group]["replay"]:
+        return []
+    made_here = corpus(w.model, rules.prepare_corpus.output.documents)
+    return made_here or expand(rules.prepare_restoration.output.folder, model=w.model)
 
 
 def last_stage(w):

@@ -17,7 +17,7 @@ def keep_of(job):
 def read_elsewhere(job):
     """What is made from a tuned model in other studies than that a run was asked for."""
     step, w = step_of(job), job.wildcards
-    if step not in ("finetune", "finetune_stages"):
+    if step not in ("finetune", "finetune_treatment", "finetune_stages"):
         return []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
@@ -28,7 +28,7 @@ def read_elsewhere(job):
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
-    if config["evaluate_harness"]["tasks"]:
+    if config["evaluate_harness"]["tasks"] and step == "finetune":
         found += expand(
             rules.evaluate_harness.output.metrics,
             trained=f"{w.domain}/{w.group}/{w.seed}",

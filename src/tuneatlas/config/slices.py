@@ -127,6 +127,13 @@ def interpolation_options(config: Mapping[str, Any], model: str) -> dict[str, An
     return own | {k: config["probe_knowledge"][k] for k in scored}
 
 
+def treatment_options(config: Mapping[str, Any], treatment: str) -> dict[str, Any]:
+    """How a treatment tunes: as ``finetune`` says, but for what it states; and itself."""
+    entry = config["treatments"][treatment]
+    stated = {k: v for k, v in entry.items() if k in config["finetune"] and v is not None}
+    return {**config["finetune"], **stated, "treatment": entry}
+
+
 def map_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How the atlas is told; of which questions, as the comparison of groups has it."""
     own = {k: config["atlas"][k] for k in ("draws", "confidence")}

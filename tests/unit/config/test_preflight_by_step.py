@@ -328,6 +328,8 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
 }
 
 
+# A treatment trains as its group does.
+BROKEN["finetune_treatment"] = BROKEN["finetune"]
 # What lies between base and tuned is asked as the base is.
 BROKEN["interpolate_weights"] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.
