@@ -67,6 +67,7 @@ from tuneatlas.config.slices import (
     task_options,
     treatment_options,
     tuning_options,
+    writer_of,
 )
 from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.sources import load_specs
@@ -173,6 +174,7 @@ __all__ = [
     "trained_on",
     "treatment_options",
     "tuning_options",
+    "writer_of",
 ]
 
 # From a run folder to the project: no name of a folder is in it, so that both can be moved.

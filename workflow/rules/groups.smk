@@ -34,6 +34,20 @@ def is_followed(w):
     return w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS
 
 
+def treated_on(w):
+    """The conversations of a treatment: those of its group, or its labels in other words."""
+    treatment = config["treatments"][w.group]
+    if treatment["words"]:
+        return expand(rules.mix_treatment.output.conversations, **w)[0]
+    made = rules.mix_instructions.output.conversations
+    return expand(made, **{**w, "group": treatment["of"]})[0]
+
+
+def writer(w):
+    """The model whose words explain the labels of a treatment."""
+    return tuneatlas.writer_of(config, w.group, w.model)
+
+
 def tuned(w):
     """The model tuned on a group, or as a treatment says."""
     made = rules.finetune_treatment if w.group in config["treatments"] else rules.finetune

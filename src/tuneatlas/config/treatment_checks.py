@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.models.experiment import PURE_GROUPS, Experiment
 from tuneatlas.config.models.language_models import ScratchModel
 from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Found, Key
@@ -24,6 +24,18 @@ def named(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield ((*at, "of"),), text
         if name not in experiment.atlas.groups:
             yield (at, ("atlas", "groups")), "nothing measures it: name it in atlas.groups"
+
+
+def words(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Words of labels that a group has not got, or of no one."""
+    for name, treatment in experiment.treatments.items():
+        at: Key = ("treatments", name)
+        if treatment.words and treatment.of not in PURE_GROUPS:
+            text = f"labels of {', '.join(PURE_GROUPS)} are explained in other words: say one of "
+            yield ((*at, "words"), (*at, "of")), f"{text}these, or null"
+        if treatment.words == "other" and len(experiment.models) == 1:
+            text = "there is one model, and no other to explain its labels: add another, such as a "
+            yield ((*at, "words"), ("models",)), f"{text}replicate, or say own"
 
 
 def replays(experiment: Experiment, root: Path) -> Iterator[Conflict]:

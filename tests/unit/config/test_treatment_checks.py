@@ -8,7 +8,7 @@ from tests.examples import ROOT
 from tests.unit.config.config_files import GOOD, complaints
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.config.preflight import preflight
-from tuneatlas.config.slices import treatment_options
+from tuneatlas.config.slices import treatment_options, writer_of
 from tuneatlas.errors import UserError
 
 BROUGHT = """\
@@ -72,3 +72,23 @@ def test_a_treatment_tunes_as_finetune_says_but_for_what_it_states(tmp_path: Pat
     differing = {k for k, v in options.items() if config["finetune"].get(k) != v}
     assert differing == {"learning_rate", "lora_rank", "treatment"}
     assert (options["learning_rate"], options["lora_rank"]) == (1e-3, 4)
+
+
+def test_other_words_need_another_model_and_a_group_of_one_kind(tmp_path: Path):
+    (found,) = complaints(tmp_path, f"{GOOD}{arm('of: harmonious, words: other')}")
+    assert "treatments.arm.words: there is one model, and no other to explain its labels" in found
+    (found,) = complaints(tmp_path, f"{GOOD}{arm('of: mixed_20, words: own')}")
+    assert "treatments.arm.words: labels of harmonious, incompatible, self_aligning are" in found
+
+
+def test_the_writer_is_the_next_replicate_or_the_next_model(tmp_path: Path):
+    several = GOOD.replace("max_length: 2048", "max_length: 2048\n    replicates: [0, 1, 2]")
+    both = f"{several}{arm('of: self_aligning, words: other')}"
+    (tmp_path / "good.yaml").write_text(both)
+    config = resolve(load_config(tmp_path / "good.yaml", root=ROOT))
+    found = {name: writer_of(config, "arm", name) for name in config["models"]}
+    assert found == {"small-0": "small-1", "small-1": "small-2", "small-2": "small-0"}
+    alone = {"models": {"a": {"family": None}, "b": {"family": None}}}
+    assert writer_of(config | alone, "arm", "b") == "a"
+    config["treatments"]["arm"]["words"] = "own"
+    assert writer_of(config | alone, "arm", "b") == "b"

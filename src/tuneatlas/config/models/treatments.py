@@ -1,6 +1,6 @@
 """Treatments: other ways to tune on what a group is tuned on, each an arm of the same run."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,13 @@ class Treatment(Section):
     """
 
     of: Name = option(REQUIRED, "the group whose conversations are tuned on")
+    words: Literal["own", "other"] | None = option(
+        None,
+        "whose words explain its labels: own: the model's that is tuned; other: another model's, "
+        "the next one of its replicates or, where it has none, of the experiment; null: as in the "
+        "group",
+        source="Chen et al. 2025, arXiv 2510.18874",
+    )
     learning_rate: Rate | None = option(None, "peak learning rate; null: as finetune says")
     epochs: Positive | None = option(
         None, "passes over the conversations; null: as finetune says", unit="passes"
