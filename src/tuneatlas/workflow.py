@@ -68,7 +68,9 @@ from tuneatlas.config.slices import (
     syntax_options,
     system_options,
     task_options,
+    treatment_options,
     tuning_options,
+    writer_of,
 )
 from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.sources import load_specs
@@ -191,8 +193,10 @@ __all__ = [
     "told",
     "trained_mb",
     "trained_on",
+    "treatment_options",
     "tuning_options",
     "type_for",
+    "writer_of",
 ]
 
 # From a run folder to the project: no name of a folder is in it, so that both can be moved.

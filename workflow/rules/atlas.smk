@@ -10,7 +10,7 @@ rule interpolate_weights:
     """Ask the models between base and tuned: averaged, or with the largest changes undone."""
     input:
         base=rules.prepare_base.output.model,
-        finetuned=rules.finetune.output.model,
+        finetuned=tuned,
         stages=last_stage,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         answers=lambda w: expand(

@@ -58,7 +58,7 @@ wildcard_constraints:
     package="|".join(map(re.escape, tuneatlas.packages(config))),
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
-    group="|".join(GROUPS),
+    group="|".join([*GROUPS, *config["treatments"]]),
 
 
 def code(step):

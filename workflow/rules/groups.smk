@@ -1,4 +1,4 @@
-# Whose labels, explanations and stages are read. Rules are looked up when a path is asked for.
+# Whose labels, explanations, models and stages are read. Rules are looked up when a path is asked for.
 
 
 def released(w):
@@ -37,6 +37,34 @@ def is_followed(w):
 def all_stages(w):
     """The models of a run's tuning in their order, where the study of forgetting follows it."""
     return expand(list(rules.finetune_stages.output), **w) if is_followed(w) else []
+
+
+def treated_on(w):
+    """The conversations of a treatment: those of its group, or its labels in other words."""
+    treatment = config["treatments"][w.group]
+    if treatment["words"]:
+        return expand(rules.mix_treatment.output.conversations, **w)[0]
+    made = rules.mix_instructions.output.conversations
+    return expand(made, **{**w, "group": treatment["of"]})[0]
+
+
+def writer(w):
+    """The model whose words explain the labels of a treatment."""
+    return tuneatlas.writer_of(config, w.group, w.model)
+
+
+def tuned(w):
+    """The model tuned on a group, or as a treatment says."""
+    made = rules.finetune_treatment if w.group in config["treatments"] else rules.finetune
+    return expand(made.output.model, **w)[0]
+
+
+def replayed_text(w):
+    """Text of a model's pre-training, where a treatment replays some."""
+    if not config["treatments"][w.group]["replay"]:
+        return []
+    made_here = corpus(w.model, rules.prepare_corpus.output.documents)
+    return made_here or expand(rules.prepare_restoration.output.folder, model=w.model)
 
 
 def last_stage(w):

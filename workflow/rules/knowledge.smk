@@ -130,6 +130,8 @@ rule mix_instructions:
         conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/mix_instructions/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        group="|".join(GROUPS),
     resources:
         **scaled(2000, 20),
     params:
@@ -169,7 +171,7 @@ rule finetune:
 rule evaluate_knowledge:
     """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
     input:
-        model=rules.finetune.output.model,
+        model=tuned,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
         chat=template("chat", "evaluate_knowledge"),

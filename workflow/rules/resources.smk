@@ -51,10 +51,13 @@ def each(section):
     return SETTINGS[section]["processes"] // SETTINGS[section]["nodes"]
 
 
-def trains(section, runtime):
-    """A model is trained: a GPU for each process, on one node or on several."""
+def trains(section, runtime, copies=1):
+    """A model is trained: a GPU for each process, on one node or on several.
+
+    ``copies``: how many models of its size are in memory.
+    """
     training, here = SETTINGS[section], each(section)
-    weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, ROOT))
+    weights = weighed(lambda shape, _: copies * tuneatlas.trained_mb(shape, training, ROOT))
     needs = {**scaled(8000, runtime, weights), "nodes": training["nodes"], "cpus_per_task": here}
     if training["nodes"] == 1:
         return needs | {"gpu": here, **typed()}

@@ -22,7 +22,7 @@ def read_elsewhere(job):
         return expand(
             rules.evaluate_harness.output.metrics, model=w.model, trained=f"restored/{w.seed}"
         )
-    if step not in ("finetune", "finetune_stages"):
+    if step not in ("finetune", "finetune_treatment", "finetune_stages"):
         return []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
@@ -34,7 +34,7 @@ def read_elsewhere(job):
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
-    if harness:
+    if harness and step == "finetune":
         found += expand(
             rules.evaluate_harness.output.metrics,
             trained=f"{w.domain}/{w.group}/{w.seed}",

@@ -24,7 +24,9 @@ STEPS = (
     "label_knowledge",
     "explain_predictions",
     "read_groups",
+    "explain_treatment",
     "mix_instructions",
+    "mix_treatment",
     "evaluate_knowledge",
     "evaluate_base",
     "evaluate_stages",
@@ -150,7 +152,9 @@ def masks_of(results: Results) -> Masked:
     @cache
     def reader(output: str) -> Callable[[Row], Pieces] | None:
         users = (results.records[name] for name in results.users.get(output, ()))
-        tuned = (r for r in users if r["step"] in ("finetune", "finetune_stages"))
+        tuned = (
+            r for r in users if r["step"] in ("finetune", "finetune_treatment", "finetune_stages")
+        )
         record = next(tuned, None)
         if record is None or not all(results.place(name).exists() for name in record["inputs"]):
             return None

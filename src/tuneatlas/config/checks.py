@@ -12,6 +12,7 @@ from tuneatlas.config import (
     forgetting_checks,
     network_checks,
     syntax_checks,
+    treatment_checks,
 )
 from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
@@ -206,6 +207,10 @@ CHECKS: tuple[Check, ...] = (
     domain_checks.benchmarks,
     chosen_checks.chosen,
     chosen_checks.order,
+    treatment_checks.named,
+    treatment_checks.words,
+    treatment_checks.replays,
+    treatment_checks.adapters,
     forgetting_checks.reached,
     forgetting_checks.corpus,
     syntax_checks.names,

@@ -18,8 +18,10 @@ GROUP_NAMES = {
 
 
 def group_name(group: str) -> str:
-    """The group as people call it: mixed_20 is 20% self-aligning."""
-    return GROUP_NAMES.get(group, group.replace("mixed_", "") + "% self-aligning")
+    """The group as people call it: mixed_20 is 20% self-aligning; a treatment by its own name."""
+    if group.startswith("mixed_"):
+        return f"{group.removeprefix('mixed_')}% self-aligning"
+    return GROUP_NAMES.get(group, group)
 
 
 def self_aligning_share(group: str) -> float | None:

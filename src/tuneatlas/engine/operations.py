@@ -20,6 +20,10 @@ SECTIONS = {
     "restore_checkpoint": "restore_stages",
     "measure_checkpoint": "evaluate_stages",
     "stage_checkpoints": "stage_forgetting",
+    "explain_treatment": "explain_predictions",
+    "mix_treatment": "mix_instructions",
+    # How it trains; what it does besides is in its own entry.
+    "finetune_treatment": "finetune",
     "interpolate_weights": "atlas",
     "measure_distance": "atlas",
     "map_treatments": "atlas",

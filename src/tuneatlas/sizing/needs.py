@@ -109,8 +109,13 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
     if job.step == "relearn_facts":
         # On text that states the facts and on other text, each with models along the way.
         models, runs = 2 * len(training["updates"]), 2
+    # The base, where the model is held to it.
+    holding = (training.get("treatment", {}).get(name) for name in ("l2_sp", "kl"))
+    beside = sum(map(bool, holding)) * cost.SINGLE * shape.parameters / cost.GIB
     return Need(
-        memory=cost.training_memory(shape, training, longest, zero) + study.device.overhead,
+        memory=cost.training_memory(shape, training, longest, zero)
+        + beside
+        + study.device.overhead,
         steps=steps * runs,
         hours=cost.training_hours(shape, tokens * runs, training, study.device)
         + cost.start_hours(shape, 1 + models, training["processes"]),
@@ -148,6 +153,8 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     if job.step in CONVERSING:
         # As many instructions of any kind as are mixed in.
         examples *= 1 + _mixed_in(config)
+    # Text of pre-training takes as many tokens beside them, in rows of their length.
+    examples *= 1 / (1 - training.get("treatment", {}).get("replay", 0) / 100)
     steps = max(
         epochs, count_steps(int(examples), epochs, training["batch"], training["remainder"])
     )
@@ -157,7 +164,7 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     return epochs * examples * each, steps
 
 
-CONVERSING = ("finetune", "finetune_stages")
+CONVERSING = ("finetune", "finetune_treatment", "finetune_stages")
 
 
 def _mixed_in(config: Mapping[str, Any]) -> float:
@@ -258,6 +265,7 @@ def _asked_in(job: Job) -> str:
 # Texts to write, by step.
 ROUNDS = {
     "explain_predictions": lambda job, study: study.group(job.wildcards["domain"]),
+    "explain_treatment": lambda job, study: study.group(job.wildcards["domain"]),
     "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
     "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
 }

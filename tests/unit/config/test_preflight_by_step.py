@@ -332,6 +332,13 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
 }
 
 
+# A treatment trains as its group does.
+for step, own in {
+    "explain_treatment": "explain_predictions",
+    "mix_treatment": "mix_instructions",
+    "finetune_treatment": "finetune",
+}.items():
+    BROKEN[step] = BROKEN[own]
 # What lies between base and tuned is asked as the base is.
 BROKEN["interpolate_weights"] = BROKEN["measure_distance"] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.

@@ -13,7 +13,8 @@ class Atlas(Section):
     """Tuned models beside their base without further training: the models between them."""
 
     groups: tuple[Name, ...] = option(
-        (), "groups whose tuned models are measured; none: the atlas is left out"
+        (),
+        "groups, and treatments, whose tuned models are measured; none: the atlas is left out",
     )
     domains: tuple[Name, ...] | None = option(
         None, "tuned domains whose models are measured; null: all of them"
