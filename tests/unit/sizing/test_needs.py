@@ -30,7 +30,6 @@ def study(home: int, related: int, most: int, source: str = "file", made: str = 
         "prepare_restoration": {"questions": most, "stated_only": True},
         "finetune_stages": {"steps": []},
         "restore_stages": {"curve": [50]},
-        "finetune_stages": {"steps": []},
     }
     counts = Counts({"test": home, "related_test": related, "train": 100}, frozenset())
     return Study(config, {}, DEVICES["cpu"], ROOT, {"numbers": counts})
