@@ -320,6 +320,7 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
             "build_tasks",
             "compare_paraphrases",
             "compare_checkpoints",
+            "compare_harness",
             "stage_checkpoints",
             "map_treatments",
             "report",
