@@ -166,6 +166,28 @@ rule finetune:
         "../scripts/finetune.py"
 
 
+rule evaluate_shard:
+    """Ask the tuned model a share of the batches of test questions, where several jobs share them."""
+    input:
+        model=rules.finetune.output.model,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        template=template("question", "evaluate_knowledge"),
+        chat=template("chat", "evaluate_knowledge"),
+    output:
+        parts="results/evaluate_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.json",
+    log:
+        "logs/evaluate_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.log",
+    threads: processes("evaluate_knowledge")
+    resources:
+        **asks(120, section="evaluate_knowledge"),
+    params:
+        code=code("evaluate_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "evaluate_knowledge", w.model),
+    script:
+        "../scripts/evaluate_shard.py"
+
+
 rule evaluate_knowledge:
     """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
     input:
@@ -173,12 +195,14 @@ rule evaluate_knowledge:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
         chat=template("chat", "evaluate_knowledge"),
+        shards=shards_of("evaluate_knowledge", rules.evaluate_shard.output.parts),
     output:
         answers="results/evaluate_knowledge/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/evaluate_knowledge/{model}/{domain}/{group}/{seed}.log",
+    threads: processes("evaluate_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_knowledge", shared=True),
     params:
         code=code("evaluate_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),

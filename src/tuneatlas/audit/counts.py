@@ -233,7 +233,9 @@ COUNTS: dict[str, Count] = {
         "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"
     ),
     "mix_instructions": mix,
-    "evaluate_knowledge": every("prepare_questions", "test questions", "split = 'test'"),
+    "evaluate_knowledge": put_together(
+        every("prepare_questions", "test questions", "split = 'test'")
+    ),
     "prepare_corpus": corpus,
     "parse_sentences": parse,
     "prepare_restoration": restoration,
@@ -241,7 +243,7 @@ COUNTS: dict[str, Count] = {
     "evaluate_checkpoint": every("prepare_questions", "test questions", "split = 'test'"),
     "measure_checkpoint": stages,
     "evaluate_base": stages,
-    "evaluate_stages": stages,
+    "evaluate_stages": put_together(stages),
     "interpolate_weights": interpolated,
 }
 

@@ -11,6 +11,8 @@ SECTIONS = {
     "prepare_paraphraser": "paraphrasers.{paraphraser}",
     "restore_base": "restore_stages",
     "probe_shard": "probe_knowledge",
+    "evaluate_shard": "evaluate_knowledge",
+    "measure_shard": "evaluate_stages",
     "evaluate_base": "evaluate_stages",
     "prepare_checkpoint": "checkpoints.{checkpoint}",
     "probe_checkpoint": "probe_knowledge",
@@ -44,7 +46,11 @@ UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 # trees stay in as many files as there are shards.
 COUNTED = frozenset({("explain_predictions", "batch_rows"), ("parse_sentences", "shards")})
 # Steps that make a part of what another puts together, by the step that does.
-SHARDS = {"probe_knowledge": "probe_shard"}
+SHARDS = {
+    "probe_knowledge": "probe_shard",
+    "evaluate_knowledge": "evaluate_shard",
+    "evaluate_stages": "measure_shard",
+}
 
 
 def section_of(step: str, wildcards: Mapping[str, str]) -> str:

@@ -206,6 +206,8 @@ def _interpolated(job: Job, study: Study) -> float:
 PASSES = {
     "probe_knowledge": _asked,
     "probe_shard": _asked,
+    "evaluate_shard": _tested,
+    "measure_shard": _measured,
     "evaluate_knowledge": _tested,
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
@@ -249,7 +251,8 @@ ROUNDS = {
 
 def _generate(job: Job, shape: Shape, study: Study) -> Need:
     options = job.options
-    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
+    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"]) / _sharers(job)
+    processes = options.get("processes", 1)
     written = options["max_new_tokens"] or PARAPHRASE
     longest = written + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
@@ -257,8 +260,8 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     return Need(
         memory=cost.forward_memory(shape, rows * longest, dtype) / devices + study.device.overhead,
         hours=cost.generation_hours(shape, batches * written, study.device, dtype)
-        + cost.start_hours(shape, 1, 1),
-        devices=devices,
+        + cost.start_hours(shape, processes, processes),
+        devices=processes * devices,
     )
 
 

@@ -213,6 +213,8 @@ class EvaluateKnowledge(Section):
     ties: Ties = option("wrong", TIES, source=CODE)
     bos: Begins = Field(default_factory=Begins, description=(Begins.__doc__ or "").rstrip("."))
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+    shards: Positive = option(1, SHARDS, unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class EvaluateHarness(Section):
