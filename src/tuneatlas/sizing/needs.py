@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneatlas.config.slices import task_options
 from tuneatlas.engine.jobs import Job
-from tuneatlas.engine.operations import SHARDS, joined, operations_of, split
+from tuneatlas.engine.operations import SHARDS, WHOLE, joined, operations_of, split
 from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
@@ -233,7 +233,7 @@ def _forward(job: Job, shape: Shape, study: Study) -> Need:
 
 def _sharers(job: Job) -> int:
     """Jobs that share the work, if this is one of them."""
-    return int(job.options["shards"]) if job.step in SHARDS.values() else 1
+    return int(job.options["shards"]) if job.step in WHOLE else 1
 
 
 def _asked_in(job: Job) -> str:
