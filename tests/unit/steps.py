@@ -56,7 +56,9 @@ def shards_by(
     for number in range(1, count + 1):
         item = f"{number}-of-{count}"
         name = f"{script}-{item}.json"
-        step = a_step(folder, inputs, {"parts": name}, dict(options), name[:-5], scatteritem=item)
+        wildcards = {"model": "mini", "seed": "0", "scatteritem": item}
+        step = a_step(folder, inputs, {"parts": name}, dict(options), name[:-5], **wildcards)
+        step.name = script
         run_script(script, step, **params)
         found.append(step.outputs["parts"])
         record_path(found[-1]).write_text(dump(record_of_shard(item, options)), encoding="utf-8")

@@ -66,6 +66,29 @@ rule label_knowledge:
         "../scripts/label_knowledge.py"
 
 
+rule explain_shard:
+    """Let the base model write a share of its explanations, where several jobs share them."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        labels=rules.label_knowledge.output.labels,
+        template=template("explain", "explain_predictions"),
+    output:
+        parts="results/explain_shard/{model}/{domain}/{scatteritem}.json",
+    log:
+        "logs/explain_shard/{model}/{domain}/{scatteritem}.log",
+    threads: processes("explain_predictions")
+    resources:
+        **asks(240, tuned=False, section="explain_predictions"),
+    params:
+        code=code("explain_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "explain_predictions", w.model),
+        seed=config["seed"],
+    script:
+        "../scripts/explain_shard.py"
+
+
 rule explain_predictions:
     """Let the base model explain its own wrong answers: the text that SELF-ALIGNING trains on."""
     input:
@@ -73,12 +96,14 @@ rule explain_predictions:
         questions=rules.prepare_questions.output.questions,
         labels=rules.label_knowledge.output.labels,
         template=template("explain", "explain_predictions"),
+        shards=shards_of("explain_predictions", rules.explain_shard.output.parts),
     output:
         explanations="results/explain_predictions/{model}/{domain}.parquet",
     log:
         "logs/explain_predictions/{model}/{domain}.log",
+    threads: processes("explain_predictions")
     resources:
-        **asks(240, tuned=False),
+        **asks(240, tuned=False, section="explain_predictions", shared=True),
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),

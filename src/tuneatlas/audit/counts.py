@@ -229,8 +229,8 @@ def interpolated(results: Results, record: Record) -> Iterator[str]:
 COUNTS: dict[str, Count] = {
     "probe_knowledge": put_together(probe),
     "label_knowledge": label,
-    "explain_predictions": every(
-        "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"
+    "explain_predictions": put_together(
+        every("label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'")
     ),
     "mix_instructions": mix,
     "evaluate_knowledge": put_together(

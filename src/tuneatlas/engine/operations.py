@@ -45,6 +45,7 @@ COUNTED = frozenset({("explain_predictions", "batch_rows"), ("parse_sentences", 
 # Steps that make a part of what another puts together, by the step that does.
 SHARDS = {
     "probe_knowledge": "probe_shard",
+    "explain_predictions": "explain_shard",
     "evaluate_knowledge": "evaluate_shard",
     "evaluate_stages": "measure_shard",
 }

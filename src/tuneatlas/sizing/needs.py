@@ -244,6 +244,7 @@ def _asked_in(job: Job) -> str:
 # Texts to write, by step.
 ROUNDS = {
     "explain_predictions": lambda job, study: study.group(job.wildcards["domain"]),
+    "explain_shard": lambda job, study: study.group(job.wildcards["domain"]),
     "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
     "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
 }
