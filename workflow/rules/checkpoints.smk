@@ -51,8 +51,9 @@ rule evaluate_checkpoint:
         answers="results/evaluate_checkpoint/{model}/{checkpoint}.parquet",
     log:
         "logs/evaluate_checkpoint/{model}/{checkpoint}.log",
+    threads: processes("evaluate_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_knowledge"),
     params:
         code=code("evaluate_checkpoint"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
@@ -128,8 +129,9 @@ rule measure_checkpoint:
         texts="results/measure_checkpoint/{model}/{checkpoint}/{seed}.texts.parquet",
     log:
         "logs/measure_checkpoint/{model}/{checkpoint}/{seed}.log",
+    threads: processes("evaluate_stages")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_stages"),
     params:
         code=code("measure_checkpoint"),
         options=lambda w: tuneatlas.stage_options(config, w.model),

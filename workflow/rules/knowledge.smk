@@ -66,6 +66,29 @@ rule label_knowledge:
         "../scripts/label_knowledge.py"
 
 
+rule explain_shard:
+    """Let the base model write a share of its explanations, where several jobs share them."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        labels=rules.label_knowledge.output.labels,
+        template=template("explain", "explain_predictions"),
+    output:
+        parts="results/explain_shard/{model}/{domain}/{scatteritem}.json",
+    log:
+        "logs/explain_shard/{model}/{domain}/{scatteritem}.log",
+    threads: processes("explain_predictions")
+    resources:
+        **asks(240, tuned=False, section="explain_predictions"),
+    params:
+        code=code("explain_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "explain_predictions", w.model),
+        seed=config["seed"],
+    script:
+        "../scripts/explain_shard.py"
+
+
 rule explain_predictions:
     """Let the base model explain its own wrong answers: the text that SELF-ALIGNING trains on."""
     input:
@@ -73,12 +96,14 @@ rule explain_predictions:
         questions=rules.prepare_questions.output.questions,
         labels=rules.label_knowledge.output.labels,
         template=template("explain", "explain_predictions"),
+        shards=shards_of("explain_predictions", rules.explain_shard.output.parts),
     output:
         explanations="results/explain_predictions/{model}/{domain}.parquet",
     log:
         "logs/explain_predictions/{model}/{domain}.log",
+    threads: processes("explain_predictions")
     resources:
-        **asks(240, tuned=False),
+        **asks(240, tuned=False, section="explain_predictions", shared=True),
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
@@ -168,6 +193,28 @@ rule finetune:
         "../scripts/finetune.py"
 
 
+rule evaluate_shard:
+    """Ask the tuned model a share of the batches of test questions, where several jobs share them."""
+    input:
+        model=rules.finetune.output.model,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        template=template("question", "evaluate_knowledge"),
+        chat=template("chat", "evaluate_knowledge"),
+    output:
+        parts="results/evaluate_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.json",
+    log:
+        "logs/evaluate_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.log",
+    threads: processes("evaluate_knowledge")
+    resources:
+        **asks(120, section="evaluate_knowledge"),
+    params:
+        code=code("evaluate_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "evaluate_knowledge", w.model),
+    script:
+        "../scripts/evaluate_shard.py"
+
+
 rule evaluate_knowledge:
     """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
     input:
@@ -175,12 +222,14 @@ rule evaluate_knowledge:
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
         chat=template("chat", "evaluate_knowledge"),
+        shards=shards_of("evaluate_knowledge", rules.evaluate_shard.output.parts),
     output:
         answers="results/evaluate_knowledge/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/evaluate_knowledge/{model}/{domain}/{group}/{seed}.log",
+    threads: processes("evaluate_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_knowledge", shared=True),
     params:
         code=code("evaluate_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),

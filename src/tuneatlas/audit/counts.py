@@ -259,11 +259,13 @@ def relearned(results: Results, record: Record) -> Iterator[str]:
 COUNTS: dict[str, Count] = {
     "probe_knowledge": put_together(probe),
     "label_knowledge": label,
-    "explain_predictions": every(
-        "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"
+    "explain_predictions": put_together(
+        every("label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'")
     ),
     "mix_instructions": mix,
-    "evaluate_knowledge": every("prepare_questions", "test questions", "split = 'test'"),
+    "evaluate_knowledge": put_together(
+        every("prepare_questions", "test questions", "split = 'test'")
+    ),
     "prepare_corpus": corpus,
     "parse_sentences": parse,
     "prepare_restoration": restoration,
@@ -271,7 +273,7 @@ COUNTS: dict[str, Count] = {
     "evaluate_checkpoint": every("prepare_questions", "test questions", "split = 'test'"),
     "measure_checkpoint": stages,
     "evaluate_base": stages,
-    "evaluate_stages": stages,
+    "evaluate_stages": put_together(stages),
     "interpolate_weights": interpolated,
     "measure_distance": distant,
     "relearn_facts": relearned,

@@ -10,7 +10,6 @@ SECTIONS = {
     "prepare_questions": "domains.{domain}",
     "prepare_paraphraser": "paraphrasers.{paraphraser}",
     "restore_base": "restore_stages",
-    "probe_shard": "probe_knowledge",
     "evaluate_base": "evaluate_stages",
     "prepare_checkpoint": "checkpoints.{checkpoint}",
     "probe_checkpoint": "probe_knowledge",
@@ -50,12 +49,18 @@ UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
 # trees stay in as many files as there are shards.
 COUNTED = frozenset({("explain_predictions", "batch_rows"), ("parse_sentences", "shards")})
 # Steps that make a part of what another puts together, by the step that does.
-SHARDS = {"probe_knowledge": "probe_shard"}
+SHARDS = {
+    "probe_knowledge": "probe_shard",
+    "explain_predictions": "explain_shard",
+    "evaluate_knowledge": "evaluate_shard",
+    "evaluate_stages": "measure_shard",
+}
+WHOLE = {shard: step for step, shard in SHARDS.items()}
 
 
 def section_of(step: str, wildcards: Mapping[str, str]) -> str:
     """The config section that steers a job."""
-    return SECTIONS.get(step, step).format(**wildcards)
+    return SECTIONS.get(step, WHOLE.get(step, step)).format(**wildcards)
 
 
 def split(
@@ -81,7 +86,7 @@ def split(
 
 def is_shard(output: str) -> bool:
     """Whether a file of the results, by its name in records, is a part of another step's work."""
-    return output.startswith("results/") and output.split("/")[1] in SHARDS.values()
+    return output.startswith("results/") and output.split("/")[1] in WHOLE
 
 
 def joined(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

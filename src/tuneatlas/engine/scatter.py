@@ -18,12 +18,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tuneatlas.engine.step import Step
+from tuneatlas.engine.step import Step, derive_seed
 from tuneatlas.engine import gpus
 from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.jobs import code_in
-from tuneatlas.engine.operations import BATCHES
+from tuneatlas.engine.operations import BATCHES, WHOLE
 from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import record_path
 from tuneatlas.engine.resume import Made, Parts, Share, read_made
@@ -60,6 +60,13 @@ def make_shard(step: Step, work: Callable[[Parts], object]) -> None:
     log.info("shard %d of %d: %d batches", number, count, total)
     write_text(step.outputs["parts"], json.dumps(made, sort_keys=True))
     step.info = {"batches": total}
+
+
+def seed_of(step: Step) -> int:
+    """The seed of the step that this one is a shard of, or its own."""
+    whole = {k: v for k, v in step.wildcards.items() if k != "scatteritem"}
+    name = WHOLE.get(step.name, step.name)
+    return derive_seed(step.base_seed, name, *sorted(whole.items()))
 
 
 def refuse_needless(shards: str, items: int, what: str, key: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneatlas.config.slices import task_options
 from tuneatlas.engine.jobs import Job
-from tuneatlas.engine.operations import SHARDS, joined, operations_of, split
+from tuneatlas.engine.operations import SHARDS, WHOLE, joined, operations_of, split
 from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
@@ -228,6 +228,8 @@ def _distanced(job: Job, study: Study) -> float:
 PASSES = {
     "probe_knowledge": _asked,
     "probe_shard": _asked,
+    "evaluate_shard": _tested,
+    "measure_shard": _measured,
     "evaluate_knowledge": _tested,
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
@@ -254,7 +256,7 @@ def _forward(job: Job, shape: Shape, study: Study) -> Need:
 
 def _sharers(job: Job) -> int:
     """Jobs that share the work, if this is one of them."""
-    return int(job.options["shards"]) if job.step in SHARDS.values() else 1
+    return int(job.options["shards"]) if job.step in WHOLE else 1
 
 
 def _asked_in(job: Job) -> str:
@@ -266,6 +268,7 @@ def _asked_in(job: Job) -> str:
 ROUNDS = {
     "explain_predictions": lambda job, study: study.group(job.wildcards["domain"]),
     "explain_treatment": lambda job, study: study.group(job.wildcards["domain"]),
+    "explain_shard": lambda job, study: study.group(job.wildcards["domain"]),
     "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
     "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
 }
@@ -273,7 +276,8 @@ ROUNDS = {
 
 def _generate(job: Job, shape: Shape, study: Study) -> Need:
     options = job.options
-    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
+    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"]) / _sharers(job)
+    processes = options.get("processes", 1)
     written = options["max_new_tokens"] or PARAPHRASE
     longest = written + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
@@ -281,8 +285,8 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     return Need(
         memory=cost.forward_memory(shape, rows * longest, dtype) / devices + study.device.overhead,
         hours=cost.generation_hours(shape, batches * written, study.device, dtype)
-        + cost.start_hours(shape, 1, 1),
-        devices=devices,
+        + cost.start_hours(shape, processes, processes),
+        devices=processes * devices,
     )
 
 

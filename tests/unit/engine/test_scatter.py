@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import TEMPLATES, question
-from tests.unit.steps import a_step, run_script
+from tests.unit.steps import a_step, record_of_shard, run_script, shards_by
 from tuneatlas.engine import scatter
 from tuneatlas.engine.records import dump, record_path
 from tuneatlas.engine.resume import Parts, Share
@@ -53,23 +53,6 @@ def probing(folder: Path, **more: object) -> dict:
     return inputs | {"template": TEMPLATES / "questions/cloze.yaml", **more}
 
 
-def record_of(step_options: dict, **more: object) -> dict:
-    """The record of a shard, but for what the tests change."""
-    return {
-        "output": "results/probe_shard/m/d/1-of-2.json",
-        "sha256": "0" * 64,
-        "step": "probe_shard",
-        "wildcards": {},
-        "inputs": {"results/prepare_base/m": "1" * 64},
-        "options": {k: v for k, v in step_options.items() if k != "batch_tokens"},
-        "operations": {"batch_tokens": step_options["batch_tokens"], "shards": 2},
-        "code": {"frame": "1"},
-        "libraries": {"torch": "2"},
-        "params": {},
-        **more,
-    }
-
-
 @pytest.fixture
 def asked(tmp_path: Path, model, tokenizer) -> Path:
     save_model(tmp_path / "model", model, tokenizer)
@@ -87,23 +70,8 @@ def probed(folder: Path, name: str, options: dict = OPTIONS, **inputs: object) -
     return b"".join(path.read_bytes() for path in step.outputs.values())
 
 
-def shards(folder: Path, count: int, options: dict = OPTIONS) -> list[Path]:
-    found = []
-    for number in range(1, count + 1):
-        name = f"{number}-of-{count}"
-        step = a_step(
-            folder,
-            probing(folder),
-            {"parts": f"{name}.json"},
-            dict(options),
-            work=f".{name}",
-            scatteritem=name,
-        )
-        run_script("probe_shard", step, **ASKED)
-        found.append(step.outputs["parts"])
-        record = record_of(options, output=f"results/probe_shard/m/d/{name}.json")
-        record_path(found[-1]).write_text(dump(record), encoding="utf-8")
-    return found
+def shards(folder: Path, count: int) -> list[Path]:
+    return shards_by("probe_shard", folder, probing(folder), OPTIONS, count, **ASKED)
 
 
 def test_probing_in_any_number_of_shards_and_processes_writes_the_same_bytes(asked: Path):
@@ -141,13 +109,15 @@ def test_shards_that_lack_a_batch_are_refused(asked: Path):
         ({"libraries": {"torch": "3"}}, r"code \(torch was 2, is 3\)"),
         ({"inputs": {"results/prepare_base/m": "2" * 64}}, r"\(results/prepare_base/m\)"),
         ({"operations": {"batch_tokens": 9}}, r"inputs or settings \(batch_tokens\)"),
-        ({"options": {"shots": 3}}, r"settings \(batch.*shots|settings \(.*shots"),
+        ({"options": OPTIONS | {"shots": 3}}, r"settings \(.*shots\)"),
     ],
 )
 def test_shards_that_disagree_are_refused_by_name(tmp_path: Path, change: dict, said: str):
     paths = [tmp_path / f"{number}-of-2.json" for number in (1, 2)]
     for path, more in zip(paths, ({}, change), strict=True):
-        record_path(path).write_text(dump(record_of(OPTIONS, **more)), encoding="utf-8")
+        record_path(path).write_text(
+            dump(record_of_shard("1-of-2", OPTIONS) | more), encoding="utf-8"
+        )
     with pytest.raises(UserError, match=said) as raised:
         scatter.agreed(paths)
     assert str(paths[1]) in str(raised.value) and "run again" in str(raised.value)

@@ -143,6 +143,15 @@ class ExplainPredictions(Section):
         "prompts generated at once; another number draws other explanations",
         unit="prompts",
     )
+    seeding: Literal["run", "batch"] = option(
+        "run",
+        "what random draws follow on: run: those of the batch before; batch: nothing, each batch "
+        "has a seed of its own, so that jobs and processes can share them",
+    )
+    shards: Positive = option(
+        1, f"jobs that share the batches of prompts (seeding: batch); {SAME}", unit="jobs"
+    )
+    processes: Positive = option(1, f"{PROCESSES} (seeding: batch)", unit="processes")
 
 
 class General(Section):
@@ -213,6 +222,8 @@ class EvaluateKnowledge(Section):
     ties: Ties = option("wrong", TIES, source=CODE)
     bos: Begins = Field(default_factory=Begins, description=(Begins.__doc__ or "").rstrip("."))
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+    shards: Positive = option(1, SHARDS, unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class EvaluateHarness(Section):
