@@ -20,6 +20,7 @@
 #             PREEMPTED_EVERY=hours that a node is left alone: what that loses, and how often to save
 # make power  the smallest effects that the experiment could tell, before it runs, and what would halve
 #             them at which cost; PILOT=results: with the variances of a finished run
+# make watch  a run at work on one page: how far, what waits for what, when it will be done
 # make list   which experiments stand in this project, how old, how large, how far
 # make publish MODEL=results/finetune/…/0   a model's folder with a card for the hub, in published/ or
 #             TO; of another experiment with its path or CONFIG. Nothing is uploaded.
@@ -85,7 +86,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run diagnose plan why accept clean-weights size simulate power list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
+.PHONY: run diagnose plan why accept clean-weights size simulate power watch list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -138,6 +139,9 @@ simulate: .venv/ready
 power: .venv/ready
 	@.venv/bin/tuneatlas power $(CONFIG) $(if $(PILOT),--pilot $(call quoted,$(PILOT))) \
 	$(if $(filter file,$(origin DEVICE)),,--device $(DEVICE))
+
+watch: .venv/ready
+	@$(WITH_CONFIG); .venv/bin/tuneatlas watch "$$@"
 
 list: .venv/ready
 	@.venv/bin/tuneatlas list

@@ -92,6 +92,12 @@ def test_a_simulation_is_asked_for_with_what_is_named(project: Path):
     assert told == f"tuneatlas{expected}\n"
 
 
+def test_a_run_is_watched_by_its_config(project: Path):
+    (project / "a.yaml").touch()
+    told = make(project, "watch", "CONFIG=a.yaml").stdout
+    assert told == "tuneatlas[watch][--config][a.yaml]\n"
+
+
 def test_a_run_ends_with_what_to_look_at_in_its_own_folder(project: Path):
     (project / "results.yaml").touch()
     done = make(project, "run", "CONFIG=results.yaml", "TARGET=s1")
