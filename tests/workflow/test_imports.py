@@ -20,7 +20,7 @@ KINDS = {
     ),
     "comparing": (
         "compare_groups stage_forgetting compare_paraphrases compare_checkpoints stage_checkpoints "
-        "map_treatments compare_harness report report_syntax audit",
+        "map_treatments compare_harness report report_map report_syntax audit",
         NETWORKS,
     ),
     "asking a model": (

@@ -35,6 +35,24 @@ rule report:
         "../scripts/report.py"
 
 
+rule report_map:
+    """The map of the atlas: treatments by measures, two of them compared by a click."""
+    input:
+        atlas=rules.map_treatments.output.folder,
+    output:
+        page="results/report_map/{model}.html",
+    log:
+        "logs/report_map/{model}.log",
+    wildcard_constraints:
+        model=TOLD,
+    resources:
+        **scaled(2000, 20),
+    params:
+        code=code("report_map"),
+    script:
+        "../scripts/report_map.py"
+
+
 rule report_syntax:
     """The page of the syntax study, where it is studied alone."""
     input:

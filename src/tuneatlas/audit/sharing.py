@@ -31,7 +31,7 @@ from tuneatlas.engine.record_files import read_record
 from tuneatlas.engine.records import dump, record_path
 
 # Pages tell of the folder that they are in.
-PAGES = frozenset({"report", "report_syntax", "index", "audit"})
+PAGES = frozenset({"report", "report_map", "report_syntax", "index", "audit"})
 # Smaller files are copied: no link is worth that an edit of one would be seen in two places.
 LINKED_BYTES = 2**20
 

@@ -19,6 +19,11 @@ BAD = {
 }
 
 
+def test_updates_of_relearning_rise(tmp_path: Path):
+    (found,) = complaints(tmp_path, f"{GOOD}relearn_facts: {{updates: [4, 2]}}\n")
+    assert found == "bad.yaml:17: relearn_facts.updates: updates must rise, each listed once"
+
+
 @pytest.mark.parametrize("bad", BAD)
 def test_it_is_said_once_with_its_line(tmp_path: Path, bad: str):
     (found,) = complaints(tmp_path, f"{GOOD}atlas: {bad}\n")

@@ -324,6 +324,7 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
             "stage_checkpoints",
             "map_treatments",
             "report",
+            "report_map",
             "report_syntax",
             "index",
             "audit",
