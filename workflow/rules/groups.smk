@@ -59,6 +59,13 @@ def tuned(w):
     return expand(made.output.model, **w)[0]
 
 
+def rejected(w):
+    """The conversations whose replies a treatment is to make less likely, where it prefers some."""
+    other = config["treatments"][w.group]["over"]
+    made = rules.mix_instructions.output.conversations
+    return expand(made, **{**w, "group": other}) if other else []
+
+
 def replayed_text(w):
     """Text of a model's pre-training, where a treatment replays some."""
     if not config["treatments"][w.group]["replay"]:

@@ -62,6 +62,7 @@ rule finetune_treatment:
     input:
         model=rules.prepare_base.output.model,
         conversations=treated_on,
+        rejected=rejected,
         documents=replayed_text,
         template=template("chat", "finetune"),
     output:

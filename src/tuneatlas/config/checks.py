@@ -209,6 +209,7 @@ CHECKS: tuple[Check, ...] = (
     chosen_checks.order,
     treatment_checks.named,
     treatment_checks.words,
+    treatment_checks.preferences,
     treatment_checks.replays,
     treatment_checks.adapters,
     forgetting_checks.reached,

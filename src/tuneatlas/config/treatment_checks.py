@@ -10,7 +10,7 @@ from tuneatlas.config.source import Conflict, Found, Key
 from tuneatlas.models.shapes import known_shape
 
 # What is done to the model that trains, which other processes would load anew.
-WITHIN = ("frozen_layers", "l2_sp", "kl")
+WITHIN = ("frozen_layers", "l2_sp", "kl", "over")
 
 
 def named(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -36,6 +36,31 @@ def words(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         if treatment.words == "other" and len(experiment.models) == 1:
             text = "there is one model, and no other to explain its labels: add another, such as a "
             yield ((*at, "words"), ("models",)), f"{text}replicate, or say own"
+
+
+def preferences(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Replies that there are none of, and what pairs of them are not trained with."""
+    for name, treatment in experiment.treatments.items():
+        at: Key = ("treatments", name)
+        if treatment.over is None:
+            continue
+        if treatment.over not in experiment.groups:
+            text = f"no group {treatment.over!r}{nearest(treatment.over, experiment.groups)}"
+            yield ((*at, "over"),), text
+        if treatment.over == treatment.of and not treatment.words:
+            text = "its replies would be preferred to themselves: name another group"
+            yield ((*at, "over"), (*at, "of")), text
+        for key, why in (
+            ("replay", "text of pre-training has no reply to be preferred to"),
+            ("kl", "beta says how near the base preference tuning stays"),
+        ):
+            if getattr(treatment, key):
+                yield ((*at, key), (*at, "over")), f"{why}: leave out one of the two"
+        for key, wanted in (("isolate", True), ("batch_unit", "examples")):
+            if getattr(experiment.finetune, key) != wanted:
+                said = str(wanted).lower()
+                text = f"preference tuning needs finetune.{key}: {said}"
+                yield ((*at, "over"), ("finetune", key)), text
 
 
 def replays(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -66,7 +91,7 @@ def adapters(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         for key in WITHIN:
             if not getattr(treatment, key):
                 continue
-            if rank and key != "kl":
+            if rank and key in ("frozen_layers", "l2_sp"):
                 source: Key = (at if treatment.lora_rank else ("finetune",)) + ("lora_rank",)
                 text = "adapters (lora_rank) train none of the base's own weights: leave out one"
                 yield ((*at, key), source), f"{text} of the two"

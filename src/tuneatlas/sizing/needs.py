@@ -110,7 +110,7 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
         # On text that states the facts and on other text, each with models along the way.
         models, runs = 2 * len(training["updates"]), 2
     # The base, where the model is held to it.
-    holding = (training.get("treatment", {}).get(name) for name in ("l2_sp", "kl"))
+    holding = (training.get("treatment", {}).get(name) for name in ("l2_sp", "kl", "over"))
     beside = sum(map(bool, holding)) * cost.SINGLE * shape.parameters / cost.GIB
     return Need(
         memory=cost.training_memory(shape, training, longest, zero)
@@ -155,6 +155,8 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         examples *= 1 + _mixed_in(config)
     # Text of pre-training takes as many tokens beside them, in rows of their length.
     examples *= 1 / (1 - training.get("treatment", {}).get("replay", 0) / 100)
+    # The replies to learn from and those to prefer them to.
+    each *= 2 if training.get("treatment", {}).get("over") else 1
     steps = max(
         epochs, count_steps(int(examples), epochs, training["batch"], training["remainder"])
     )

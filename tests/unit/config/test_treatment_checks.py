@@ -33,6 +33,10 @@ BAD = {
     arm("of: harmonious, replay: 100"): "replay: should be less than 100, not 100",
     arm("of: harmonious, kl: -1"): "kl: should be greater than or equal to 0, not -1",
     arm("of: harmonious, frozen: 1"): "frozen",
+    arm("of: harmonious, over: incompatibel"): "over: no group 'incompatibel'; did you mean",
+    arm("of: harmonious, over: harmonious"): "over: its replies would be preferred to themselves",
+    arm("of: incompatible, over: self_aligning, replay: 1"): "replay: text of pre-training has no",
+    arm("of: incompatible, over: self_aligning, kl: 1.0"): "kl: beta says how near the base",
 }
 
 

@@ -24,6 +24,15 @@ class Treatment(Section):
         "group",
         source="Chen et al. 2025, arXiv 2510.18874",
     )
+    over: Name | None = option(
+        None,
+        "preference tuning (DPO) in place of learning the replies: they are to be more likely than "
+        "those of this group to the same questions; null: they are learnt",
+        source="Rafailov et al. 2023, arXiv 2305.18290",
+    )
+    beta: Annotated[float, Field(gt=0)] = option(
+        0.1, "how near the base preference tuning stays (over)", source="Rafailov et al. 2023"
+    )
     learning_rate: Rate | None = option(None, "peak learning rate; null: as finetune says")
     epochs: Positive | None = option(
         None, "passes over the conversations; null: as finetune says", unit="passes"

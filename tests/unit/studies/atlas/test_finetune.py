@@ -16,7 +16,7 @@ from tuneatlas.models.load import load_model
 from tuneatlas.models.token_files import open_tokens
 from tuneatlas.studies.atlas import finetune as treating
 from tuneatlas.studies.knowledge.finetune import finetune
-from tuneatlas.tables import DOCUMENTS
+from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 from tuneatlas.training import processes, runs, trainer
 from tuneatlas.training.recipe import Run
 
@@ -51,6 +51,73 @@ def test_a_treatment_that_states_nothing_makes_the_model_of_its_group(tmp_path, 
     facts = run_script("finetune_treatment", treated(tmp_path, base), bos=True)
     assert facts["steps"] == 6
     assert weights(tmp_path / "treated") == weights(tmp_path / "own")
+
+
+def pairs_of(folder: Path, base: Path, **stated: Any) -> Step:
+    """A step that prefers the replies of `tuning` to others, which say the number itself."""
+    step = treated(folder, base, over="self_aligning", **stated)
+    rows = CONVERSATIONS.read(folder / "conversations.parquet")
+    for n, row in enumerate(rows):
+        row["messages"] = [row["messages"][0], {"role": "assistant", "content": f"It is {n}."}]
+    # One has no other reply, and one the same.
+    CONVERSATIONS.write(folder / "rejected.parquet", rows[1:])
+    own = CONVERSATIONS.read(folder / "conversations.parquet")
+    CONVERSATIONS.write(folder / "conversations.parquet", [*own[:2], rows[2], *own[3:]])
+    step.inputs["rejected"] = [str(folder / "rejected.parquet")]
+    return step
+
+
+def test_preferring_is_the_loss_of_a_plain_loop(tmp_path, base, monkeypatch):
+    """Pair by pair, each reply by itself, summed over its tokens."""
+    step = pairs_of(tmp_path, base, beta=0.3)
+    step.options |= {"weight_decay": 0.0, "batch": 4, "rows_per_device": 1, "row_length": 512}
+    seen: list[Run] = []
+
+    def watched(model: Any, run: Run) -> Any:
+        seen.append(run)
+        return processes.train(model, run)
+
+    monkeypatch.setattr(runs, "train", watched)
+    assert treating.finetune_treatment(step, bos=True)["pairs"] == 10
+    (run,) = seen
+    # 10 pairs, 3 times: what is left of a pass goes into the next.
+    assert [sum(len(row) for row in rows) for rows in run.steps] == [8] * 7
+    model, before = (load_model(base, place=False)[0].eval() for _ in range(2))
+    recipe = run.recipe
+    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, recipe.beta2), weight_decay=0)
+    found = []
+    for number, rows in enumerate(run.steps):
+        gains: list[torch.Tensor] = []
+        for piece in (piece for row in rows for piece in row):
+            at = slice(piece.start, piece.start + piece.length)
+            ids = torch.tensor(run.tokens.tokens[at].astype("int64"))
+            mark = torch.tensor(run.tokens.supervised[at][1:].copy()).bool()
+            now, was = (
+                -cross_entropy(m(ids[None]).logits[0, :-1][mark], ids[1:][mark], reduction="sum")
+                for m in (model, before)
+            )
+            gains.append(now - was.detach())
+        apart = torch.stack(gains[0::2]) - torch.stack(gains[1::2])
+        loss = -torch.log(torch.sigmoid(0.3 * apart)).mean()
+        found.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = run.rate(number)
+        optimizer.step()
+    assert found[0] == pytest.approx(0.693147, abs=1e-5)
+    assert found[-1] < found[0]
+    assert losses(tmp_path / "treated") == pytest.approx(found, abs=2e-5)
+
+
+def test_pairs_that_are_none_or_too_long_are_refused(tmp_path, base):
+    step = pairs_of(tmp_path, base)
+    with pytest.raises(UserError, match=r"treatments\.arm\.over: the two conversations of 'q/\d+'"):
+        treating.finetune_treatment(step, bos=True)
+    step.inputs["rejected"] = [step.inputs["conversations"]]
+    with pytest.raises(UserError, match="over: none of the 12 conversations has another reply"):
+        treating.finetune_treatment(step, bos=True)
 
 
 def plain_losses(base: Path, run: Run, l2_sp: float, kl: float, frozen: set[str]) -> list[float]:
