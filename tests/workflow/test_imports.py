@@ -26,7 +26,7 @@ KINDS = {
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
         "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
-        "evaluate_checkpoint measure_checkpoint interpolate_weights",
+        "evaluate_checkpoint measure_checkpoint interpolate_weights ask_battery",
         TRAINER | DRAWING,
     ),
     "training": (

@@ -39,6 +39,13 @@ rule map_treatments:
             group=ATLAS["groups"],
             seed=MAPPED_SEEDS,
         ),
+        battery=of_members(
+            rules.ask_battery.output.answers,
+            domain=MAPPED,
+            group=ATLAS["groups"],
+            seed=MAPPED_SEEDS,
+        ),
+        restored=restored_runs,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

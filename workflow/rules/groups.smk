@@ -40,3 +40,15 @@ def last_stage(w):
         last = list(rules.finetune_stages.output)[-1]
         return expand(last, model=w.model, domain=w.domain, group=w.group, seed=w.seed)
     return []
+
+
+def restored_runs(w):
+    """Answers after restoration, of those tunings of the atlas that the study of forgetting did."""
+    groups = config["stage_forgetting"]["groups"]
+    return expand(
+        rules.evaluate_stages.output.answers,
+        model=replicates_of(w),
+        domain=[domain for domain in MAPPED if domain in FOLLOWED],
+        group=[group for group in ATLAS["groups"] if group in groups],
+        seed=[seed for seed in MAPPED_SEEDS if seed in FOLLOWED_SEEDS],
+    )

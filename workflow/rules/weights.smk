@@ -21,7 +21,7 @@ def read_elsewhere(job):
         return []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
-        found += rules.interpolate_weights.output
+        found += [*rules.interpolate_weights.output, *rules.ask_battery.output]
     if step == "finetune_stages":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output

@@ -1,6 +1,8 @@
 from tuneatlas.engine.step import step
 from tuneatlas.plots import draw_figures
 from tuneatlas.statistics.metrics import write_metrics
+from tuneatlas.studies.atlas.battery_figures import BATTERY_FIGURES
+from tuneatlas.studies.atlas.battery_map import map_battery, read_battery
 from tuneatlas.studies.atlas.figures import FIGURES
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.runs import read_contents, read_runs
@@ -10,6 +12,9 @@ with step(snakemake) as this:
     options = MapOptions(**{name: this.options[name] for name in MapOptions.__dataclass_fields__})
     mentions = {r["id"]: r["mentions"] for p in this.paths("mentions") for r in MENTIONS.read(p)}
     runs = read_runs(this.paths("interpolated"), options.facts, mentions)
-    metrics = map_treatments(runs, options, this.seed, read_contents(this.paths("questions")))
+    contents = read_contents(this.paths("questions"))
+    metrics = map_treatments(runs, options, this.seed, contents)
+    batteries = read_battery(this.paths("battery"), this.paths("restored"))
+    metrics |= map_battery(batteries, options, this.seed, contents, mentions)
     write_metrics(metrics, this.outputs["folder"])
-    draw_figures(metrics, this.outputs["folder"] / "figures", FIGURES)
+    draw_figures(metrics, this.outputs["folder"] / "figures", FIGURES | BATTERY_FIGURES)

@@ -32,6 +32,7 @@ STEPS = (
     "evaluate_checkpoint",
     "measure_checkpoint",
     "interpolate_weights",
+    "ask_battery",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from tuneatlas.config import (
+    atlas_checks,
     checkpoints,
     chosen_checks,
     domain_checks,
@@ -206,6 +207,7 @@ CHECKS: tuple[Check, ...] = (
     domain_checks.benchmarks,
     chosen_checks.chosen,
     chosen_checks.order,
+    atlas_checks.battery,
     forgetting_checks.reached,
     forgetting_checks.corpus,
     syntax_checks.names,

@@ -19,6 +19,7 @@ SECTIONS = {
     "measure_checkpoint": "evaluate_stages",
     "stage_checkpoints": "stage_forgetting",
     "interpolate_weights": "atlas",
+    "ask_battery": "atlas",
     "map_treatments": "atlas",
     "report": "",
 }

@@ -56,6 +56,8 @@ FIGURE_NUMBERS = {
     "question_flow": "fates",
     "paraphrase_scores": "paraphrase_scores",
     "interpolation": "interpolation",
+    "battery": "battery",
+    "recovery": "recovery",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -223,7 +225,14 @@ STUDIES = (
     Study(
         "atlas",
         "What did tuning do to the weights?",
-        (Section("interpolation", "Between base and tuned", lambda page: page.atlas),),
+        (
+            Section("interpolation", "Between base and tuned", lambda page: page.atlas),
+            Section(
+                "battery",
+                "Asked in other ways",
+                lambda page: page.atlas and page.atlas.recovered,
+            ),
+        ),
     ),
     Study(
         "syntax",
