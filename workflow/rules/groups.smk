@@ -39,13 +39,13 @@ def all_stages(w):
     return expand(list(rules.finetune_stages.output), **w) if is_followed(w) else []
 
 
-def treated_on(w):
-    """The conversations of a treatment: those of its group, or its labels in other words."""
-    treatment = config["treatments"][w.group]
-    if treatment["words"]:
+def tuned_on(w):
+    """The conversations of a group; of a treatment, its group's, or its labels in other words."""
+    treatment = config["treatments"].get(w.group)
+    if treatment and treatment["words"]:
         return expand(rules.mix_treatment.output.conversations, **w)[0]
     made = rules.mix_instructions.output.conversations
-    return expand(made, **{**w, "group": treatment["of"]})[0]
+    return expand(made, **{**w, "group": treatment["of"] if treatment else w.group})[0]
 
 
 def writer(w):
@@ -82,3 +82,15 @@ def last_stage(w):
 def of_mapped(path):
     """What all tunings that are mapped have at ``path``."""
     return of_members(path, domain=MAPPED, group=ATLAS["groups"], seed=MAPPED_SEEDS)
+
+
+def restored_runs(w):
+    """Answers after restoration, of those tunings of the atlas that the study of forgetting did."""
+    groups = config["stage_forgetting"]["groups"]
+    return expand(
+        rules.evaluate_stages.output.answers,
+        model=replicates_of(w),
+        domain=[domain for domain in MAPPED if domain in FOLLOWED],
+        group=[group for group in ATLAS["groups"] if group in groups],
+        seed=[seed for seed in MAPPED_SEEDS if seed in FOLLOWED_SEEDS],
+    )

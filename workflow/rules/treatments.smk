@@ -61,7 +61,7 @@ rule finetune_treatment:
     """Tune the base model in another way, on what it is tuned on in a group."""
     input:
         model=rules.prepare_base.output.model,
-        conversations=treated_on,
+        conversations=tuned_on,
         rejected=rejected,
         documents=replayed_text,
         template=template("chat", "finetune"),

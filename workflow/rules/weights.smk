@@ -27,6 +27,7 @@ def read_elsewhere(job):
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
+        found += rules.ask_battery.output
         found += rules.relearn_facts.output if RELEARNS else []
     if step == "finetune_stages":
         return expand(found, **w)

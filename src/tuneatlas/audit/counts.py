@@ -256,6 +256,19 @@ def relearned(results: Results, record: Record) -> Iterator[str]:
             yield f"{text} text, update {update}: {problem}"
 
 
+def in_all_ways(results: Results, record: Record) -> Iterator[str]:
+    """Every model is asked every test question in every way."""
+    asked = _ids(_inputs(results, record, "prepare_questions"), "split = 'test'")
+    found: dict[tuple[str, str], list[str]] = {}
+    for setting, way, i in _rows(results.place(record["output"]), "setting", "way", "id"):
+        found.setdefault((setting, way), []).append(i)
+    ways = dict.fromkeys(way for _, way in found)
+    for setting in dict.fromkeys(setting for setting, _ in found):
+        for way in ways:
+            for problem in _same_ids(found.get((setting, way), []), asked, "test questions"):
+                yield f"{setting}, {way}: {problem}"
+
+
 COUNTS: dict[str, Count] = {
     "probe_knowledge": put_together(probe),
     "label_knowledge": label,
@@ -277,6 +290,7 @@ COUNTS: dict[str, Count] = {
     "interpolate_weights": interpolated,
     "measure_distance": distant,
     "relearn_facts": relearned,
+    "ask_battery": in_all_ways,
 }
 
 

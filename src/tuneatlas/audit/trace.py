@@ -36,6 +36,7 @@ STEPS = (
     "interpolate_weights",
     "measure_distance",
     "relearn_facts",
+    "ask_battery",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from tuneatlas.config import (
+    atlas_checks,
     checkpoints,
     chosen_checks,
     domain_checks,
@@ -212,6 +213,7 @@ CHECKS: tuple[Check, ...] = (
     treatment_checks.preferences,
     treatment_checks.replays,
     treatment_checks.adapters,
+    atlas_checks.battery,
     forgetting_checks.reached,
     forgetting_checks.corpus,
     syntax_checks.names,

@@ -161,6 +161,15 @@ def writer_of(config: Mapping[str, Any], treatment: str, model: str) -> str:
     return str(others[(others.index(model) + 1) % len(others)])
 
 
+def battery_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """In which ways models are asked, and how it is scored: as base and tuned models are asked."""
+    asked = asked_options(config, "atlas", model)
+    scored = ("scoring", "option_tokens", "logits", "ties")
+    sections = {"few_shot": "probe_knowledge", "chat": "evaluate_knowledge"}
+    how = {way: {k: config[section][k] for k in scored} for way, section in sections.items()}
+    return how | {k: asked[k] for k in ("ways", "rewordings", "orders", "dtype")}
+
+
 def map_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How the atlas is told; of which questions, as the comparison of groups has it."""
     own = {k: config["atlas"][k] for k in ("draws", "confidence")}

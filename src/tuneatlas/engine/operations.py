@@ -25,6 +25,7 @@ SECTIONS = {
     "finetune_treatment": "finetune",
     "interpolate_weights": "atlas",
     "measure_distance": "atlas",
+    "ask_battery": "atlas",
     "map_treatments": "atlas",
     "report": "",
 }

@@ -59,6 +59,8 @@ FIGURE_NUMBERS = {
     "interpolation": "interpolation",
     "distance_law": "distances",
     "relearning": "relearning",
+    "battery": "battery",
+    "recovery": "recovery",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -238,6 +240,11 @@ STUDIES = (
                 "distance_law", "Distance and loss", lambda page: page.atlas and page.atlas.law
             ),
             Section("relearning", "Relearning", lambda page: page.atlas and page.atlas.relearnt),
+            Section(
+                "battery",
+                "Asked in other ways",
+                lambda page: page.atlas and page.atlas.recovered,
+            ),
         ),
     ),
     Study(

@@ -226,6 +226,13 @@ def _distanced(job: Job, study: Study) -> float:
     return _tested(job, study) * (1 + models) + drawn * (1 + 2 * models)
 
 
+def _asked_otherwise(job: Job, study: Study) -> float:
+    """Tokens of all ways of asking, by the base and tuned models of two settings at most."""
+    ways = 1 + len(job.options["ways"]) + len(job.options["rewordings"]) + job.options["orders"]
+    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    return float(_tested(job, study) * ways * (1 + settings))
+
+
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
@@ -237,6 +244,7 @@ PASSES = {
     "evaluate_base": _measured,
     "interpolate_weights": _interpolated,
     "measure_distance": _distanced,
+    "ask_battery": _asked_otherwise,
     "measure_checkpoint": _measured,
     "probe_checkpoint": _tested,
     "evaluate_checkpoint": _tested,

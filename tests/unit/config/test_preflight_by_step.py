@@ -342,7 +342,8 @@ for step, own in {
 }.items():
     BROKEN[step] = BROKEN[own]
 # What lies between base and tuned is asked as the base is.
-BROKEN["interpolate_weights"] = BROKEN["measure_distance"] = BROKEN["evaluate_stages"]
+for step in ("interpolate_weights", "measure_distance", "ask_battery"):
+    BROKEN[step] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.
 for given, own in {
     "probe_checkpoint": "probe_knowledge",
