@@ -17,13 +17,13 @@ def keep_of(job):
 def read_elsewhere(job):
     """What is made from a model in other studies than that a run was asked for."""
     step, w = step_of(job), job.wildcards
-    harness = bool(config["evaluate_harness"]["tasks"])
-    if step == "restore_base" and harness and f"restored/{w.seed}" in HARNESS[w.model]:
-        return expand(
-            rules.evaluate_harness.output.metrics, model=w.model, trained=f"restored/{w.seed}"
-        )
-    if step not in ("finetune", "finetune_treatment", "finetune_stages"):
+    if step not in ("restore_base", "finetune", "finetune_treatment", "finetune_stages"):
         return []
+    harness = bool(config["evaluate_harness"]["tasks"])
+    if step == "restore_base":
+        asked = harness and f"restored/{w.seed}" in HARNESS[w.model]
+        path = rules.evaluate_harness.output.metrics
+        return expand(path, model=w.model, trained=f"restored/{w.seed}") if asked else []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += [*rules.interpolate_weights.output, *rules.measure_distance.output]

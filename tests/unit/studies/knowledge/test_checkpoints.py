@@ -15,7 +15,7 @@ from tuneatlas.audit.lineage import read_results
 from tuneatlas.audit.numbers import numbers
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
-from tuneatlas.models.load import load_model
+from tuneatlas.models.asked import load_asked
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
@@ -213,7 +213,7 @@ def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(
     splits = {domain: ["test"] for domain in domains}
     opened = []
     monkeypatch.setattr(
-        probe, "load_model", lambda *a, **o: opened.append(a) or load_model(*a, **o)
+        probe, "load_asked", lambda *a, **o: opened.append(a) or load_asked(*a, **o)
     )
     several = probe_tests(base, domains, TEMPLATE, PROBE, bos=True, splits=splits)
     assert len(opened) == 1 and len(several) == 2 * len(tests)
