@@ -10,13 +10,15 @@ from markupsafe import Markup
 from tuneatlas.data.groups import group_name, in_order
 from tuneatlas.report.page import page_environment
 from tuneatlas.report.treatments import SETTINGS
-from tuneatlas.report.wording import counted, level_of, points, signed
+from tuneatlas.report.wording import counted, level_of, number, points, signed
 from tuneatlas.studies.atlas.board import Measure, Treated
 from tuneatlas.studies.atlas.measures import MEASURES
 from tuneatlas.tables import Row
 
 # How a number is shown, by the unit of its measure.
-SHOWN: dict[str, Callable[[float | None], str]] = {"points": points, "nats": signed}
+SHOWN: dict[str, Callable[[float | None], str]] = {"points": points, "nats": number}
+# The same of a difference of two of them.
+APART = SHOWN | {"nats": signed}
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,12 @@ def _pairs(
     found: dict[str, list[list[Any]]] = {}
     for row in rows:
         one, two = place[_treated(row, "first_")], place[_treated(row, "second_")]
-        number = column[row["measure"]]
-        show = SHOWN[measures[number].unit]
+        at = column[row["measure"]]
+        show = APART[measures[at].unit]
         value, low, high = (row[name] for name in ("value", "value_low", "value_high"))
         apart = not low <= 0 <= high
-        told = [number, show(value), show(low), show(high), apart]
-        back = [number, show(-value), show(-high), show(-low), apart]
+        told = [at, show(value), show(low), show(high), apart]
+        back = [at, show(-value), show(-high), show(-low), apart]
         found.setdefault(f"{one},{two}", []).append(told)
         found.setdefault(f"{two},{one}", []).append(back)
     return found

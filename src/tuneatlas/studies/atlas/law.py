@@ -88,13 +88,15 @@ def distance_law(
                 _fit(cloud.x, cloud.y, numbers),
                 _fit(cloud.x_draws, cloud.y_draws, numbers),
             )
+            r2 = told(law.r2, draws.r2)
             tables["law"].append(
                 {
                     "distance": measure, "form": form, **_sizes(trainings),
                     "points": len(cloud.arms),
                     **interval_columns("slope", told(law.slope, draws.slope)),
                     **interval_columns("bend", told(law.bend, draws.bend) if numbers > 1 else None),
-                    **interval_columns("r2", told(law.r2, draws.r2)),
+                    **interval_columns("r2", r2._replace(high=min(r2.high, 1.0))),
+                    "r2_each": list(law.r2),
                 }
             )  # fmt: skip
             for name in dict.fromkeys(arm[:3] for arm in cloud.arms):

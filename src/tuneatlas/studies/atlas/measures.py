@@ -67,15 +67,12 @@ def _far(read: Read) -> Cells:
     for (domain, group), own in read.distances.items():
         for setting, step in _last(own):
             point = (setting, step)
-            parts = {
-                # Prompts of one question are one.
-                t: [
-                    Part(
-                        1.0, own.far[t, point, "answers"], range(len(own.far[t, point, "answers"]))
-                    )
-                ]
-                for t in own.trainings
-            }
+            parts = {}
+            for training in own.trainings:
+                far = own.far[training, point, "answers"]
+                # All models of a training are measured on the same prompts.
+                names = [(domain, group, training, number) for number in range(len(far))]
+                parts[training] = [Part(1.0, far, names)]
             name = setting if step is None else f"{setting}/{step}"
             address = "/".join(("distances", domain, group, name, "answers"))
             found[Treated(domain, group, setting)] = Cell(parts, address)

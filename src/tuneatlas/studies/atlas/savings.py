@@ -4,7 +4,7 @@ A fact is back from an update on if it is answered rightly then and whenever it 
 that a curve never falls and a lucky guess counts for little. All are wrong before the first update.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,9 +100,13 @@ def relearning(
     tables: dict[str, list[Row]] = {"relearning": [], "relearning_times": []}
     for (domain, group), own in found.items():
         for text in (STATED, OTHER):
-            several = {kind: _curve(own, text, kind, options, rng) for kind in (LOST, NEVER)}
-            curves = {kind: curve for kind, curve in several.items() if curve}
             trainings = {key[2] for key in own.back}
+            # One draw of trainings for both kinds, whose difference is theirs.
+            weights = _weights(trainings, options.draws, rng)
+            several = {
+                kind: _curve(own, text, kind, options, weights, rng) for kind in (LOST, NEVER)
+            }
+            curves = {kind: curve for kind, curve in several.items() if curve}
             sizes = {
                 "replicates": len({model for model, _ in trainings}),
                 "seeds": len({number for _, number in trainings}),
@@ -138,8 +142,21 @@ def _bounded(value: float, draws: Floats, options: MapOptions, least: float) -> 
     return Interval(found.value, max(found.low, least), min(found.high, 1.0))
 
 
+def _weights(trainings: Collection[Training], draws: int, rng: np.random.Generator) -> Floats:
+    """How often each training, or what of each base model, is in each draw."""
+    replicates = len({model for model, _ in trainings})
+    if replicates == 1:
+        return resample_seeds(len(trainings), draws, rng)
+    return replicate_weights(replicates, draws, rng)
+
+
 def _curve(
-    own: Relearned, text: str, kind: str, options: MapOptions, rng: np.random.Generator
+    own: Relearned,
+    text: str,
+    kind: str,
+    options: MapOptions,
+    weights: Floats,
+    rng: np.random.Generator,
 ) -> Curve | None:
     """None if a training has no fact of this kind: what it would add is not known."""
     tables = [table for (t, k, _), table in own.back.items() if (t, k) == (text, kind)]
@@ -148,13 +165,12 @@ def _curve(
     each = np.stack([table.mean(axis=1) for table in tables])
     draws = np.stack([resample_items(table, options.draws, rng) for table in tables], axis=1)
     replicates = len({training[0] for _, _, training in own.back})
-    # One draw of trainings for all updates of a curve, which stays one.
+    # As `average_rows`, with one draw of trainings for all updates of a curve, which stays one.
     if replicates == 1:
-        weights = resample_seeds(len(tables), options.draws, rng)
         shares = np.einsum("dt,dtu->du", weights, draws)
     else:
         of_base = each.reshape(replicates, -1, each.shape[1]).mean(axis=1)
-        shares = draws.mean(axis=1) + replicate_weights(replicates, options.draws, rng) @ of_base
+        shares = draws.mean(axis=1) + weights @ of_base
     return Curve(each.mean(axis=0), shares, sum(table.shape[1] for table in tables))
 
 
