@@ -251,6 +251,7 @@ def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
     lost = answers([n > 20 for n in range(60)], kinds=2) + answers([True] * 20, "letters")
     told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own"}
     metrics = compare_checkpoints(known, {"mine": lost}, {"mine": lost}, OPTIONS, 1)
+    told |= {"tags": ["dpo", "second try"], "seed": 0}
     metrics["checkpoints"] = [told | {"notes": ["an adapter"]}]
     draw_figures(metrics, tmp_path, FIGURES)
     page = build_report(
@@ -261,6 +262,7 @@ def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
     assert [first.index(f"<dt>{text}</dt>") for text in asked] == sorted(
         first.index(f"<dt>{text}</dt>") for text in asked
     )
+    assert "mine <small>dpo, second try, tuned with seed 0</small></h2>" in first
     assert "Knowledge was lost" in first and "for sure in numbers" in first
     assert "was fine-tuned on" not in first and "Subject by subject" in page
 
