@@ -14,8 +14,8 @@ NETWORKS = {"torch", "transformers", "accelerate", "peft", "deepspeed", "triton"
 # Of each kind of step: those whose imports are tried together, and what none of them may load.
 KINDS = {
     "of tables": (
-        "label_knowledge mix_instructions mix_treatment prepare_questions prepare_corpus prepare_sentences "
-        "parse_sentences collect_labels fetch_source",
+        "label_knowledge mix_instructions mix_treatment prepare_questions prepare_corpus "
+        "prepare_sentences parse_sentences collect_labels fetch_source",
         NETWORKS | TRAINER | DRAWING | {"scipy"},
     ),
     "comparing": (
@@ -24,8 +24,8 @@ KINDS = {
         NETWORKS,
     ),
     "asking a model": (
-        "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions explain_treatment "
-        "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
+        "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
+        "explain_treatment read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
         "evaluate_checkpoint measure_checkpoint interpolate_weights",
         TRAINER | DRAWING,
     ),

@@ -22,13 +22,13 @@ def read_elsewhere(job):
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += rules.interpolate_weights.output
-    if step == "finetune_stages":
+    if step != "finetune":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
-    if config["evaluate_harness"]["tasks"] and step == "finetune":
+    if config["evaluate_harness"]["tasks"]:
         found += expand(
             rules.evaluate_harness.output.metrics,
             trained=f"{w.domain}/{w.group}/{w.seed}",
