@@ -29,13 +29,13 @@ def read_elsewhere(job):
         found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
         found += rules.ask_battery.output
         found += rules.relearn_facts.output if RELEARNS else []
-    if step == "finetune_stages":
+    if step != "finetune":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
-    if harness and step == "finetune":
+    if harness:
         found += expand(
             rules.evaluate_harness.output.metrics,
             trained=f"{w.domain}/{w.group}/{w.seed}",
