@@ -14,8 +14,8 @@ from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import read_results
 from tuneatlas.audit.numbers import numbers
 from tuneatlas.errors import UserError
-from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.asked import load_asked
+from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
