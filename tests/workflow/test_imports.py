@@ -26,7 +26,8 @@ KINDS = {
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
         "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
-        "evaluate_checkpoint measure_checkpoint interpolate_weights ask_battery",
+        "evaluate_checkpoint measure_checkpoint interpolate_weights ask_battery measure_changes "
+        "probe_states",
         TRAINER | DRAWING,
     ),
     "training": (

@@ -46,6 +46,24 @@ rule map_treatments:
             seed=MAPPED_SEEDS,
         ),
         restored=restored_runs,
+        weights=of_members(
+            rules.measure_changes.output.weights,
+            domain=MAPPED,
+            group=ATLAS["groups"],
+            seed=MAPPED_SEEDS,
+        ),
+        similarity=of_members(
+            rules.measure_changes.output.similarity,
+            domain=MAPPED,
+            group=ATLAS["groups"],
+            seed=MAPPED_SEEDS,
+        ),
+        inside=of_members(
+            rules.probe_states.output.answers,
+            domain=MAPPED,
+            group=ATLAS["groups"],
+            seed=MAPPED_SEEDS,
+        ),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

@@ -22,6 +22,7 @@ def read_elsewhere(job):
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += [*rules.interpolate_weights.output, *rules.ask_battery.output]
+        found += [*rules.measure_changes.output, *rules.probe_states.output]
     if step == "finetune_stages":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output

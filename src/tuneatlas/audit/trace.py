@@ -33,6 +33,8 @@ STEPS = (
     "measure_checkpoint",
     "interpolate_weights",
     "ask_battery",
+    "measure_changes",
+    "probe_states",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",

@@ -208,6 +208,8 @@ CHECKS: tuple[Check, ...] = (
     chosen_checks.chosen,
     chosen_checks.order,
     atlas_checks.battery,
+    atlas_checks.layers,
+    atlas_checks.probes,
     forgetting_checks.reached,
     forgetting_checks.corpus,
     syntax_checks.names,

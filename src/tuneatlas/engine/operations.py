@@ -20,6 +20,8 @@ SECTIONS = {
     "stage_checkpoints": "stage_forgetting",
     "interpolate_weights": "atlas",
     "ask_battery": "atlas",
+    "measure_changes": "atlas",
+    "probe_states": "atlas",
     "map_treatments": "atlas",
     "report": "",
 }

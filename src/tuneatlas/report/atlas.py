@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneatlas.report.forgetting import SCOPE_PLACES
+from tuneatlas.report.inside import changed, inside
 from tuneatlas.report.recovery import recovered
 from tuneatlas.report.treatments import SETTINGS, Found, treatment_name
 from tuneatlas.report.wording import counted, level_of, percent, points
@@ -21,6 +22,8 @@ class Atlas:
     of: str
     between: list[Found]
     recovered: list[Found]
+    changed: list[Found]
+    inside: list[Found]
     settings: Mapping[str, str]
 
 
@@ -37,6 +40,8 @@ def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
         of=" and ".join(trainings),
         between=_between(metrics),
         recovered=recovered(metrics),
+        changed=changed(metrics),
+        inside=inside(metrics),
         settings=SETTINGS,
     )
 

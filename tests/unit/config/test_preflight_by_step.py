@@ -329,7 +329,8 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
 
 
 # What lies between base and tuned is asked as the base is.
-BROKEN["interpolate_weights"] = BROKEN["ask_battery"] = BROKEN["evaluate_stages"]
+for inner in ("interpolate_weights", "ask_battery", "measure_changes", "probe_states"):
+    BROKEN[inner] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.
 for given, own in {
     "probe_checkpoint": "probe_knowledge",

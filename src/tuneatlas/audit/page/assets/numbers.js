@@ -7,6 +7,7 @@ const TABLES = {
   base_knowledge: "What the base model knows", group_sizes: "Sizes of the groups",
   measures: "Measures along the tuning and the restoration", fates: "What became of the questions",
   interpolation: "Models between base and tuned",
+  similarity: "Hidden states of base and tuned model", inside: "A probe on hidden states",
   battery: "Ways of asking", recovery: "What became of questions that seem lost",
   tests: "Paired tests along the tuning", control: "The restored base model",
   paraphrase_scores: "Scores of paraphrases by format, share of the pairs, start and subset",
