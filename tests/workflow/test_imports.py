@@ -27,7 +27,7 @@ KINDS = {
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
         "explain_treatment read_groups evaluate_tasks generate_paraphrases build_tasks "
         "probe_checkpoint evaluate_checkpoint measure_checkpoint interpolate_weights "
-        "measure_distance ask_battery",
+        "measure_distance ask_battery measure_changes probe_states",
         TRAINER | DRAWING,
     ),
     "training": (

@@ -105,6 +105,9 @@ rule map_treatments:
         relearned=of_mapped(rules.relearn_facts.output.answers) if RELEARNS else [],
         battery=of_mapped(rules.ask_battery.output.answers),
         restored=restored_runs,
+        weights=of_mapped(rules.measure_changes.output.weights),
+        similarity=of_mapped(rules.measure_changes.output.similarity),
+        inside=of_mapped(rules.probe_states.output.answers),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

@@ -27,7 +27,8 @@ def read_elsewhere(job):
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
-        found += rules.ask_battery.output
+        found += [*rules.ask_battery.output, *rules.measure_changes.output]
+        found += rules.probe_states.output
         found += rules.relearn_facts.output if RELEARNS else []
     if step != "finetune":
         return expand(found, **w)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuneatlas.audit.battery_numbers import battery_numbers
+from tuneatlas.audit.inside_numbers import inside_numbers
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.terms import Number, Term, Where, blocks_of, inputs_of
 from tuneatlas.data.scopes import ALL
@@ -28,6 +29,7 @@ def interpolation_numbers(
         runs.setdefault((domain, group), []).extend(made.values())
     blocks = blocks_of(_domains(results, runs), design)
     yield from battery_numbers(results, record, metrics, blocks)
+    yield from inside_numbers(results, record, metrics)
     for row in metrics["interpolation"]:
         about = {} if design["facts"] == ALL else {"facts": (design["facts"],)}
         place: Where = {"block": blocks(row["domain"], row["scope"]), **about}

@@ -216,6 +216,26 @@ def _battery(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dic
     return {name: dict(zip(ids, map(float, values), strict=True)) for name, values in found.items()}
 
 
+def _similarity(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """The part of each question in the similarity of its kind, a column per kind and layer."""
+    found: dict[str, Column] = {}
+    if output.endswith(".similarity.parquet"):
+        names = ("setting", "kind", "layer", "id", "value")
+        for setting, kind, layer, i, value in rows_of(columns.results, output, *names):
+            found.setdefault(f"{setting}/{layer}/{kind}:similarity", {})[i] = value
+    return found
+
+
+def _inside(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """What the probe and its control have right, by whose states are read, layer and kind."""
+    found: dict[str, Column] = {}
+    names = ("setting", "states", "layer", "kind", "id", "right", "control")
+    for *cell, i, right, control in rows_of(columns.results, output, *names):
+        for name, value in (("right", right), ("control", control)):
+            found.setdefault(f"{'/'.join(map(str, cell))}:{name}", {})[i] = float(value)
+    return found
+
+
 def _answers(
     results: Results, output: str
 ) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
@@ -276,6 +296,8 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "measure_distance": _distant,
     "relearn_facts": _relearned,
     "ask_battery": _battery,
+    "measure_changes": _similarity,
+    "probe_states": _inside,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
     "score_systems": _scored,

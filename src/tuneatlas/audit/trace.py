@@ -37,6 +37,8 @@ STEPS = (
     "measure_distance",
     "relearn_facts",
     "ask_battery",
+    "measure_changes",
+    "probe_states",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",

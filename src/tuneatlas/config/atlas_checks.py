@@ -1,12 +1,16 @@
 """What the atlas cannot ask: known of its keys, and of the templates that it asks by."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tuneatlas.config.models.data import FactsDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.source import Conflict, Key
+from tuneatlas.data.fact_questions import OPTIONS
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate, few_shot_prompt
+from tuneatlas.models.shapes import known_shape
 from tuneatlas.studies.atlas.tables import ORDER, REWORDED
 from tuneatlas.studies.atlas.ways import PLACE, Layouts, equal_ways, ways_of
 
@@ -49,6 +53,33 @@ def battery(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         else:
             text += ": leave out one of the two"
         yield (key,), text
+
+
+def layers(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Layers that a model does not have, where its depth is known."""
+    own = experiment.atlas
+    if not own.groups or own.layers is None:
+        return
+    for layer, count in Counter(own.layers).items():
+        if count > 1:
+            yield (("atlas", "layers"),), f"{layer} is listed {count} times"
+    for name, model in experiment.models.items():
+        shape = known_shape(model.model_dump(), root)
+        if shape and (deep := [layer for layer in own.layers if layer > shape.layers]):
+            text = f"model {name!r} has layers 0 (embeddings) to {shape.layers}, not {deep[0]}"
+            yield (("atlas", "layers"), ("models", name)), text
+
+
+def probes(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Fewer questions than a probe needs, where it is known how many there will be."""
+    domains = list(experiment.domains.values())
+    known = [d.limits for d in domains if isinstance(d, FactsDomain)]
+    if not experiment.atlas.groups or len(known) < len(domains):
+        return
+    if (count := sum(limits.test + limits.related_test for limits in known)) < OPTIONS:
+        text = f"{count} test questions are fewer than the {OPTIONS} options of one, so that no "
+        text += "probe can be trained: raise the limits of a domain"
+        yield (("atlas", "groups"), ("domains",)), text
 
 
 def _key(way: str) -> Key:

@@ -214,6 +214,8 @@ CHECKS: tuple[Check, ...] = (
     treatment_checks.replays,
     treatment_checks.adapters,
     atlas_checks.battery,
+    atlas_checks.layers,
+    atlas_checks.probes,
     forgetting_checks.reached,
     forgetting_checks.corpus,
     syntax_checks.names,

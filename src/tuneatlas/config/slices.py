@@ -170,6 +170,13 @@ def battery_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     return how | {k: asked[k] for k in ("ways", "rewordings", "orders", "dtype")}
 
 
+def inside_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """In which layers models are looked at, and of which facts."""
+    asked = asked_options(config, "atlas", model)
+    own = {k: asked[k] for k in ("layers", "dtype")}
+    return own | {"facts": config["compare_groups"]["facts"]}
+
+
 def map_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How the atlas is told; of which questions, as the comparison of groups has it."""
     own = {k: config["atlas"][k] for k in ("draws", "confidence")}

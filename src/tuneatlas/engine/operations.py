@@ -26,6 +26,8 @@ SECTIONS = {
     "interpolate_weights": "atlas",
     "measure_distance": "atlas",
     "ask_battery": "atlas",
+    "measure_changes": "atlas",
+    "probe_states": "atlas",
     "map_treatments": "atlas",
     "report": "",
 }

@@ -7,6 +7,7 @@ from typing import Any
 from tuneatlas.report.atlas_law import law_sentences
 from tuneatlas.report.atlas_relearning import relearning_sentences
 from tuneatlas.report.forgetting import SCOPE_PLACES
+from tuneatlas.report.inside import changed, inside
 from tuneatlas.report.recovery import recovered
 from tuneatlas.report.treatments import SETTINGS, Found, treatment_name
 from tuneatlas.report.wording import counted, level_of, percent, points
@@ -23,6 +24,8 @@ class Atlas:
     of: str
     between: list[Found]
     recovered: list[Found]
+    changed: list[Found]
+    inside: list[Found]
     settings: Mapping[str, str]
     law: list[str]
     relearnt: list[str]
@@ -41,6 +44,8 @@ def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
         of=" and ".join(trainings),
         between=_between(metrics),
         recovered=recovered(metrics),
+        changed=changed(metrics),
+        inside=inside(metrics),
         settings=SETTINGS,
         law=law_sentences(metrics),
         relearnt=relearning_sentences(metrics),

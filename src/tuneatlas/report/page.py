@@ -61,6 +61,9 @@ FIGURE_NUMBERS = {
     "relearning": "relearning",
     "battery": "battery",
     "recovery": "recovery",
+    "weight_changes": "weight_changes",
+    "similarity": "similarity",
+    "inside": "inside",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -244,6 +247,16 @@ STUDIES = (
                 "battery",
                 "Asked in other ways",
                 lambda page: page.atlas and page.atlas.recovered,
+            ),
+            Section(
+                "changes",
+                "Where it changed",
+                lambda page: page.atlas and page.atlas.changed,
+            ),
+            Section(
+                "inside",
+                "Read from inside",
+                lambda page: page.atlas and page.atlas.inside,
             ),
         ),
     ),

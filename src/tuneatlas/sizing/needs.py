@@ -233,6 +233,14 @@ def _asked_otherwise(job: Job, study: Study) -> float:
     return float(_tested(job, study) * ways * (1 + settings))
 
 
+def _looked_into(job: Job, study: Study) -> float:
+    """Tokens read of base and tuned models, of two settings at most, once for each option."""
+    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    # Of most questions there are four.
+    texts = 4 if job.step == "probe_states" else 1
+    return float(_tested(job, study) * texts * (1 + settings))
+
+
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
@@ -245,6 +253,8 @@ PASSES = {
     "interpolate_weights": _interpolated,
     "measure_distance": _distanced,
     "ask_battery": _asked_otherwise,
+    "measure_changes": _looked_into,
+    "probe_states": _looked_into,
     "measure_checkpoint": _measured,
     "probe_checkpoint": _tested,
     "evaluate_checkpoint": _tested,

@@ -346,7 +346,10 @@ for step, own in {
 for own, shard in SHARDS.items():
     BROKEN[shard] = BROKEN[own]
 # What lies between base and tuned is asked as the base is.
-for step in ("interpolate_weights", "measure_distance", "ask_battery"):
+for step in (
+    *("interpolate_weights", "measure_distance", "ask_battery"),
+    *("measure_changes", "probe_states"),
+):
     BROKEN[step] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.
 for given, own in {

@@ -67,6 +67,12 @@ class Atlas(Section):
         "place; 0 where options are not shown (question_template: cloze)",
         unit="count",
     )
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = option(
+        None,
+        "layers whose hidden states are compared and probed: 0 are the embeddings, n is the output "
+        "of block n; null: all of them",
+        source="Kornblith et al. 2019, arXiv 1905.00414; Hewitt & Liang 2019, arXiv 1909.03368",
+    )
     draws: Annotated[int, Field(ge=100)] = option(
         5000, "bootstrap resamples behind each interval", unit="count"
     )

@@ -59,6 +59,15 @@ def error_bars(
     panel.plot([x for x, _ in drawn], values, color=colour, ls="", ms=4, **marks)  # type: ignore[arg-type]
 
 
+def banded(
+    panel: Axes, at: Sequence[float], rows: Sequence[Row], name: str, colour: str, marker: str
+) -> None:
+    """A line of values with a band of their intervals."""
+    panel.plot(at, [row[name] for row in rows], color=colour, marker=marker, ms=4, lw=1.4)
+    low, high = ([row[f"{name}_{end}"] for row in rows] for end in ("low", "high"))
+    panel.fill_between(at, low, high, color=colour, alpha=0.13, lw=0)
+
+
 def _battery(rows: list[Row]) -> Figure:
     """A column per treatment and a row per scope; the ways of asking from left to right."""
     treatments, scopes = treatments_of(rows), [s for s in SCOPE_STYLE if _of(rows, s)]

@@ -12,7 +12,7 @@ from tuneatlas.data.scopes import ALL, SCOPES, scope_of
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.derived import derived_interval, phi, ratio_interval
-from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
+from tuneatlas.statistics.intervals import accuracy_interval, mean_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import LEAST_OPTIONS, NONE, Asked, indicators, majority
@@ -207,11 +207,16 @@ def _recovery(own: Answers, setting: str, where: NDArray[Any], how: Any) -> Row:
     said = {name: table[:, where] for name, table in indicators(own.asked(setting)).items()}
 
     def share(part: str, whole: str) -> Row:
-        return interval_columns(part, ratio_interval(said[part], said[whole], *how))
+        found = ratio_interval(said[part], said[whole], *how)
+        within = found and Interval(found.value, max(found.low, 0.0), min(found.high, 1.0))
+        return interval_columns(part, within)
 
     known: Row = interval_columns("reached_known", None)
-    if (own.options[where] >= LEAST_OPTIONS).all():
-        known = share("reached_known", "lost_known")
+    # Of what luck alone lost, as of facts never stated, there is no share.
+    told = (own.options[where] >= LEAST_OPTIONS).all()
+    if told and mean_interval(said["lost_known"], *how[:-1]).low > 0:
+        luckless = ratio_interval(said["reached_known"], said["lost_known"], *how)
+        known = interval_columns("reached_known", luckless)
     return {
         "lost": int(said["lost"].sum()),
         **share("reached", "lost"),

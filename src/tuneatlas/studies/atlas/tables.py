@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from tuneatlas.tables import SETTINGS, STAGE, STAGE_ANSWERS, TEXT, Column, Table
+from tuneatlas.tables import ROLES, SETTINGS, STAGE, STAGE_ANSWERS, TEXT, Column, Table
 
 LINE, RESET = "line", "reset"
 # Ways of asking; rewordings and orders of options are numbered.
@@ -106,4 +106,62 @@ BATTERY = Table(
         *STAGE_ANSWERS.columns[len(STAGE) :],
     ),
     key=("setting", "way", "id"),
+)
+
+TUNED = Column(
+    "setting", TEXT, "which tuned model; stages: the last of step finetune_stages", "", SETTINGS[1:]
+)
+LAYER = Column("layer", pa.int16(), "0: embeddings; n: block n", "layer")
+KIND = "what became of it: kept, shifted (reached by another prompt) or lost"
+
+WEIGHT_CHANGES = Table(
+    "weight_changes",
+    (
+        TUNED,
+        Column("name", TEXT, "of the matrix or vector of weights"),
+        Column("layer", pa.int16(), "0: embeddings; n: block n; the last: what is behind", "layer"),
+        Column("numbers", pa.int64(), "weights in it", "count"),
+        Column("norm", pa.float64(), "Frobenius norm of the base model's"),
+        Column("change", pa.float64(), "Frobenius norm of tuned less base"),
+    ),
+    key=("setting", "name"),
+)
+
+SIMILARITY = Table(
+    "similarity",
+    (
+        TUNED,
+        Column("kind", TEXT, KIND, "", ("kept", "shifted", "lost")),
+        LAYER,
+        Column("id", TEXT, "question id"),
+        Column("domain", TEXT, "domain of knowledge"),
+        Column("role", TEXT, "home or related", "", ROLES),
+        Column("cka", pa.float64(), "linear CKA of base and tuned over all of its kind", "1"),
+        Column("value", pa.float64(), "the question's part of it, by the jackknife", "1"),
+    ),
+    key=("setting", "kind", "layer", "id"),
+)
+
+UNKNOWN = "unknown"
+PROBED_STATES = Table(
+    "probed_states",
+    (
+        TUNED,
+        Column("states", TEXT, "whose hidden states are read", "", ("base", "tuned")),
+        LAYER,
+        Column("id", TEXT, "question id"),
+        Column("domain", TEXT, "domain of knowledge"),
+        Column("role", TEXT, "home or related", "", ROLES),
+        Column(
+            "kind",
+            TEXT,
+            f"{KIND}; unknown: the base has it wrong",
+            "",
+            ("kept", "shifted", "lost", UNKNOWN),
+        ),
+        Column("options", pa.int8(), "options of the question", "options"),
+        Column("right", pa.bool_(), "the probe ranks the right option first"),
+        Column("control", pa.bool_(), "that of the control task ranks its right one first"),
+    ),
+    key=("setting", "states", "layer", "id"),
 )

@@ -9,6 +9,8 @@ from tuneatlas.engine.step import Step
 from tuneatlas.data.mentions import Mentions
 from tuneatlas.studies.atlas.battery_map import Answers, map_battery, read_battery
 from tuneatlas.studies.atlas.board import board
+from tuneatlas.studies.atlas.changes_map import map_changes
+from tuneatlas.studies.atlas.inside_map import map_inside
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.measured import Distances, read_distances
@@ -80,6 +82,15 @@ def _battery(asked: Asked) -> dict[str, Any]:
     return map_battery(asked.batteries, asked.options, asked.step.seed, *known)
 
 
+def _changes(asked: Asked) -> dict[str, Any]:
+    files = asked.step.paths("weights"), asked.step.paths("similarity")
+    return map_changes(*files, asked.options, asked.step.seed, asked.contents)
+
+
+def _inside(asked: Asked) -> dict[str, Any]:
+    return map_inside(asked.step.paths("inside"), asked.options, asked.step.seed, asked.contents)
+
+
 def _board(asked: Asked) -> dict[str, Any]:
     return board(MEASURES, asked, asked.options, asked.step.seed)
 
@@ -90,6 +101,8 @@ TELLERS: tuple[Callable[[Asked], dict[str, Any]], ...] = (
     _distance_law,
     _relearning,
     _battery,
+    _changes,
+    _inside,
     _board,
 )
 

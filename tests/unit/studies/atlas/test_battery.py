@@ -22,6 +22,8 @@ from tuneatlas.report import build_report
 from tuneatlas.report.atlas import atlas_part
 from tuneatlas.studies.atlas.battery_figures import BATTERY_FIGURES
 from tuneatlas.studies.atlas.battery_map import Answers, map_battery, read_battery
+from tuneatlas.studies.atlas.changes_figures import CHANGES_FIGURES
+from tuneatlas.studies.atlas.inside_figures import INSIDE_FIGURES
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import NONE, indicators
 from tuneatlas.studies.atlas.tables import BATTERY
@@ -159,6 +161,7 @@ def invented() -> Answers:
     )
 
 
+SHARES = ("reached", "base_reached", "back", "neither")
 MENTIONS = {str(n): int(n % 5 > 0) for n in range(ITEMS)}
 
 
@@ -177,6 +180,7 @@ def test_reached_and_back_are_told_with_intervals(metrics: dict[str, Any]):
         assert row["base_reached"] == 1 and row["agreement"] == 1
         assert row["neither"] == pytest.approx(1 - row["back"])
         assert 0 < row["again"] < row["lost"]
+        assert all(0 <= row[f"{n}_{end}"] <= 1 for n in SHARES for end in ("low", "high"))
     # Nobody knows what was never stated: no question on it is lost.
     assert [r["lost"] for r in metrics["recovery"] if r["facts"] == "unmentioned"] == [0, 0]
     few_shot = [row for row in metrics["battery"] if row["way"] == "few_shot"]
@@ -219,13 +223,37 @@ def test_each_number_leads_to_its_answers(metrics: dict[str, Any]):
         assert again == pytest.approx(number.value, abs=2e-6), number.address
 
 
-def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_path: Path):
-    whole = metrics | {
-        "interpolation": [],
-        "design": OPTIONS.__dict__ | {"replicates": ["a", "b"], "seeds": [0]},
+def around(name: str, value: float) -> Row:
+    return {name: value, f"{name}_low": value - 0.1, f"{name}_high": value + 0.1}
+
+
+def looked_into() -> dict[str, list[Row]]:
+    """Invented numbers of what is measured inside."""
+    of = {"domain": "facts", "group": "incompatible", "setting": "finetune", "answers": 40}
+    layers = [of | {"layer": layer} for layer in (0, 1)]
+    shares = around("right", 0.6) | around("control", 0.3) | around("selectivity", 0.3)
+    return {
+        "weight_changes": [r | around("relative_change", 0.2 + r["layer"] / 10) for r in layers],
+        "similarity": [
+            r | {"kind": kind, "cka": 0.9} | around("similarity", 0.8)
+            for r in layers
+            for kind in ("kept", "lost")
+        ],
+        "inside": [
+            r | {"kind": kind, "states": states, "chance": 0.25} | shares
+            for states in ("base", "tuned")
+            for r in layers
+            for kind in ("kept", "lost")
+        ],
     }
-    draw_figures(whole, tmp_path / "figures", BATTERY_FIGURES)
-    assert {p.name for p in (tmp_path / "figures").glob("*.csv")} == {"battery.csv", "recovery.csv"}
+
+
+def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_path: Path):
+    design = OPTIONS.__dict__ | {"replicates": ["a", "b"], "seeds": [0]}
+    whole = metrics | looked_into() | {"interpolation": [], "design": design}
+    draw_figures(whole, tmp_path / "figures", BATTERY_FIGURES | CHANGES_FIGURES | INSIDE_FIGURES)
+    drawn = {path.stem for path in (tmp_path / "figures").glob("*.csv")}
+    assert drawn == {"battery", "recovery", "weight_changes", "similarity", "inside"}
     fake = make_study(items=40)
     base, tuned = fake.pop("base_answers"), fake.pop("tuned_answers")
     knowledge = compare_groups(base, tuned, CompareOptions(draws=100), 1, **fake).metrics()
@@ -233,10 +261,16 @@ def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_
     html = build_report(knowledge, tmp_path / "none", make_context(), atlas=atlas)
     tree = Tree(html)
     assert len(tree.all("caption")) == len(tree.all("table"))
-    (found,) = atlas_part(whole, "there").recovered
-    assert len(found.sentences) == 2
-    for sentence in found.sentences:
-        assert sentence in html
+    for name in drawn:
+        assert f'"../map_treatments/mini/{name}.csv"' in html
+    part = atlas_part(whole, "there")
+    (found,), (changed,), (inside,) = part.recovered, part.changed, part.inside
+    assert [len(own.sentences) for own in (found, changed, inside)] == [2, 2, 4]
+    for sentence in (*found.sentences, *changed.sentences, *inside.sentences):
+        assert sentence.replace("'", "&#39;") in html
     row = next(row for row in metrics["recovery"] if row["scope"] == "ood")
     *_, ood = found.sentences
     assert f"{100 * row['reached']:.1f}% (" in ood and "agree with φ = 1.00" in ood
+    assert "moved most in layer 1, by 30.0% (20.0% to 40.0%)" in changed.sentences[0]
+    assert "0.800 (0.700 to 0.900) of 40 answers lost" in changed.sentences[1]
+    assert "60.0% (50.0% to 70.0%) of 40 answers lost" in inside.sentences[2]
