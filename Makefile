@@ -16,8 +16,11 @@
 # make clean-weights  let tuned and restored models go that all that reads them has read; they come
 #             back where something is to be made from them
 # make size   what the experiment needs: memory, GPU-hours, storage; refuses what cannot fit
+# make simulate  how long it takes on clusters of several sizes, and what holds it up; GPUS="8 64",
+#             PREEMPTED_EVERY=hours that a node is left alone: what that loses, and how often to save
 # make power  the smallest effects that the experiment could tell, before it runs, and what would halve
 #             them at which cost; PILOT=results: with the variances of a finished run
+# make watch  a run at work on one page: how far, what waits for what, when it will be done
 # make list   which experiments stand in this project, how old, how large, how far
 # make publish MODEL=results/finetune/…/0   a model's folder with a card for the hub, in published/ or
 #             TO; of another experiment with its path or CONFIG. Nothing is uploaded.
@@ -33,8 +36,11 @@ VENV ?=
 CONFIG ?= config/config.yaml
 TARGET ?= all
 PROFILE ?= default
-# size: the device to plan for
+# size, simulate: the device to plan for
 DEVICE ?= a100-80
+# simulate: GPUs in all, a line each (1 8 64 512), and hours that a node is left alone (for ever)
+GPUS ?=
+PREEMPTED_EVERY ?=
 # power: results of a finished run
 PILOT ?=
 # bench: a finished run of the default experiment, and the rows to measure (all)
@@ -80,7 +86,7 @@ HAVE_CONFIG = for file in $(CONFIG); do [ -f "$$file" ] || \
 WITH_CONFIG = $(HAVE_CONFIG); set --; for file in $(CONFIG); do set -- "$$@" --config "$$file"; done
 SOURCES = src tests bench workflow/scripts workflow/plan.py
 
-.PHONY: run diagnose plan why accept clean-weights size power list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
+.PHONY: run diagnose plan why accept clean-weights size simulate power watch list publish plans test test-slow slurm-test slurm-faults check audit bench site format \
 	config-docs lock clean
 
 run: .venv/ready
@@ -126,9 +132,16 @@ clean-weights: .venv/ready
 size: .venv/ready
 	@.venv/bin/tuneatlas size $(CONFIG) --device $(DEVICE)
 
+simulate: .venv/ready
+	@.venv/bin/tuneatlas simulate $(CONFIG) --device $(DEVICE) $(if $(GPUS),--gpus $(GPUS)) \
+	$(if $(PREEMPTED_EVERY),--preempted-every $(PREEMPTED_EVERY))
+
 power: .venv/ready
 	@.venv/bin/tuneatlas power $(CONFIG) $(if $(PILOT),--pilot $(call quoted,$(PILOT))) \
 	$(if $(filter file,$(origin DEVICE)),,--device $(DEVICE))
+
+watch: .venv/ready
+	@$(WITH_CONFIG); .venv/bin/tuneatlas watch "$$@"
 
 list: .venv/ready
 	@.venv/bin/tuneatlas list

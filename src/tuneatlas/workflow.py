@@ -23,6 +23,7 @@ from tuneatlas.config.checkpoints import (
     told,
     trained_on,
 )
+from tuneatlas.config.harness import compared_by_harness, harness_models
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.naming import DEFAULT_CONFIG
@@ -44,6 +45,7 @@ from tuneatlas.config.slices import (
     Place,
     asked_options,
     base_options,
+    battery_options,
     begin_token,
     beside,
     category_weights,
@@ -67,7 +69,9 @@ from tuneatlas.config.slices import (
     syntax_options,
     system_options,
     task_options,
+    treatment_options,
     tuning_options,
+    writer_of,
 )
 from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.sources import load_specs
@@ -82,13 +86,23 @@ from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, oth
 from tuneatlas.engine.warm import start as start_warm
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
-from tuneatlas.sizing.host import asked_mb, brought_mb, trained_mb
+from tuneatlas.sizing.gpu_types import FILE as GPU_TYPES
+from tuneatlas.sizing.gpu_types import (
+    check_types,
+    memory_of,
+    read_types,
+    study_on_any,
+    type_for,
+)
+from tuneatlas.sizing.host import LONGEST_MIN, asked_mb, brought_mb, trained_mb
 from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, goes, held
 
 __all__ = [
     "BROUGHT",
     "CONTEXTUALISED",
     "DEFAULT_CONFIG",
+    "GPU_TYPES",
+    "LONGEST_MIN",
     "PROSE",
     "Cutoff",
     "Decided",
@@ -100,6 +114,7 @@ __all__ = [
     "asked_options",
     "asking",
     "base_options",
+    "battery_options",
     "begin_token",
     "beside",
     "bound",
@@ -110,7 +125,9 @@ __all__ = [
     "chat_begins",
     "chat_template",
     "check_cluster",
+    "check_types",
     "checkpoints",
+    "compared_by_harness",
     "corpus_options",
     "distance_options",
     "domain_options",
@@ -120,6 +137,7 @@ __all__ = [
     "forgetting_options",
     "goes",
     "group_sources",
+    "harness_models",
     "held",
     "hold_instructions",
     "interpolation_options",
@@ -135,6 +153,7 @@ __all__ = [
     "make_newer",
     "map_options",
     "members",
+    "memory_of",
     "model_packages",
     "needs_corpus",
     "note_run",
@@ -152,6 +171,7 @@ __all__ = [
     "preflight",
     "probed_splits",
     "question_sources",
+    "read_types",
     "record_path",
     "relearning_options",
     "resolve",
@@ -167,6 +187,7 @@ __all__ = [
     "standing",
     "start_warm",
     "starts",
+    "study_on_any",
     "syntax_options",
     "system_options",
     "take",
@@ -174,7 +195,10 @@ __all__ = [
     "told",
     "trained_mb",
     "trained_on",
+    "treatment_options",
     "tuning_options",
+    "type_for",
+    "writer_of",
 ]
 
 # From a run folder to the project: no name of a folder is in it, so that both can be moved.

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tuneatlas.config.load import load_config
 from tuneatlas.data.scopes import SCOPES
 from tuneatlas.studies.forgetting.fates import FATES
 from tuneatlas.tables import CATEGORIES, GROUPS, ROLES, SPLITS
@@ -12,6 +13,7 @@ from tuneatlas.tables import CATEGORIES, GROUPS, ROLES, SPLITS
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "src/tuneatlas"
 DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TUTORIALS = [path for path in DOCS if path.parent.name == "tutorials"]
 TERMS = (ROOT / "docs/terms.md").read_text(encoding="utf-8")
 # Where a path may begin: modules of a study are named from its room, or from the one before.
 ROOMS = [ROOT, PACKAGE, *(path for path in PACKAGE.rglob("*") if path.is_dir())]
@@ -61,3 +63,15 @@ def test_wildcards_of_rules_are_explained():
         *("package", "paraphraser", "scatteritem", "trained"),
     }
     assert [name for name in wildcards if name not in TERMS.lower() and name.islower()] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs/tutorials").glob("*.md")), ids=lambda p: p.stem
+)
+def test_configs_of_tutorials_can_be_run(page: Path, tmp_path: Path):
+    """But for what they name of the reader's own."""
+    for path in (ROOT / "config").iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        (tmp_path / "tutorial.yaml").write_text(block)
+        load_config(tmp_path / "tutorial.yaml", root=ROOT)

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from tuneatlas.engine.step import Step
 from tests.examples import ROOT, TEMPLATES
 from tests.unit.training.recipes import RECIPE, fingerprint
+from tuneatlas.engine.records import dump, record_path
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 
 # Long enough that the replies, which stand at the end, are within a row.
@@ -45,6 +46,39 @@ def run_script(name: str, step: Step, /, **params) -> dict:
     with patch("tuneatlas.engine.step.step", lambda _: nullcontext(step)):
         exec(compile(text, name, "exec"), {"snakemake": job})
     return step.info
+
+
+def shards_by(
+    script: str, folder: Path, inputs: dict, options: dict, count: int, /, **params
+) -> list[Path]:
+    """What each job that shares a step's work made by a script, with a record beside it."""
+    found = []
+    for number in range(1, count + 1):
+        item = f"{number}-of-{count}"
+        name = f"{script}-{item}.json"
+        wildcards = {"model": "mini", "seed": "0", "scatteritem": item}
+        step = a_step(folder, inputs, {"parts": name}, dict(options), name[:-5], **wildcards)
+        step.name = script
+        run_script(script, step, **params)
+        found.append(step.outputs["parts"])
+        record_path(found[-1]).write_text(dump(record_of_shard(item, options)), encoding="utf-8")
+    return found
+
+
+def record_of_shard(item: str, options: dict) -> dict:
+    """A record as that of a shard is."""
+    return {
+        "output": f"results/probe_shard/m/d/{item}.json",
+        "sha256": "0" * 64,
+        "step": "probe_shard",
+        "wildcards": {},
+        "inputs": {"results/prepare_base/m": "1" * 64},
+        "options": {k: v for k, v in options.items() if k != "batch_tokens"},
+        "operations": {"batch_tokens": options["batch_tokens"], "shards": 2},
+        "code": {"frame": "1"},
+        "libraries": {"torch": "2"},
+        "params": {},
+    }
 
 
 def tuning(folder: Path, base: Path, steps: list[int], name: str = "kept", epochs: int = 3) -> Step:

@@ -14,24 +14,25 @@ NETWORKS = {"torch", "transformers", "accelerate", "peft", "deepspeed", "triton"
 # Of each kind of step: those whose imports are tried together, and what none of them may load.
 KINDS = {
     "of tables": (
-        "label_knowledge mix_instructions prepare_questions prepare_corpus prepare_sentences "
-        "parse_sentences collect_labels fetch_source",
+        "label_knowledge mix_instructions mix_treatment prepare_questions prepare_corpus "
+        "prepare_sentences parse_sentences collect_labels fetch_source",
         NETWORKS | TRAINER | DRAWING | {"scipy"},
     ),
     "comparing": (
         "compare_groups stage_forgetting compare_paraphrases compare_checkpoints stage_checkpoints "
-        "map_treatments report report_map report_syntax audit",
+        "map_treatments compare_harness report report_map report_syntax audit",
         NETWORKS,
     ),
     "asking a model": (
         "probe_knowledge evaluate_knowledge evaluate_base evaluate_stages explain_predictions "
-        "read_groups evaluate_tasks generate_paraphrases build_tasks probe_checkpoint "
-        "evaluate_checkpoint measure_checkpoint interpolate_weights measure_distance",
+        "explain_treatment read_groups evaluate_tasks generate_paraphrases build_tasks "
+        "probe_checkpoint evaluate_checkpoint measure_checkpoint interpolate_weights "
+        "measure_distance ask_battery",
         TRAINER | DRAWING,
     ),
     "training": (
-        "finetune finetune_stages restore_stages restore_checkpoint prepare_base "
-        "finetune_paraphrase relearn_facts",
+        "finetune finetune_treatment finetune_stages restore_stages restore_checkpoint "
+        "prepare_base finetune_paraphrase relearn_facts",
         DRAWING | {"deepspeed", "triton"},
     ),
 }

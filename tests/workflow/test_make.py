@@ -86,6 +86,18 @@ def test_power_hands_on_the_pilot_and_a_device_that_is_named(
     assert make(project, "power", *words).stdout == f"tuneatlas{expected}\n"
 
 
+def test_a_simulation_is_asked_for_with_what_is_named(project: Path):
+    told = make(project, "simulate", "GPUS=8 64", "PREEMPTED_EVERY=12", "CONFIG=a.yaml").stdout
+    expected = "[simulate][a.yaml][--device][a100-80][--gpus][8][64][--preempted-every][12]"
+    assert told == f"tuneatlas{expected}\n"
+
+
+def test_a_run_is_watched_by_its_config(project: Path):
+    (project / "a.yaml").touch()
+    told = make(project, "watch", "CONFIG=a.yaml").stdout
+    assert told == "tuneatlas[watch][--config][a.yaml]\n"
+
+
 def test_a_run_ends_with_what_to_look_at_in_its_own_folder(project: Path):
     (project / "results.yaml").touch()
     done = make(project, "run", "CONFIG=results.yaml", "TARGET=s1")

@@ -10,7 +10,7 @@ rule interpolate_weights:
     """Ask the models between base and tuned: averaged, or with the largest changes undone."""
     input:
         base=rules.prepare_base.output.model,
-        finetuned=rules.finetune.output.model,
+        finetuned=tuned,
         stages=last_stage,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         answers=lambda w: expand(
@@ -36,9 +36,9 @@ rule measure_distance:
     """How far tuning took a model on what it was tuned on, and what it answers elsewhere."""
     input:
         base=rules.prepare_base.output.model,
-        finetuned=rules.finetune.output.model,
+        finetuned=tuned,
         stages=all_stages,
-        conversations=rules.mix_instructions.output.conversations,
+        conversations=tuned_on,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         answers=lambda w: expand(
             rules.probe_knowledge.output.answers, model=w.model, domain=DOMAINS
@@ -70,7 +70,7 @@ rule measure_distance:
 rule relearn_facts:
     """How fast lost facts come back to a tuned model, beside facts that were never known."""
     input:
-        finetuned=rules.finetune.output.model,
+        finetuned=tuned,
         stages=last_stage,
         material=rules.prepare_restoration.output.folder,
         mentions=lambda w: corpus(w.model, rules.prepare_corpus.output.mentions),
@@ -103,6 +103,8 @@ rule map_treatments:
         distances=of_mapped(rules.measure_distance.output.distances),
         asked=of_mapped(rules.measure_distance.output.asked),
         relearned=of_mapped(rules.relearn_facts.output.answers) if RELEARNS else [],
+        battery=of_mapped(rules.ask_battery.output.answers),
+        restored=restored_runs,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

@@ -26,8 +26,9 @@ rule probe_checkpoint:
         answers="results/probe_checkpoint/{model}/{checkpoint}.parquet",
     log:
         "logs/probe_checkpoint/{model}/{checkpoint}.log",
+    threads: processes("probe_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="probe_knowledge"),
     params:
         code=code("probe_checkpoint"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
@@ -50,8 +51,9 @@ rule evaluate_checkpoint:
         answers="results/evaluate_checkpoint/{model}/{checkpoint}.parquet",
     log:
         "logs/evaluate_checkpoint/{model}/{checkpoint}.log",
+    threads: processes("evaluate_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_knowledge"),
     params:
         code=code("evaluate_checkpoint"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
@@ -64,6 +66,9 @@ rule compare_checkpoints:
     """What a base model's checkpoints lost and gained, how much is format, and which differ."""
     input:
         base=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        categories=expand(
+            rules.probe_knowledge.output.knowledge, domain=DOMAINS, allow_missing=True
+        ),
         models=of_base(rules.prepare_checkpoint.output.model),
         few_shot=of_base(rules.probe_checkpoint.output.answers),
         chat=of_base(rules.evaluate_checkpoint.output.answers),
@@ -124,8 +129,9 @@ rule measure_checkpoint:
         texts="results/measure_checkpoint/{model}/{checkpoint}/{seed}.texts.parquet",
     log:
         "logs/measure_checkpoint/{model}/{checkpoint}/{seed}.log",
+    threads: processes("evaluate_stages")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_stages"),
     params:
         code=code("measure_checkpoint"),
         options=lambda w: tuneatlas.stage_options(config, w.model),

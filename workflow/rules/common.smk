@@ -58,7 +58,7 @@ wildcard_constraints:
     package="|".join(map(re.escape, tuneatlas.packages(config))),
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
-    group="|".join(GROUPS),
+    group="|".join([*GROUPS, *config["treatments"]]),
 
 
 def code(step):
@@ -98,10 +98,3 @@ def corpus(model, path):
 def fetched(package):
     """The folder of a fetched package."""
     return expand(rules.fetch_source.output.folder, package=package)[0]
-
-
-def every_shard(path, **wildcards):
-    """What each shard of the sentences has at ``path``. Not by `gather`: all modules share that."""
-    shards = config["parse_sentences"]["shards"]
-    items = [f"{number}-of-{shards}" for number in range(1, shards + 1)]
-    return expand(path, scatteritem=items, **wildcards)

@@ -99,6 +99,33 @@ rule restore_base:
         "../scripts/restore_base.py"
 
 
+rule measure_shard:
+    """Measure a share of the models of a run, where several jobs share them."""
+    input:
+        kept=list(rules.finetune_stages.output),
+        restored=list(rules.restore_stages.output),
+        finetuned=rules.finetune.output.model,
+        material=rules.prepare_restoration.output.folder,
+        answers=expand(rules.probe_knowledge.output.answers, domain=DOMAINS, allow_missing=True),
+        template=template("question", "probe_knowledge"),
+        instruction=template("question", "mix_instructions"),
+        chat=template("chat", "finetune_stages"),
+    output:
+        parts="results/measure_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.json",
+    log:
+        "logs/measure_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.log",
+    threads: processes("evaluate_stages")
+    resources:
+        **asks(240, section="evaluate_stages"),
+    params:
+        code=code("measure_shard"),
+        options=lambda w: tuneatlas.stage_options(config, w.model),
+        bos=lambda w: config["models"][w.model]["bos"],
+        seed=config["seed"],
+    script:
+        "../scripts/measure_shard.py"
+
+
 rule evaluate_stages:
     """Measure every model of a run, tuned and restored: knowledge as probed, and text pattern."""
     input:
@@ -110,13 +137,15 @@ rule evaluate_stages:
         template=template("question", "probe_knowledge"),
         instruction=template("question", "mix_instructions"),
         chat=template("chat", "finetune_stages"),
+        shards=shards_of("evaluate_stages", rules.measure_shard.output.parts),
     output:
         answers=f"{MEASURED}.answers.parquet",
         texts=f"{MEASURED}.texts.parquet",
     log:
         "logs/evaluate_stages/{model}/{domain}/{group}/{seed}.log",
+    threads: processes("evaluate_stages")
     resources:
-        **asks(240),
+        **asks(240, section="evaluate_stages", shared=True),
     params:
         code=code("evaluate_stages"),
         options=lambda w: tuneatlas.stage_options(config, w.model),
@@ -141,8 +170,9 @@ rule evaluate_base:
         texts="results/evaluate_base/{model}/{seed}.texts.parquet",
     log:
         "logs/evaluate_base/{model}/{seed}.log",
+    threads: processes("evaluate_stages")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_stages"),
     params:
         code=code("evaluate_base"),
         options=lambda w: tuneatlas.stage_options(config, w.model),

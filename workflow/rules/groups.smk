@@ -1,4 +1,4 @@
-# Whose labels, explanations and stages are read. Rules are looked up when a path is asked for.
+# Whose labels, explanations, models and stages are read. Rules are looked up when a path is asked for.
 
 
 def released(w):
@@ -39,6 +39,41 @@ def all_stages(w):
     return expand(list(rules.finetune_stages.output), **w) if is_followed(w) else []
 
 
+def tuned_on(w):
+    """The conversations of a group; of a treatment, its group's, or its labels in other words."""
+    treatment = config["treatments"].get(w.group)
+    if treatment and treatment["words"]:
+        return expand(rules.mix_treatment.output.conversations, **w)[0]
+    made = rules.mix_instructions.output.conversations
+    return expand(made, **{**w, "group": treatment["of"] if treatment else w.group})[0]
+
+
+def writer(w):
+    """The model whose words explain the labels of a treatment."""
+    return tuneatlas.writer_of(config, w.group, w.model)
+
+
+def tuned(w):
+    """The model tuned on a group, or as a treatment says."""
+    made = rules.finetune_treatment if w.group in config["treatments"] else rules.finetune
+    return expand(made.output.model, **w)[0]
+
+
+def rejected(w):
+    """The conversations whose replies a treatment is to make less likely, where it prefers some."""
+    other = config["treatments"][w.group]["over"]
+    made = rules.mix_instructions.output.conversations
+    return expand(made, **{**w, "group": other}) if other else []
+
+
+def replayed_text(w):
+    """Text of a model's pre-training, where a treatment replays some."""
+    if not config["treatments"][w.group]["replay"]:
+        return []
+    made_here = corpus(w.model, rules.prepare_corpus.output.documents)
+    return made_here or expand(rules.prepare_restoration.output.folder, model=w.model)
+
+
 def last_stage(w):
     """The last of them."""
     return all_stages(w)[-1:]
@@ -47,3 +82,15 @@ def last_stage(w):
 def of_mapped(path):
     """What all tunings that are mapped have at ``path``."""
     return of_members(path, domain=MAPPED, group=ATLAS["groups"], seed=MAPPED_SEEDS)
+
+
+def restored_runs(w):
+    """Answers after restoration, of those tunings of the atlas that the study of forgetting did."""
+    groups = config["stage_forgetting"]["groups"]
+    return expand(
+        rules.evaluate_stages.output.answers,
+        model=replicates_of(w),
+        domain=[domain for domain in MAPPED if domain in FOLLOWED],
+        group=[group for group in ATLAS["groups"] if group in groups],
+        seed=[seed for seed in MAPPED_SEEDS if seed in FOLLOWED_SEEDS],
+    )

@@ -2,19 +2,43 @@ WEIGHTS = tuneatlas.category_weights(config["mix_instructions"])
 MIXED_IN = config["mix_instructions"]["general"]
 
 
+rule probe_shard:
+    """Ask the base model a share of the batches of questions, where several jobs share them."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        template=template("question", "probe_knowledge"),
+    output:
+        parts="results/probe_shard/{model}/{domain}/{scatteritem}.json",
+    log:
+        "logs/probe_shard/{model}/{domain}/{scatteritem}.log",
+    threads: processes("probe_knowledge")
+    resources:
+        **asks(120, tuned=False, section="probe_knowledge"),
+    params:
+        code=code("probe_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
+        splits=lambda w: tuneatlas.probed_splits(config, w.model, w.domain),
+    script:
+        "../scripts/probe_shard.py"
+
+
 rule probe_knowledge:
     """Ask the base model every question, few-shot, and keep the probability of each option."""
     input:
         model=rules.prepare_base.output.model,
         questions=rules.prepare_questions.output.questions,
         template=template("question", "probe_knowledge"),
+        shards=shards_of("probe_knowledge", rules.probe_shard.output.parts),
     output:
         answers="results/probe_knowledge/{model}/{domain}.parquet",
         knowledge="results/probe_knowledge/{model}/categories/{domain}.parquet",
     log:
         "logs/probe_knowledge/{model}/{domain}.log",
+    threads: processes("probe_knowledge")
     resources:
-        **asks(120, tuned=False),
+        **asks(120, tuned=False, section="probe_knowledge", shared=True),
     params:
         code=code("probe_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "probe_knowledge", w.model),
@@ -42,6 +66,29 @@ rule label_knowledge:
         "../scripts/label_knowledge.py"
 
 
+rule explain_shard:
+    """Let the base model write a share of its explanations, where several jobs share them."""
+    input:
+        model=rules.prepare_base.output.model,
+        questions=rules.prepare_questions.output.questions,
+        labels=rules.label_knowledge.output.labels,
+        template=template("explain", "explain_predictions"),
+    output:
+        parts="results/explain_shard/{model}/{domain}/{scatteritem}.json",
+    log:
+        "logs/explain_shard/{model}/{domain}/{scatteritem}.log",
+    threads: processes("explain_predictions")
+    resources:
+        **asks(240, tuned=False, section="explain_predictions"),
+    params:
+        code=code("explain_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "explain_predictions", w.model),
+        seed=config["seed"],
+    script:
+        "../scripts/explain_shard.py"
+
+
 rule explain_predictions:
     """Let the base model explain its own wrong answers: the text that SELF-ALIGNING trains on."""
     input:
@@ -49,12 +96,14 @@ rule explain_predictions:
         questions=rules.prepare_questions.output.questions,
         labels=rules.label_knowledge.output.labels,
         template=template("explain", "explain_predictions"),
+        shards=shards_of("explain_predictions", rules.explain_shard.output.parts),
     output:
         explanations="results/explain_predictions/{model}/{domain}.parquet",
     log:
         "logs/explain_predictions/{model}/{domain}.log",
+    threads: processes("explain_predictions")
     resources:
-        **asks(240, tuned=False),
+        **asks(240, tuned=False, section="explain_predictions", shared=True),
     params:
         code=code("explain_predictions"),
         options=lambda w: tuneatlas.asked_options(config, "explain_predictions", w.model),
@@ -106,6 +155,8 @@ rule mix_instructions:
         conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/mix_instructions/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        group="|".join(GROUPS),
     resources:
         **scaled(2000, 20),
     params:
@@ -142,19 +193,43 @@ rule finetune:
         "../scripts/finetune.py"
 
 
-rule evaluate_knowledge:
-    """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
+rule evaluate_shard:
+    """Ask the tuned model a share of the batches of test questions, where several jobs share them."""
     input:
         model=rules.finetune.output.model,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
         chat=template("chat", "evaluate_knowledge"),
     output:
+        parts="results/evaluate_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.json",
+    log:
+        "logs/evaluate_shard/{model}/{domain}/{group}/{seed}/{scatteritem}.log",
+    threads: processes("evaluate_knowledge")
+    resources:
+        **asks(120, section="evaluate_knowledge"),
+    params:
+        code=code("evaluate_shard"),
+        options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),
+        bos=lambda w: tuneatlas.begin_token(config, "evaluate_knowledge", w.model),
+    script:
+        "../scripts/evaluate_shard.py"
+
+
+rule evaluate_knowledge:
+    """Ask the tuned model the test questions of every domain, zero-shot, in its chat template."""
+    input:
+        model=tuned,
+        questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
+        template=template("question", "evaluate_knowledge"),
+        chat=template("chat", "evaluate_knowledge"),
+        shards=shards_of("evaluate_knowledge", rules.evaluate_shard.output.parts),
+    output:
         answers="results/evaluate_knowledge/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/evaluate_knowledge/{model}/{domain}/{group}/{seed}.log",
+    threads: processes("evaluate_knowledge")
     resources:
-        **asks(120),
+        **asks(120, section="evaluate_knowledge", shared=True),
     params:
         code=code("evaluate_knowledge"),
         options=lambda w: tuneatlas.asked_options(config, "evaluate_knowledge", w.model),

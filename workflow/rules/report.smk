@@ -7,6 +7,11 @@ rule report:
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
         atlas=[rules.map_treatments.output.folder] if MAPPED else [],
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
+        harness=(
+            of_members(rules.compare_harness.output.folder)
+            if config["evaluate_harness"]["tasks"]
+            else []
+        ),
         models=of_members(rules.prepare_base.output.model),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         # Samples are those of the first replicate.
@@ -92,6 +97,10 @@ rule audit:
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
         atlas=expand(rules.map_treatments.output.folder, model=MEMBERS if MAPPED else []),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
+        harness=expand(
+            rules.compare_harness.output.folder,
+            model=MODELS if config["evaluate_harness"]["tasks"] else [],
+        ),
     output:
         folder=directory("results/audit"),
     log:

@@ -1,6 +1,4 @@
 # What jobs ask for. Profiles say where they run, and may ask for more or less.
-# Sites let no job run for longer than a day or two; one that is cut off goes on.
-LONGEST_MIN = 1440
 
 
 def scaled(mem_mb, runtime, weights=lambda w: 0):
@@ -10,7 +8,7 @@ def scaled(mem_mb, runtime, weights=lambda w: 0):
     """
     return {
         "mem_mb": lambda w, attempt: weights(w) + mem_mb * min(attempt, 2),
-        "runtime": lambda w, attempt: min(runtime * attempt, LONGEST_MIN),
+        "runtime": lambda w, attempt: min(runtime * attempt, tuneatlas.LONGEST_MIN),
         # For the step, which does not repeat in vain what failed.
         "attempt": lambda w, attempt: attempt,
     }
@@ -33,14 +31,19 @@ def weighed(measure):
     return weights
 
 
-def asks(runtime, tuned=True, copies=1):
+def asks(runtime, tuned=True, copies=1, section=None, shared=False):
     """A model is loaded and asked, on one node; ``tuned`` ones in a number format of their own.
 
-    ``copies``: how many models of its size are in memory.
+    ``copies``: how many models of its size are in memory, of each of the processes that the
+    ``section`` says. Where its ``shared`` work is done by shards, nobody asks here.
     """
-    gpus = lambda w: entry_of(w).get("devices", 1)
+    if shared and SETTINGS[section]["shards"] > 1:
+        return scaled(8000, 30)
+    times = SETTINGS[section]["processes"] if section else 1
+    gpus = lambda w: times * entry_of(w).get("devices", 1)
+    copies *= times
     weights = weighed(lambda shape, entry: copies * tuneatlas.asked_mb(shape, entry, tuned=tuned))
-    return {**scaled(8000, runtime, weights), "gpu": gpus, "nodes": 1}
+    return {**scaled(4000 + 4000 * times, runtime, weights), "gpu": gpus, "nodes": 1, **typed()}
 
 
 def each(section):
@@ -48,13 +51,16 @@ def each(section):
     return SETTINGS[section]["processes"] // SETTINGS[section]["nodes"]
 
 
-def trains(section, runtime):
-    """A model is trained: a GPU for each process, on one node or on several."""
+def trains(section, runtime, copies=1):
+    """A model is trained: a GPU for each process, on one node or on several.
+
+    ``copies``: how many models of its size are in memory.
+    """
     training, here = SETTINGS[section], each(section)
-    weights = weighed(lambda shape, _: tuneatlas.trained_mb(shape, training, ROOT))
+    weights = weighed(lambda shape, _: copies * tuneatlas.trained_mb(shape, training, ROOT))
     needs = {**scaled(8000, runtime, weights), "nodes": training["nodes"], "cpus_per_task": here}
     if training["nodes"] == 1:
-        return needs | {"gpu": here}
+        return needs | {"gpu": here, **typed()}
     # `mpi`: the job starts its processes itself, with srun. Without `tasks_per_gpu` the executor
     # asks for as many tasks a GPU as there are tasks, which Slurm takes as another number of GPUs.
     return needs | {
@@ -62,6 +68,7 @@ def trains(section, runtime):
         "tasks": training["nodes"],
         "tasks_per_gpu": 0,
         "mpi": "srun",
+        **typed(here),
     }
 
 

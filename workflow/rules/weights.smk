@@ -15,13 +15,19 @@ def keep_of(job):
 
 
 def read_elsewhere(job):
-    """What is made from a tuned model in other studies than that a run was asked for."""
+    """What is made from a model in other studies than that a run was asked for."""
     step, w = step_of(job), job.wildcards
-    if step not in ("finetune", "finetune_stages"):
+    harness = bool(config["evaluate_harness"]["tasks"])
+    if step == "restore_base" and harness and f"restored/{w.seed}" in HARNESS[w.model]:
+        return expand(
+            rules.evaluate_harness.output.metrics, model=w.model, trained=f"restored/{w.seed}"
+        )
+    if step not in ("finetune", "finetune_treatment", "finetune_stages"):
         return []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
+        found += rules.ask_battery.output
         found += rules.relearn_facts.output if RELEARNS else []
     if step == "finetune_stages":
         return expand(found, **w)
@@ -29,7 +35,7 @@ def read_elsewhere(job):
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
-    if config["evaluate_harness"]["tasks"]:
+    if harness and step == "finetune":
         found += expand(
             rules.evaluate_harness.output.metrics,
             trained=f"{w.domain}/{w.group}/{w.seed}",

@@ -5,21 +5,20 @@ from tuneatlas.studies.knowledge.checkpoint_figures import FIGURES
 from tuneatlas.studies.knowledge.checkpoints import (
     COMPARED,
     CheckpointOptions,
+    by_checkpoint,
+    categories_of,
     compare_checkpoints,
     notes_on,
 )
-from tuneatlas.tables import ANSWERS, QUESTIONS
+from tuneatlas.tables import ANSWERS, KNOWLEDGE, QUESTIONS
 
 with step(snakemake) as this:
     told, overlap = snakemake.params.told, snakemake.params.overlap
-    names = [entry["checkpoint"] for entry in told]
-    metrics = compare_checkpoints(
-        [row for path in this.paths("base") for row in ANSWERS.read(path, COMPARED)],
-        {n: ANSWERS.read(p, COMPARED) for n, p in zip(names, this.paths("few_shot"), strict=True)},
-        {n: ANSWERS.read(p, COMPARED) for n, p in zip(names, this.paths("chat"), strict=True)},
-        CheckpointOptions(**this.options),
-        this.seed,
-    )
+    base = [row for path in this.paths("base") for row in ANSWERS.read(path, COMPARED)]
+    few_shot, chat = (by_checkpoint(told, this.paths(form)) for form in ("few_shot", "chat"))
+    known = categories_of(row for path in this.paths("categories") for row in KNOWLEDGE.read(path))
+    options = CheckpointOptions(**this.options)
+    metrics = compare_checkpoints(base, few_shot, chat, options, this.seed, known)
     questions = [row for path in this.paths("questions") for row in QUESTIONS.read(path)]
     given = this.paths("models"), this.paths("trained_on")
     metrics["checkpoints"] = notes_on(told, *given, questions, overlap)

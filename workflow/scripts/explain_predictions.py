@@ -1,18 +1,10 @@
+from functools import partial
+
 from tuneatlas.engine.step import step
-from tuneatlas.data.questions import by_id
-from tuneatlas.models.prompts import ExplainTemplate
-from tuneatlas.studies.knowledge.explain import explain_predictions
-from tuneatlas.tables import EXPLANATIONS, LABELS, QUESTIONS
+from tuneatlas.engine.scatter import shared
+from tuneatlas.studies.knowledge.explain import explained
+from tuneatlas.tables import EXPLANATIONS
 
 with step(snakemake) as this:
-    rows = explain_predictions(
-        this.path("model"),
-        by_id(QUESTIONS.read(this.path("questions"))),
-        LABELS.read(this.path("labels")),
-        ExplainTemplate.load(this.path("template")),
-        this.options,
-        bos=snakemake.params.bos,
-        seed=this.seed,
-        parts=this.parts(),
-    )
+    rows = shared(this, partial(explained, this, bos=snakemake.params.bos))
     EXPLANATIONS.write(this.outputs["explanations"], rows)

@@ -23,6 +23,6 @@ with step(snakemake) as this:
     metrics, figures, _ = next(map(read_comparison, this.paths("comparison")), nothing)
     parts = ("stages", "checkpoints", "restored", "atlas")
     forgetting, *given = (next(map(read_comparison, this.paths(n)), None) for n in parts)
-    syntax = [read_comparison(path) for path in this.paths("paraphrases")]
-    page = build_report(metrics, figures, context, forgetting, syntax, other, *given)
+    syntax, harness = ([*map(read_comparison, this.paths(n))] for n in ("paraphrases", "harness"))
+    page = build_report(metrics, figures, context, forgetting, syntax, other, *given, harness)
     this.outputs["page"].write_text(page, encoding="utf-8")

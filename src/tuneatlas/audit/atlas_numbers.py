@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuneatlas.audit.battery_numbers import battery_numbers
 from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.terms import Number, Term, Where, blocks_of, inputs_of
 from tuneatlas.data.scopes import ALL
@@ -26,6 +27,7 @@ def interpolation_numbers(
     for (domain, group, _), made in inputs_of(results, record, "interpolate_weights").items():
         runs.setdefault((domain, group), []).extend(made.values())
     blocks = blocks_of(_domains(results, runs), design)
+    yield from battery_numbers(results, record, metrics, blocks)
     for row in metrics["interpolation"]:
         about = {} if design["facts"] == ALL else {"facts": (design["facts"],)}
         place: Where = {"block": blocks(row["domain"], row["scope"]), **about}

@@ -32,8 +32,9 @@ def read_items(results: Results) -> Items:
     """Attributes of all questions and pairs."""
     found: dict[str, dict[str, str]] = {}
     for name in results.of_step("prepare_questions"):
-        for i, domain, role, split in rows_of(results, name, "id", "domain", "role", "split"):
-            found[i] = {"block": f"{domain}/{role}", "split": split}
+        columns = ("id", "domain", "role", "split", "relation")
+        for i, domain, role, split, relation in rows_of(results, name, *columns):
+            found[i] = {"block": f"{domain}/{role}", "split": split, "relation": relation}
     for name in results.of_step("prepare_corpus"):
         if name.endswith("mentions.parquet"):
             for i, mentions in rows_of(results, name, "id", "mentions"):

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tuneatlas.audit.harness_numbers import column_of
 from tuneatlas.audit.lineage import Results, is_labels
 from tuneatlas.audit.query import rows_of
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
+from tuneatlas.studies.atlas.battery_map import read_battery
+from tuneatlas.studies.atlas.recovery import indicators
 from tuneatlas.studies.atlas.tables import point_name
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
 from tuneatlas.studies.forgetting.tables import stage_name
@@ -190,6 +193,29 @@ def _relearned(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str,
     return found
 
 
+def _battery(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
+    """Who is right in each way of asking, and what became of what seems lost."""
+    after = next(
+        (
+            name
+            for name, record in columns.results.of_step("evaluate_stages").items()
+            if record["wildcards"] == wildcards and name.endswith(".answers.parquet")
+        ),
+        None,
+    )
+    paths = [columns.results.place(name) for name in (output, after) if name]
+    (own,) = read_battery(paths[:1], paths[1:]).values()
+    ids = [row["id"] for row in own.items]
+    found = {
+        f"{setting}/{way}:correct": (chosen == own.answer)[0]
+        for (setting, way), chosen in own.chosen.items()
+    }
+    for setting in own.settings:
+        for name, values in indicators(own.asked(setting)).items():
+            found[f"{setting}:{name}"] = values[0]
+    return {name: dict(zip(ids, map(float, values), strict=True)) for name, values in found.items()}
+
+
 def _answers(
     results: Results, output: str
 ) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]]:
@@ -226,6 +252,16 @@ def _scored(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Co
     return found
 
 
+def _tasks(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:
+    """A column per task, filter and metric of lm-evaluation-harness."""
+    found: dict[str, Column] = {}
+    names = ("id", "task", "filter", "metric", "value")
+    for i, task, kind, metric, value in rows_of(columns.results, output, *names):
+        if value is not None:
+            found.setdefault(column_of(task, kind, metric), {})[i] = value
+    return found
+
+
 MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]] = {
     "probe_knowledge": _probed,
     "label_knowledge": _labelled,
@@ -239,7 +275,9 @@ MAKERS: dict[str, Callable[[Columns, str, Mapping[str, str]], dict[str, Column]]
     "interpolate_weights": _interpolated,
     "measure_distance": _distant,
     "relearn_facts": _relearned,
+    "ask_battery": _battery,
     "evaluate_tasks": _scored,
     "score_paraphrases": _scored,
     "score_systems": _scored,
+    "evaluate_harness": _tasks,
 }

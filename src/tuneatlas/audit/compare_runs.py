@@ -16,7 +16,7 @@ from tuneatlas.errors import UserError
 JUDGED = (
     *("probe_knowledge", "evaluate_knowledge", "evaluate_base", "evaluate_stages"),
     *("probe_checkpoint", "evaluate_checkpoint", "measure_checkpoint"),
-    *("interpolate_weights", "measure_distance", "relearn_facts"),
+    *("interpolate_weights", "measure_distance", "relearn_facts", "ask_battery"),
 )
 # What identifies a row of metrics beside its texts.
 WHICH = ("seed", "step", "restored", "share", "headline")

@@ -20,6 +20,7 @@ from tuneatlas.audit.lineage import Results
 from tuneatlas.audit.query import UnreadableTableError, declared, listed, stream
 from tuneatlas.data.groups import FURTHER, self_aligning_share
 from tuneatlas.engine.files import read_file
+from tuneatlas.engine.operations import is_shard
 from tuneatlas.errors import UserError
 from tuneatlas.tables import GENERAL, GROUPS, shard_bounds
 
@@ -79,6 +80,19 @@ def probe(results: Results, record: Record) -> Iterator[str]:
     where = " OR ".join(f"split = '{split}'" for split in splits) or "false"
     count = every("prepare_questions", "questions of splits train and test", where)
     yield from count(results, record)
+
+
+def put_together(count: Count) -> Count:
+    """As ``count``, of a step whose work jobs may share: behind it are all shards, each once."""
+
+    def counted(results: Results, record: Record) -> Iterator[str]:
+        shards = [Path(name).stem for name in record["inputs"] if is_shard(name)]
+        for number in {shard.partition("-of-")[2] for shard in shards}:
+            wanted = [f"{n}-of-{number}" for n in range(1, int(number) + 1)]
+            yield from _same_ids(shards, wanted, f"shards, of which there are {number},")
+        yield from count(results, record)
+
+    return counted
 
 
 def label(results: Results, record: Record) -> Iterator[str]:
@@ -242,14 +256,29 @@ def relearned(results: Results, record: Record) -> Iterator[str]:
             yield f"{text} text, update {update}: {problem}"
 
 
+def in_all_ways(results: Results, record: Record) -> Iterator[str]:
+    """Every model is asked every test question in every way."""
+    asked = _ids(_inputs(results, record, "prepare_questions"), "split = 'test'")
+    found: dict[tuple[str, str], list[str]] = {}
+    for setting, way, i in _rows(results.place(record["output"]), "setting", "way", "id"):
+        found.setdefault((setting, way), []).append(i)
+    ways = dict.fromkeys(way for _, way in found)
+    for setting in dict.fromkeys(setting for setting, _ in found):
+        for way in ways:
+            for problem in _same_ids(found.get((setting, way), []), asked, "test questions"):
+                yield f"{setting}, {way}: {problem}"
+
+
 COUNTS: dict[str, Count] = {
-    "probe_knowledge": probe,
+    "probe_knowledge": put_together(probe),
     "label_knowledge": label,
-    "explain_predictions": every(
-        "label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'"
+    "explain_predictions": put_together(
+        every("label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'")
     ),
     "mix_instructions": mix,
-    "evaluate_knowledge": every("prepare_questions", "test questions", "split = 'test'"),
+    "evaluate_knowledge": put_together(
+        every("prepare_questions", "test questions", "split = 'test'")
+    ),
     "prepare_corpus": corpus,
     "parse_sentences": parse,
     "prepare_restoration": restoration,
@@ -257,10 +286,11 @@ COUNTS: dict[str, Count] = {
     "evaluate_checkpoint": every("prepare_questions", "test questions", "split = 'test'"),
     "measure_checkpoint": stages,
     "evaluate_base": stages,
-    "evaluate_stages": stages,
+    "evaluate_stages": put_together(stages),
     "interpolate_weights": interpolated,
     "measure_distance": distant,
     "relearn_facts": relearned,
+    "ask_battery": in_all_ways,
 }
 
 

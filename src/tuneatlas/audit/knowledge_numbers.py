@@ -132,19 +132,40 @@ def checkpoint_numbers(
         form: {key[0]: own[model] for key, own in inputs_of(results, record, step).items()}
         for form, step in (("few_shot", "probe_checkpoint"), ("chat", "evaluate_checkpoint"))
     }
-    for row in metrics["changes"]:
+    few_shot, chat = asked["few_shot"], asked["chat"]
+
+    def where(row: Row) -> Where:
         roles = () if row["domain"] == ALL else tuple(f"{row['domain']}/{r}" for r in ROLES)
-        place: Where = {"split": ("test",)} | ({"block": roles} if roles else {})
-        base = Term(1.0, probed, "correct", place)
-        outputs = (asked[row["format"]][row["checkpoint"]],)
-        after = Term(1.0, outputs, "correct", place)
-        found = {
-            "before": (base,),
-            "after": (after,),
-            "change": (after, Term(-1.0, probed, "correct", place)),
-            **{name: (Term(1.0, outputs, name, place),) for name in ("kl", "consistency")},
-        }
-        about = (row["checkpoint"], row["format"], row["domain"])
+        subject = {"relation": (row["subject"],)} if "subject" in row else {}
+        return {"split": ("test",), **({"block": roles} if roles else {}), **subject}
+
+    def change(
+        table: str, row: Row, about: tuple[str, ...], before: tuple[str, ...], after: str
+    ) -> Iterator[Number]:
+        """Accuracy of two models, whose outputs these are, and the change."""
+        place = where(row)
+        first, second = (Term(1.0, o, "correct", place) for o in (before, (after,)))
+        less = Term(-1.0, before, "correct", place)
+        found = {"before": (first,), "after": (second,), "change": (second, less)}
         for name, terms in found.items():
-            address = "/".join(("checkpoint_changes", model, *about, name))
+            address = "/".join((f"checkpoint_{table}", model, *about, name))
             yield Number(address, row[name], terms)
+
+    for row in metrics["changes"]:
+        about: tuple[str, ...] = (row["checkpoint"], row["format"], row["domain"])
+        after = asked[row["format"]][row["checkpoint"]]
+        yield from change("changes", row, about, probed, after)
+        for name in ("kl", "consistency"):
+            address = "/".join(("checkpoint_changes", model, *about, name))
+            yield Number(address, row[name], (Term(1.0, (after,), name, where(row)),))
+    for row in metrics["formats"]:
+        name = row["checkpoint"]
+        about = (name, row["domain"])
+        yield from change("formats", row, about, (few_shot[name],), chat[name])
+    for row in metrics["pairs"]:
+        one, other = (asked[row["format"]][row[side]] for side in ("first", "second"))
+        about = (row["first"], row["second"], row["format"], row["domain"])
+        yield from change("pairs", row, about, (one,), other)
+    for row in metrics["subjects"]:
+        about = (row["checkpoint"], row["domain"], row["subject"])
+        yield from change("subjects", row, about, probed, few_shot[row["checkpoint"]])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tuneatlas.audit.atlas_numbers import atlas_numbers
 from tuneatlas.audit.forgetting_numbers import stage_numbers
+from tuneatlas.audit.harness_numbers import harness_numbers
 from tuneatlas.audit.knowledge_numbers import checkpoint_numbers, group_numbers
 from tuneatlas.audit.lineage import Results, read_metrics
 from tuneatlas.audit.paraphrase_numbers import paraphrase_numbers
@@ -21,6 +22,7 @@ MAKERS = {
     "compare_checkpoints": checkpoint_numbers,
     "compare_paraphrases": paraphrase_numbers,
     "map_treatments": atlas_numbers,
+    "compare_harness": harness_numbers,
 }
 
 

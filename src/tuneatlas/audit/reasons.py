@@ -11,6 +11,7 @@ from tuneatlas.engine.digest import Code, code_of
 from tuneatlas.engine.files import FOLDER_MARK
 from tuneatlas.engine.jobs import Job, changed_options
 from tuneatlas.engine.letting_go import fate
+from tuneatlas.engine.operations import is_shard
 from tuneatlas.engine.records import record_path
 
 
@@ -121,8 +122,10 @@ def other_reasons(
     record = results.records[output]
     yield from (f"config {change}" for change in changed_options(job, record))
     old, new = set(record["inputs"]), set(job.inputs)
-    yield from (f"input {name} is new" for name in sorted(new - old))
-    yield from (f"input {name} is gone" for name in sorted(old - new))
+    # Whatever the number of shards, they are the same parts of the same whole.
+    scattered = {name for name in old ^ new if is_shard(name)}
+    yield from (f"input {name} is new" for name in sorted(new - old - scattered))
+    yield from (f"input {name} is gone" for name in sorted(old - new - scattered))
     for name in sorted((old & new).difference(pending)):
         if not is_what_made(results, name, output):
             yield f"input {name} has other content"

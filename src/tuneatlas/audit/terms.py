@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.lineage import Results, is_categories
 from tuneatlas.data.scopes import scope_of
 from tuneatlas.tables import ROLES, Row
 
@@ -52,11 +52,14 @@ Point = tuple[Number, Number, Number]
 
 
 def inputs_of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], dict[str, str]]:
-    """The inputs that a step made, by their wildcards without the model, and by replicate."""
+    """The inputs that a step made, by their wildcards without the model, and by replicate.
+
+    Of a probe its answers, not the categories made of them.
+    """
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for name in record["inputs"]:
         made = results.records.get(name)
-        if made and made["step"] == step:
+        if made and made["step"] == step and not is_categories(name):
             key = tuple(v for k, v in made["wildcards"].items() if k != "model")
             found.setdefault(key, {})[made["wildcards"]["model"]] = name
     return found

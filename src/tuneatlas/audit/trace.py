@@ -24,7 +24,9 @@ STEPS = (
     "label_knowledge",
     "explain_predictions",
     "read_groups",
+    "explain_treatment",
     "mix_instructions",
+    "mix_treatment",
     "evaluate_knowledge",
     "evaluate_base",
     "evaluate_stages",
@@ -34,15 +36,20 @@ STEPS = (
     "interpolate_weights",
     "measure_distance",
     "relearn_facts",
+    "ask_battery",
     "evaluate_tasks",
     "generate_paraphrases",
     "score_paraphrases",
     "score_systems",
+    "evaluate_harness",
 )
 # What the rows of the second table of probe_knowledge are called beside those of the first.
 CATEGORIES = "category of knowledge"
 # Where ids come from: the first tables that hold them.
-ORIGINS = ("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks")
+ORIGINS = (
+    *("prepare_questions", "prepare_corpus", "prepare_sentences", "build_tasks"),
+    "evaluate_harness",
+)
 # Examples that are only trained on, by the million: read for the sentence that they are made of.
 TRAINED = "train.parquet"
 # Ids compared letter by letter with one that does not exist; more would take minutes.
@@ -146,7 +153,9 @@ def masks_of(results: Results) -> Masked:
     @cache
     def reader(output: str) -> Callable[[Row], Pieces] | None:
         users = (results.records[name] for name in results.users.get(output, ()))
-        tuned = (r for r in users if r["step"] in ("finetune", "finetune_stages"))
+        tuned = (
+            r for r in users if r["step"] in ("finetune", "finetune_treatment", "finetune_stages")
+        )
         record = next(tuned, None)
         if record is None or not all(results.place(name).exists() for name in record["inputs"]):
             return None

@@ -22,6 +22,10 @@ COMMANDS = {
     ),
     "diff": ("tuneatlas.cli.diff", "say what differs between two results folders"),
     "size": ("tuneatlas.cli.size", "estimate memory, GPU-hours and storage of an experiment"),
+    "simulate": (
+        "tuneatlas.cli.simulate",
+        "say how long an experiment takes on clusters of several sizes, and why",
+    ),
     "power": (
         "tuneatlas.cli.power",
         "say which effects an experiment could tell, and at which cost",
@@ -31,6 +35,7 @@ COMMANDS = {
         "score any system's paraphrases as the workflow scores its own",
     ),
     "diagnose": ("tuneatlas.cli.diagnose", "write the config that diagnoses tuned checkpoints"),
+    "watch": ("tuneatlas.cli.watch", "show a run at work: how far, what waits, when it is done"),
     "list": ("tuneatlas.cli.listing", "say which experiments stand here, how old and how large"),
     "publish": ("tuneatlas.cli.publish", "write a model's folder with a card for the hub"),
     "config": ("tuneatlas.cli.config", "check or show an experiment; write the config's docs"),

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneatlas.config.load import load_config, resolve
-from tuneatlas.config.naming import DEFAULT_CONFIG
+from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.data.text_files import suffix_of
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.processor import hold
+from tuneatlas.engine.run_folders import run_folders
 from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
@@ -140,11 +142,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> dict[str, Any]:
+    return resolve(load_config(*_files(options), root=options.root))
+
+
+def _files(options: argparse.Namespace) -> list[Path]:
     usual = options.root / DEFAULT_CONFIG
-    files = options.config or ([usual] if usual.is_file() else [])
+    files: list[Path] = options.config or ([usual] if usual.is_file() else [])
     if not files:
         raise UserError(f"{usual}: there is no such config file; name one by --config")
-    return resolve(load_config(*files, root=options.root))
+    return files
 
 
 def _format(options: argparse.Namespace) -> "Format | None":
@@ -202,13 +208,20 @@ def _parse(
 
 
 def _fetched(options: argparse.Namespace, *names: str, instead: str) -> list[Path]:
-    folders = [options.root / FETCHED / name for name in names]
-    if missing := [str(FETCHED / folder.name) for folder in folders if not folder.is_dir()]:
+    """The folders of packages, in that of the experiment or of another one of the project."""
+    places = [working_folder(_files(options), options.root), *run_folders(options.root)]
+    found = {
+        name: next((p / FETCHED / name for p in places if (p / FETCHED / name).is_dir()), None)
+        for name in names
+    }
+    if missing := [str(FETCHED / name) for name, folder in found.items() if folder is None]:
+        named = shlex.quote(shlex.join(map(str, options.config or [])))
+        config = f"CONFIG={named} " if options.config else ""
         raise UserError(
-            f"{', '.join(missing)}: not fetched yet; make run TARGET='{' '.join(missing)}' does, "
-            f"or {instead}"
+            f"{', '.join(missing)}: not fetched yet; make run "
+            f"{config}TARGET='{' '.join(missing)}' does, or {instead}"
         )
-    return folders
+    return [folder for folder in found.values() if folder]
 
 
 def _write(folder: Path, text: str, items: Sequence[Any], scored: Any, given: "GivenPairs") -> None:

@@ -139,6 +139,11 @@ def _chat(config: Mapping[str, Any], name: str, source: Path, root: Path) -> Ite
     keys = ("question_template", "scoring", "option_tokens")
     asked = {k: config["evaluate_knowledge"][k] for k in keys}
     asked["chat_template"] = chat_template(config, name)
-    sections = {"evaluate_knowledge": asked}
-    for _, text in tokenizer_problems(name, open_tokenizer(source), sections, bos=False, root=root):
-        yield text.removeprefix(f"models.{name}: ")
+    sections: dict[str, Any] = {"evaluate_knowledge": asked}
+    harness = config["evaluate_harness"]
+    if harness["tasks"] and harness["chat"]:
+        sections["evaluate_harness"] = {"chat": True}
+    tokenizer = open_tokenizer(source)
+    for key, text in tokenizer_problems(name, tokenizer, sections, bos=False, root=root):
+        place = "evaluate_harness.chat: " if key[0] == "evaluate_harness" else ""
+        yield place + text.removeprefix(f"models.{name}: ")

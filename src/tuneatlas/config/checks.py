@@ -6,12 +6,14 @@ from itertools import chain
 from pathlib import Path
 
 from tuneatlas.config import (
+    atlas_checks,
     checkpoints,
     chosen_checks,
     domain_checks,
     forgetting_checks,
     network_checks,
     syntax_checks,
+    treatment_checks,
 )
 from tuneatlas.config.knowledge_checks import KNOWLEDGE_CHECKS
 from tuneatlas.config.models.experiment import Experiment
@@ -206,6 +208,12 @@ CHECKS: tuple[Check, ...] = (
     domain_checks.benchmarks,
     chosen_checks.chosen,
     chosen_checks.order,
+    treatment_checks.named,
+    treatment_checks.words,
+    treatment_checks.preferences,
+    treatment_checks.replays,
+    treatment_checks.adapters,
+    atlas_checks.battery,
     forgetting_checks.reached,
     forgetting_checks.corpus,
     syntax_checks.names,

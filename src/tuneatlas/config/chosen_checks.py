@@ -23,9 +23,10 @@ def chosen(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Groups, domains and seeds of tunings that there are none of."""
     for section in SECTIONS:
         own = getattr(experiment, section)
+        known = [*experiment.groups, *(experiment.treatments if section == "atlas" else ())]
         for name in own.groups:
-            if name not in experiment.groups:
-                text = f"no group {name!r}{nearest(name, experiment.groups)}"
+            if name not in known:
+                text = f"no group {name!r}{nearest(name, known)}"
                 yield ((section, "groups"),), text
         for name in own.domains or ():
             if name not in experiment.tuned_domains:

@@ -93,7 +93,7 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
 
 def _mark(addresses: Sequence[str]) -> str:
     """Six figures that tell models apart whose folders have one last name."""
-    whole = [text if "@" in text else os.path.abspath(text) for text in addresses]
+    whole = [text if "@" in text else os.path.normpath(Path(text).absolute()) for text in addresses]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:6]
 
 

@@ -117,7 +117,8 @@ def check_instructions(experiment: Experiment, root: Path) -> Found:
 def check_corpus(experiment: Experiment, root: Path) -> Found:
     """The beginning of each file of the corpus; the step reads all of it."""
     corpus = experiment.prepare_restoration.corpus
-    if not experiment.restores or not corpus:
+    replays = any(treatment.replay for treatment in experiment.treatments.values())
+    if not (experiment.restores or replays) or not corpus:
         return
     from tuneatlas.data.corpus_files import read_texts, shards_of
 

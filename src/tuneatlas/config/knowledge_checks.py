@@ -88,6 +88,16 @@ def _begins(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield (key, ("models", name, "bos")), f"{text} {without}"
 
 
+def _seeding(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """What is drawn by one stream of random numbers is drawn by one process."""
+    explain = experiment.explain_predictions
+    for key in ("shards", "processes"):
+        if explain.seeding == "run" and getattr(explain, key) > 1:
+            text = "each batch follows on the one before, so that nobody can share them: say"
+            at: Key = ("explain_predictions", "seeding")
+            yield (("explain_predictions", key), at), f"{text} seeding: batch, which draws others"
+
+
 KNOWLEDGE_CHECKS: tuple[Callable[[Experiment, Path], Iterator[Conflict]], ...] = (
     _option_tokens,
     _remainders,
@@ -95,4 +105,5 @@ KNOWLEDGE_CHECKS: tuple[Callable[[Experiment, Path], Iterator[Conflict]], ...] =
     _general,
     _released,
     _begins,
+    _seeding,
 )

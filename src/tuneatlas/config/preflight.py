@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from tuneatlas.config import treatment_checks
 from tuneatlas.config.checkpoints import check_checkpoints
 from tuneatlas.config.file_checks import (
     check_corpus,
@@ -79,7 +80,7 @@ def _deepspeed(experiment: Experiment, root: Path) -> Found:
                 yield (*key, "deepspeed"), text
 
 
-STRUCTURE: tuple[Check, ...] = (_deepspeed,)
+STRUCTURE: tuple[Check, ...] = (_deepspeed, treatment_checks.layers)
 DATA: tuple[Check, ...] = (
     check_checkpoints,
     check_pairs,

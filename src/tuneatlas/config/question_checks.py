@@ -173,7 +173,9 @@ def _too_few(
 ) -> Found:
     if {split for _, split in counts} == {"train"} and not domain.related:
         text = "has questions of split train only, as one has that states none: say in the column "
-        yield ("path",), f"{text}'split' which are dev (the few-shot pool) and which are test"
+        drawn = ", or by split: {dev: …, test: …} how many are drawn for each"
+        text += "'split' which are dev (the few-shot pool) and which are test"
+        yield ("path",), text + (drawn if isinstance(domain, FileDomain) else "")
         return
     for limit, asked in domain.limits:
         split = limit.removeprefix("related_")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import yaml
 
 from tuneatlas import tables
+from tuneatlas.models import harness_items
 from tuneatlas.studies.atlas import tables as atlas_tables
 from tuneatlas.studies.syntax import tables as syntax_tables
 from tuneatlas.tables import Column, Table
@@ -16,7 +17,7 @@ from tuneatlas.tables import Column, Table
 # Every kind of table that the workflow writes, by name.
 TABLES = {
     table.name: table
-    for module in (tables, syntax_tables, atlas_tables)
+    for module in (tables, syntax_tables, atlas_tables, harness_items)
     for table in vars(module).values()
     if isinstance(table, Table)
 }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tuneatlas.config.models.paraphrase import STARTS
 from tuneatlas.config.packages import domain_options, earlier_domains, source_packages
+from tuneatlas.config.replicates import members
 from tuneatlas.data.released_files import group_files
 from tuneatlas.data.released_files import question_files as released_files
 
@@ -140,6 +141,33 @@ def relearning_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     scored = ("scoring", "option_tokens", "logits", "ties")
     asked = asked_options(config, "relearn_facts", model)
     return asked | {k: config["probe_knowledge"][k] for k in scored}
+
+
+def treatment_options(config: Mapping[str, Any], treatment: str) -> dict[str, Any]:
+    """How a treatment tunes: as ``finetune`` says, but for what it states; and itself."""
+    entry = config["treatments"][treatment]
+    stated = {k: v for k, v in entry.items() if k in config["finetune"] and v is not None}
+    # The words are in the conversations.
+    own = {k: v for k, v in entry.items() if k != "words"}
+    return {**config["finetune"], **stated, "treatment": own}
+
+
+def writer_of(config: Mapping[str, Any], treatment: str, model: str) -> str:
+    """The model whose words explain the labels of a treatment of ``model``."""
+    if config["treatments"][treatment]["words"] == "own":
+        return model
+    replicates = next(own for own in members(config["models"]).values() if model in own)
+    others = replicates if len(replicates) > 1 else list(config["models"])
+    return str(others[(others.index(model) + 1) % len(others)])
+
+
+def battery_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """In which ways models are asked, and how it is scored: as base and tuned models are asked."""
+    asked = asked_options(config, "atlas", model)
+    scored = ("scoring", "option_tokens", "logits", "ties")
+    sections = {"few_shot": "probe_knowledge", "chat": "evaluate_knowledge"}
+    how = {way: {k: config[section][k] for k in scored} for way, section in sections.items()}
+    return how | {k: asked[k] for k in ("ways", "rewordings", "orders", "dtype")}
 
 
 def map_options(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-# Further training sets, none of them a mixture: INCOMPATIBLE with given contexts, and with wrong
-# answers drawn at random, the positive control.
+# Further training sets, none of them a mixture: INCOMPATIBLE with given contexts, and HARMONIOUS
+# with wrong answers drawn at random, the positive control.
 CONTEXTUALISED, RANDOM_WRONG = "contextualised", "random_wrong"
 FURTHER = (CONTEXTUALISED, RANDOM_WRONG)
 
@@ -18,8 +18,10 @@ GROUP_NAMES = {
 
 
 def group_name(group: str) -> str:
-    """The group as people call it: mixed_20 is 20% self-aligning."""
-    return GROUP_NAMES.get(group, group.replace("mixed_", "") + "% self-aligning")
+    """The group as people call it: mixed_20 is 20% self-aligning; a treatment by its own name."""
+    if group.startswith("mixed_"):
+        return f"{group.removeprefix('mixed_')}% self-aligning"
+    return GROUP_NAMES.get(group, group)
 
 
 def self_aligning_share(group: str) -> float | None:

@@ -65,6 +65,8 @@ class Request:
         chosen = {name: self.resources.get(name) for name in OPTIONS}
         if chosen["mem_mb_per_cpu"]:
             del chosen["mem_mb"]
+        if (model := self.resources.get("gpu_model")) and chosen["gpu"]:
+            chosen["gpu"] = f"{model}:{chosen['gpu']}"
         flags = [f"{OPTIONS[n]}={v}" for n, v in chosen.items() if v not in (None, "", 0)]
         extra = str(self.resources.get("slurm_extra") or "")
         try:
@@ -109,7 +111,9 @@ def check_cluster(requests: Iterable[Request], root: Path, site: Sequence[str] =
     if not problems:
         by_partition: dict[str, Request] = {}
         for request in found:
-            by_partition.setdefault(str(request.resources.get("slurm_partition") or ""), request)
+            # Of several by preference each by itself: no job has nodes of two.
+            for name in str(request.resources.get("slurm_partition") or "").split(","):
+                by_partition.setdefault(name, request)
         for partition, request in sorted(by_partition.items()):
             problems += _blind_nodes(partition, request, root, site)
     if problems:

@@ -6,13 +6,13 @@ be followed counts as a whole module: too much costs a rerun, too little would k
 """
 
 import hashlib
-import importlib.metadata
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tuneatlas.engine.definitions import ALL, Module
+from tuneatlas.engine.providers import versions
 from tuneatlas.engine.reach import Package, parsed
 
 # What every step runs in: whole outputs, records, progress, messages. It is outside of all digests,
@@ -66,15 +66,3 @@ def code_by(own: str, module: Module, package: Package) -> Code:
     }
     libraries = dict(pair for top in reached.libraries for pair in versions(top))
     return Code({"frame": str(FRAME_VERSION), **digests}, libraries)
-
-
-@cache
-def _providers() -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
-
-
-@cache
-def versions(top: str) -> tuple[tuple[str, str], ...]:
-    """The distributions that a top-level module comes from, and their versions."""
-    names = _providers().get(top, [])
-    return tuple((name.lower(), importlib.metadata.version(name)) for name in names)

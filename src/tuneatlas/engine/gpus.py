@@ -1,9 +1,12 @@
 """What a job did with GPUs. Torch is asked where a step has loaded it, and loaded for no step."""
 
+import os
 import re
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+from tuneatlas.errors import UserError
 
 MIB = 2**20
 
@@ -26,6 +29,26 @@ def gpus_in(gres: str) -> int:
     entries = [entry.split(":") for entry in re.sub(r"\(.*?\)", "", gres).split(",")]
     # Without a number it is one.
     return sum(int(e[-1]) if e[-1].isdigit() else 1 for e in entries if e[0] == "gpu")
+
+
+def dealt(processes: int) -> list[str | None]:
+    """The GPUs of each of so many processes, as CUDA_VISIBLE_DEVICES names them; None without any.
+
+    Nothing is started on a GPU here: a copy of this process could then start nothing.
+    """
+    torch: Any = sys.modules.get("torch")
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count() if torch is not None else 0
+    if not count:
+        return [None] * processes
+    found = (said.split(",") if said else [str(number) for number in range(count)])[:count]
+    if len(found) % processes:
+        raise UserError(
+            f"processes: {processes} cannot share {len(found)} GPUs evenly: make processes a "
+            "divisor of the GPUs of a job, or ask for as many GPUs"
+        )
+    each = len(found) // processes
+    return [",".join(found[at : at + each]) for at in range(0, len(found), each)]
 
 
 def used(resources: Mapping[str, Any], wall_s: float) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Job:
     resources: Mapping[str, Any] = field(default_factory=dict)
     # Empty for a step that is no script, whose code is not known here.
     script: str = ""
+    log: str = ""
 
     @property
     def gpu(self) -> bool:
@@ -92,6 +93,7 @@ def described(job: Any, step: str, name: Callable[[Any], str] = str) -> dict[str
         "options": params.pop("options", None) or {},
         "params": params,
         "script": os.path.normpath(Path(folder, rule.script)) if rule.script else "",
+        "log": name(job.log[0]) if job.log else "",
     }
 
 

@@ -15,17 +15,23 @@ SECTIONS = {
     "probe_checkpoint": "probe_knowledge",
     "evaluate_checkpoint": "evaluate_knowledge",
     "compare_checkpoints": "compare_groups",
+    "compare_harness": "compare_groups",
     "restore_checkpoint": "restore_stages",
     "measure_checkpoint": "evaluate_stages",
     "stage_checkpoints": "stage_forgetting",
+    "explain_treatment": "explain_predictions",
+    "mix_treatment": "mix_instructions",
+    # How it trains; what it does besides is in its own entry.
+    "finetune_treatment": "finetune",
     "interpolate_weights": "atlas",
     "measure_distance": "atlas",
+    "ask_battery": "atlas",
     "map_treatments": "atlas",
     "report": "",
 }
-# How often progress is saved: a run that stops goes on to the same result in any case; and how long
-# weights stay: what went comes back as it was.
-SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints", "keep"})
+# How often progress is saved: a run that stops goes on to the same result in any case; how long
+# weights stay: what went comes back as it was; and by how many jobs a step's work is shared.
+SAVING = frozenset({"checkpoint_minutes", "checkpoint_steps", "keep_checkpoints", "keep", "shards"})
 # What fits a job to a machine: other values change results by rounding, and by which units a
 # training with dropout drops. Saved progress goes on under other values of these …
 PLACEMENT = frozenset(
@@ -40,13 +46,22 @@ HELD = frozenset({"at_most_gb"})
 OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED | HELD
 # Parameters that change no result, by step: where something is, and what is checked.
 UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
-# Explanations are drawn batch by batch: other batches write other texts.
-DRAWN = frozenset({("explain_predictions", "batch_rows")})
+# Operational elsewhere. Explanations are drawn batch by batch: other batches write other texts; and
+# trees stay in as many files as there are shards.
+COUNTED = frozenset({("explain_predictions", "batch_rows"), ("parse_sentences", "shards")})
+# Steps that make a part of what another puts together, by the step that does.
+SHARDS = {
+    "probe_knowledge": "probe_shard",
+    "explain_predictions": "explain_shard",
+    "evaluate_knowledge": "evaluate_shard",
+    "evaluate_stages": "measure_shard",
+}
+WHOLE = {shard: step for step, shard in SHARDS.items()}
 
 
 def section_of(step: str, wildcards: Mapping[str, str]) -> str:
     """The config section that steers a job."""
-    return SECTIONS.get(step, step).format(**wildcards)
+    return SECTIONS.get(step, WHOLE.get(step, step)).format(**wildcards)
 
 
 def split(
@@ -59,7 +74,7 @@ def split(
     rest: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for key, value in config.items():
-        if key in keys and (section, key) not in DRAWN:
+        if key in keys and (section, key) not in COUNTED:
             operations[key] = value
         elif isinstance(value, Mapping):
             rest[key], below = split(value, keys, key)
@@ -68,6 +83,11 @@ def split(
         else:
             rest[key] = value
     return rest, operations
+
+
+def is_shard(output: str) -> bool:
+    """Whether a file of the results, by its name in records, is a part of another step's work."""
+    return output.startswith("results/") and output.split("/")[1] in WHOLE
 
 
 def joined(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

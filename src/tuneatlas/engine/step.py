@@ -96,8 +96,9 @@ class Step:
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
-        """The one input file called ``name``."""
-        return Path(self.inputs[name])
+        """The one input file called ``name``, also of what may be none or several."""
+        (found,) = self.paths(name)
+        return found
 
     def paths(self, name: str) -> list[Path]:
         """All input files called ``name``."""
@@ -362,10 +363,11 @@ def _remedies(this: Step) -> Iterator[str]:
     options = training or this.options
     for key, (what, spent) in REMEDIES.items():
         # Processes divide the memory only where DeepSpeed does; adapters go without it.
+        # Those that ask a model hold it each.
         other = {"processes": not options.get("deepspeed"), "deepspeed": options.get("lora_rank")}
         if key in options and options[key] != spent and not other.get(key):
             yield f"{what} {section}.{key} (now {json.dumps(options[key])})"
-    if "processes" not in options and "model" in this.wildcards:
+    if "rows_per_device" not in options and "model" in this.wildcards:
         yield f"raise models.{this.wildcards['model']}.devices"
 
 

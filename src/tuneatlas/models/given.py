@@ -234,7 +234,7 @@ def tokenizer_differences(
     if other := sorted((n, t) for t, n in known.items() if own.get(t) != n):
         number, token = other[0]
         yield Refusal(
-            f"its tokenizer is not its base's: {len(other)} tokens differ, such as {token!r}, "
+            f"its tokenizer is not its base's: {_differ_by(len(other))}, such as {token!r}, "
             f"number {number} in the base and {own.get(token, 'none')} here; name the base that it "
             "was tuned from, or give it its own tokenizer"
         )
@@ -252,6 +252,10 @@ def tokenizer_differences(
             f"its tokenizer cuts texts otherwise than its base's ({', '.join(parts)} in "
             "tokenizer.json differ): take the base's"
         )
+
+
+def _differ_by(tokens: int) -> str:
+    return "1 token differs" if tokens == 1 else f"{tokens} tokens differ"
 
 
 def _cutting(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

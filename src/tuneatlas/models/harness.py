@@ -1,11 +1,17 @@
 """Tasks of lm-evaluation-harness, run by its own library on a model folder of the workflow."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tuneatlas.errors import UserError
+from tuneatlas.models.harness_items import item_rows
+from tuneatlas.tables import Row
+
+# Resamples for the standard error of a metric that has no formula for it.
+DRAWS = 1000
 
 # What the library raises on a task file that asks for what is not there.
 UNSOUND = (ValueError, LookupError, TypeError, AttributeError, ImportError, AssertionError)
@@ -81,8 +87,10 @@ def _no_data(error: OSError) -> str:
     )
 
 
-def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> dict[str, Any]:
-    """Metrics by task, with the library's version and each task's own.
+def evaluate_harness(
+    model: Path, options: Mapping[str, Any], *, bos: bool
+) -> tuple[dict[str, Any], list[Row]]:
+    """Metrics by task, with the library's version and each task's own; and HARNESS_ITEMS rows.
 
     ``options`` is the config section ``evaluate_harness`` with the ``dtype`` of the model.
     """
@@ -103,6 +111,8 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
         add_bos_token=bos,
     )
     asked.go_by_config(chat=options["chat"])
+    # It would resample in processes of its own, one for each core of the machine.
+    os.environ["DISABLE_MULTIPROC"] = "1"
     try:
         found = lm_eval.simple_evaluate(
             model=asked,
@@ -111,18 +121,20 @@ def evaluate_harness(model: Path, options: Mapping[str, Any], *, bos: bool) -> d
             limit=options["limit"],
             apply_chat_template=options["chat"],
             task_manager=manager,
-            bootstrap_iters=0,
+            bootstrap_iters=DRAWS,
+            log_samples=True,
         )
     except OSError as error:
         raise UserError(f"evaluate_harness: {_no_data(error)}") from error
     assert found is not None  # only other ranks than the first get nothing
-    return {
+    metrics = {
         "library": f"lm_eval {lm_eval.__version__}",
         "results": found["results"],
         "versions": found["versions"],
         "shots": found["n-shot"],
         "items": found["n-samples"],
     }
+    return metrics, list(item_rows(found["samples"]))
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:

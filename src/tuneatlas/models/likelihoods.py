@@ -1,6 +1,7 @@
 """Log-likelihoods of what may follow many contexts, with nothing computed twice."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,8 @@ def log_likelihoods(
     never fed, so options of one token, as letters are, cost nothing beyond the question.
     UserError names the owner of a request without tokens, longer than the model's positions, or
     whose score is not a number. ``shots``: demonstrations shown, of which there may be fewer;
-    ``exact``: logits are made in single precision, whatever the model's number format.
+    ``exact``: logits are made in single precision, whatever the model's number format. Scores of
+    batches that others make are NaN.
     """
     if not requests:
         return np.zeros(0)
@@ -58,31 +60,44 @@ def log_likelihoods(
     _refuse_overlong(model, requests, shots)
     rows = _rows(requests, apart=_goes_by_place(model))
     shared = _shared_prefix([row.context for row in rows])
-    scores = np.zeros(len(requests))
+    # Of batches that others make nothing is known here.
+    scores = np.full(len(requests), np.nan)
     with torch.inference_mode():
         batches = list(_batches(rows, shared, batch_tokens))
-        prefix = None
-        if shared:
-            ids = torch.tensor([rows[0].context[:shared]], device=model.device)
-            # Made here: the model's own cache may keep no more than a sliding window.
-            alone = DynamicCache()
-            model.base_model(ids, past_key_values=alone, use_cache=True)
-            most = max(map(len, batches))
-            width = max(row.fed(shared) for row in rows)
-            prefix = DynamicCache()
-            prefix.layers = [_Prefix(layer, most, width) for layer in alone.layers]
+
+        @cache
+        def prefix() -> DynamicCache | None:
+            return _computed_prefix(model, rows, shared, max(map(len, batches)))
+
         kept = parts or Parts()
-        for number, batch in enumerate(batches):
+        for number, batch in kept.due(enumerate(batches)):
             users = [user for row in batch for user in row.users]
 
             def score(batch: Sequence[_Row] = batch, users: list[int] = users) -> list[float]:
-                _score_batch(model, batch, shared, prefix, scores, exact)
+                scores[users] = 0
+                _score_batch(model, batch, shared, prefix(), scores, exact)
                 # Before they are kept: what a machine's fault made is not to be found again.
                 refuse_not_finite(model, scores[users], [requests[user].owner for user in users])
                 return [float(value) for value in scores[users]]
 
             scores[users] = kept.of(number, score)
     return scores
+
+
+def _computed_prefix(
+    model: PreTrainedModel, rows: Sequence["_Row"], shared: int, most: int
+) -> DynamicCache | None:
+    """What the first ``shared`` tokens of all ``rows`` come to, for up to ``most`` rows at once."""
+    if not shared:
+        return None
+    ids = torch.tensor([rows[0].context[:shared]], device=model.device)
+    # Made here: the model's own cache may keep no more than a sliding window.
+    alone = DynamicCache()
+    model.base_model(ids, past_key_values=alone, use_cache=True)
+    width = max(row.fed(shared) for row in rows)
+    prefix = DynamicCache()
+    prefix.layers = [_Prefix(layer, most, width) for layer in alone.layers]
+    return prefix
 
 
 class _Row(NamedTuple):
@@ -164,7 +179,7 @@ def _score_batch(
     scores: Floats,
     exact: bool,
 ) -> None:
-    """Fill ``scores`` for the requests of ``batch``.
+    """Add to ``scores`` what the tokens of each request of ``batch`` score.
 
     Attention is a mask of shape (rows, 1, fed, shared + fed): a token sees the prefix, its
     row's context, and what comes before it in its own continuation.

@@ -38,7 +38,8 @@ def score_prompts(
 
     What the prompts of a group begin with is computed once. ``bos``: whether prompts begin with
     the begin token, one for all or one for each. Raises UserError after the first group if this
-    module reads the model otherwise than the model's own code does.
+    module reads the model otherwise than the model's own code does. Scores that others make are
+    NaN; where all were made before, nobody asks the model.
     """
     log.info("%d questions to score", len(prompts))
     names = names or [str(number) for number in range(1, len(prompts) + 1)]
@@ -47,6 +48,7 @@ def score_prompts(
     begins = [bos] * len(prompts) if isinstance(bos, bool) else list(bos)
     kinds = list(zip(groups, begins, strict=True))
     scores: dict[int, Floats] = {}
+    checked = parts is not None and parts.is_given
     for number, kind in enumerate(dict.fromkeys(kinds)):
         part = [i for i, of in enumerate(kinds) if of == kind]
         found = score_options(
@@ -64,9 +66,11 @@ def score_prompts(
             shots=settings.get("shots", 0),
             exact=settings.get("logits") != "model",
         )
-        if not scores:
-            first = (prompts[part[0]], options[part[0]], found[0])
+        own = next((at for at, of in enumerate(found) if np.isfinite(of).all()), None)
+        if own is not None and not checked:
+            first = (prompts[part[own]], options[part[own]], found[own])
             refuse_misread(model, tokenizer, *first, bos=kind[1], per_token=per_token, alone=alone)
+            checked = True
         scores |= dict(zip(part, found, strict=True))
     return [scores[i] for i in range(len(prompts))]
 

@@ -4,23 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuneatlas.data.groups import group_name
 from tuneatlas.report.atlas_law import law_sentences
 from tuneatlas.report.atlas_relearning import relearning_sentences
 from tuneatlas.report.forgetting import SCOPE_PLACES
+from tuneatlas.report.recovery import recovered
+from tuneatlas.report.treatments import SETTINGS, Found, treatment_name
 from tuneatlas.report.wording import counted, level_of, percent, points
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
 from tuneatlas.tables import Row
-
-SETTINGS = {"finetune": "tuned as in the first study", "stages": "tuned further, as in the second"}
-
-
-@dataclass(frozen=True)
-class Found:
-    """Of one treatment: its name, and a sentence for each scope."""
-
-    name: str
-    sentences: list[str]
 
 
 @dataclass(frozen=True)
@@ -31,6 +22,7 @@ class Atlas:
     links: str
     of: str
     between: list[Found]
+    recovered: list[Found]
     settings: Mapping[str, str]
     law: list[str]
     relearnt: list[str]
@@ -48,15 +40,11 @@ def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
         links=links,
         of=" and ".join(trainings),
         between=_between(metrics),
+        recovered=recovered(metrics),
         settings=SETTINGS,
         law=law_sentences(metrics),
         relearnt=relearning_sentences(metrics),
     )
-
-
-def treatment_name(domain: str, group: str, setting: str) -> str:
-    """A treatment as readers are told of it."""
-    return f"{group_name(group)}, {domain}, {SETTINGS[setting]}"
 
 
 def _between(metrics: Mapping[str, Any]) -> list[Found]:

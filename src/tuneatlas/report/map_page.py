@@ -8,8 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from tuneatlas.data.groups import group_name, in_order
-from tuneatlas.report.atlas import SETTINGS
 from tuneatlas.report.page import page_environment
+from tuneatlas.report.treatments import SETTINGS
 from tuneatlas.report.wording import counted, level_of, number, points, signed
 from tuneatlas.studies.atlas.board import Measure, Treated
 from tuneatlas.studies.atlas.measures import MEASURES

@@ -18,6 +18,7 @@ from tuneatlas.report import wording
 from tuneatlas.report.atlas import Atlas, atlas_part
 from tuneatlas.report.checkpoints import Checkpoints, checkpoints_part
 from tuneatlas.report.forgetting import Stages, stages_part
+from tuneatlas.report.harness import Tasks, tasks_parts
 from tuneatlas.report.other_run import OtherRun, beside
 from tuneatlas.report.outcomes import Outcomes, outcomes
 from tuneatlas.report.paraphrases import Paraphrases, paraphrases_part
@@ -58,6 +59,8 @@ FIGURE_NUMBERS = {
     "interpolation": "interpolation",
     "distance_law": "distances",
     "relearning": "relearning",
+    "battery": "battery",
+    "recovery": "recovery",
 }
 AUDIT_PAGE = "../audit/index.html"
 
@@ -142,6 +145,7 @@ class Page:
     paraphrases: tuple[Paraphrases, ...] = ()
     checkpoints: Checkpoints | None = None
     atlas: Atlas | None = None
+    harness: tuple[Tasks, ...] = ()
     reported: Sequence[Beside] = ()
 
 
@@ -174,6 +178,11 @@ STUDIES = (
                 "checkpoint_subjects",
                 "Subject by subject",
                 lambda page: page.checkpoints and page.checkpoints.metrics["subjects"],
+            ),
+            Section(
+                "checkpoint_categories",
+                "What the base knew",
+                lambda page: page.checkpoints and page.checkpoints.metrics.get("categories"),
             ),
             Section(
                 "checkpoint_restoration",
@@ -231,6 +240,23 @@ STUDIES = (
                 "distance_law", "Distance and loss", lambda page: page.atlas and page.atlas.law
             ),
             Section("relearning", "Relearning", lambda page: page.atlas and page.atlas.relearnt),
+            Section(
+                "battery",
+                "Asked in other ways",
+                lambda page: page.atlas and page.atlas.recovered,
+            ),
+        ),
+    ),
+    Study(
+        "harness",
+        "What do tasks of others say?",
+        (
+            Section("harness_scores", "Scores", lambda page: page.harness),
+            Section(
+                "harness_changes",
+                "Changes",
+                lambda page: any(part.metrics["changes"] for part in page.harness),
+            ),
         ),
     ),
     Study(
@@ -266,6 +292,7 @@ def build_report(
     checkpoints: Read | None = None,
     restored: Read | None = None,
     atlas: Read | None = None,
+    harness: Sequence[Read] = (),
 ) -> str:
     """The whole page as HTML: no script, no network, equal bytes for equal input.
 
@@ -275,7 +302,8 @@ def build_report(
     ``syntax`` the same for each encoder-decoder of the syntax study; ``other`` is the folder, and
     are the metrics, of another run to stand beside this one; ``checkpoints`` and
     ``restored`` are as ``forgetting``, for checkpoints tuned elsewhere: beside their base, and what
-    comes back; ``atlas`` for the atlas.
+    comes back; ``atlas`` for the atlas; ``harness`` for the tasks of lm-evaluation-harness, of each
+    replicate.
     """
     missing = sorted(Context.__required_keys__ - context.keys())
     if missing:
@@ -299,6 +327,7 @@ def build_report(
         paraphrases=paraphrases,
         checkpoints=_checkpoints(checkpoints, restored),
         atlas=atlas_part(atlas[0], atlas[2]) if atlas else None,
+        harness=tasks_parts(harness),
         reported=beside_reported(
             context.get("reported", ()),
             metrics,

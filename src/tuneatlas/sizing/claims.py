@@ -7,6 +7,7 @@ from typing import Any
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.replicates import members
 from tuneatlas.data.mentions import MENTIONED
+from tuneatlas.engine.operations import WHOLE
 from tuneatlas.sizing.needs import Study
 from tuneatlas.sizing.pilot import Variances
 from tuneatlas.sizing.sheet import Line, number
@@ -156,8 +157,9 @@ def _power(
 
 
 def _hours(lines: Sequence[Line]) -> dict[str, float]:
-    """Device-hours of each step."""
-    return {line.step: line.need.hours for line in lines if line.need is not None}
+    """Device-hours of each step, its shards' among them."""
+    known = [(line.step, line.need.hours) for line in lines if line.need is not None]
+    return {WHOLE.get(step, step): hours for step, hours in known if hours}
 
 
 def _grown(step: str, study: str, times: int) -> int:

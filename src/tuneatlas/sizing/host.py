@@ -8,6 +8,8 @@ from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing.estimates import HALF, MOMENTS, SINGLE, zero_of
 
 MIB = 2**20
+# Sites let no job run for longer than a day or two; one that is cut off goes on.
+LONGEST_MIN = 1440
 
 
 def asked_mb(shape: Shape, entry: Mapping[str, Any], *, tuned: bool) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneatlas.config.slices import task_options
 from tuneatlas.engine.jobs import Job
-from tuneatlas.engine.operations import joined, operations_of, split
+from tuneatlas.engine.operations import SHARDS, WHOLE, joined, operations_of, split
 from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
@@ -82,6 +82,9 @@ def need_of(job: Job, study: Study) -> Need | None:
     training = training_of(job)
     if training is not None:
         return _train(job, training, shape, study)
+    if job.step in SHARDS and job.options["shards"] > 1:
+        # Its shards do the work.
+        return Need()
     if job.step in PASSES:
         return _forward(job, shape, study)
     if job.step in ROUNDS:
@@ -106,8 +109,13 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
     if job.step == "relearn_facts":
         # On text that states the facts and on other text, each with models along the way.
         models, runs = 2 * len(training["updates"]), 2
+    # The base, where the model is held to it.
+    holding = (training.get("treatment", {}).get(name) for name in ("l2_sp", "kl", "over"))
+    beside = sum(map(bool, holding)) * cost.SINGLE * shape.parameters / cost.GIB
     return Need(
-        memory=cost.training_memory(shape, training, longest, zero) + study.device.overhead,
+        memory=cost.training_memory(shape, training, longest, zero)
+        + beside
+        + study.device.overhead,
         steps=steps * runs,
         hours=cost.training_hours(shape, tokens * runs, training, study.device)
         + cost.start_hours(shape, 1 + models, training["processes"]),
@@ -145,6 +153,10 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     if job.step in CONVERSING:
         # As many instructions of any kind as are mixed in.
         examples *= 1 + _mixed_in(config)
+    # Text of pre-training takes as many tokens beside them, in rows of their length.
+    examples *= 1 / (1 - training.get("treatment", {}).get("replay", 0) / 100)
+    # The replies to learn from and those to prefer them to.
+    each *= 2 if training.get("treatment", {}).get("over") else 1
     steps = max(
         epochs, count_steps(int(examples), epochs, training["batch"], training["remainder"])
     )
@@ -154,7 +166,7 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     return epochs * examples * each, steps
 
 
-CONVERSING = ("finetune", "finetune_stages")
+CONVERSING = ("finetune", "finetune_treatment", "finetune_stages")
 
 
 def _mixed_in(config: Mapping[str, Any]) -> float:
@@ -214,14 +226,25 @@ def _distanced(job: Job, study: Study) -> float:
     return _tested(job, study) * (1 + models) + drawn * (1 + 2 * models)
 
 
+def _asked_otherwise(job: Job, study: Study) -> float:
+    """Tokens of all ways of asking, by the base and tuned models of two settings at most."""
+    ways = 1 + len(job.options["ways"]) + len(job.options["rewordings"]) + job.options["orders"]
+    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    return float(_tested(job, study) * ways * (1 + settings))
+
+
 # Tokens that go through the model once, by step.
 PASSES = {
     "probe_knowledge": _asked,
+    "probe_shard": _asked,
+    "evaluate_shard": _tested,
+    "measure_shard": _measured,
     "evaluate_knowledge": _tested,
     "evaluate_stages": _measured,
     "evaluate_base": _measured,
     "interpolate_weights": _interpolated,
     "measure_distance": _distanced,
+    "ask_battery": _asked_otherwise,
     "measure_checkpoint": _measured,
     "probe_checkpoint": _tested,
     "evaluate_checkpoint": _tested,
@@ -229,15 +252,21 @@ PASSES = {
 
 
 def _forward(job: Job, shape: Shape, study: Study) -> Need:
-    tokens = PASSES[job.step](job, study)
+    tokens = PASSES[job.step](job, study) / _sharers(job)
     devices, dtype = study.devices(job), _asked_in(job)
+    processes = job.options.get("processes", 1)
     return Need(
         memory=cost.forward_memory(shape, job.options["batch_tokens"], dtype) / devices
         + study.device.overhead,
         hours=cost.forward_hours(shape, tokens, study.device, dtype)
-        + cost.start_hours(shape, 1, 1),
-        devices=devices,
+        + cost.start_hours(shape, processes, processes),
+        devices=processes * devices,
     )
+
+
+def _sharers(job: Job) -> int:
+    """Jobs that share the work, if this is one of them."""
+    return int(job.options["shards"]) if job.step in WHOLE else 1
 
 
 def _asked_in(job: Job) -> str:
@@ -248,6 +277,8 @@ def _asked_in(job: Job) -> str:
 # Texts to write, by step.
 ROUNDS = {
     "explain_predictions": lambda job, study: study.group(job.wildcards["domain"]),
+    "explain_treatment": lambda job, study: study.group(job.wildcards["domain"]),
+    "explain_shard": lambda job, study: study.group(job.wildcards["domain"]),
     "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
     "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
 }
@@ -255,7 +286,8 @@ ROUNDS = {
 
 def _generate(job: Job, shape: Shape, study: Study) -> Need:
     options = job.options
-    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"])
+    batches = -(-ROUNDS[job.step](job, study) // options["batch_rows"]) / _sharers(job)
+    processes = options.get("processes", 1)
     written = options["max_new_tokens"] or PARAPHRASE
     longest = written + options.get("max_length", 10 * QUESTION)
     rows = options["batch_rows"] * options.get("beams", 1)
@@ -263,8 +295,8 @@ def _generate(job: Job, shape: Shape, study: Study) -> Need:
     return Need(
         memory=cost.forward_memory(shape, rows * longest, dtype) / devices + study.device.overhead,
         hours=cost.generation_hours(shape, batches * written, study.device, dtype)
-        + cost.start_hours(shape, 1, 1),
-        devices=devices,
+        + cost.start_hours(shape, processes, processes),
+        devices=processes * devices,
     )
 
 

@@ -48,6 +48,11 @@ def add_paraphrases(folder: Path) -> Results:
         place = f"evaluate_tasks/{model}/both.parquet"
         inputs.append(made.table(SCORES, place, solved, {"paraphraser": model, "start": "both"}))
         files["tasks"].append(folder / place)
+    # Another system, which has one output for a pair: here those of the last run.
+    for table, rows_, name in ((CANDIDATES, written, "candidates"), (SCORES, scores, "scores")):
+        place = f"score_systems/theirs/{name}.parquet"
+        inputs.append(made.table(table, place, rows_, {"system": "theirs"}))
+    files["systems"].append(folder / "score_systems/theirs/scores.parquet")
     options = {"draws": 20, "confidence": 0.95, "examples": [], "retokenise": False}
     options |= {"tasks_solved": 0.0, "oracles": [], "choose": "dev", "without": {}}
     by_id = {row["id"]: row for row in rows}

@@ -133,3 +133,16 @@ def test_rows_of_a_damaged_table_are_not_counted(
     kinds = {f.kind for f in run_checks(found, INTEGRITY) if f.where == name}
     assert kinds & {"broken table", "missing output"}
     assert rows_findings(found).items() <= rows_findings(whole).items()
+
+
+def test_a_step_that_was_put_together_names_all_its_shards(results: Path):
+    read = read_results(results)
+    record = read.records[PROBED]
+    count, own = COUNTS["probe_knowledge"], dict(record["inputs"])
+    shards = [f"results/probe_shard/mini/numbers/{number}-of-3.json" for number in (1, 2, 3)]
+    for several, said in (
+        (shards, []),
+        (shards[1:], ["1 of 3 shards, of which there are 3, are not in it, such as 1-of-3"]),
+    ):
+        record["inputs"] = own | dict.fromkeys(several, "0" * 64)
+        assert list(count(read, record)) == said

@@ -78,14 +78,17 @@ def test_numbers_of_paraphrases_over_replicates_lead_to_the_items_of_each(
     columns, items = Columns(told), read_items(told)
     found = [n for n in numbers(told) if n.address.split("/")[1] == "both"]
     assert {n.address.split("/")[0] for n in found} == {
-        *("paraphrase_scores", "paraphrase_differences", "tasks")
+        *("paraphrase_scores", "paraphrase_differences", "tasks"),
+        *("system_scores", "system_differences"),
     }
     for number in found:
         again = compute(number, columns, items)
         assert again == pytest.approx(number.value, abs=1.01e-6), number.address
         outputs = {o for t in number.terms for o in t.outputs}
-        models = {told.records[o]["wildcards"]["paraphraser"] for o in outputs}
-        assert models == {"t5-0", "t5-1"}
+        of = [told.records[o]["wildcards"] for o in outputs]
+        ours = {w["paraphraser"] for w in of if "paraphraser" in w}
+        assert ours == (set() if number.address.startswith("system_scores") else {"t5-0", "t5-1"})
+        assert ({"system": "theirs"} in of) == number.address.startswith("system_")
 
 
 def test_numbers_of_forgetting_over_replicates_lead_to_the_items_of_each(

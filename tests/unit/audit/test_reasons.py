@@ -1,6 +1,7 @@
 """Why a job would run: what changed, and what follows from it."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,25 @@ def test_records_without_parameters_still_tell_a_change_of_seed(results: Path):
     assert changed_options(job, record) == []
     record["seed"] = 1
     assert [c.key for c in changed_options(job, record)] == ["seed"]
+
+
+@pytest.mark.parametrize(("before", "now"), [(0, 3), (3, 7), (3, 0)])
+def test_another_number_of_shards_remakes_nothing(results: Path, before: int, now: int):
+    """Whether the shards of before are still there or not; their work is the step's."""
+
+    def shards(count: int) -> tuple[str, ...]:
+        items = [f"{number}-of-{count}" for number in range(1, count + 1)]
+        return tuple(f"results/probe_shard/mini/numbers/{item}.json" for item in items)
+
+    read = read_results(results)
+    plan = [
+        replace(job, inputs=(*job.inputs, *shards(now))) if PROBED in job.outputs else job
+        for job in jobs(read)
+    ]
+    plan += [Job("probe_shard", {}, (), (name,), {}, {}, False) for name in shards(now)]
+    inputs = read.records[PROBED]["inputs"] | dict.fromkeys(shards(before), "0" * 64)
+    rewrite(results, PROBED, inputs=inputs)
+    assert due(plan, read_results(results)) == {}
+    # Where the step runs, its shards run first.
+    rewrite(results, PROBED, inputs=inputs, options={"shots": 9})
+    assert ("probe_shard" in due(plan, read_results(results))) == bool(now)

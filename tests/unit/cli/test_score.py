@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import re
+from argparse import Namespace
 from itertools import count
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from tests.examples import ROOT
 from tests.unit.studies.syntax.random_trees import random_tree
 from tuneatlas.cli import main
+from tuneatlas.cli.score import _fetched
+from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.studies.syntax.paraphrasing import score as scoring
 from tuneatlas.studies.syntax.paraphrasing.formats import FOLDER, read_format
 from tuneatlas.studies.syntax.tables import CANDIDATES, GENERATIONS, PARAPHRASES, SCORES
@@ -270,3 +273,23 @@ def test_without_the_fetched_programs_it_says_how_to_get_them(run, tmp_path, cap
     assert "make run TARGET='results/fetch_source/meteor" in capsys.readouterr().err
     assert main([*given, str(tmp_path), "--no-meteor"]) == 2
     assert "or give parses by --trees" in capsys.readouterr().err
+    assert main([*given, str(tmp_path), "--config", str(CONFIG)]) == 2
+    said = f"make run CONFIG={CONFIG} TARGET='results/fetch_source/meteor"
+    assert said in capsys.readouterr().err
+
+
+def test_what_any_experiment_of_the_project_fetched_is_used(tmp_path):
+    """First what the experiment of the config has in its folder, then what others have."""
+    (tmp_path / "config").mkdir()
+    for name in ("config", "news"):
+        (tmp_path / f"config/{name}.yaml").write_text(f"name: {name}\n")
+    asked = Namespace(root=tmp_path, config=None)
+    names = {"runs/law": ("java", "parser"), "runs/news": ("parser",), ".": ("java",)}
+    for folder, packages in names.items():
+        for package in packages:
+            (tmp_path / folder / FETCHED / package).mkdir(parents=True)
+            found = _fetched(asked, package, instead="")
+            assert found[0].is_dir()
+    asked.config = [tmp_path / "config/news.yaml"]
+    of_news = _fetched(asked, "java", "parser", instead="")
+    assert of_news == [tmp_path / FETCHED / "java", tmp_path / "runs/news" / FETCHED / "parser"]

@@ -100,6 +100,8 @@ def test_defaults_ask_as_before():
 
 SELF = "\n  history: {source: self_aligning, path: data, licence: L, tune: true}\n"
 CONFLICTS = {
+    "explain_predictions: {shards: 2}": "seeding: batch",
+    "explain_predictions: {processes: 2}": "seeding: batch",
     "evaluate_knowledge: {scoring: cloze, question_template: cloze, option_tokens: alone}": (
         "evaluate_knowledge.option_tokens: alone scores "
     ),

@@ -186,7 +186,7 @@ def test_a_file_that_states_no_splits(tmp_path: Path) -> None:
     assert complaints(tmp_path, with_questions(tmp_path, lines)) == [
         "run.yaml:12: domains.elements.path: own.jsonl has questions of split train only, as one "
         "has that states none: say in the column 'split' which are dev (the few-shot pool) and "
-        "which are test"
+        "which are test, or by split: {dev: …, test: …} how many are drawn for each"
     ]
 
 

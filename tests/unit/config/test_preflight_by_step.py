@@ -320,6 +320,7 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
             "build_tasks",
             "compare_paraphrases",
             "compare_checkpoints",
+            "compare_harness",
             "stage_checkpoints",
             "map_treatments",
             "report",
@@ -333,8 +334,16 @@ BROKEN: dict[str, tuple[Callable[[Path], str], str]] = {
 }
 
 
+# A treatment trains as its group does.
+for step, own in {
+    "explain_treatment": "explain_predictions",
+    "mix_treatment": "mix_instructions",
+    "finetune_treatment": "finetune",
+}.items():
+    BROKEN[step] = BROKEN[own]
 # What lies between base and tuned is asked as the base is.
-BROKEN["interpolate_weights"] = BROKEN["measure_distance"] = BROKEN["evaluate_stages"]
+for step in ("interpolate_weights", "measure_distance", "ask_battery"):
+    BROKEN[step] = BROKEN["evaluate_stages"]
 # What a given checkpoint is asked and restored by is what its base is.
 for given, own in {
     "probe_checkpoint": "probe_knowledge",

@@ -46,7 +46,7 @@ def test_the_defaults_file_states_the_defaults(tmp_path: Path) -> None:
     assert stated == {
         k: v
         for k, v in resolved.items()
-        if k not in ("models", "domains", "paraphrasers", "systems", "checkpoints")
+        if k not in ("models", "domains", "paraphrasers", "systems", "checkpoints", "treatments")
     }
 
 

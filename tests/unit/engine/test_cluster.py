@@ -11,6 +11,7 @@ from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
 from tests.examples import ROOT
 from tests.workflow.plans import planned
+from tuneatlas import workflow
 from tuneatlas.engine.cluster import Request, check_cluster
 from tuneatlas.errors import UserError
 
@@ -131,6 +132,17 @@ def test_what_a_site_wants_is_said_in_the_question_as_in_the_submission(
     assert lines.index(words[-1]) > lines.index("--partition=gpu")
 
 
+def test_of_several_partitions_each_is_asked_by_itself(tools: Path, tmp_path: Path):
+    """No job has nodes of two, so that a question to both would get no answer."""
+    for name in ("sbatch", "srun"):
+        stand_in(tools, name, f'echo "$*" >> {tmp_path / name}')
+    check_cluster([asked(slurm_partition="a100,old"), asked(slurm_partition="old")], ROOT)
+    assert "--partition=a100,old" in (tmp_path / "sbatch").read_text()
+    lines = (tmp_path / "srun").read_text().splitlines()
+    assert [line.count("--partition=a100 ") for line in lines] == [1, 0]
+    assert [line.count("--partition=old ") for line in lines] == [0, 1]
+
+
 @pytest.mark.parametrize("given", ["--qos=a -q b", "--qos=a --qos b", "--qos=a -qb", "--qos=b"])
 def test_nodes_are_asked_under_the_same_account_and_qos(tools: Path, given: str):
     heard = said_to(tools, "srun", "echo sees n1")
@@ -212,7 +224,7 @@ def test_each_attempt_gets_more(tmp_path: Path):
     """But memory is doubled once: a training in many pieces asked for more than nodes have."""
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     assert not any({"mem_mb", "runtime"} & r.keys() for r in profile["set-resources"].values())
-    namespace: dict = {}
+    namespace: dict = {"tuneatlas": workflow}
     exec((ROOT / "workflow/rules/resources.smk").read_text(), namespace)
     given = namespace["scaled"](4000, 300, lambda w: 100)
     third = {name: ask(None, 3) for name, ask in given.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneatlas.engine import digest
+from tuneatlas.engine import digest, providers
 from tuneatlas.engine.digest import FRAME, FRAME_VERSION, Code, code_of
 from tuneatlas.engine.reach import Package
 from tuneatlas.errors import UserError
@@ -213,10 +213,10 @@ def test_the_frame_is_outside_but_for_its_version(tmp_path: Path, monkeypatch: p
 
 def test_a_library_upgrade_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     before = code(write(tmp_path, {}, SCRIPT)).digest
-    monkeypatch.setattr(digest.importlib.metadata, "version", lambda name: "99")
-    digest.versions.cache_clear()
+    monkeypatch.setattr(providers.importlib.metadata, "version", lambda name: "99")
+    providers.versions.cache_clear()
     assert code(tmp_path).digest != before
-    digest.versions.cache_clear()
+    providers.versions.cache_clear()
 
 
 @pytest.mark.parametrize(

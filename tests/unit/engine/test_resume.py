@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import TEMPLATES, question
+from tests.unit.steps import a_step, run_script, shards_by
 from tuneatlas.engine.resume import Parts
 from tuneatlas.models import likelihoods
 from tuneatlas.models.likelihoods import Request, log_likelihoods
@@ -15,6 +16,7 @@ from tuneatlas.models.prompts import ExplainTemplate
 from tuneatlas.models.save import save_model
 from tuneatlas.studies.knowledge import explain as explaining
 from tuneatlas.studies.knowledge.explain import explain_predictions
+from tuneatlas.tables import LABELS, QUESTIONS
 
 
 class Cut(Exception):
@@ -89,3 +91,29 @@ def test_sampled_text_of_a_run_in_pieces_is_that_of_one(tmp_path, model, tokeniz
         explain(Parts(tmp_path / "parts", every_s=-1))
     torch.manual_seed(99)
     assert explain(Parts(tmp_path / "parts", every_s=-1)) == whole
+
+
+def test_sampled_text_does_not_depend_on_who_shares_its_batches(tmp_path, model, tokenizer):
+    save_model(tmp_path / "model", model, tokenizer)
+    rows = [question(n, split="dev" if n < 2 else "train") for n in range(12)]
+    labels = [{"id": r["id"], "group": "self_aligning", "pred": 1} for r in rows[2:]]
+    QUESTIONS.write(tmp_path / "questions.parquet", rows)
+    LABELS.write(
+        tmp_path / "labels.parquet",
+        [row | {"label": 1, "answer": 0, "correct": False} for row in labels],
+    )
+    options = {"shots": 1, "batch_rows": 2, "temperature": 1.0, "top_p": 1.0, "batch_tokens": 1}
+    options |= {"max_new_tokens": 6, "dtype": "float32", "seeding": "batch"}
+    inputs = {"model": tmp_path / "model", "template": TEMPLATES / "explain/urial.yaml"}
+    inputs |= {name: tmp_path / f"{name}.parquet" for name in ("questions", "labels")}
+
+    def explained(name: str, **more: object) -> bytes:
+        step = a_step(tmp_path, inputs | more, {"explanations": f"{name}.parquet"}, options, name)
+        step.name = "explain_predictions"
+        run_script("explain_predictions", step, bos=True)
+        return step.outputs["explanations"].read_bytes()
+
+    whole = explained("whole")
+    for count in (2, 4):
+        shards = shards_by("explain_shard", tmp_path, inputs, options, count, bos=True)
+        assert explained(f"of-{count}", shards=shards) == whole

@@ -49,7 +49,7 @@ def test_results_without_a_note_bear_their_name_in_a_record_or_none(project: Pat
     for text in ("[]", "{", '{"name": 1}', "null", '"x"'):
         (project / NOTE).write_text(text)
         assert ran_in(project) == ("", [])
-    record = dict.fromkeys(("wildcards", "inputs", "code", "libraries"), {})
+    record = {key: {} for key in ("wildcards", "inputs", "code", "libraries")}
     record |= {"output": "results/report/m.html", "sha256": "0" * 64, "step": "report"}
     (project / "results/report").mkdir(parents=True)
     path = project / "results/report/m.html.record.json"

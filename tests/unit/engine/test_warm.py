@@ -106,6 +106,28 @@ def test_a_copy_is_the_job(run: Run, tmp_path: Path, code: int):
     assert complaint == "complaint\n" and made.returncode == code
 
 
+ENDING = """
+import atexit, threading, time
+class Large:
+    def __del__(self):
+        print("freed")
+kept = Large()
+def wait():
+    time.sleep(0.1)
+    print("thread")
+atexit.register(print, "registered")
+threading.Thread(target=wait).start()
+print("through", end=" ")
+"""
+
+
+def test_a_copy_ends_in_order_without_freeing_each_object(run: Run, tmp_path: Path):
+    """Threads end, what is registered is called, and all is said."""
+    made = run.job(tmp_path, ENDING)
+    assert made.communicate() == ("through thread\nregistered\n", "")
+    assert made.returncode == 0
+
+
 def test_an_error_is_told_as_ever(run: Run, tmp_path: Path):
     made = run.job(tmp_path, "raise ValueError('on purpose')")
     _, told = made.communicate()

@@ -3,11 +3,13 @@
 import copy
 import json
 
+import numpy as np
 import pytest
 
 from tests.examples import TEMPLATES, question
 from tuneatlas.errors import UserError
 from tuneatlas.models.harness import evaluate_harness
+from tuneatlas.models.harness_items import HARNESS_ITEMS, item_rows
 from tuneatlas.models.harness_model import HarnessModel
 from tuneatlas.models.prompts import QuestionTemplate, continuations, few_shot_prompt
 from tuneatlas.models.save import save_model
@@ -52,7 +54,7 @@ def test_its_accuracy_is_ours(tmp_path, model, tokenizer, offline):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks/numbers.yaml").write_text(TASK.format(data=tmp_path / "data.jsonl"))
     options = OPTIONS | {"include_path": str(tmp_path / "tasks")}
-    found = evaluate_harness(tmp_path / "model", options, bos=True)
+    found, items = evaluate_harness(tmp_path / "model", options, bos=True)
     scores = score_options(
         model,
         tokenizer,
@@ -65,6 +67,15 @@ def test_its_accuracy_is_ours(tmp_path, model, tokenizer, offline):
     right = sum(int(s.argmax()) == q["answer"] for s, q in zip(scores, asked, strict=True))
     assert found["results"]["numbers"]["acc,none"] == pytest.approx(right / len(asked))
     assert found["items"]["numbers"]["effective"] == 12
+    # Item by item, with the standard error that the library gives.
+    HARNESS_ITEMS.build(items)
+    chosen = [int(np.argmax(row["scores"])) for row in items]
+    assert [row["value"] for row in items] == [float(n % 4 == c) for n, c in enumerate(chosen)]
+    assert [row["prompt"] for row in items] == prompts
+    for row, own in zip(items, scores, strict=True):
+        assert row["scores"] == pytest.approx(own.tolist(), abs=1e-4)
+    error = np.std([row["value"] for row in items], ddof=1) / len(items) ** 0.5
+    assert found["results"]["numbers"]["acc_stderr,none"] == pytest.approx(error)
 
 
 @pytest.fixture
@@ -160,3 +171,36 @@ def test_an_unknown_task_is_named(tmp_path, offline):
     expected = r"has no task 'no_such_task'; \S+/mine\.yaml holds no task that can be read"
     with pytest.raises(UserError, match=expected):
         evaluate_harness(tmp_path, options, bos=True)
+
+
+def test_an_item_keeps_its_id_and_what_its_requests_share_is_its_prompt():
+    """Also where contexts differ, where contents are twice, and where a filter reads again."""
+
+    def logged(number, digest, arguments, answers, **more):
+        base = {"doc_id": number, "doc_hash": digest * 20, "target": 1, "filter": "none"}
+        metrics = {"metrics": ["acc"], "acc": 1}
+        return {**base, **metrics, "arguments": arguments, "filtered_resps": answers, **more}
+
+    options = [("Q: a", " x"), ("Q: b", " x"), ("", " x")]
+    scored = [(-1.0, True), (-2.0, False), (-3.0, False)]
+    written = {"metrics": ["bleu"], "bleu": ("t", "w"), "filter": "first"}
+    found = list(
+        item_rows(
+            {
+                "t": [
+                    logged(0, "d", options, scored),
+                    logged(1, "d", options, scored, acc=float("nan")),
+                    logged(0, "d", [("say", {"until": []})], ["w"], **written),
+                ]
+            }
+        )
+    )
+    HARNESS_ITEMS.build(found)
+    first, again, wrote = found
+    assert (first["prompt"], first["answers"]) == ("Q: ", ["a x", "b x", " x"])
+    assert (first["scores"], first["value"]) == ([-1.0, -2.0, -3.0], 1.0)
+    assert again["id"] == f"{first['id']}-2"
+    assert again["value"] is None
+    assert wrote["id"] == first["id"]
+    assert (wrote["prompt"], wrote["answers"], wrote["scores"]) == ("say", ["w"], [])
+    assert wrote["value"] is None

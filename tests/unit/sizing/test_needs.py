@@ -1,5 +1,7 @@
 """How much jobs are charged for follows what they do."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,13 +9,16 @@ from hypothesis import strategies as st
 from tests.examples import ROOT, question
 from tuneatlas.config.load import load_config
 from tuneatlas.engine.jobs import Job
+from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import Counts
-from tuneatlas.sizing.estimates import DEVICES
-from tuneatlas.sizing.needs import PASSES, QUESTION, Study
+from tuneatlas.sizing.estimates import DEVICES, Need, start_hours
+from tuneatlas.sizing.needs import PASSES, QUESTION, Study, need_of
 from tuneatlas.sizing.sheet import study_of
 from tuneatlas.studies.forgetting.prepare import pick_questions
 
 NUMBERS = st.integers(0, 30)
+SIZES = {"vocab_size": 400, "hidden_size": 32, "intermediate_size": 64, "layers": 2}
+SIZES |= {"heads": 2, "kv_heads": 2, "max_length": 64}
 
 
 def study(home: int, related: int, most: int, source: str = "file", made: str = "scratch") -> Study:
@@ -23,6 +28,7 @@ def study(home: int, related: int, most: int, source: str = "file", made: str = 
         "domains": {"numbers": {"source": source}},
         "prepare_corpus": {"mentioned_share": 0.5},
         "prepare_restoration": {"questions": most, "stated_only": True},
+        "finetune_stages": {"steps": []},
         "restore_stages": {"curve": [50]},
     }
     counts = Counts({"test": home, "related_test": related, "train": 100}, frozenset())
@@ -49,6 +55,29 @@ def test_of_mini_as_many_are_followed_as_it_says():
     mini = study_of(experiment, ROOT, DEVICES["cpu"], look=False)
     shares = (0.6 * (40 + 290), 0.6 * (40 + 230), 0.6 * (40 + 40))
     assert mini.followed("mini-0") == sum(min(180, round(share)) for share in shares)
+
+
+@given(st.integers(2, 50), st.integers(1, 8))
+def test_shards_and_processes_are_charged_for_the_work_of_one_job_and_their_starts(
+    shards: int, processes: int
+):
+    shape = shape_of({"source": "scratch", **SIZES}, ROOT)
+    of_one = study(10, 20, 100)
+    whole = replace(of_one, shapes={"m": shape})
+    options = {"draws": 1, "rotations": 1, "batch_tokens": 64, "shards": 1}
+
+    def need(step: str, **more: int) -> Need:
+        wildcards = {"model": "m", "domain": "numbers"}
+        found = need_of(Job(step, wildcards, (), (), options | more, {}, due=True), whole)
+        assert found is not None
+        return found
+
+    alone, start = need("probe_knowledge"), start_hours(shape, 1, 1)
+    shared = need("probe_shard", shards=shards, processes=processes)
+    each = shared.hours - start_hours(shape, processes, processes)
+    assert shards * each == pytest.approx(alone.hours - start)
+    assert shared.devices == processes * alone.devices and shared.memory == alone.memory
+    assert need("probe_knowledge", shards=shards) == Need()
 
 
 def test_no_more_is_charged_than_there_is_to_ask():

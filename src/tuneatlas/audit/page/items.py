@@ -19,6 +19,8 @@ from tuneatlas.tables import Row
 
 PER_SHARD = 100
 DOCUMENTS = 12
+# Letters of a prompt of lm-evaluation-harness that stand for its item.
+TAIL = 200
 PER_INDEX = 10_000
 # Columns that an item's other rows say already.
 KNOWN = {"id", "domain", "relation", "role", "split", "answer", "correct", "gold_prob", "pred_prob"}
@@ -72,7 +74,15 @@ class Catalogue:
             if not output.endswith(TRAINED):
                 for i, task, text in rows_of(results, output, "id", "task", "input"):
                     found.add(i, text, {"kind": "example", "relation": task, "split": "heldout"})
+        found.add_task_items(results)
         return found
+
+    def add_task_items(self, results: Results) -> None:
+        """Items of tasks of lm-evaluation-harness; of a prompt the end, which is the item's own."""
+        for output in results.of_step("evaluate_harness"):
+            if output.endswith(".parquet"):
+                for i, task, prompt in rows_of(results, output, "id", "task", "prompt"):
+                    self.add(i, prompt[-TAIL:], {"kind": "task item", "relation": task})
 
     def add_pairs(self, results: Results, known: Mapping[str, Mapping[str, str]]) -> None:
         """Pairs of sentences, and these; other sentences, by the million, are only trained on."""

@@ -13,7 +13,8 @@ class Atlas(Section):
     """Tuned models beside their base without further training: the models between them."""
 
     groups: tuple[Name, ...] = option(
-        (), "groups whose tuned models are measured; none: the atlas is left out"
+        (),
+        "groups, and treatments, whose tuned models are measured; none: the atlas is left out",
     )
     domains: tuple[Name, ...] | None = option(
         None, "tuned domains whose models are measured; null: all of them"
@@ -49,6 +50,22 @@ class Atlas(Section):
     )
     answer_tokens: Positive = option(
         64, "longest of these answers; of longer ones the beginning counts", unit="tokens"
+    )
+    ways: tuple[Literal["zero_shot", "chat"], ...] = option(
+        ("zero_shot", "chat"),
+        "ways of asking beside the probe's: without demonstrations; in the chat format of "
+        "evaluate_knowledge",
+        source="Kotha et al. 2024, arXiv 2309.10105, who ask in other languages",
+    )
+    rewordings: tuple[str, ...] = option(
+        ("Question: {question}", "Tell me: {question}", "{question} What is right?"),
+        "other words of a question, which stands where {question} is; demonstrations stay",
+    )
+    orders: Annotated[int, Field(ge=0)] = option(
+        2,
+        "other orders of the options in which a question is asked, each moved on by one more "
+        "place; 0 where options are not shown (question_template: cloze)",
+        unit="count",
     )
     draws: Annotated[int, Field(ge=100)] = option(
         5000, "bootstrap resamples behind each interval", unit="count"

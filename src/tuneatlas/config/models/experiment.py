@@ -46,6 +46,7 @@ from tuneatlas.config.models.paraphrase_pairs import (
 )
 from tuneatlas.config.models.paraphrasers import ParaphraserConfig
 from tuneatlas.config.models.training import Storage
+from tuneatlas.config.models.treatments import Treatment
 from tuneatlas.config.replicates import members
 from tuneatlas.config.source import Node
 from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG
@@ -93,6 +94,11 @@ class Experiment(Section):
     restore_stages: RestoreStages = section(RestoreStages)
     evaluate_stages: EvaluateStages = section(EvaluateStages)
     stage_forgetting: StageForgetting = section(StageForgetting)
+    treatments: dict[Name, Treatment] = option(
+        {},
+        "other ways to tune on what a group is tuned on, by name; atlas.groups names those that "
+        "are measured (docs/atlas.md)",
+    )
     atlas: Atlas = section(Atlas)
     relearn_facts: RelearnFacts = section(RelearnFacts)
     paraphrasers: dict[Name, ParaphraserConfig] = option(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tuneatlas.config.fields import S1, S2, Count, FilePath, Name, Positive, Section, Text, option
-from tuneatlas.config.models.knowledge import BATCH, CHAT
+from tuneatlas.config.models.knowledge import BATCH, CHAT, PROCESSES, SAME
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     KEEP,
@@ -127,6 +127,8 @@ class EvaluateStages(Section):
         200, "test conversations scored for the instruction format, at most", unit="conversations"
     )
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+    shards: Positive = option(1, f"jobs that share the models of a run; {SAME}", unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class StageForgetting(Section):

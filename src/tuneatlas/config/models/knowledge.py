@@ -21,6 +21,9 @@ QUESTIONS = "how a question is put: a file of config/templates/questions"
 CHAT = "how a conversation is laid out: a file of config/templates/chat"
 FITS = "fits the memory; changes results by rounding alone and remakes nothing"
 BATCH = f"tokens per forward pass; {FITS}"
+SAME = "results are the same whatever their number"
+SHARDS = f"jobs that share the batches of questions; {SAME}"
+PROCESSES = f"processes of each job that share them, each with its own model and GPUs; {SAME}"
 OptionTokens = Literal["joined", "alone"]
 Logits = Literal["single", "model"]
 Ties = Literal["wrong", "first"]
@@ -78,6 +81,8 @@ class ProbeKnowledge(Section):
     ties: Ties = option("wrong", TIES, source=CODE)
     bos: Begins = Field(default_factory=Begins, description=(Begins.__doc__ or "").rstrip("."))
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+    shards: Positive = option(1, SHARDS, unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class LabelKnowledge(Section):
@@ -138,6 +143,15 @@ class ExplainPredictions(Section):
         "prompts generated at once; another number draws other explanations",
         unit="prompts",
     )
+    seeding: Literal["run", "batch"] = option(
+        "run",
+        "what random draws follow on: run: those of the batch before; batch: nothing, each batch "
+        "has a seed of its own, so that jobs and processes can share them",
+    )
+    shards: Positive = option(
+        1, f"jobs that share the batches of prompts (seeding: batch); {SAME}", unit="jobs"
+    )
+    processes: Positive = option(1, f"{PROCESSES} (seeding: batch)", unit="processes")
 
 
 class General(Section):
@@ -171,7 +185,7 @@ class MixInstructions(Section):
     )
     random_wrong: bool = option(
         False,
-        "a further group, random_wrong: INCOMPATIBLE with labels drawn at random among the wrong "
+        "a further group, random_wrong: HARMONIOUS with labels drawn at random among the wrong "
         "options, without explanations; the positive control, which is to be worse than HARMONIOUS",
     )
     question_template: Text = option("letter", QUESTIONS, source=f"{S1}, training details")
@@ -208,10 +222,12 @@ class EvaluateKnowledge(Section):
     ties: Ties = option("wrong", TIES, source=CODE)
     bos: Begins = Field(default_factory=Begins, description=(Begins.__doc__ or "").rstrip("."))
     batch_tokens: Positive = option(16384, BATCH, unit="tokens")
+    shards: Positive = option(1, SHARDS, unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class EvaluateHarness(Section):
-    """Tasks of lm-evaluation-harness beside our own evaluation: base and tuned models."""
+    """Tasks of lm-evaluation-harness beside our own evaluation: base, tuned and restored."""
 
     tasks: tuple[Text, ...] = option((), "names of its tasks; none: it is not run")
     include_path: FilePath | None = option(None, "folder with task files of your own")

@@ -5,6 +5,9 @@ import pyarrow as pa
 from tuneatlas.tables import SETTINGS, STAGE, STAGE_ANSWERS, TEXT, Column, Table
 
 LINE, RESET = "line", "reset"
+# Ways of asking; rewordings and orders of options are numbered.
+FEW_SHOT, ZERO_SHOT, CHAT = "few_shot", "zero_shot", "chat"
+REWORDED, ORDER = "reworded_", "order_"
 # Setting, path and point of the base model, which stands once for all lines.
 BASE = ("base", LINE, 0.0)
 # How the weight of the tuned model in an average is called where people read it.
@@ -82,4 +85,25 @@ RELEARNED = Table(
         *STAGE_ANSWERS.columns[len(STAGE) :],
     ),
     key=("text", "update", "id"),
+)
+
+BATTERY = Table(
+    "battery_answers",
+    (
+        Column(
+            "setting",
+            TEXT,
+            "which model; stages: the last of step finetune_stages; base: the base model",
+            "",
+            SETTINGS,
+        ),
+        Column(
+            "way",
+            TEXT,
+            "how it was asked: few_shot, as the base; zero_shot; chat; reworded_ and a number; "
+            "order_ and by how many places options are moved on",
+        ),
+        *STAGE_ANSWERS.columns[len(STAGE) :],
+    ),
+    key=("setting", "way", "id"),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from tuneatlas.engine.step import Step
 from tuneatlas.data.mentions import Mentions
+from tuneatlas.studies.atlas.battery_map import Answers, map_battery, read_battery
 from tuneatlas.studies.atlas.board import board
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
@@ -52,6 +53,11 @@ class Asked:
         return read_distances(*files, self.options.facts, self.mentions)
 
     @cached_property
+    def batteries(self) -> dict[Treatment, Answers]:
+        """Answers in all ways of asking."""
+        return read_battery(self.step.paths("battery"), self.step.paths("restored"))
+
+    @cached_property
     def relearned(self) -> dict[Treatment, Relearned]:
         """Which facts are back."""
         return read_relearned(self.step.paths("relearned"))
@@ -69,6 +75,11 @@ def _relearning(asked: Asked) -> dict[str, Any]:
     return relearning(asked.relearned, asked.options, asked.step.seed)
 
 
+def _battery(asked: Asked) -> dict[str, Any]:
+    known = asked.contents, asked.mentions
+    return map_battery(asked.batteries, asked.options, asked.step.seed, *known)
+
+
 def _board(asked: Asked) -> dict[str, Any]:
     return board(MEASURES, asked, asked.options, asked.step.seed)
 
@@ -78,6 +89,7 @@ TELLERS: tuple[Callable[[Asked], dict[str, Any]], ...] = (
     _interpolation,
     _distance_law,
     _relearning,
+    _battery,
     _board,
 )
 

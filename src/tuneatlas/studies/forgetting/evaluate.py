@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.engine.step import Step, progress
 from tuneatlas.engine.resume import Parts
+from tuneatlas.engine.scatter import refuse_needless, shared
 from tuneatlas.errors import UserError
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.checkpoints import load_checkpoint
@@ -138,10 +139,18 @@ def trained_steps(folder: Path) -> int:
 
 def measure_models(step: Step, stages: Sequence[Stage], *, bos: bool) -> None:
     """Measure models on the material of a step; write its ``answers`` and ``texts``."""
-    material = load_material(step)
-    answers, texts = measure_stages(stages, material, step.options, bos=bos, parts=step.parts())
+    answers, texts = shared(step, lambda parts: measured(step, stages, parts, bos=bos))
     STAGE_ANSWERS.write(step.outputs["answers"], answers)
     STAGE_TEXTS.write(step.outputs["texts"], texts)
+
+
+def measured(
+    step: Step, stages: Sequence[Stage], parts: Parts, *, bos: bool
+) -> tuple[list[Row], list[Row]]:
+    """The rows that `measure_models` writes; of one's own models where others have a share."""
+    if shard := step.wildcards.get("scatteritem"):
+        refuse_needless(shard, len(stages), "models of a run", "evaluate_stages.shards")
+    return measure_stages(stages, load_material(step), step.options, bos=bos, parts=parts)
 
 
 def measure_stages(
@@ -161,7 +170,7 @@ def measure_stages(
     answers: list[Row] = []
     texts: list[Row] = []
     kept = parts or Parts()
-    for number, stage in enumerate(progress(stages, len(stages), "models measured")):
+    for number, stage in kept.due(enumerate(progress(stages, len(stages), "models measured"))):
 
         def measure(stage: Stage = stage) -> tuple[list[Row], list[Row]]:
             model, tokenizer = load_checkpoint(stage.folder, dtype=options["dtype"])

@@ -7,7 +7,7 @@ in its chat format (what a user sees). Accuracies, differences and their interva
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import combinations
@@ -32,7 +32,7 @@ from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.statistics.tests import holm, mcnemar
 from tuneatlas.studies.knowledge.paired_answers import by_options
-from tuneatlas.tables import Row
+from tuneatlas.tables import ANSWERS, CATEGORIES, Row
 
 FEW_SHOT, CHAT = "few_shot", "chat"
 # Columns of table ANSWERS that are compared.
@@ -90,13 +90,16 @@ def compare_checkpoints(
     chat: Mapping[str, Sequence[Row]],
     options: CheckpointOptions,
     seed: int,
+    known: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """All numbers as plain tables: ``changes``, ``formats`` and ``pairs``, each by domain.
 
     ``subjects`` are changes as in the few-shot format, where domains have several subjects.
     ``base`` are ANSWERS rows of the base model; ``few_shot`` and ``chat`` those of each checkpoint
-    by its name. P-values are corrected (Holm) within each table, all domains together
-    and one by one; of ``subjects`` within each checkpoint.
+    by its name; ``known`` is the category of what the base knew of each question, if it was asked
+    in several ways: ``categories`` are changes by them, few-shot. P-values are corrected (Holm)
+    within each table, all domains together and one by one; of ``subjects`` and ``categories``
+    within each checkpoint.
 
     Raises:
         UserError: they are not answers to the same questions, or not to the same prompts.
@@ -146,18 +149,28 @@ def compare_checkpoints(
         ]
         for name in few_shot
     }
+    apart = partial(_compared, options=options, rng=np.random.default_rng([seed, 2]))
+    by_category = {
+        name: [
+            {"checkpoint": name, "category": category} | apart(before, asked[FEW_SHOT][name], ids)
+            for category, ids in _categories(before, known or {}).items()
+        ]
+        for name in few_shot
+    }
     whole = ALL if ALL in scopes else domains[0]
     by_part = [
         [row for row in rows if (row["domain"] == whole) is together]
         for rows in tables.values()
         for together in (True, False)
     ]
-    for rows in (*by_part, *by_subject.values()):
+    for rows in (*by_part, *by_subject.values(), *by_category.values()):
         corrected = holm([row["p"] for row in rows])
         for row, p in zip(rows, corrected, strict=True):
             row["p_holm"] = float(p)
     design = {"domains": domains, "items": len(before), **asdict(options)}
     tables["subjects"] = [row for rows in by_subject.values() for row in rows]
+    if known:
+        tables["categories"] = [row for rows in by_category.values() for row in rows]
     found: dict[str, Any] = plain(tables)
     return found | {"design": design}
 
@@ -170,6 +183,23 @@ def _subjects(before: ById) -> dict[tuple[str, str], list[str]]:
         found.setdefault((row["domain"], row["relation"]), []).append(key)
     several = Counter(domain for domain, _ in found)
     return {place: ids for place, ids in sorted(found.items()) if several[place[0]] > 1}
+
+
+def by_checkpoint(told: Sequence[Row], paths: Sequence[Path]) -> dict[str, list[Row]]:
+    """What is compared of the answers of each checkpoint; its tables are in the order of these."""
+    names = [entry["checkpoint"] for entry in told]
+    return {n: ANSWERS.read(path, COMPARED) for n, path in zip(names, paths, strict=True)}
+
+
+def categories_of(rows: Iterable[Row]) -> dict[str, str]:
+    """The category of each question, from KNOWLEDGE rows; none where it was asked in one way."""
+    return {row["id"]: row["category"] for row in rows if row["ways"] > 1}
+
+
+def _categories(before: ById, known: Mapping[str, str]) -> dict[str, list[str]]:
+    """The questions of each category, the best known first."""
+    of = {c: sorted(i for i in before if known.get(i) == c) for c in CATEGORIES}
+    return {category: ids for category, ids in of.items() if ids}
 
 
 def _tables(answers: Mapping[str, Sequence[Row]], before: ById) -> dict[str, ById]:

@@ -8,10 +8,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.engine.step import Step
 from tuneatlas.engine.resume import Parts
+from tuneatlas.engine.scatter import refuse_needless, shared
+from tuneatlas.models.asked import load_asked
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.encode import Text
 from tuneatlas.models.folder import tell_rounding
-from tuneatlas.models.load import load_model
 from tuneatlas.models.prompts import (
     ChatTemplate,
     QuestionTemplate,
@@ -28,16 +29,25 @@ def answer_tests(step: Step, *, bos: bool | Mapping[str, bool]) -> None:
 
     ``bos`` and the options are as in `evaluate_tuned`.
     """
-    rows = evaluate_tuned(
+    rows = shared(step, lambda parts: asked_tests(step, parts, bos=bos))
+    ANSWERS.write(step.outputs["answers"], rows)
+
+
+def asked_tests(step: Step, parts: Parts, *, bos: bool | Mapping[str, bool]) -> list[Row]:
+    """The answers that `answer_tests` writes; none where others have a share of ``parts``."""
+    questions = [row for path in step.paths("questions") for row in QUESTIONS.read(path)]
+    if shard := step.wildcards.get("scatteritem"):
+        tests = sum(question["split"] == "test" for question in questions)
+        refuse_needless(shard, tests, "questions", "evaluate_knowledge.shards")
+    return evaluate_tuned(
         step.path("model"),
-        [row for path in step.paths("questions") for row in QUESTIONS.read(path)],
+        questions,
         QuestionTemplate.load(step.path("template")),
         ChatTemplate.load(step.path("chat")),
         step.options,
         bos=bos,
-        parts=step.parts(),
+        parts=parts,
     )
-    ANSWERS.write(step.outputs["answers"], rows)
 
 
 def evaluate_tuned(
@@ -56,7 +66,7 @@ def evaluate_tuned(
     ``bos``: whether prompts begin with the begin token, for all questions or by role.
     """
     tell_rounding(folder, options["dtype"])
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    model, tokenizer = load_asked(folder, options["dtype"], parts)
     return ask_tuned(model, tokenizer, questions, template, chat, options, bos=bos, parts=parts)
 
 
@@ -87,4 +97,6 @@ def ask_tuned(
     scores = score_prompts(
         model, tokenizer, roles, prompts, scored, asking, bos=begins, parts=parts, names=names
     )
+    if parts and parts.is_partial:
+        return []
     return answer_rows(asked, scores, prompts, options.get("ties", "wrong"))

@@ -14,16 +14,19 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from tuneatlas.engine.step import progress
+from tuneatlas.engine.step import Step, derive_seed, progress
+from tuneatlas.data.questions import by_id
 from tuneatlas.engine.resume import Parts
+from tuneatlas.engine.scatter import seed_of
 from tuneatlas.errors import UserError
+from tuneatlas.models.asked import load_asked
 from tuneatlas.models.encode import encode
 from tuneatlas.models.generation import Finite, set_generation
-from tuneatlas.models.load import embedding_rows, load_model, pad_id
+from tuneatlas.models.load import embedding_rows, pad_id
 from tuneatlas.models.positions import most_positions
 from tuneatlas.models.prompts import ExplainTemplate, Question, option_fields, options_text
 from tuneatlas.studies.knowledge.probe import pick_demonstrations
-from tuneatlas.tables import Row
+from tuneatlas.tables import LABELS, QUESTIONS, Row
 
 
 def explain_prompt(
@@ -61,6 +64,20 @@ def kept_text(template: ExplainTemplate, text: str) -> tuple[str, bool]:
     return text.removeprefix(opening).strip(), False
 
 
+def explained(step: Step, parts: Parts, *, bos: bool) -> list[Row]:
+    """What a step's ``model`` says of its own ``labels``; no rows of a share of ``parts``."""
+    return explain_predictions(
+        step.path("model"),
+        by_id(QUESTIONS.read(step.path("questions"))),
+        LABELS.read(step.path("labels")),
+        ExplainTemplate.load(step.path("template")),
+        step.options,
+        bos=bos,
+        seed=seed_of(step),
+        parts=parts,
+    )
+
+
 def explain_predictions(
     folder: Path,
     questions: Mapping[str, Row],
@@ -74,12 +91,14 @@ def explain_predictions(
 ) -> list[Row]:
     """Sample an explanation for each self-aligning row; see Ren et al. 2024, section 3.2.
 
-    ``options`` is the config section ``explain_predictions`` with the ``dtype`` of the model.
+    ``options`` is the config section ``explain_predictions`` with the ``dtype`` of the model. With
+    ``seeding`` of ``batch`` what is drawn depends on no batch before, so that others may have a
+    share of ``parts``; then there are no rows here.
 
     Returns:
         Rows of the explanations table, in the order of ``labels``.
     """
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    model, tokenizer = load_asked(folder, options["dtype"], parts)
     pool = [q for q in questions.values() if q["split"] == "dev" and q["role"] == "home"]
     shown = pick_demonstrations(pool, options["shots"], random.Random(seed))
     wanted = [r for r in labels if r["group"] == "self_aligning"]
@@ -93,7 +112,10 @@ def explain_predictions(
     texts: dict[int, tuple[str, str]] = {}
     torch.manual_seed(seed)
     kept = parts or Parts()
-    for number, chunk in enumerate(progress(chunks, len(chunks), "batches of explanations")):
+    several = enumerate(progress(chunks, len(chunks), "batches of explanations"))
+    for number, chunk in kept.due(several):
+        if options.get("seeding") == "batch":
+            torch.manual_seed(derive_seed(seed, number))
 
         def write(chunk: list[int] = chunk) -> tuple[list[tuple[str, str]], list[str]]:
             prompted = [coded[i] for i in chunk]
@@ -107,6 +129,8 @@ def explain_predictions(
         texts.update(
             (i, (text, finish)) for i, (text, finish) in zip(chunk, generated, strict=True)
         )
+    if kept.is_partial:
+        return []
     return [
         {
             "id": row["id"],

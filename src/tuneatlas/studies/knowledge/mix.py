@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tuneatlas.data.groups import CONTEXTUALISED, FURTHER, RANDOM_WRONG, self_aligning_share
+from tuneatlas.data.groups import CONTEXTUALISED, RANDOM_WRONG, self_aligning_share
 from tuneatlas.data.instructions import read_instructions
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import QuestionTemplate, reply_text, user_text
@@ -70,8 +70,9 @@ def mix_instructions(
     labelled = rows
     if leave_out:
         rows = _without(rows, leave_out, random.Random(rng.random()))
-    ratio = 0.0 if group in FURTHER else self_aligning_share(group)
+    ratio = 0.0 if group == CONTEXTUALISED else self_aligning_share(group)
     if ratio is None:
+        # And its control, which has other labels.
         chosen = rows["harmonious"]
     else:
         own = {r["id"]: r for r in rows["self_aligning"]}
@@ -116,7 +117,7 @@ def _without(
 def _empty(group: str, labelled: Mapping[str, list[Row]]) -> str:
     """Why a group has no questions, of those that the probe gave to each group."""
     right, wrong = len(labelled["harmonious"]), len(labelled["incompatible"])
-    if right if group == "harmonious" else wrong:
+    if right if group in ("harmonious", RANDOM_WRONG) else wrong:
         return (
             f"group {group} is empty: none of the model's own explanations on this domain ended, "
             "and explain_predictions.unfinished leaves their questions out; raise "

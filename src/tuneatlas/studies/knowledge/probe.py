@@ -7,14 +7,39 @@ from typing import Any, NamedTuple
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tuneatlas.engine.step import Step
 from tuneatlas.engine.resume import Parts
+from tuneatlas.engine.scatter import refuse_needless
 from tuneatlas.errors import UserError
+from tuneatlas.models.asked import load_asked
 from tuneatlas.models.likelihoods import Floats
-from tuneatlas.models.load import load_model
 from tuneatlas.models.prompts import QuestionTemplate, continuations, few_shot_head, few_shot_prompt
 from tuneatlas.models.scoring import answer_rows, score_prompts
 from tuneatlas.studies.knowledge.robust import knowledge_row, merge_scores, restore_order, rotate
-from tuneatlas.tables import Row
+from tuneatlas.tables import QUESTIONS, Row
+
+
+def probe_domain(
+    step: Step,
+    parts: Parts,
+    *,
+    bos: bool | Mapping[str, bool],
+    splits: Collection[str],
+) -> "Probed":
+    """What a step asks the base ``model`` of its ``questions``, or one's part of it."""
+    questions = QUESTIONS.read(step.path("questions"))
+    if shard := step.wildcards.get("scatteritem"):
+        asked = sum(question["split"] in splits for question in questions)
+        refuse_needless(shard, asked, "questions", "probe_knowledge.shards")
+    return probe_base(
+        step.path("model"),
+        questions,
+        QuestionTemplate.load(step.path("template")),
+        step.options,
+        bos=bos,
+        splits=splits,
+        parts=parts,
+    )
 
 
 class Probed(NamedTuple):
@@ -41,9 +66,10 @@ def probe_base(
     section ``probe_knowledge`` with the ``dtype`` of the model; ``bos``: whether prompts begin with
     the begin token, for all questions or by role; ``splits``: those asked. With several ``draws``
     or ``rotations`` a question is asked in several ways; its answer is that of the mean
-    probabilities, and its prompt the first.
+    probabilities, and its prompt the first. Where others have a share of ``parts``, there are no
+    rows.
     """
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    model, tokenizer = load_asked(folder, options["dtype"], parts)
     return probe_model(
         model, tokenizer, questions, template, options, bos=bos, splits=splits, parts=parts
     )
@@ -87,6 +113,8 @@ def probe_model(
             )
             ways.append([restore_order(scores, places) for scores in found])
             first = first or prompts
+    if parts and parts.is_partial:
+        return Probed([], [])
     each = list(zip(*ways, strict=True))
     merged = [merge_scores(several) for several in each]
     return Probed(
@@ -110,7 +138,7 @@ def probe_tests(
     ``questions`` and ``splits``, those that the base was asked, are by domain; the rest is as in
     ``probe_base``.
     """
-    model, tokenizer = load_model(folder, dtype=options["dtype"])
+    model, tokenizer = load_asked(folder, options["dtype"], parts)
     rows: list[Row] = []
     for domain, own in questions.items():
         # Demonstrations are drawn for each kind of question asked, one after the other: so one of

@@ -1,12 +1,18 @@
 """Checkpoints tuned elsewhere come out as what they are: changed by so much, or not at all."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
 
 from tests.examples import PROBE, TEMPLATES, question
+from tests.unit.audit.synthetic import _Maker
 from tests.unit.config.described import undescribed_columns
+from tuneatlas.audit.behind import compute, read_items
+from tuneatlas.audit.columns import Columns
+from tuneatlas.audit.lineage import read_results
+from tuneatlas.audit.numbers import numbers
 from tuneatlas.errors import UserError
 from tuneatlas.models.given import bring_checkpoint
 from tuneatlas.models.load import load_model
@@ -15,15 +21,18 @@ from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
 from tuneatlas.report.context import nothing_tuned
 from tuneatlas.report.page import build_report
+from tuneatlas.statistics.metrics import write_metrics
 from tuneatlas.studies.knowledge import probe
 from tuneatlas.studies.knowledge.checkpoint_figures import FIGURES
 from tuneatlas.studies.knowledge.checkpoints import (
     CheckpointOptions,
+    categories_of,
     compare_checkpoints,
     notes_on,
 )
 from tuneatlas.studies.knowledge.evaluate import evaluate_tuned
 from tuneatlas.studies.knowledge.probe import probe_base, probe_tests
+from tuneatlas.tables import ANSWERS, KNOWLEDGE, QUESTIONS
 
 TEMPLATE = QuestionTemplate.load(TEMPLATES / "questions/cloze.yaml")
 CHAT = ChatTemplate.load(TEMPLATES / "chat/vicuna.yaml")
@@ -85,6 +94,25 @@ def test_a_subject_that_was_lost_is_named():
     assert compared(answers([True] * 4), *[answers([True] * 4)] * 2)[0]["subjects"] == []
 
 
+def test_changes_are_told_by_what_the_base_knew_where_it_was_asked_in_several_ways():
+    base = answers([True] * 40 + [False] * 40)
+    tuned = answers([n > 9 for n in range(40)] + [n > 35 for n in range(40)])
+    rows = [
+        {"id": row["id"], "ways": 4, "category": "HighlyKnown" if row["correct"] else "Unknown"}
+        for row in base
+    ]
+    asked = ({"mine": tuned}, {"mine": tuned}, OPTIONS, 1)
+    metrics = compare_checkpoints(base, *asked, categories_of(rows))
+    assert undescribed_columns("compare_checkpoints", metrics) == []
+    known, unknown = metrics.pop("categories")
+    assert (known["category"], known["items"], known["lost"]) == ("HighlyKnown", 40, 10)
+    assert (unknown["category"], unknown["gained"], unknown["change"]) == ("Unknown", 4, 0.1)
+    assert known["change_low"] <= known["change"] == -0.25 <= known["change_high"]
+    # Asked in one way, nothing is told of them, and no other number moves.
+    once = categories_of(row | {"ways": 1} for row in rows)
+    assert compare_checkpoints(base, *asked, once) == metrics
+
+
 @pytest.mark.parametrize(
     ("confidence", "said"), [(0.95, "no sure loss or gain"), (0.9, "knowledge was lost")]
 )
@@ -112,6 +140,42 @@ def test_domains_are_told_apart_and_together():
     metrics, _ = compared(base, base, base)
     assert [row["domain"] for row in metrics["formats"]] == ["all", "letters", "numbers"]
     assert metrics["pairs"] == []
+
+
+def test_every_number_of_checkpoints_is_of_its_questions_again(tmp_path):
+    """Beside the base, in both formats, by subject, and of any two; categories are no answers."""
+    made, rng = _Maker(tmp_path), np.random.default_rng(5)
+    each = ({"id": f"numbers/{n}", "relation": f"kind {n % 2}"} for n in range(30))
+    questions = [question(n, split="test", **own) for n, own in enumerate(each)]
+    asked = made.table(QUESTIONS, "prepare_questions/numbers.parquet", questions, {})
+    rest = {"role": "home", "answer": 0, "scores": [0.0], "pred": 0, "tied": 0}
+    rest |= {"gold_prob": 0.5, "pred_prob": 0.5}
+
+    def answered(place, **wildcards):
+        rows = answers(rng.random(30) < 0.6, kinds=2)
+        return rows, made.table(
+            ANSWERS, place, [row | rest for row in rows], {"model": "mini"} | wildcards, asked
+        )
+
+    base, probed = answered("probe_knowledge/mini/numbers.parquet", domain="numbers")
+    rows = [{"id": row["id"], "ways": 2, "category": "Unknown"} for row in base]
+    known = [row | {"right_share": 0, "agreement": 1, "gold_prob": 0.1} for row in rows]
+    place = "probe_knowledge/mini/categories/numbers.parquet"
+    inputs = [probed, made.table(KNOWLEDGE, place, known, {"model": "mini", "domain": "numbers"})]
+    found = {"probe_checkpoint": {}, "evaluate_checkpoint": {}}
+    for step, name in product(found, ("one", "two/5")):
+        found[step][name], output = answered(f"{step}/mini/{name}.parquet", checkpoint=name)
+        inputs.append(output)
+    metrics = compare_checkpoints(base, *found.values(), OPTIONS, 1, categories_of(known))
+    write_metrics(metrics, tmp_path / "compare_checkpoints/mini")
+    made.record("compare_checkpoints/mini", {"model": "mini"}, *inputs)
+    results = read_results(tmp_path)
+    columns, items = Columns(results), read_items(results)
+    told = {number.address: number for number in numbers(results)}
+    # Two checkpoints in two formats, and as many formats, pairs of formats and subjects.
+    assert len(told) == 4 * 5 + 2 * 3 + 2 * 3 + 4 * 3
+    for number in told.values():
+        assert compute(number, columns, items) == pytest.approx(number.value, abs=1.01e-6)
 
 
 def test_what_was_asked_otherwise_is_refused():

@@ -30,12 +30,13 @@ atlas.views.item = async function (asked) {
     add("Probability of each option, before and after tuning", barsPart(question, own("probe_knowledge"), own("evaluate_knowledge")));
     add("Along the tuning: base → tuned → restored", pathPart(question, own("evaluate_base"), [...own("evaluate_stages"), ...own("measure_checkpoint")]));
   }
+  add("Task of lm-evaluation-harness", taskPart(texts, rows("evaluate_harness")));
   add("Sentence", sentencePart(rows));
   add("Pair", pairPart(rows, texts));
   const known = new Set(["prepare_questions", "prepare_corpus", "probe_knowledge", "label_knowledge", "explain_predictions", "read_groups", "mix_instructions",
-    "evaluate_knowledge", "evaluate_base", "evaluate_stages", "measure_checkpoint", "parse_sentences", "prepare_sentences", "prepare_paraphrases", "generate_paraphrases", "score_paraphrases"]);
+    "evaluate_knowledge", "evaluate_base", "evaluate_stages", "measure_checkpoint", "parse_sentences", "prepare_sentences", "prepare_paraphrases", "generate_paraphrases", "score_paraphrases", "evaluate_harness"]);
   for (const step of Object.keys(life.rows)) {
-    if (!known.has(step)) add(step, rows(step).map(([output, row]) => generic(output, row)));
+    if (!known.has(step)) add(step, rows(step).map(([output, row]) => generic(texts, output, row)));
   }
   if (!question && rows("evaluate_stages").some(([, row]) => "nats" in row)) add("Likelihood under each model", textPart(rows("evaluate_base"), rows("evaluate_stages")));
   const near = (n, word) => all.ids[n] === undefined ? null : h("a", { href: itemLink(all.ids[n]), rel: word }, word);
@@ -209,7 +210,32 @@ function pairPart(rows, texts) {
   return parts;
 }
 
-function generic(output, row) {
+// What models were asked, how likely each answer was to each, or what it wrote, and its scores.
+function taskPart(texts, rows) {
   const { h } = atlas;
-  return h("div", {}, from(output), h("dl.pairs", {}, Object.entries(row).map(([k, v]) => h("div", {}, h("dt", {}, k), h("dd", {}, h("pre", {}, typeof v === "string" ? v : JSON.stringify(v)))))));
+  if (!rows.length) return [];
+  const prompts = new Map(), asked = new Map();
+  for (const [output, row] of rows) {
+    const model = wildcards(output).join("/"), key = `${model}\n${row.filter}`;
+    prompts.set(row.prompt, (prompts.get(row.prompt) || new Set()).add(model));
+    const own = asked.get(key) || { model, row, values: [] };
+    own.values.push(`${row.metric} ${row.value ?? "–"}`);
+    asked.set(key, own);
+  }
+  const answers = (row) => row.answers.map((text, n) => (row.scores.length ? `${text} (${row.scores[n].toFixed(2)})` : text)).join(" · ");
+  const { task, target } = rows[0][1];
+  return [h("p.label", {}, `task ${task} · right answer, as the task states it: ${target}`),
+    [...prompts].map(([text, models]) => h("details", { open: prompts.size === 1 }, h("summary", {}, prompts.size === 1 ? "Prompt as sent" : `Prompt as sent to ${[...models].join(", ")}`),
+      h("pre.prompt", { tabindex: "0", "aria-label": "Prompt as sent" }, texts[text] ?? ""))),
+    atlas.table("Answers of each model; in brackets their log-likelihoods, in nats, where answers were given", ["Model", "Answers read", "Answers", "Scores"],
+      [...asked.values()].map(({ model, row, values }) => [model, row.filter === "none" ? "as they are" : row.filter, answers(row), values.join(", ")])),
+    from(rows[0][0])];
+}
+
+// Texts that occur again stand in a list, and rows name their places in it.
+const TEXTS = new Set(["prompt", "input", "output", "messages"]);
+function generic(texts, output, row) {
+  const { h } = atlas;
+  const shown = ([k, v]) => [k, TEXTS.has(k) && typeof v === "number" ? texts[v] : v];
+  return h("div", {}, from(output), h("dl.pairs", {}, Object.entries(row).map(shown).map(([k, v]) => h("div", {}, h("dt", {}, k), h("dd", {}, h("pre", {}, typeof v === "string" ? v : JSON.stringify(v)))))));
 }

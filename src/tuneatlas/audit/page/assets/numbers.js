@@ -8,6 +8,7 @@ const TABLES = {
   measures: "Measures along the tuning and the restoration", fates: "What became of the questions",
   interpolation: "Models between base and tuned", distances: "Distance from the base model, and what was lost",
   relearning: "Facts that are back, update by update",
+  battery: "Ways of asking", recovery: "What became of questions that seem lost",
   tests: "Paired tests along the tuning", control: "The restored base model",
   paraphrase_scores: "Scores of paraphrases by format, share of the pairs, start and subset",
   paraphrase_differences: "Differences between starts", tasks: "Scores of the pre-training tasks",

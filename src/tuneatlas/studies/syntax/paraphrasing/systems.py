@@ -1,5 +1,6 @@
 """Other systems beside the models of a run: their scores, and what ours have more or less."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tuneatlas.engine.step import Step
+from tuneatlas.engine.records import record_path
 from tuneatlas.statistics.bleu import bleu_interval
 from tuneatlas.statistics.intervals import paired_difference
 from tuneatlas.statistics.metrics import verdict
@@ -46,8 +48,10 @@ def compare_systems(
     options: Mapping[str, Any],
     seed: int,
     replicates: int = 1,
-) -> dict[str, list[Row]]:
+) -> dict[str, Any]:
     """Scores of other systems, and of each of our runs less theirs; nothing where there are none.
+
+    ``odd_outputs`` says of each what is odd about its outputs, as step score_systems counted it.
 
     Args:
         paths: scores of each system, in folders that bear their names, candidates beside them.
@@ -70,11 +74,17 @@ def compare_systems(
     bootstrap: dict[str, Any] = {k: options[k] for k in ("draws", "confidence")}
     scores = [_of_system(row) for row in mean_rows(theirs, chosen, rng, bootstrap)]
     return {
+        "odd_outputs": {path.parent.name: _odd(path) for path in paths},
         "system_scores": scores,
         "system_differences": list(
             _differences(ours, theirs, chosen, rng, bootstrap | {"replicates": replicates})
         ),
     }
+
+
+def _odd(path: Path) -> dict[str, Any]:
+    record = json.loads(record_path(path).read_text(encoding="utf-8"))
+    return dict(record.get("odd", {}))
 
 
 def _beside(path: Path) -> Path:

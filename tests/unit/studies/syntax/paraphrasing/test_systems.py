@@ -1,5 +1,6 @@
 """Outputs of other systems are scored as ours are, and stand beside them without moving them."""
 
+import json
 import shutil
 from unittest.mock import patch
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.unit.steps import a_step, run_script
 from tests.unit.studies.syntax.paraphrasing.test_compare import compared, scores_of
+from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
 from tuneatlas.report.page import page_environment
 from tuneatlas.report.paraphrases import paraphrases_part
@@ -26,6 +28,8 @@ def beside(tmp_path, data):
     folder.mkdir(parents=True)
     for name in ("scores", "candidates"):
         shutil.copy(ours.with_name(f"{name}.parquet"), folder)
+    odd = {"not word by word": 3, "not parsed": {"empty": 2}}
+    record_path(folder / "scores.parquet").write_text(json.dumps({"odd": odd}))
     return inputs, folder / "scores.parquet"
 
 
@@ -35,6 +39,7 @@ def test_a_system_that_is_ours_has_our_numbers(tmp_path, beside):
     shutil.rmtree(tmp_path / "out")
     metrics = compared(tmp_path, inputs | {"systems": [path]})
     scores, differences = metrics.pop("system_scores"), metrics.pop("system_differences")
+    assert metrics.pop("odd_outputs")["theirs"]["not word by word"] == 3
     assert metrics == alone
     ours = {path.parts[-2]: path for path in inputs["scores"] if path.parts[-5] == "both"}
     one = {**inputs, "scores": [ours["0"]]}
@@ -70,6 +75,8 @@ def test_the_report_has_a_row_of_each_system(tmp_path, beside):
         page = template.render(paraphrases=[part])
         assert page.count(">theirs</th>") == rows
         assert ("less that of theirs" in page) == bool(rows)
+        odd = "theirs: 3 not written word by word, as references are (tokenise: true cuts them), 2 "
+        assert (odd in page) == bool(rows)
 
 
 @pytest.fixture
@@ -89,8 +96,9 @@ def asked(tmp_path, data):
         "format": [],
         "parser": [],
         **{name: tmp_path / f"{name}.parquet" for name in ("pairs", "paraphrases")},
-        "outputs": tmp_path / "out.txt",
-        "trees": tmp_path / "out.trees",
+        # As the workflow gives files of a user's: a list, which is empty where none is named.
+        "outputs": [tmp_path / "out.txt"],
+        "trees": [tmp_path / "out.trees"],
         "meteor": tmp_path,
         "java": tmp_path,
     }

@@ -1,0 +1,58 @@
+"""What the atlas cannot ask: known of its keys, and of the templates that it asks by."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.source import Conflict, Key
+from tuneatlas.errors import UserError
+from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate, few_shot_prompt
+from tuneatlas.studies.atlas.tables import ORDER, REWORDED
+from tuneatlas.studies.atlas.ways import PLACE, Layouts, equal_ways, ways_of
+
+TEMPLATES = Path("config/templates")
+# Any question; what is put in the same words of it is of all.
+ASKED = {
+    **{"id": "any", "question": "Which is it?", "topic": "any", "role": "home"},
+    **{"choices": ["one", "two", "three", "four", "five", "six", "seven"], "answer": 1},
+}
+
+
+def battery(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Ways of asking that put a question in the same words, or do not hold it."""
+    own = experiment.atlas
+    if not own.groups:
+        return
+    lacking = [n for n, form in enumerate(own.rewordings) if PLACE not in form]
+    for number in lacking:
+        key: Key = ("atlas", "rewordings", number)
+        yield (key,), f"{own.rewordings[number]!r} lacks {PLACE}, where the question is to stand"
+    probe, evaluate = experiment.probe_knowledge, experiment.evaluate_knowledge
+    names = [("questions", probe.question_template), ("questions", evaluate.question_template)]
+    paths = [root / TEMPLATES / folder / f"{name}.yaml" for folder, name in names]
+    try:
+        template, chat_template = map(QuestionTemplate.load, paths)
+        chat = ChatTemplate.load(root / TEMPLATES / "chat" / f"{evaluate.chat_template}.yaml")
+    except UserError:
+        return  # said of the section that names it
+    if lacking:
+        return
+    alone = evaluate.option_tokens == "alone"
+    layouts = Layouts(template, chat_template, chat, alone, own.ways, own.rewordings, own.orders)
+    few_shot = few_shot_prompt(template, [ASKED] * min(probe.shots, 1), ASKED)
+    if same := equal_ways(ways_of(ASKED, few_shot, layouts)):
+        first, second = same
+        key = _key(second)
+        text = f"{second} puts a question in the same words as {first}"
+        if second.startswith(ORDER) and "{options}" not in template.question:
+            text += f": template {probe.question_template!r} does not show the options; say 0"
+        else:
+            text += ": leave out one of the two"
+        yield (key,), text
+
+
+def _key(way: str) -> Key:
+    """Where a way of asking is asked for."""
+    if way.startswith(REWORDED):
+        return ("atlas", "rewordings", int(way.removeprefix(REWORDED)) - 1)
+    return ("atlas", "orders" if way.startswith(ORDER) else "ways")

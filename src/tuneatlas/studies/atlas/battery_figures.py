@@ -1,0 +1,122 @@
+"""The figures of the battery."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from tuneatlas.data.groups import group_name
+from tuneatlas.data.mentions import UNMENTIONED
+from tuneatlas.plots import BLUE, MUTED, Drawable, panels
+from tuneatlas.studies.atlas.figures import SCOPE_STYLE, TUNED
+from tuneatlas.studies.atlas.tables import ORDER, REWORDED
+from tuneatlas.tables import Row
+
+# What of the lost questions is drawn, and how it is called.
+SHARES = {
+    "reached": "reached",
+    "reached_known": "less luck",
+    "base_reached": "by base",
+    "back": "back",
+    "neither": "neither",
+}
+
+
+def way_name(way: str) -> str:
+    """A way of asking as readers are told of it."""
+    for stem, name in ((REWORDED, "reworded "), (ORDER, "order ")):
+        if way.startswith(stem):
+            return name + way.removeprefix(stem)
+    return way.replace("_", "-")
+
+
+def treatments_of(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """Domain, group and setting of all treatments, in their order."""
+    return list(dict.fromkeys((r["domain"], r["group"], r["setting"]) for r in rows))
+
+
+def of_treatment(rows: Sequence[Row], treatment: tuple[str, str, str]) -> list[Row]:
+    """The rows of one of them."""
+    return [r for r in rows if (r["domain"], r["group"], r["setting"]) == treatment]
+
+
+def entitle(panel: Axes, treatment: tuple[str, str, str]) -> None:
+    """Say above a panel what it is of."""
+    domain, group, setting = treatment
+    panel.set_title(f"{group_name(group)}, {domain},\n{TUNED[setting]}")
+
+
+def error_bars(
+    panel: Axes, at: Sequence[float], rows: Sequence[Row], name: str, colour: str, **marks: object
+) -> None:
+    """Values with their intervals; what is not there is left out."""
+    drawn = [(x, row) for x, row in zip(at, rows, strict=True) if row[name] is not None]
+    for x, row in drawn:
+        panel.plot([x, x], [row[f"{name}_low"], row[f"{name}_high"]], color=colour, lw=1)
+    values = [row[name] for _, row in drawn]
+    panel.plot([x for x, _ in drawn], values, color=colour, ls="", ms=4, **marks)  # type: ignore[arg-type]
+
+
+def _battery(rows: list[Row]) -> Figure:
+    """A column per treatment and a row per scope; the ways of asking from left to right."""
+    treatments, scopes = treatments_of(rows), [s for s in SCOPE_STYLE if _of(rows, s)]
+    figure, axes = panels(len(scopes), len(treatments), max(2.5, 6.4 / len(treatments)), 1.9)
+    for column, treatment in enumerate(treatments):
+        entitle(axes[0][column], treatment)
+        for scope, line in zip(scopes, axes, strict=True):
+            own = _of(of_treatment(rows, treatment), scope)
+            panel, at = line[column], range(len(own))
+            panel.plot(at, [r["base"] for r in own], ls="", marker="_", ms=11, color=MUTED)
+            error_bars(panel, at, own, "accuracy", BLUE, marker="o")
+            panel.set_xticks(at, [way_name(r["way"]) for r in own], rotation=60, ha="right")
+            panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            if not column:
+                panel.set_ylabel(f"accuracy, {SCOPE_STYLE[scope][0]}")
+    marks = [
+        Line2D([], [], ls="", marker="o", ms=4, color=BLUE, label="tuned model"),
+        Line2D([], [], ls="", marker="_", ms=11, color=MUTED, label="base model"),
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _of(rows: Sequence[Row], scope: str) -> list[Row]:
+    return [row for row in rows if row["scope"] == scope]
+
+
+def _recovery(rows: list[Row]) -> Figure:
+    """A panel per treatment: shares of its lost questions, a colour per scope."""
+    treatments = treatments_of(rows)
+    figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.6)
+    for treatment, panel in zip(treatments, axes[0], strict=True):
+        entitle(panel, treatment)
+        own = of_treatment(rows, treatment)
+        for number, row in enumerate(own):
+            _, colour, marker = SCOPE_STYLE[row["scope"]]
+            fill = "none" if row["facts"] == UNMENTIONED else "full"
+            for at, name in enumerate(SHARES):
+                place = at + (number - (len(own) - 1) / 2) * 0.7 / len(own)
+                error_bars(panel, [place], [row], name, colour, marker=marker, fillstyle=fill)
+        panel.set_xticks(range(len(SHARES)), SHARES.values(), rotation=60, ha="right")
+        panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        panel.set_ylim(-0.1, 1.1)
+    axes[0][0].set_ylabel("of the lost questions")
+    marks = [
+        Line2D([], [], ls="", marker=marker, ms=4, color=colour, label=name)
+        for scope, (name, colour, marker) in SCOPE_STYLE.items()
+        if _of(rows, scope)
+    ]
+    if any(row["facts"] == UNMENTIONED for row in rows):
+        hollow = Line2D([], [], ls="", marker="o", ms=4, color=MUTED, fillstyle="none")
+        hollow.set_label("facts never stated")
+        marks.append(hollow)
+    figure.legend(handles=marks, loc="outside lower center", ncols=4)
+    return figure
+
+
+BATTERY_FIGURES: dict[str, Drawable] = {
+    "battery": (lambda metrics: list(metrics["battery"]), _battery),
+    "recovery": (lambda metrics: list(metrics["recovery"]), _recovery),
+}

@@ -1,0 +1,236 @@
+"""The numbers of the battery: what each way of asking finds, and what became of what seems lost."""
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneatlas.data.mentions import UNMENTIONED, Mentions, facts_of
+from tuneatlas.data.scopes import ALL, SCOPES, scope_of
+from tuneatlas.errors import UserError
+from tuneatlas.statistics.bootstrap import Interval
+from tuneatlas.statistics.derived import derived_interval, phi, ratio_interval
+from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
+from tuneatlas.statistics.metrics import interval_columns, plain
+from tuneatlas.studies.atlas.map import MapOptions
+from tuneatlas.studies.atlas.recovery import LEAST_OPTIONS, NONE, Asked, indicators, majority
+from tuneatlas.studies.atlas.runs import Training, Treatment
+from tuneatlas.studies.atlas.tables import BATTERY, FEW_SHOT
+from tuneatlas.tables import STAGE_ANSWERS, Row
+
+COMPARED = ("setting", "way", "id", "domain", "role", "answer", "pred", "tied", "scores")
+RESTORED = ("setting", "step", "restored", "id", "pred")
+BASE = "base"
+Chosen = dict[tuple[str, str], NDArray[Any]]
+
+
+class Answers(NamedTuple):
+    """What was asked of a treatment, trainings of a replicate together.
+
+    ``chosen`` and ``tied`` are by setting and way, (trainings, items); ``restored`` by setting:
+    options chosen once restored, NONE where that was not asked.
+    """
+
+    trainings: list[Training]
+    items: list[Row]
+    answer: NDArray[Any]
+    options: NDArray[Any]
+    chosen: Chosen
+    tied: Chosen
+    restored: Mapping[str, NDArray[Any]]
+
+    @property
+    def replicates(self) -> int:
+        """How many base models were tuned."""
+        return len({model for model, _ in self.trainings})
+
+    @property
+    def settings(self) -> list[str]:
+        """Those of tuned models."""
+        return [name for name in dict.fromkeys(s for s, _ in self.chosen) if name != BASE]
+
+    @property
+    def ways(self) -> list[str]:
+        """All ways of asking, the probe's first."""
+        return list(dict.fromkeys(way for _, way in self.chosen))
+
+    def asked(self, setting: str) -> Asked:
+        """The options chosen that tell what became of a question."""
+        others = [way for way in self.ways if way != FEW_SHOT]
+        said = [majority([self.chosen[name, way] for way in others]) for name in (BASE, setting)]
+        before, after = (self.chosen[name, FEW_SHOT] for name in (BASE, setting))
+        known = self.restored[setting], self.answer, self.options
+        return Asked(before, after, said[0], said[1], *known)
+
+
+def read_battery(paths: Sequence[Path], restored: Sequence[Path]) -> dict[Treatment, Answers]:
+    """From files ``…/{model}/{domain}/{group}/{seed}.parquet``; ``restored``, in which models
+    were asked after restoration, are named alike."""
+    after = {_place(path): _after_restoration(path) for path in restored}
+    found: dict[Treatment, dict[Training, list[Row]]] = {}
+    again: dict[Treatment, dict[Training, dict[str, dict[str, int]]]] = {}
+    for path in paths:
+        treatment, training = place = _place(path)
+        found.setdefault(treatment, {})[training] = BATTERY.read(path, COMPARED)
+        again.setdefault(treatment, {})[training] = after.get(place, {})
+    return {treatment: _answers(treatment, of, again[treatment]) for treatment, of in found.items()}
+
+
+def _place(path: Path) -> tuple[Treatment, Training]:
+    model, domain, group = path.parts[-4:-1]
+    return (domain, group), (model, int(path.name.split(".")[0]))
+
+
+def _after_restoration(path: Path) -> dict[str, dict[str, int]]:
+    """Options chosen by setting and id, of the last model of each that was restored whole."""
+    rows = [row for row in STAGE_ANSWERS.read(path, RESTORED) if row["restored"] == 100]
+    last: dict[str, int] = {}
+    for row in rows:
+        last[row["setting"]] = max(last.get(row["setting"], 0), row["step"])
+    found: dict[str, dict[str, int]] = {setting: {} for setting in last}
+    for row in rows:
+        if row["step"] == last[row["setting"]]:
+            found[row["setting"]][row["id"]] = row["pred"]
+    return found
+
+
+def _answers(
+    treatment: Treatment,
+    rows: Mapping[Training, Sequence[Row]],
+    again: Mapping[Training, Mapping[str, Mapping[str, int]]],
+) -> Answers:
+    trainings = sorted(rows)
+    tables = [_by_way(rows[training]) for training in trainings]
+    first = tables[0]
+    ids = sorted(next(iter(first.values())))
+    for training, table in zip(trainings, tables, strict=True):
+        if table.keys() != first.keys() or any(own.keys() != set(ids) for own in table.values()):
+            raise UserError(
+                f"atlas: {', '.join(treatment)}: {training[0]}, seed {training[1]} was asked other "
+                "questions or in other ways than the rest; run ask_battery again"
+            )
+
+    def column(name: str) -> Chosen:
+        return {
+            cell: np.array([[table[cell][i][name] for i in ids] for table in tables])
+            for cell in first
+        }
+
+    items = [next(iter(first.values()))[i] for i in ids]
+    settings = {setting for setting, _ in first}
+    return Answers(
+        trainings,
+        items,
+        np.array([row["answer"] for row in items]),
+        np.array([len(row["scores"]) for row in items]),
+        column("pred"),
+        column("tied"),
+        {
+            s: np.array([[again[t].get(s, {}).get(i, NONE) for i in ids] for t in trainings])
+            for s in settings
+        },
+    )
+
+
+def _by_way(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Row]]:
+    found: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row["setting"], row["way"]), {})[row["id"]] = row
+    return found
+
+
+def map_battery(
+    batteries: Mapping[Treatment, Answers],
+    options: MapOptions,
+    seed: int,
+    contents: Mapping[str, Hashable],
+    mentions: Mentions,
+) -> dict[str, Any]:
+    """Tables ``battery`` and ``recovery``; ``contents`` as in `map_treatments`.
+
+    Where it is known which facts a corpus states, what became of questions on those that it
+    leaves out is told beside: nobody knows them, so that they are the negative control.
+    """
+    rng = np.random.default_rng(seed)
+    found: dict[str, list[Row]] = {"battery": [], "recovery": []}
+    for (domain, group), own in batteries.items():
+        facts = {row["id"]: facts_of(row["id"], mentions) for row in own.items}
+        sides = [options.facts]
+        if UNMENTIONED in facts.values() and options.facts != UNMENTIONED:
+            sides.append(UNMENTIONED)
+        for side in sides:
+            told = [side in (ALL, facts[row["id"]]) for row in own.items]
+            for scope, where in _scopes(own, domain, options.ood_roles, np.array(told)):
+                same = [contents.get(own.items[n]["id"], own.items[n]["id"]) for n in where]
+                how = (rng, options.draws, options.confidence, same, own.replicates)
+                place: Row = {"domain": domain, "group": group, "scope": scope, "facts": side}
+                place |= {"replicates": own.replicates, "items": len(where)}
+                place["seeds"] = len({seed for _, seed in own.trainings})
+                for setting in own.settings:
+                    at = place | {"setting": setting}
+                    if side == options.facts:
+                        found["battery"] += (at | row for row in _by_ways(own, setting, where, how))
+                    found["recovery"].append(at | _recovery(own, setting, where, how))
+    return {name: plain(rows) for name, rows in found.items()}
+
+
+def _scopes(
+    own: Answers, domain: str, ood_roles: Collection[str], told: NDArray[Any]
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Places of the items told of in each scope that has any, seen from the domain tuned on."""
+    scopes = [scope_of(domain, row["domain"], row["role"], ood_roles) for row in own.items]
+    for scope in SCOPES:
+        where = np.flatnonzero(told & np.array([name == scope for name in scopes]))
+        if len(where):
+            yield scope, where
+
+
+def _by_ways(own: Answers, setting: str, where: NDArray[Any], how: Any) -> Iterator[Row]:
+    rng, draws, confidence, same, replicates = how
+    for way in own.ways:
+        before, after = (
+            (own.chosen[name, way] == own.answer)[:, where] for name in (BASE, setting)
+        )
+        change = paired_difference(after, before, rng, draws, confidence, replicates, same)
+        yield {
+            "way": way,
+            "base": float(before.mean()),
+            **interval_columns("accuracy", accuracy_interval(after, *how)),
+            **interval_columns("gain", change),
+            "ties": int((own.tied[setting, way][:, where] > 0).sum()),
+        }
+
+
+def _recovery(own: Answers, setting: str, where: NDArray[Any], how: Any) -> Row:
+    said = {name: table[:, where] for name, table in indicators(own.asked(setting)).items()}
+
+    def share(part: str, whole: str) -> Row:
+        return interval_columns(part, ratio_interval(said[part], said[whole], *how))
+
+    known: Row = interval_columns("reached_known", None)
+    if (own.options[where] >= LEAST_OPTIONS).all():
+        known = share("reached_known", "lost_known")
+    return {
+        "lost": int(said["lost"].sum()),
+        **share("reached", "lost"),
+        **known,
+        **share("base_reached", "lost"),
+        "again": int(said["again"].sum()),
+        **share("back", "again"),
+        **share("neither", "again"),
+        **interval_columns("agreement", _agreement(said, how)),
+    }
+
+
+def _agreement(said: Mapping[str, NDArray[Any]], how: Any) -> Interval | None:
+    """The correlation (phi) of being reached and being back; None where one of them is constant."""
+    both, again = said["both"], said["again"]
+    cells = [both, said["reached_again"] - both, said["back"] - both]
+    cells.append(again - sum(cells))
+    first, second = (sum(said[name].ravel()) for name in ("reached_again", "back"))
+    if not (0 < first < again.sum() and 0 < second < again.sum()):
+        return None
+    value, low, high = derived_interval(phi, cells, *how)
+    return Interval(value, max(low, -1.0), min(high, 1.0))
