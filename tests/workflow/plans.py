@@ -23,6 +23,7 @@ def planned(root: Path, configs: list[Path]) -> list[Job]:
 def _planned(root: Path, configs: tuple[Path, ...]) -> tuple[Job, ...]:
     here, own = Path.cwd(), ("DAG", "JobScheduler")
     engine = {name: getattr(snakemake.workflow, name) for name in own}
+    scripts = snakemake.dag.ScriptProcessor
     os.chdir(root)
     try:
         rows = json.loads(json.dumps(PLAN([path.absolute() for path in configs]), default=str))
@@ -30,5 +31,6 @@ def _planned(root: Path, configs: tuple[Path, ...]) -> tuple[Job, ...]:
         os.chdir(here)
         # The workflow puts its own in their place, which know the results of one folder.
         vars(snakemake.workflow).update(engine)
+        snakemake.dag.ScriptProcessor = scripts
     paths = ("inputs", "outputs")
     return tuple(Job(**{**row, **{name: tuple(row[name]) for name in paths}}) for row in rows)

@@ -17,25 +17,25 @@ def keep_of(job):
 def read_elsewhere(job):
     """What is made from a model in other studies than that a run was asked for."""
     step, w = step_of(job), job.wildcards
-    harness = bool(config["evaluate_harness"]["tasks"])
-    if step == "restore_base" and harness and f"restored/{w.seed}" in HARNESS[w.model]:
-        return expand(
-            rules.evaluate_harness.output.metrics, model=w.model, trained=f"restored/{w.seed}"
-        )
-    if step not in ("finetune", "finetune_treatment", "finetune_stages"):
+    if step not in ("restore_base", "finetune", "finetune_treatment", "finetune_stages"):
         return []
+    harness = bool(config["evaluate_harness"]["tasks"])
+    if step == "restore_base":
+        asked = harness and f"restored/{w.seed}" in HARNESS[w.model]
+        path = rules.evaluate_harness.output.metrics
+        return expand(path, model=w.model, trained=f"restored/{w.seed}") if asked else []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
         found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
         found += rules.ask_battery.output
         found += rules.relearn_facts.output if RELEARNS else []
-    if step == "finetune_stages":
+    if step != "finetune":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output
     groups = config["stage_forgetting"]["groups"]
     if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
         found += rules.evaluate_stages.output
-    if harness and step == "finetune":
+    if harness:
         found += expand(
             rules.evaluate_harness.output.metrics,
             trained=f"{w.domain}/{w.group}/{w.seed}",

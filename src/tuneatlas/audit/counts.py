@@ -127,7 +127,29 @@ def mix(results: Results, record: Record) -> Iterator[str]:
     """
     name = _wildcard(record, "group", rf"{'|'.join((*GROUPS, *FURTHER))}|mixed_\d+")
     harmonious = name not in FURTHER and self_aligning_share(name) is None
-    group = "harmonious" if harmonious else "incompatible"
+    yield from _of_group(results, record, "harmonious" if harmonious else "incompatible")
+
+
+def treated(results: Results, record: Record) -> Iterator[str]:
+    """The questions of a treatment are those of its group."""
+    group = record.get("params", {}).get("group")
+    if group not in GROUPS:
+        raise UncountableError(f"its record says group {group!r}")
+    yield from _of_group(results, record, group)
+
+
+def explained(results: Results, record: Record) -> Iterator[str]:
+    """Every label of a treatment's group is explained."""
+    group = record.get("params", {}).get("group")
+    if group not in GROUPS:
+        raise UncountableError(f"its record says group {group!r}")
+    labels = _inputs(results, record, "label_knowledge") + _inputs(results, record, "read_groups")
+    found = _ids([results.place(record["output"])])
+    wanted = _ids(labels, f"\"group\" = '{group}'")
+    yield from _same_ids(found, wanted, f"questions of group {group}")
+
+
+def _of_group(results: Results, record: Record, group: str) -> Iterator[str]:
     labels = _inputs(results, record, "label_knowledge") + _inputs(results, record, "read_groups")
     found = _ids([results.place(record["output"])], f"origin <> '{GENERAL}'")
     wanted = _ids(labels, f"\"group\" = '{group}'")
@@ -276,6 +298,8 @@ COUNTS: dict[str, Count] = {
         every("label_knowledge", "self-aligning questions", "\"group\" = 'self_aligning'")
     ),
     "mix_instructions": mix,
+    "explain_treatment": explained,
+    "mix_treatment": treated,
     "evaluate_knowledge": put_together(
         every("prepare_questions", "test questions", "split = 'test'")
     ),

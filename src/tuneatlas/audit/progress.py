@@ -41,13 +41,17 @@ class AtWork:
 
 @dataclass
 class Progress:
-    """Where each job of a run is, by its place among all; ``took`` are seconds of those done."""
+    """Where each job of a run is, by its place among all; ``took`` are seconds of those done.
+
+    ``most``: how many were seen at work at a time.
+    """
 
     done: set[int] = field(default_factory=set)
     at_work: dict[int, AtWork] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     took: dict[int, float] = field(default_factory=dict)
     running: bool = False
+    most: int = 0
 
     def waits(self, count: int) -> list[int]:
         """The jobs that have not begun, of so many."""
@@ -92,6 +96,7 @@ class Watcher:
                 found.failed[number] = why
             elif found.running and (at_work := self._at_work(job, since, now)):
                 found.at_work[number] = at_work
+        found.most = max(found.most, len(found.at_work))
         return found
 
     def _is_made(self, job: Job) -> bool:
@@ -159,7 +164,7 @@ def _rate(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 def seconds_left(jobs: Sequence[Job], progress: Progress, seconds: Sequence[float]) -> float:
-    """When all that is not done will be, if as many jobs run at a time as do now."""
+    """When all that is not done will be, if as many jobs run at a time as were seen to."""
     numbers = [n for n in range(len(jobs)) if n not in progress.done]
     places = {number: place for place, number in enumerate(numbers)}
     number_of = {job: number for number, job in enumerate(jobs)}
@@ -174,7 +179,7 @@ def seconds_left(jobs: Sequence[Job], progress: Progress, seconds: Sequence[floa
         before = (number_of[job] for job in needs[jobs[number]])
         after = tuple(places[n] for n in before if n in places)
         tasks.append(Task(jobs[number].step, 0.0, work, after, cores=1))
-    lanes = max(1, len(progress.at_work))
+    lanes = max(1, progress.most, len(progress.at_work))
     return simulate(tasks, Cluster(0, lanes, jobs=lanes), Random(0)).makespan
 
 

@@ -20,7 +20,10 @@ TERMINAL = {True: ("\033[4;1m", "\033[0m"), False: ("", "")}
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
     parser.add_argument(
-        "id", nargs="?", metavar="ID", help="of a question, document, sentence, pair or example"
+        "id",
+        nargs="?",
+        metavar="ID",
+        help="of a question, document, sentence, pair, example or item of a task",
     )
     parser.add_argument(
         "--of", metavar="NUMBER", help="the items behind a number of the report, by its address"

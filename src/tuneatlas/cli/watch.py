@@ -15,6 +15,7 @@ from tuneatlas.audit.progress import (
     seconds_left,
     waiting_for,
 )
+from tuneatlas.audit.reasons import in_order, needs_of
 from tuneatlas.cli.size import aligned
 from tuneatlas.config.load import load_config
 from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
@@ -102,7 +103,7 @@ def page(
 
 def _steps(jobs: Sequence[Job], progress: Progress) -> list[str]:
     rows = [("step", "", "done", "at work", "of")]
-    of = Counter(job.step for job in jobs)
+    of = Counter(job.step for job in in_order(needs_of(jobs)))
     done = Counter(jobs[number].step for number in progress.done)
     now = Counter(jobs[number].step for number in progress.at_work)
     for step, count in of.items():

@@ -1,6 +1,6 @@
 """Combinations of the keys of knowledge intervention that cannot work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tuneatlas.config.models.data import BenchmarkDomain, FactsDomain, SelfAligningDomain
@@ -98,6 +98,34 @@ def _seeding(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (("explain_predictions", key), at), f"{text} seeding: batch, which draws others"
 
 
+def _idle_shards(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Where the config says how much there is to share; else the first job says it."""
+    limits = {name: domain.limits for name, domain in experiment.domains.items()}
+    asked = {name: (own.train, own.test, own.related_test) for name, own in limits.items()}
+    said = {name: sum(filter(None, own)) for name, own in asked.items() if None not in own}
+    if said:
+        name = min(said, key=lambda name: said[name])
+        questions = f"questions of {name}"
+        yield from _too_many(experiment, "probe_knowledge", asked[name], questions)
+    tests = [number for own in asked.values() for number in own[1:]]
+    if experiment.tuned_domains:
+        yield from _too_many(experiment, "evaluate_knowledge", tests, "test questions")
+    if experiment.stage_forgetting.groups:
+        tuned = len(experiment.finetune_stages.steps) + 1
+        measured = tuned * (2 + len(experiment.restore_stages.curve))
+        yield from _too_many(experiment, "evaluate_stages", [measured], "models of a run")
+
+
+def _too_many(
+    experiment: Experiment, section: str, items: Sequence[int | None], what: str
+) -> Iterator[Conflict]:
+    shards = getattr(experiment, section).shards
+    known = [item for item in items if item is not None]
+    if len(known) == len(items) and shards > sum(known):
+        text = f"{shards} jobs cannot share {sum(known):,} {what}: lower it"
+        yield ((section, "shards"),), text
+
+
 KNOWLEDGE_CHECKS: tuple[Callable[[Experiment, Path], Iterator[Conflict]], ...] = (
     _option_tokens,
     _remainders,
@@ -106,4 +134,5 @@ KNOWLEDGE_CHECKS: tuple[Callable[[Experiment, Path], Iterator[Conflict]], ...] =
     _released,
     _begins,
     _seeding,
+    _idle_shards,
 )

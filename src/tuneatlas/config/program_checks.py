@@ -1,5 +1,6 @@
 """Programs, servers and libraries that steps ask: each is asked once, as the step asks it."""
 
+import logging
 import sys
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -113,6 +114,8 @@ def _harness(options: Mapping[str, Any], root: Path) -> Found:
     # Imported here, as few experiments need it and it takes its time.
     from tuneatlas.models.harness import open_own_tasks, open_tasks, own_tasks
 
+    # What it would note of each task file the step will note; here what is wrong is to be seen.
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
     try:
         manager = open_tasks(options, root)
         own = [t for t in own_tasks(manager, options, root) if _is_small(manager, t, root)]

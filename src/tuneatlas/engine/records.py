@@ -31,6 +31,11 @@ def dump(record: Mapping[str, Any]) -> str:
 
 def is_sealed(text: str, record: Mapping[str, Any]) -> bool:
     """Whether a record's text is as it was written; of one without a seal nothing says so."""
+    # The seal is its last line, as a rule: what stands before it need not be written out again.
+    ending = f',\n "seal": {json.dumps(record.get("seal"))}\n}}\n'
+    if text.endswith(ending):
+        rest = text.removesuffix(ending) + "\n}\n"
+        return hashlib.sha256(rest.encode()).hexdigest()[:16] == record.get("seal")
     return record.get("seal") == _seal(record) and text == _text(record)
 
 

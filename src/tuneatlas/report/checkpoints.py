@@ -24,9 +24,13 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Of one checkpoint: its name, a sentence, and in words what a reader asks, question first."""
+    """Of one checkpoint: its name, a sentence, and in words what a reader asks, question first.
+
+    ``told``: its tags and the seed of its tuning, where the config says some.
+    """
 
     name: str
+    told: str
     headline: str
     answers: list[tuple[str, str]]
     notes: list[str]
@@ -81,8 +85,11 @@ def _finding(metrics: Mapping[str, Any], entry: Row, back: Mapping[str, Any] | N
     sure += [r for r in metrics["subjects"] if r["checkpoint"] == name and r["p_holm"] <= alpha]
     lost = f"{few['lost']} of {counted(right, 'answer')} that its base had right"
     gained = f"{few['gained']} of {counted(few['items'] - right, 'answer')} that its base had wrong"
+    seed = entry.get("seed")
+    told = [*entry.get("tags", ()), *([f"tuned with seed {seed}"] if seed is not None else ())]
     return Finding(
         name,
+        ", ".join(told),
         f"{_headline(few, level_of(metrics), alpha)}.",
         [
             ("Lost", f"{lost}{_where([r for r in sure if r['change'] < 0])}."),

@@ -249,7 +249,7 @@ STUDIES = (
     ),
     Study(
         "harness",
-        "What do tasks of others say?",
+        "What do other benchmarks say?",
         (
             Section("harness_scores", "Scores", lambda page: page.harness),
             Section(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.small_results import PROBED
 from tuneatlas.audit.checks import INTEGRITY, run_checks
-from tuneatlas.audit.counts import COUNTS, shard_ids
+from tuneatlas.audit.counts import COUNTS, UncountableError, shard_ids
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.engine.records import dump, record_path
 from tuneatlas.studies.syntax.tables import PARSES, SENTENCES
@@ -100,6 +100,19 @@ def test_a_record_that_does_not_say_what_its_rows_are_is_named(
     found = rows_findings(read_results(moved)).get(name, [])
     assert all("\n" not in text for text in found)
     assert any(why in text for text in found) or not why
+
+
+def test_the_questions_of_a_treatment_are_those_of_its_group(whole: Results):
+    """They are counted as those of the group are; taken for another group's, others are missed."""
+    name = next(n for n in whole.of_step("mix_instructions") if "/incompatible/" in n)
+    for step in ("mix_treatment", "explain_treatment"):
+        count, record = COUNTS[step], whole.records[name]
+        as_group = list(COUNTS["mix_instructions"](whole, record))
+        assert list(count(whole, record | {"params": {"group": "incompatible"}})) == as_group
+        (missed,) = count(whole, record | {"params": {"group": "harmonious"}})
+        assert "of its rows are not questions of group harmonious" in missed
+        with pytest.raises(UncountableError, match="says group 'mixed_20'"):
+            list(count(whole, {"params": {"group": "mixed_20"}}))
 
 
 def test_a_fault_of_the_audit_itself_is_no_finding(whole: Results, monkeypatch):

@@ -120,12 +120,15 @@ def test_jobs_take_as_long_for_their_size_as_those_of_their_step_took():
     assert expected_seconds(jobs(), sizes, {}) == sizes
 
 
-def test_the_rest_takes_its_longest_chain_in_as_many_lanes_as_run_now():
+def test_the_rest_takes_its_longest_chain_in_as_many_lanes_as_were_seen():
     seconds = [10.0, 60.0, 60.0, 5.0, 5.0, 1.0]
     one = Progress(done={0, 1}, running=True)
     assert seconds_left(jobs(), one, seconds) == pytest.approx(60 + 5 + 5 + 1)
     two = Progress(done={0}, at_work={1: AtWork(20, "start"), 2: AtWork(1, "30 s left")})
     assert seconds_left(jobs(), two, seconds) == pytest.approx(40 + 5 + 1)
+    # One that ended just now leaves its place to another.
+    between = Progress(done={0}, most=2)
+    assert seconds_left(jobs(), between, seconds) == pytest.approx(60 + 5 + 1)
     late = Progress(done={0, 1, 2, 3, 4}, at_work={5: AtWork(99, "start")})
     assert seconds_left(jobs(), late, seconds) == 1
 

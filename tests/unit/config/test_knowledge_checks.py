@@ -100,6 +100,9 @@ def test_defaults_ask_as_before():
 
 SELF = "\n  history: {source: self_aligning, path: data, licence: L, tune: true}\n"
 CONFLICTS = {
+    "evaluate_stages: {shards: 99}\nstage_forgetting: {groups: [harmonious]}": (
+        "evaluate_stages.shards: 99 jobs cannot share"
+    ),
     "explain_predictions: {shards: 2}": "seeding: batch",
     "explain_predictions: {processes: 2}": "seeding: batch",
     "evaluate_knowledge: {scoring: cloze, question_template: cloze, option_tokens: alone}": (

@@ -25,6 +25,7 @@ from tuneatlas.data.benchmark_questions import ARROW
 from tuneatlas.data.released_files import GROUP_FILES
 from tuneatlas.data.sources import RECORD, load_specs
 from tuneatlas.engine.files import digest_files, sha256_files
+from tuneatlas.engine.operations import SHARDS
 from tuneatlas.engine.records import dump, record_path
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
@@ -341,6 +342,9 @@ for step, own in {
     "finetune_treatment": "finetune",
 }.items():
     BROKEN[step] = BROKEN[own]
+# What a shard does is what the step does that puts it together.
+for own, shard in SHARDS.items():
+    BROKEN[shard] = BROKEN[own]
 # What lies between base and tuned is asked as the base is.
 for step in ("interpolate_weights", "measure_distance", "ask_battery"):
     BROKEN[step] = BROKEN["evaluate_stages"]

@@ -172,3 +172,25 @@ def test_what_a_process_raises_is_raised_and_the_others_end():
 
     with pytest.raises(TransientError, match=r"ended by SIGKILL.*lower processes"):
         in_processes([killed, endless], 1)
+
+
+def test_what_a_process_did_before_a_stop_is_not_done_again(tmp_path: Path):
+    def work(parts: Parts) -> list[int]:
+        def make(number: int) -> int:
+            if number == 6 and not (tmp_path / "again").exists():
+                raise UserError("cut off")
+            with (tmp_path / f"made-{number}").open("a") as file:
+                file.write("x")
+            return number
+
+        return [parts.of(n, lambda n=n: make(n)) for n in parts.due(range(10))]
+
+    def step():
+        return a_step(tmp_path, {}, {}, {"processes": 2})
+
+    with pytest.raises(UserError, match="cut off"):
+        shared(step(), work)
+    (tmp_path / "again").touch()
+    assert shared(step(), work) == list(range(10))
+    # Of the other process nothing is known, which was ended.
+    assert [(tmp_path / f"made-{n}").read_text() for n in (0, 2, 4, 6)] == ["x"] * 4

@@ -149,7 +149,8 @@ def heard(number, frame):
     print("heard", number, flush=True)
     sys.exit(5)
 signal.signal(signal.SIGTERM, heard)
-helper = subprocess.Popen(["sleep", "{LONG_S}"])
+quiet = {{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}}
+helper = subprocess.Popen(["sleep", "{LONG_S}"], **quiet)
 pathlib.Path("pids").write_text(f"{{os.getpid()}} {{helper.pid}}")
 os.rename("pids", "ready")
 time.sleep({LONG_S})

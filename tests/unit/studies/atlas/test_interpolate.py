@@ -128,7 +128,7 @@ def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions)
     options = {"draws": 100, "confidence": 0.9, "ood_roles": ["home"], "facts": "all"}
     inputs = {
         **{"interpolated": [tmp_path / "m/numbers/harmonious/0.parquet"], "mentions": []},
-        **{"distances": [], "asked": [], "relearned": []},
+        **{"distances": [], "asked": [], "relearned": [], "battery": [], "restored": []},
         "questions": [tmp_path / "questions.parquet"],
     }
     step = a_step(tmp_path, inputs, {"folder": "map"}, options | {"batch_tokens": 512})

@@ -14,8 +14,8 @@ from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import read_results
 from tuneatlas.audit.numbers import numbers
 from tuneatlas.errors import UserError
+from tuneatlas.models.asked import load_asked
 from tuneatlas.models.given import bring_checkpoint
-from tuneatlas.models.load import load_model
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.plots import draw_figures
 from tuneatlas.report.checkpoints import checkpoints_part
@@ -213,7 +213,7 @@ def test_a_model_of_ours_brought_back_gives_every_number_of_the_inside_path(
     splits = {domain: ["test"] for domain in domains}
     opened = []
     monkeypatch.setattr(
-        probe, "load_model", lambda *a, **o: opened.append(a) or load_model(*a, **o)
+        probe, "load_asked", lambda *a, **o: opened.append(a) or load_asked(*a, **o)
     )
     several = probe_tests(base, domains, TEMPLATE, PROBE, bos=True, splits=splits)
     assert len(opened) == 1 and len(several) == 2 * len(tests)
@@ -251,6 +251,7 @@ def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
     lost = answers([n > 20 for n in range(60)], kinds=2) + answers([True] * 20, "letters")
     told = {"checkpoint": "mine", "run": "mine", "step": None, "chat_template": "own"}
     metrics = compare_checkpoints(known, {"mine": lost}, {"mine": lost}, OPTIONS, 1)
+    told |= {"tags": ["dpo", "second try"], "seed": 0}
     metrics["checkpoints"] = [told | {"notes": ["an adapter"]}]
     draw_figures(metrics, tmp_path, FIGURES)
     page = build_report(
@@ -261,6 +262,7 @@ def test_a_page_of_checkpoints_alone_begins_with_what_was_lost(tmp_path):
     assert [first.index(f"<dt>{text}</dt>") for text in asked] == sorted(
         first.index(f"<dt>{text}</dt>") for text in asked
     )
+    assert "mine <small>dpo, second try, tuned with seed 0</small></h2>" in first
     assert "Knowledge was lost" in first and "for sure in numbers" in first
     assert "was fine-tuned on" not in first and "Subject by subject" in page
 
