@@ -56,11 +56,17 @@ def inside(metrics: Mapping[str, Any]) -> list[Found]:
         ]
         for states in ("base", "tuned"):
             told = [
-                f"{_share(row, 'right')} of {counted(row['asked'], 'answer')} {KINDS[row['kind']]}"
+                f"{_share(row, 'right')} of {counted(row['asked'], 'answer')} "
+                f"{KINDS[row['kind']]}"
                 for row in rows
                 if (row["states"], row["layer"]) == (states, best["layer"])
             ]
             sentences.append(f"In the {states} model's states it has right {listed(told)}.")
+        if best["selectivity_low"] <= 0:
+            sentences.append(
+                "It is not surely more right than its control task, so that what it finds says "
+                "little of what is known."
+            )
         sentences.append(f"By chance it would be {percent(best['chance'])}.")
         found.append(Found(treatment_name(*treatment), sentences))
     return found

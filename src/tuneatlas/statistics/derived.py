@@ -64,6 +64,11 @@ def ratio_interval(
     )
 
 
+def within(found: Interval | None, least: float, most: float) -> Interval | None:
+    """An interval cut where there can be no value; None stays None."""
+    return found and Interval(found.value, max(found.low, least), min(found.high, most))
+
+
 def phi(both: float, first: float, second: float, neither: float) -> float:
     """The correlation of two events from the shares of both, of one alone, and of neither."""
     margins = (both + first) * (second + neither) * (both + second) * (first + neither)

@@ -11,7 +11,7 @@ from tuneatlas.data.mentions import UNMENTIONED, Mentions, facts_of
 from tuneatlas.data.scopes import ALL, SCOPES, scope_of
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import Interval
-from tuneatlas.statistics.derived import derived_interval, phi, ratio_interval
+from tuneatlas.statistics.derived import derived_interval, phi, ratio_interval, within
 from tuneatlas.statistics.intervals import accuracy_interval, mean_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.map import MapOptions
@@ -208,8 +208,7 @@ def _recovery(own: Answers, setting: str, where: NDArray[Any], how: Any) -> Row:
 
     def share(part: str, whole: str) -> Row:
         found = ratio_interval(said[part], said[whole], *how)
-        within = found and Interval(found.value, max(found.low, 0.0), min(found.high, 1.0))
-        return interval_columns(part, within)
+        return interval_columns(part, within(found, 0.0, 1.0))
 
     known: Row = interval_columns("reached_known", None)
     # Of what luck alone lost, as of facts never stated, there is no share.
@@ -237,5 +236,4 @@ def _agreement(said: Mapping[str, NDArray[Any]], how: Any) -> Interval | None:
     first, second = (sum(said[name].ravel()) for name in ("reached_again", "back"))
     if not (0 < first < again.sum() and 0 < second < again.sum()):
         return None
-    value, low, high = derived_interval(phi, cells, *how)
-    return Interval(value, max(low, -1.0), min(high, 1.0))
+    return within(derived_interval(phi, cells, *how), -1.0, 1.0)

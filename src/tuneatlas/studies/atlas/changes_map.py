@@ -1,12 +1,13 @@
 """The numbers of where tuning changed a model: by layer, with intervals."""
 
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tuneatlas.statistics.derived import derived_interval
+from tuneatlas.statistics.derived import derived_interval, within
 from tuneatlas.statistics.intervals import mean_interval
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.map import MapOptions
@@ -114,5 +115,5 @@ def _alike(
         yield place | {
             **{"setting": setting, "layer": layer, "kind": kind, "asked": int(there.sum())},
             "cka": float(np.mean([of_each[t][0]["cka"] for t in trainings])),
-            **interval_columns("similarity", interval),
+            **interval_columns("similarity", within(interval, -math.inf, 1.0)),
         }

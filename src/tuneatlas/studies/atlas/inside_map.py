@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneatlas.statistics.derived import ratio_interval
+from tuneatlas.statistics.bootstrap import Interval
+from tuneatlas.statistics.derived import ratio_interval, within
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.changes_map import place_of, read_trainings
 from tuneatlas.studies.atlas.map import MapOptions
@@ -61,7 +62,11 @@ def _inside(
                 **{"setting": setting, "states": states, "layer": layer, "kind": kind},
                 "asked": int(there.sum()),
                 "chance": float(chance.sum() / there.sum()),
-                **interval_columns("right", ratio_interval(right, there, *how)),
-                **interval_columns("control", ratio_interval(control, there, *how)),
+                **_share("right", ratio_interval(right, there, *how)),
+                **_share("control", ratio_interval(control, there, *how)),
                 **interval_columns("selectivity", ratio_interval(right - control, there, *how)),
             }
+
+
+def _share(name: str, found: Interval | None) -> Row:
+    return interval_columns(name, within(found, 0.0, 1.0))
