@@ -56,8 +56,7 @@ def inside(metrics: Mapping[str, Any]) -> list[Found]:
         ]
         for states in ("base", "tuned"):
             told = [
-                f"{_share(row, 'right')} of {counted(row['asked'], 'answer')} "
-                f"{KINDS[row['kind']]}"
+                f"{_share(row, 'right')} of {counted(row['asked'], 'answer')} {KINDS[row['kind']]}"
                 for row in rows
                 if (row["states"], row["layer"]) == (states, best["layer"])
             ]
