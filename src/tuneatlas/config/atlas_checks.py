@@ -7,14 +7,14 @@ from pathlib import Path
 from tuneatlas.config.models.data import FactsDomain
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.source import Conflict, Key
-from tuneatlas.data.fact_questions import OPTIONS
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate, few_shot_prompt
 from tuneatlas.models.shapes import known_shape
-from tuneatlas.studies.atlas.tables import ORDER, REWORDED
-from tuneatlas.studies.atlas.ways import PLACE, Layouts, equal_ways, ways_of
+from tuneatlas.studies.atlas.ways import ORDER, PLACE, REWORDED, Layouts, equal_ways, ways_of
 
 TEMPLATES = Path("config/templates")
+# Of each built-in question.
+OPTIONS = 4
 # Any question; what is put in the same words of it is of all.
 ASKED = {
     **{"id": "any", "question": "Which is it?", "topic": "any", "role": "home"},

@@ -15,8 +15,8 @@ from tuneatlas.models.checkpoints import load_checkpoint
 from tuneatlas.models.probed import ANSWERED, read_prompts
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.models.scoring import answer_row, score_prompts
-from tuneatlas.studies.atlas.tables import BATTERY, CHAT, FEW_SHOT
-from tuneatlas.studies.atlas.ways import Layouts, Put, equal_ways, ways_of
+from tuneatlas.studies.atlas.tables import BATTERY
+from tuneatlas.studies.atlas.ways import CHAT, FEW_SHOT, Layouts, Put, equal_ways, ways_of
 from tuneatlas.tables import QUESTIONS, Row
 
 Begin = bool | Mapping[str, bool]

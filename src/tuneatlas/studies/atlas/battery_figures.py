@@ -11,7 +11,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.data.mentions import UNMENTIONED
 from tuneatlas.plots import BLUE, MUTED, Drawable, panels
 from tuneatlas.studies.atlas.figures import SCOPE_STYLE, TUNED
-from tuneatlas.studies.atlas.tables import ORDER, REWORDED
+from tuneatlas.studies.atlas.ways import ORDER, REWORDED
 from tuneatlas.tables import Row
 
 # What of the lost questions is drawn, and how it is called.

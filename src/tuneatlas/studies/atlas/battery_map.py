@@ -17,7 +17,8 @@ from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import LEAST_OPTIONS, NONE, Asked, indicators, majority
 from tuneatlas.studies.atlas.runs import Training, Treatment
-from tuneatlas.studies.atlas.tables import BATTERY, FEW_SHOT
+from tuneatlas.studies.atlas.tables import BATTERY
+from tuneatlas.studies.atlas.ways import FEW_SHOT
 from tuneatlas.tables import STAGE_ANSWERS, Row
 
 COMPARED = ("setting", "way", "id", "domain", "role", "answer", "pred", "tied", "scores")

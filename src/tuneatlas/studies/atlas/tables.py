@@ -5,9 +5,6 @@ import pyarrow as pa
 from tuneatlas.tables import ROLES, SETTINGS, STAGE, STAGE_ANSWERS, TEXT, Column, Table
 
 LINE, RESET = "line", "reset"
-# Ways of asking; rewordings and orders of options are numbered.
-FEW_SHOT, ZERO_SHOT, CHAT = "few_shot", "zero_shot", "chat"
-REWORDED, ORDER = "reworded_", "order_"
 # Setting, path and point of the base model, which stands once for all lines.
 BASE = ("base", LINE, 0.0)
 # How the weight of the tuned model in an average is called where people read it.

@@ -21,9 +21,11 @@ from tuneatlas.models.prompts import (
     question_text,
     text_of,
 )
-from tuneatlas.studies.atlas.tables import CHAT, FEW_SHOT, ORDER, REWORDED, ZERO_SHOT
 
 Text = str | Segment
+# Ways of asking; rewordings and orders of options are numbered.
+FEW_SHOT, ZERO_SHOT, CHAT = "few_shot", "zero_shot", "chat"
+REWORDED, ORDER = "reworded_", "order_"
 # Where a rewording has the question.
 PLACE = "{question}"
 

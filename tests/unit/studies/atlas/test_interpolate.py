@@ -138,6 +138,7 @@ def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions)
         },
         **{"similarity": [], "inside": []},
         "questions": [tmp_path / "questions.parquet"],
+        **{key: [] for key in ("battery", "restored", "weights", "similarity", "inside")},
     }
     step = a_step(tmp_path, inputs, {"folder": "map"}, options | {"batch_tokens": 512})
     run_script("map_treatments", step)
