@@ -229,7 +229,7 @@ def around(name: str, value: float) -> Row:
 
 def looked_into() -> dict[str, list[Row]]:
     """Invented numbers of what is measured inside."""
-    of = {"domain": "facts", "group": "incompatible", "setting": "finetune", "answers": 40}
+    of = {"domain": "facts", "group": "incompatible", "setting": "finetune", "asked": 40}
     layers = [of | {"layer": layer} for layer in (0, 1)]
     shares = around("right", 0.6) | around("control", 0.3) | around("selectivity", 0.3)
     return {
