@@ -10,15 +10,17 @@ from markupsafe import Markup
 from tuneatlas.data.groups import group_name, in_order
 from tuneatlas.report.page import page_environment
 from tuneatlas.report.treatments import SETTINGS
-from tuneatlas.report.wording import counted, level_of, number, points, signed
+from tuneatlas.report.wording import counted, level_of, number, percent, points, signed
 from tuneatlas.studies.atlas.board import Measure, Treated
 from tuneatlas.studies.atlas.measures import MEASURES
 from tuneatlas.tables import Row
 
 # How a number is shown, by the unit of its measure.
-SHOWN: dict[str, Callable[[float | None], str]] = {"points": points, "nats": number}
+SHOWN: dict[str, Callable[[float | None], str]] = {
+    **{"points": points, "nats": number, "percent": percent}
+}
 # The same of a difference of two of them.
-APART = SHOWN | {"nats": signed}
+APART = SHOWN | {"nats": signed, "percent": points}
 
 
 @dataclass(frozen=True)

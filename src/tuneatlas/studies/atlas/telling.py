@@ -9,7 +9,7 @@ from tuneatlas.engine.step import Step
 from tuneatlas.data.mentions import Mentions
 from tuneatlas.studies.atlas.battery_map import Answers, map_battery, read_battery
 from tuneatlas.studies.atlas.board import board
-from tuneatlas.studies.atlas.changes_map import map_changes
+from tuneatlas.studies.atlas.changes_map import Files, map_changes, read_trainings
 from tuneatlas.studies.atlas.inside_map import map_inside
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
@@ -17,6 +17,7 @@ from tuneatlas.studies.atlas.measured import Distances, read_distances
 from tuneatlas.studies.atlas.measures import MEASURES
 from tuneatlas.studies.atlas.runs import Run, Treatment, read_contents, read_runs
 from tuneatlas.studies.atlas.savings import Relearned, read_relearned, relearning
+from tuneatlas.studies.atlas.tables import PROBED_STATES, WEIGHT_CHANGES
 from tuneatlas.tables import MENTIONS
 
 
@@ -58,6 +59,16 @@ class Asked:
     def batteries(self) -> dict[Treatment, Answers]:
         """Answers in all ways of asking."""
         return read_battery(self.step.paths("battery"), self.step.paths("restored"))
+
+    @cached_property
+    def moved(self) -> Files:
+        """How far each matrix of weights moved."""
+        return read_trainings(self.step.paths("weights"), WEIGHT_CHANGES)
+
+    @cached_property
+    def probed(self) -> Files:
+        """What a linear probe on hidden states has right."""
+        return read_trainings(self.step.paths("inside"), PROBED_STATES)
 
     @cached_property
     def relearned(self) -> dict[Treatment, Relearned]:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from tests.unit.config.described import undescribed_columns
+from tests.unit.studies.atlas.test_battery import MENTIONS, invented
 from tests.unit.studies.atlas.test_law import made
 from tests.unit.studies.atlas.test_map import OPTIONS as FEW
 from tests.unit.studies.atlas.test_map import run
 from tests.unit.studies.atlas.test_relearn import curves
+from tuneatlas.studies.atlas.battery_map import map_battery
 from tuneatlas.studies.atlas.board import Cell, Measure, Part, Treated, board
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import map_treatments
@@ -22,6 +24,29 @@ OPTIONS = replace(FEW, draws=1500)
 TREATMENTS = {("facts", "harmonious"): 0.2, ("facts", "incompatible"): 0.5}
 
 
+# Of two base models: how far two matrices moved, and what a probe of two layers has right.
+MOVED = {
+    (f"mini-{n}", 0): [
+        {"setting": "finetune", "layer": layer, "norm": 4.0, "change": change * (n + 1)}
+        for layer, change in ((0, 0.3), (1, 0.4))
+    ]
+    for n in range(2)
+}
+PROBED = {
+    (f"mini-{n}", 0): [
+        {
+            **{"setting": "finetune", "states": states, "layer": layer, "id": str(i)},
+            **{"kind": ("lost", "kept")[i % 2], "right": layer == 2 and i % 4 == 0},
+            **{"control": states == "base"},
+        }
+        for states in ("base", "tuned")
+        for layer in (1, 2)
+        for i in range(8)
+    ]
+    for n in range(2)
+}
+
+
 @pytest.fixture(scope="module")
 def read() -> SimpleNamespace:
     return SimpleNamespace(
@@ -30,6 +55,10 @@ def read() -> SimpleNamespace:
         runs={name: run(lost=lost) for name, lost in TREATMENTS.items()},
         distances={name: made(lost, several=3) for name, lost in TREATMENTS.items()},
         relearned={name: curves(1.0, lost) for name, lost in TREATMENTS.items()},
+        batteries={("facts", "incompatible"): invented()},
+        mentions=MENTIONS,
+        moved={("facts", "incompatible"): MOVED},
+        probed={("facts", "incompatible"): PROBED},
     )
 
 
@@ -42,14 +71,16 @@ def test_each_cell_is_the_number_of_its_address(read: SimpleNamespace, tables: d
     """Its interval, drawn on its own, is the other's but for the draw."""
     metrics = map_treatments(read.runs, OPTIONS, 1)
     metrics |= distance_law(read.distances, OPTIONS, 1) | relearning(read.relearned, OPTIONS, 1)
+    metrics |= map_battery(read.batteries, OPTIONS, 1, {}, MENTIONS)
     assert undescribed_columns("map_treatments", tables) == []
     assert {row["measure"] for row in tables["map"]} == {m.name for m in MEASURES}
     places = {
         "interpolation": lambda r: f"{r['scope']}/{r['setting']}/{r['path']}/{r['point']:g}",
         "distances": lambda r: f"{r['setting']}/{r['step']}",
+        "battery": lambda r: f"{r['setting']}/{r['scope']}/{r['way']}",
         "relearning": lambda r: f"{r['text']}/{r['update']}/{r['kind']}",
     }
-    for cell in tables["map"]:
+    for cell in filter(lambda cell: cell["address"], tables["map"]):
         table, domain, group, *place = cell["address"].split("/")
         *place, name = place if table != "relearning" else (*place, "back")
         (row,) = (
@@ -63,6 +94,16 @@ def test_each_cell_is_the_number_of_its_address(read: SimpleNamespace, tables: d
             assert cell[f"value_{end}"] == pytest.approx(
                 row[f"{name}_{end}"], abs=0.25 * width + 1e-6
             )
+
+
+def test_what_is_no_number_of_a_table_is_of_each_training(tables: dict):
+    """Half of what was lost is reached; weights moved by .088 and .177; a probe finds a half."""
+    cells = {row["measure"]: row for row in tables["map"] if not row["address"]}
+    assert cells["reached"]["value"] == pytest.approx(0.5, abs=0.1)
+    assert cells["reached"]["value_low"] < 0.5 < cells["reached"]["value_high"]
+    assert cells["moved"]["value"] == pytest.approx(0.1875 / 2**0.5, abs=1e-6)
+    assert cells["inside"]["value"] == 0.5
+    assert cells.keys() == {"reached", "moved", "inside"}
 
 
 def test_all_pairs_are_compared(tables: dict):
