@@ -6,6 +6,7 @@ be followed counts as a whole module: too much costs a rerun, too little would k
 """
 
 import hashlib
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from pathlib import Path
 from tuneatlas.engine.definitions import ALL, Module
 from tuneatlas.engine.providers import versions
 from tuneatlas.engine.reach import Package, parsed
+from tuneatlas.engine.warm import KNOWN
 
 # What every step runs in: whole outputs, records, progress, messages. It is outside of all digests,
 # which hold this number in its place. Raise it when a change in a package or module below changes
@@ -46,8 +48,31 @@ REAL = Package(Path(__file__).parent.parent, FRAME)
 
 @cache
 def code_of(script: Path, package: Package = REAL) -> Code:
-    """The code that ``script`` reaches, by the names in it and in what they stand for."""
+    """The code that ``script`` reaches, by the names in it and in what they stand for.
+
+    A job of a run with a warm process takes what the run found of the very same sources.
+    """
+    if KNOWN and (known := KNOWN.get(key_of(script, sources_of(package)))):
+        return Code(**known)
     return code_by(f"script:{script.stem}", parsed(script), package)
+
+
+def sources_of(package: Package) -> str:
+    """A digest of every file of the package."""
+    found = hashlib.sha256()
+    for folder, inner, files in os.walk(package.root):
+        inner[:] = sorted(name for name in inner if name != "__pycache__")
+        for path in (Path(folder, name) for name in sorted(files)):
+            content = path.read_bytes()
+            place = path.relative_to(package.root).as_posix()
+            found.update(f"{place}\0{len(content)}\0".encode() + content)
+    return found.hexdigest()
+
+
+def key_of(script: Path, sources: str) -> str:
+    """A digest of all that is read to find a script's code: itself, and the package's sources."""
+    told = f"{sources}\0{script.stem}\0".encode() + script.read_bytes()
+    return hashlib.sha256(told).hexdigest()
 
 
 def code_by(own: str, module: Module, package: Package) -> Code:

@@ -57,15 +57,19 @@ PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signa
 # Warm processes: kept, as their standard input, which nothing is written to, is to be closed when
 # this process ends and not before.
 STARTED: list[subprocess.Popen[bytes]] = []
+# What scripts consist of, as the run found it, by a digest of their sources (``digest.key_of``):
+# copies need not find it again.
+KNOWN: dict[str, dict[str, dict[str, str]]] = {}
 # New objects after which garbage is looked for while libraries are loaded: never.
 IMPORTED = 1_000_000
 # Bytes of a socket's address that every Unix takes.
 LONGEST_ADDRESS = 100
 
 
-def start() -> None:
+def start(known: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None) -> None:
     """Start a warm process for the jobs that this process starts from now on.
 
+    ``known`` is what its copies have as ``KNOWN``.
     It ends with this process. None is started where a GPU is: what it is warmed up with cannot be
     shared, and jobs are long; nor where the variable ``TUNEATLAS_WARM`` is set, to nothing say.
     """
@@ -76,6 +80,7 @@ def start() -> None:
     if len(address) > LONGEST_ADDRESS:
         Path(address).parent.rmdir()
         return
+    known_in(address).write_text(json.dumps(known or {}), encoding="utf-8")
     module = [sys.executable, "-m", "tuneatlas.engine.warm_parent", address, *LIBRARIES]
     # By a shell, as jobs are: it may set variables of its own.
     command = ["bash", "-c", f"exec {shlex.join(module)}"]
@@ -89,6 +94,11 @@ def start() -> None:
         )
     )
     os.environ[ADDRESS] = address
+
+
+def known_in(address: str) -> Path:
+    """The file by which a warm process is told what is known; it takes it away."""
+    return Path(address).with_name("known.json")
 
 
 def lasting(environment: Mapping[str, str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneatlas.engine.providers import providers
-from tuneatlas.engine.warm import IMPORTED, OF_EACH, lasting
+from tuneatlas.engine.warm import IMPORTED, KNOWN, OF_EACH, known_in, lasting
 
 PR_SET_PDEATHSIG = 1
 LONGEST = 1 << 20
@@ -170,6 +170,8 @@ def main(address: str, *libraries: str) -> None:
     atexit.register(end_at_once, is_through)
     with socket.socket(socket.AF_UNIX) as listener:
         loaded_in = lasting(os.environ)
+        KNOWN.update(json.loads(known_in(address).read_text(encoding="utf-8")))
+        known_in(address).unlink()
         load(libraries)
         # From here on it can be reached: jobs that start before do not wait.
         listener.bind(address)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tuneatlas.engine import digest, providers
-from tuneatlas.engine.digest import FRAME, FRAME_VERSION, Code, code_of
+from tuneatlas.engine.digest import FRAME, FRAME_VERSION, Code, code_of, key_of, sources_of
 from tuneatlas.engine.reach import Package
 from tuneatlas.errors import UserError
 
@@ -231,3 +231,20 @@ def test_code_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message:
 
 def test_the_modules_of_the_frame_are_there():
     assert all(digest.REAL.module(name) for name in FRAME)
+
+
+def test_what_a_run_found_is_taken_while_no_source_changed(tmp_path: Path, monkeypatch):
+    """And found anew after an edit of the script, or of any file of the package."""
+    write(tmp_path, {}, SCRIPT)
+    package, script = Package(tmp_path / "p", ("p.errors",)), tmp_path / "script.py"
+    found = code_of.__wrapped__(script, package)
+    told = {"modules": {"told": "0" * 16}, "libraries": {}}
+    monkeypatch.setitem(digest.KNOWN, key_of(script, sources_of(package)), told)
+    assert code_of.__wrapped__(script, package) == Code(**told) != found
+    edited = [script, *sorted((tmp_path / "p").rglob("*.py")), tmp_path / "p/new.txt"]
+    for path in edited:
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes((before or b"") + b"\n")
+        assert code_of.__wrapped__(script, Package(package.root, package.frame)) != Code(**told)
+        path.unlink() if before is None else path.write_bytes(before)
+    assert code_of.__wrapped__(script, package) == Code(**told)

@@ -17,6 +17,8 @@ from tuneatlas.engine import warm, warm_parent
 # The engine's preamble defines `snakemake`; the step's module hands over.
 PREAMBLE = "snakemake = 1\nfrom tuneatlas.engine import warm\nwarm.hand_over()\n"
 LONG_S = 60
+# What the run found of a script.
+FOUND = {"key": {"modules": {"frame": "1"}, "libraries": {"numpy": "2"}}}
 
 
 def until(holds, seconds: float = 20.0) -> None:
@@ -36,7 +38,7 @@ class Run:
     """A run whose warm process has loaded one small module, in the environment of its jobs."""
 
     def __init__(self) -> None:
-        warm.start()
+        warm.start(FOUND)
         self.process = warm.STARTED.pop()
         self.environment = dict(os.environ)
         self.address = Path(self.environment[warm.ADDRESS])
@@ -104,6 +106,11 @@ def test_a_copy_is_the_job(run: Run, tmp_path: Path, code: int):
         "path": str(tmp_path),
     }
     assert complaint == "complaint\n" and made.returncode == code
+
+
+def test_a_copy_knows_what_the_run_found(run: Run, tmp_path: Path):
+    made = run.job(tmp_path, "import json\nprint(json.dumps(warm.KNOWN))")
+    assert json.loads(made.communicate()[0]) == FOUND
 
 
 ENDING = """
