@@ -6,7 +6,6 @@ Imported once when the workflow is planned, so it must stay light: no torch, no 
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,14 +77,15 @@ from tuneatlas.config.slices import (
 from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
-from tuneatlas.engine.digest import REAL, code_of, key_of, sources_of
 from tuneatlas.engine.jobs import planned
+from tuneatlas.engine.known_code import code_digest, start_warm
+from tuneatlas.engine.known_code import keep as keep_code
+from tuneatlas.engine.known_code import recall as recall_code
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import asking, joined, operations_of, section_of, split
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
 from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, others_of
-from tuneatlas.engine.warm import start
 from tuneatlas.errors import UserError
 from tuneatlas.models.shapes import known_shape
 from tuneatlas.sizing.gpu_types import FILE as GPU_TYPES
@@ -129,6 +129,7 @@ __all__ = [
     "check_cluster",
     "check_types",
     "checkpoints",
+    "code_digest",
     "compared_by_harness",
     "corpus_options",
     "distance_options",
@@ -149,6 +150,7 @@ __all__ = [
     "is_there",
     "is_what_made",
     "joined",
+    "keep_code",
     "known",
     "known_shape",
     "let_go",
@@ -175,6 +177,7 @@ __all__ = [
     "probed_splits",
     "question_sources",
     "read_types",
+    "recall_code",
     "record_path",
     "relearning_options",
     "resolve",
@@ -208,8 +211,6 @@ __all__ = [
 FROM_RUN_FOLDER = Path("../..")
 # Built from envs/container.def.
 IMAGE = Path("envs/tuneatlas.sif")
-# Scripts whose code was looked for, and the digest of the sources then.
-DIGESTED: dict[Path, str] = {}
 
 
 # What a shell does not take as part of a word, or reads as something else.
@@ -384,27 +385,6 @@ def packages(config: Mapping[str, Any]) -> list[str]:
         for package in model_packages(config, model, part)
     }
     return sorted(of_models.union(load_specs()))
-
-
-def code_digest(script: Path) -> str:
-    """Digest of all code and library versions that a script reaches."""
-    DIGESTED[script] = key_of(script, _sources_at_first())
-    return code_of(script).digest
-
-
-@cache
-def _sources_at_first() -> str:
-    return sources_of(REAL)
-
-
-def start_warm() -> None:
-    """Start a process whose copies are the run's jobs, and know what their scripts consist of.
-
-    Of what was edited since its code was looked for, nothing is known.
-    """
-    now = sources_of(REAL)
-    same = (script for script, key in DIGESTED.items() if key == key_of(script, now))
-    start({DIGESTED[script]: asdict(code_of(script)) for script in same})
 
 
 def command(files: Sequence[Path], project: Path, workflow: Path | None = None) -> str:

@@ -61,6 +61,9 @@ wildcard_constraints:
     group="|".join([*GROUPS, *config["treatments"]]),
 
 
+tuneatlas.recall_code(ROOT)
+
+
 def code(step):
     """What a step's code is: a digest of its script, the modules and the libraries it reaches."""
     return tuneatlas.code_digest(BESIDE / f"workflow/scripts/{step}.py")
