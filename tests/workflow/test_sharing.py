@@ -67,6 +67,17 @@ def test_what_is_made_alike_is_taken_and_verified(project: Path):
     assert not list(folder.rglob(".partial-*"))
 
 
+def test_a_program_stays_one(project: Path):
+    """Such as the Java runtime that parses, of which small files are copied and not linked."""
+    for path in (project / "results/a/number", project / "results/b"):
+        path.chmod(0o755)
+    folder = other(project)
+    ran, said = run(folder)
+    assert ran == ["c"], said
+    for name in ("a/number", "b"):
+        assert (folder / "results" / name).stat().st_mode & 0o777 == 0o755
+
+
 @pytest.mark.parametrize(
     ("what", "expected"),
     [("number", ["a", "c"]), ("record", ["a", "b", "c"]), ("setting", ["b", "c"])],

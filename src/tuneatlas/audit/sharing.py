@@ -201,12 +201,13 @@ def _copy_logs(offer: Offer, root: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     """Copy an output; of a folder, large files are hard links where the disk has them.
 
-    Steps replace files and never write into them, so that a link is as good as a copy.
+    Steps replace files and never write into them, so that a link is as good as a copy. Programs, as
+    of a Java runtime, stay programs.
     """
     if source.is_dir():
         shutil.copytree(source, target, copy_function=_link)
     else:
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)
 
 
 def _link(source: str, target: str) -> None:
@@ -218,6 +219,6 @@ def _link(source: str, target: str) -> None:
             os.link(path, target)
         except OSError:
             # Another disk, or one that knows no links.
-            shutil.copyfile(source, target)
+            shutil.copy(source, target)
     else:
-        shutil.copyfile(source, target)
+        shutil.copy(source, target)
