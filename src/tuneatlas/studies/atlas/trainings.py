@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tuneatlas.engine.step import Step
 from tuneatlas.data.mentions import Mentions, facts_of
 from tuneatlas.data.scopes import ALL
 from tuneatlas.errors import UserError
@@ -34,6 +35,15 @@ def read_trainings(paths: Sequence[Path], table: Table, columns: Sequence[str] =
         treatment, training = training_of(path)
         found.setdefault(treatment, {})[training] = table.read(path, columns)
     return found
+
+
+def tuned_models(step: Step) -> dict[str, Path]:
+    """Folders of the tuned models that a step on one training is given, by setting.
+
+    ``stages`` is the last model of a longer tuning, where that is followed.
+    """
+    models = {"finetune": step.path("finetuned")}
+    return models | dict(zip(["stages"], step.paths("stages"), strict=False))
 
 
 def on_facts(found: Trainings, facts: str, mentions: Mentions) -> Trainings:
