@@ -76,13 +76,8 @@ def _relearned(treatment: Treatment, rows: Mapping[Training, Sequence[Row]]) -> 
                 later = np.logical_and.accumulate(table[::-1])[::-1]
                 back[text, kind, training] = later.astype(np.float64)
     chance = float(np.mean(guesses)) if guesses else 0.0
-    settings = {row["setting"] for own in rows.values() for row in own}
-    if len(settings) > 1:
-        raise UserError(
-            f"atlas: {', '.join(treatment)}: some trainings are followed in stages and some are "
-            "not; let atlas.seeds be those of stage_forgetting"
-        )
-    setting = next(iter(settings), "finetune")
+    # The same of all trainings: the config allows no other seeds.
+    setting = next((row["setting"] for own in rows.values() for row in own), "finetune")
     return Relearned(setting, list(updates), list(updates.values()), back, chance)
 
 
