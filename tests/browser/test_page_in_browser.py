@@ -1,20 +1,19 @@
 """The audit page in a real browser: load, search, filter, item view, deep links, keyboard."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import PROGRAM, Page, chromium
+from tests.browser.chromium import Page
 from tests.unit.audit.synthetic import make_synthetic
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
+from tuneatlas.audit.numbers import TITLES, numbers
 from tuneatlas.audit.page.build import build_page
 
 COUNT = 300
 FOLLOWED = "results/evaluate_stages/mini/facts/incompatible/0.answers.parquet"
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium on this machine")
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +25,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with chromium(tmp_path_factory.mktemp("chromium")) as page:
-        yield page
-
-
-@pytest.fixture
-def page(browser: Page, results: Results) -> Iterator[Page]:
-    browser.events.clear()
-    browser.open(address(results))
-    yield browser
-    assert browser.problems() == []
-    assert browser.requested() <= {"file", "data", "about"}
-
-
-def address(results: Results, fragment: str = "") -> str:
-    return f"file://{results.folder}/audit/index.html{fragment}"
+def address(results: Results) -> str:
+    return f"file://{results.folder}/audit/index.html"
 
 
 def entries(page: Page) -> list[str]:
@@ -123,6 +108,18 @@ def test_a_pair_and_its_sentences_lead_to_each_other_and_to_its_paraphrases(page
     assert row == ["Hot, the sun.", "bleu4 41.5"]
 
 
+def test_tables_of_numbers_are_told_by_their_titles(page: Page, results: Results):
+    page.go("#view=numbers")
+    names = page.js("[...document.querySelectorAll('a.entry')].map((e) => e.textContent)")
+    tables = dict.fromkeys(tuple(n.address.split("/")[:2]) for n in numbers(results))
+    assert names == [TITLES[table] for table, _ in tables]
+    page.go("#of=claims/mini")
+    assert page.js("document.title") == f"{TITLES['claims']} · tuneatlas"
+    page.go("#of=accuracy/mini/facts/homo/incompatible/all/gain")
+    back = page.js("document.querySelector('main p').textContent")
+    assert back == f"Numbers · {TITLES['accuracy']}, mini"
+
+
 def test_a_number_is_given_again_in_the_browser(page: Page):
     page.go("#of=accuracy/mini/facts/homo/incompatible/all/gain")
     assert "✓ the same" in page.text()
@@ -132,10 +129,10 @@ def test_a_number_is_given_again_in_the_browser(page: Page):
     assert "No such number" in page.text()
 
 
-def test_deep_links_open_alone_and_an_unknown_id_offers_the_nearest(page: Page, results: Results):
-    page.open(address(results, "#step=label_knowledge"))
+def test_deep_links_open_alone_and_an_unknown_id_offers_the_nearest(page: Page, address: str):
+    page.open(f"{address}#step=label_knowledge")
     assert page.js("document.querySelector('h1').textContent") == "Lineage of label_knowledge"
-    page.open(address(results, "#item=facts/river/0001"))
+    page.open(f"{address}#item=facts/river/0001")
     assert "No such item" in page.text() and len(entries(page)) == 5
 
 

@@ -1,14 +1,10 @@
 from tuneatlas.engine.step import step
 from tuneatlas.plots import draw_figures
 from tuneatlas.statistics.metrics import write_metrics
-from tuneatlas.studies.atlas.battery_figures import BATTERY_FIGURES
-from tuneatlas.studies.atlas.changes_figures import CHANGES_FIGURES
 from tuneatlas.studies.atlas.figures import FIGURES
-from tuneatlas.studies.atlas.inside_figures import INSIDE_FIGURES
 from tuneatlas.studies.atlas.telling import tell
 
 with step(snakemake) as this:
     metrics = tell(this)
     write_metrics(metrics, this.outputs["folder"])
-    figures = FIGURES | BATTERY_FIGURES | CHANGES_FIGURES | INSIDE_FIGURES
-    draw_figures(metrics, this.outputs["folder"] / "figures", figures)
+    draw_figures(metrics, this.outputs["folder"] / "figures", FIGURES)

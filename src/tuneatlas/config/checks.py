@@ -207,6 +207,7 @@ CHECKS: tuple[Check, ...] = (
     domain_checks.told_facts,
     domain_checks.benchmarks,
     chosen_checks.chosen,
+    chosen_checks.followed,
     chosen_checks.order,
     treatment_checks.named,
     treatment_checks.words,

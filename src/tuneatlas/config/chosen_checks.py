@@ -1,6 +1,6 @@
 """What a section chooses of what there is: that it is there, and in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import Experiment
@@ -33,8 +33,31 @@ def chosen(experiment: Experiment, root: Path) -> Iterator[Conflict]:
                 yield ((section, "domains"),), f"{name!r} is no domain with tune: true"
         for seed in own.seeds or ():
             if seed not in experiment.seeds:
-                listed = ", ".join(map(str, experiment.seeds))
-                yield ((section, "seeds"),), f"{seed} is none of the experiment's seeds ({listed})"
+                text = f"{seed} is none of the experiment's seeds ({_listed(experiment.seeds)})"
+                yield ((section, "seeds"),), text
+
+
+def followed(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Tunings of the atlas some seeds of which are followed in stages, and some are not.
+
+    What it says of one is over all seeds, of models that all of them have.
+    """
+    atlas, stages = experiment.atlas, experiment.stage_forgetting
+    groups = [name for name in atlas.groups if name in stages.groups]
+    domains = set(experiment.mapped_domains) & set(experiment.staged_domains)
+    there = [seed for seed in experiment.mapped_seeds if seed in experiment.staged_seeds]
+    alone = [seed for seed in experiment.mapped_seeds if seed not in experiment.staged_seeds]
+    if groups and domains and there and alone:
+        text = (
+            f"stage_forgetting follows seeds {_listed(experiment.staged_seeds)} of {groups[0]} and "
+            f"not {_listed(alone)}, and the atlas tells of models that all seeds have: name "
+            f"{_listed(there)} alone, or let stage_forgetting.seeds have the rest"
+        )
+        yield (("atlas", "seeds"), ("stage_forgetting", "seeds")), text
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def order(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -12,8 +12,8 @@ from tuneatlas.data.released_files import question_files as released_files
 
 # The stages of the syntax study that examples are built for.
 STAGES = ("plain", "structure", "syntax")
-
-
+# How answers are scored, in a section that asks.
+SCORED = ("scoring", "option_tokens", "logits", "ties")
 # How a model is asked, and what is known of it, which changes none. Replicates differ by name.
 FORMATS = ("dtype", "tuned_dtype", "rounded", "released_groups", "replicates", "family")
 
@@ -123,24 +123,21 @@ def stage_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
 def interpolation_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """Which models between base and tuned are asked, and how: as the base was when probed."""
     asked = asked_options(config, "atlas", model)
-    scored = ("scoring", "option_tokens", "logits", "ties")
     own = {k: asked[k] for k in ("alphas", "undone", "dtype")}
-    return own | {k: config["probe_knowledge"][k] for k in scored}
+    return own | {k: config["probe_knowledge"][k] for k in SCORED}
 
 
 def distance_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """How far from the base is told, and how questions are asked: as the base was when probed."""
     asked = asked_options(config, "atlas", model)
-    scored = ("scoring", "option_tokens", "logits", "ties")
     own = {k: asked[k] for k in ("prompts", "samples", "answer_tokens", "dtype")}
-    return own | {k: config["probe_knowledge"][k] for k in scored}
+    return own | {k: config["probe_knowledge"][k] for k in SCORED}
 
 
 def relearning_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """How facts are relearnt, and how questions are asked: as the base was when probed."""
-    scored = ("scoring", "option_tokens", "logits", "ties")
     asked = asked_options(config, "relearn_facts", model)
-    return asked | {k: config["probe_knowledge"][k] for k in scored}
+    return asked | {k: config["probe_knowledge"][k] for k in SCORED}
 
 
 def treatment_options(config: Mapping[str, Any], treatment: str) -> dict[str, Any]:
@@ -164,9 +161,8 @@ def writer_of(config: Mapping[str, Any], treatment: str, model: str) -> str:
 def battery_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     """In which ways models are asked, and how it is scored: as base and tuned models are asked."""
     asked = asked_options(config, "atlas", model)
-    scored = ("scoring", "option_tokens", "logits", "ties")
     sections = {"few_shot": "probe_knowledge", "chat": "evaluate_knowledge"}
-    how = {way: {k: config[section][k] for k in scored} for way, section in sections.items()}
+    how = {way: {k: config[section][k] for k in SCORED} for way, section in sections.items()}
     return how | {k: asked[k] for k in ("ways", "rewordings", "orders", "dtype")}
 
 

@@ -183,18 +183,22 @@ class Package:
                     keys |= {Key(n, ALL) for n in self._below(dotted)}
                 elif "." in dotted:
                     keys |= self._meant(dotted.split(".")).keys
-                folders |= {self._folder(dotted)} if self._is_there(dotted) else set()
+                # The whole package is named by itself alone, as by those who read from it.
+                if self._is_there(dotted) and ("." in dotted or text == dotted):
+                    folders.add(self._folder(dotted))
         if any(chain[0] == "__file__" for chain in definition.chains):
             folders.add(self._folder(name))
         elif not any(t.startswith(READING) for ts in module.imports.values() for t in ts):
             folders.clear()
         found = {path for text in definition.strings for path in self._called.get(text, ())}
+        below: set[Path] = set()
         for path in self.data if folders else ():
             above = [path.relative_to(f).parts for f in folders if f in path.parents]
             named = {"/".join(parts[: n + 1]) for parts in above for n in range(len(parts))}
-            if named & definition.strings or (above and not found):
-                # Where a folder is named and nothing in it, it is all that is in it.
-                found.add(path)
+            below |= {path} if above else set()
+            found |= {path} if named & definition.strings else set()
+        # Where a folder is named and nothing in it, it is all that is in it.
+        found = found or below
         files = frozenset((name, path) for path in self._with_named(found))
         return Uses(frozenset(keys), files=files)
 

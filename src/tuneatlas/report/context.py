@@ -11,8 +11,8 @@ from tuneatlas.config.replicates import members
 from tuneatlas.data.duplicates import telling
 from tuneatlas.engine.records import record_path
 from tuneatlas.models.folder import SUMMARY, parameter_count
+from tuneatlas.report.contents import Context, Sample
 from tuneatlas.report.knowledge_notes import knowledge_notes
-from tuneatlas.report.page import Context, Sample
 from tuneatlas.report.reported import reported_for
 from tuneatlas.report.sources import used_sources
 from tuneatlas.report.wording import counted, listed

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tuneatlas.data.groups import group_name, in_order
-from tuneatlas.report.page import page_environment
+from tuneatlas.report.rendering import page_environment
 from tuneatlas.report.treatments import SETTINGS
 from tuneatlas.report.wording import counted, level_of, number, percent, points, signed
 from tuneatlas.studies.atlas.board import Measure, Treated

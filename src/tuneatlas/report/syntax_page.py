@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tuneatlas.report.chapters import STUDIES
+from tuneatlas.report.contents import Read
 from tuneatlas.report.outcomes import Outcomes, outcomes
-from tuneatlas.report.page import STUDIES, Read, paraphrases_parts, rendered
+from tuneatlas.report.page import paraphrases_parts
 from tuneatlas.report.paraphrases import Paraphrases
+from tuneatlas.report.rendering import rendered
 from tuneatlas.report.sources import syntax_sources
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+# How many replicates rows are of, as many of each in turn; or the replicate of each row.
+Replicates = int | Sequence[Hashable]
 DRAWS = 5000
 CONFIDENCE = 0.95
 # Resampled indices held at once: bounds memory to about 64 MB whatever the number of items.
@@ -124,18 +126,28 @@ def replicate_weights(replicates: int, draws: int, rng: np.random.Generator) -> 
 
 
 def average_rows(
-    draws: Floats, values: ArrayLike, replicates: int, rng: np.random.Generator
+    draws: Floats, values: ArrayLike, replicates: Replicates, rng: np.random.Generator
 ) -> Floats:
     """Bootstrap draws (draws,) of the mean over rows, from those of each row, (draws, rows).
 
-    Rows are seeds, drawn with replacement; or, of several replicates, as many seeds of each in
-    turn, whose ``values`` (rows,) say what other replicates would add. Seeds come with theirs.
+    Rows are seeds, drawn with replacement; or seeds of several replicates, whose ``values``
+    (rows,) say what other replicates would add. Seeds come with theirs.
     """
     rows = draws.shape[1]
-    if replicates == 1:
+    each = _of_replicates(np.asarray(values, dtype=np.float64), replicates)
+    if len(each) == 1:
         return np.asarray((draws * resample_seeds(rows, len(draws), rng)).sum(axis=1))
-    each = np.asarray(values, dtype=np.float64).reshape(replicates, -1).mean(axis=1)
-    return np.asarray(draws.mean(axis=1) + replicate_weights(replicates, len(draws), rng) @ each)
+    return np.asarray(draws.mean(axis=1) + replicate_weights(len(each), len(draws), rng) @ each)
+
+
+def _of_replicates(values: Floats, replicates: Replicates) -> Floats:
+    """Means of ``values`` (rows,) over the rows of each replicate."""
+    if isinstance(replicates, int):
+        return np.asarray(values.reshape(replicates, -1).mean(axis=1))
+    rows: dict[Hashable, list[float]] = {}
+    for name, value in zip(replicates, values, strict=True):
+        rows.setdefault(name, []).append(value)
+    return np.array([np.mean(own) for own in rows.values()])
 
 
 def percentile_interval(value: float, draws: ArrayLike, confidence: float) -> Interval:

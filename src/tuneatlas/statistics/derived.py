@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneatlas.statistics.bootstrap import CONFIDENCE, DRAWS, Interval
+from tuneatlas.statistics.bootstrap import CONFIDENCE, DRAWS, Interval, Replicates
 from tuneatlas.statistics.intervals import mean_interval, wilson_interval
 
 # By how much a mean is moved to see what depends on it.
@@ -19,7 +19,7 @@ def derived_interval(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     clusters: Sequence[Hashable] | None = None,
-    replicates: int = 1,
+    replicates: Replicates = 1,
 ) -> Interval:
     """``function`` of the means of ``tables``, each (rows, items), with an interval.
 
@@ -44,7 +44,7 @@ def ratio_interval(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     clusters: Sequence[Hashable] | None = None,
-    replicates: int = 1,
+    replicates: Replicates = 1,
 ) -> Interval | None:
     """Sum of ``part`` over that of ``whole``, both (rows, items); None if the whole is not above 0.
 

@@ -13,6 +13,7 @@ from tuneatlas.statistics.bootstrap import (
     CONFIDENCE,
     DRAWS,
     Interval,
+    Replicates,
     average_rows,
     percentile_interval,
     resample_items,
@@ -25,7 +26,7 @@ def mean_interval(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     clusters: Sequence[Hashable] | None = None,
-    replicates: int = 1,
+    replicates: Replicates = 1,
 ) -> Interval:
     """Mean of ``values`` (items,) or (seeds, items) with a bootstrap percentile interval.
 
@@ -33,7 +34,7 @@ def mean_interval(
     (it is the cluster), and seeds are drawn too, because the conclusion is about the
     training method and not about these runs (Owen 2007, "The pigeonhole bootstrap"). Items of
     one of the ``clusters`` (items,), such as a question that stands twice, are drawn together.
-    Of several ``replicates`` rows are seeds of each in turn (`average_rows`).
+    Of several ``replicates`` rows are seeds of each (`average_rows`).
     """
     table = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if table.size == 0:
@@ -55,7 +56,7 @@ def accuracy_interval(
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
     clusters: Sequence[Hashable] | None = None,
-    replicates: int = 1,
+    replicates: Replicates = 1,
 ) -> Interval:
     """Share of right answers, ``correct`` (items,) or (seeds, items), with its interval.
 
@@ -76,7 +77,7 @@ def paired_difference(
     rng: np.random.Generator,
     draws: int = DRAWS,
     confidence: float = CONFIDENCE,
-    replicates: int = 1,
+    replicates: Replicates = 1,
     clusters: Sequence[Hashable] | None = None,
 ) -> Interval:
     """Mean of ``first`` - ``second`` on the same (seeds, items), paired by seed and item.

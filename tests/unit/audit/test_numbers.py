@@ -1,10 +1,12 @@
 """Every number of the report is given again by the items that it rests on."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.examples import ROOT
 from tests.unit.audit.synthetic import (
     GAIN,
     add_forgetting,
@@ -15,8 +17,9 @@ from tests.unit.audit.synthetic_paraphrases import add_paraphrases
 from tuneatlas.audit.behind import behind, compute, read_items
 from tuneatlas.audit.columns import Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import numbers
+from tuneatlas.audit.numbers import TITLES, numbers
 from tuneatlas.audit.terms import blocks_of
+from tuneatlas.report.rendering import FIGURE_NUMBERS
 
 RELATED = "scoped_tests/mini/facts/incompatible/id/stages/4/base_to_restored/value"
 
@@ -29,6 +32,18 @@ def test_every_number_is_given_again_by_its_items(whole: Results):
         if number.value is not None:
             again = compute(number, columns, items)
             assert again == pytest.approx(number.value, abs=1.01e-6), number.address
+
+
+def test_tables_that_the_report_leads_to_have_titles(whole: Results):
+    templates = (ROOT / "src/tuneatlas/report/templates").rglob("*.jinja")
+    linked = {
+        table
+        for path in templates
+        for table in re.findall(r'behind\("(\w+)"', path.read_text(encoding="utf-8"))
+    }
+    assert {"checkpoint_subjects", "harness_scores", "scoped_tests"} <= linked
+    told = {number.address.split("/")[0] for number in numbers(whole)}
+    assert linked | told | set(FIGURE_NUMBERS.values()) <= TITLES.keys()
 
 
 def test_numbers_of_the_forgetting_study_are_given_again_by_their_items(

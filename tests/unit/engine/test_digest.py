@@ -193,6 +193,34 @@ def test_data_files_belong_to_what_names_them(tmp_path: Path):
     assert not differs(tmp_path, "p/look/parts/none.css", "a", "b")
 
 
+LOADER = "from jinja2 import PackageLoader\n\n\ndef f(name):\n    return "
+READER = "from importlib.resources import files\n\n\ndef f(name):\n    return "
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        # A folder, what is in it told at run time: all of it.
+        (f"{LOADER}PackageLoader('p.look')", {"page.jinja", "style.css", "none.css"}),
+        (f"{READER}files('p.look') / f'parts/{{name}}'", {"page.jinja", "style.css", "none.css"}),
+        (f"{READER}files('p') / name", {"page.jinja", "style.css", "none.css", "one.yaml"}),
+        # A folder in it, or a file.
+        (f"{READER}files('p.look') / 'more' / name", {"none.css"}),
+        (f"{READER}files('p.look') / 'parts' / 'style.css'", {"style.css"}),
+        # The name of the package in other words names no folder.
+        (f"{READER}f'p({{name}})'", set()),
+    ],
+)
+def test_a_folder_that_is_named_counts_whole(tmp_path: Path, text: str, named: set[str]):
+    files = {
+        **{"a.py": f"{text}\n", "data/one.yaml": "1", "look/__init__.py": ""},
+        **{"look/parts/page.jinja": "", "look/parts/style.css": "", "look/more/none.css": ""},
+    }
+    write(tmp_path, files, SCRIPT)
+    found = Package(tmp_path / "p", ("p.errors",)).reached(digest.parsed(tmp_path / "script.py"))
+    assert {path.name for _, path in found.files} == named
+
+
 def test_compiled_code_that_a_run_leaves_changes_nothing(tmp_path: Path):
     text = "def f():\n    return 'b.pyc', 'b.nbi'\n"
     before = code(write(tmp_path, {"a.py": text}, SCRIPT)).digest

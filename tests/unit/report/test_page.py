@@ -13,7 +13,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.errors import UserError
 from tuneatlas.plots import draw_figures
 from tuneatlas.report import build_report
-from tuneatlas.report.page import FIGURE_COLOURS
+from tuneatlas.report.rendering import FIGURE_COLOURS
 from tuneatlas.report.wording import (
     claims,
     counted,

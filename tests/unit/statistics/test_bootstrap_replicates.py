@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tuneatlas.statistics.bootstrap import Floats, percentile_interval, replicate_weights
+from tuneatlas.statistics.bootstrap import (
+    Floats,
+    average_rows,
+    percentile_interval,
+    replicate_weights,
+)
 from tuneatlas.statistics.correlation import Correlation, mean_correlation
 from tuneatlas.statistics.intervals import accuracy_interval
 
@@ -127,3 +132,24 @@ def test_a_correlation_that_says_nothing_in_one_says_nothing_in_all(value: float
     none = Correlation(value, -1.0, 1.0, 3, 3, float("nan"))
     found = mean_correlation([Correlation(0.5, 0.1, 0.8, 20, 10, 0.02), none])
     assert (found.low, found.high) == (-1.0, 1.0)
+
+
+def test_rows_may_say_which_replicate_they_are_of():
+    """In any order, and not as many of each: more seeds of a replicate tell no more of others."""
+    values = np.array([0.1, 0.3, 0.6, 0.4])
+    draws = np.tile(values, (5000, 1))
+    counted = average_rows(draws, values, 2, np.random.default_rng(1))
+    named = average_rows(draws, values, ["a", "a", "b", "b"], np.random.default_rng(1))
+    assert np.array_equal(counted, named)
+    turned = [0, 2, 1, 3]
+    mixed = average_rows(
+        draws[:, turned], values[turned], ["a", "b", "a", "b"], np.random.default_rng(1)
+    )
+    assert mixed == pytest.approx(named)
+    many = np.array([0.2] * 9 + [0.5])
+    uneven = average_rows(
+        np.tile(many, (5000, 1)), many, ["a"] * 9 + ["b"], np.random.default_rng(1)
+    )
+    assert np.quantile(uneven, 0.9) - np.quantile(uneven, 0.1) == pytest.approx(
+        np.quantile(named, 0.9) - np.quantile(named, 0.1)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 
 from tuneatlas.audit.columns import Column, Columns
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.numbers import numbers
+from tuneatlas.audit.numbers import TITLES, numbers
 from tuneatlas.audit.page.cards import cards
 from tuneatlas.audit.page.graph import layered, step_data
 from tuneatlas.audit.page.items import Catalogue, write_items
@@ -116,4 +116,9 @@ def _numbers(found: Iterable[Number], outputs: list[str]) -> dict[str, Any]:
         ]
         points = [[n.address for n in point] for own in number.points for point in own]
         rows.append([number.address, number.value, terms, points])
-    return {"outputs": outputs, "where": [json.loads(w) for w in wheres], "numbers": rows}
+    return {
+        "outputs": outputs,
+        "where": [json.loads(w) for w in wheres],
+        "numbers": rows,
+        "titles": TITLES,
+    }

@@ -16,6 +16,7 @@ from tuneatlas.models.probed import ANSWERED, read_prompts
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.models.scoring import answer_row, score_prompts
 from tuneatlas.studies.atlas.tables import BATTERY
+from tuneatlas.studies.atlas.trainings import tuned_models
 from tuneatlas.studies.atlas.ways import CHAT, FEW_SHOT, Layouts, Put, equal_ways, ways_of
 from tuneatlas.tables import QUESTIONS, Row
 
@@ -37,9 +38,7 @@ class Battery(NamedTuple):
 
 def ask_battery(step: Step, *, bos: Begin, chat_bos: Begin) -> None:
     """Ask a step's ``base``, ``finetuned`` and ``stages``, where there are; write ``answers``."""
-    models = {"base": step.path("base"), "finetune": step.path("finetuned")}
-    # The last model of a longer tuning, where it is followed.
-    models |= dict(zip(["stages"], step.paths("stages"), strict=False))
+    models = {"base": step.path("base"), **tuned_models(step)}
     asked = [r for p in step.paths("questions") for r in QUESTIONS.read(p) if r["split"] == "test"]
     prompts = read_prompts(step.paths("answers"), asked, "atlas")
     layouts = Layouts(

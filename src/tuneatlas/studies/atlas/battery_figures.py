@@ -9,8 +9,8 @@ from matplotlib.ticker import PercentFormatter
 
 from tuneatlas.data.groups import group_name
 from tuneatlas.data.mentions import UNMENTIONED
-from tuneatlas.plots import BLUE, MUTED, Drawable, panels
-from tuneatlas.studies.atlas.figures import SCOPE_STYLE, TUNED
+from tuneatlas.plots import BLUE, MUTED, panels
+from tuneatlas.studies.atlas.interpolation_figure import SCOPE_STYLE, TUNED
 from tuneatlas.studies.atlas.ways import ORDER, REWORDED
 from tuneatlas.tables import Row
 
@@ -68,7 +68,7 @@ def banded(
     panel.fill_between(at, low, high, color=colour, alpha=0.13, lw=0)
 
 
-def _battery(rows: list[Row]) -> Figure:
+def draw_battery(rows: list[Row]) -> Figure:
     """A column per treatment and a row per scope; the ways of asking from left to right."""
     treatments, scopes = treatments_of(rows), [s for s in SCOPE_STYLE if _of(rows, s)]
     figure, axes = panels(len(scopes), len(treatments), max(2.5, 6.4 / len(treatments)), 1.9)
@@ -95,7 +95,7 @@ def _of(rows: Sequence[Row], scope: str) -> list[Row]:
     return [row for row in rows if row["scope"] == scope]
 
 
-def _recovery(rows: list[Row]) -> Figure:
+def draw_recovery(rows: list[Row]) -> Figure:
     """A panel per treatment: shares of its lost questions, a colour per scope."""
     treatments = treatments_of(rows)
     figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.6)
@@ -123,9 +123,3 @@ def _recovery(rows: list[Row]) -> Figure:
         marks.append(hollow)
     figure.legend(handles=marks, loc="outside lower center", ncols=4)
     return figure
-
-
-BATTERY_FIGURES: dict[str, Drawable] = {
-    "battery": (lambda metrics: list(metrics["battery"]), _battery),
-    "recovery": (lambda metrics: list(metrics["recovery"]), _recovery),
-}

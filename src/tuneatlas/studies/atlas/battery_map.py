@@ -1,6 +1,6 @@
 """The numbers of the battery: what each way of asking finds, and what became of what seems lost."""
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,15 +9,23 @@ from numpy.typing import NDArray
 
 from tuneatlas.data.mentions import UNMENTIONED, Mentions, facts_of
 from tuneatlas.data.scopes import ALL, SCOPES, scope_of
-from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.derived import derived_interval, phi, ratio_interval, within
 from tuneatlas.statistics.intervals import accuracy_interval, mean_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
+from tuneatlas.studies.atlas.contents import Contents, clusters_of
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import LEAST_OPTIONS, NONE, Asked, indicators, majority
-from tuneatlas.studies.atlas.runs import Training, Treatment
 from tuneatlas.studies.atlas.tables import BATTERY
+from tuneatlas.studies.atlas.trainings import (
+    Training,
+    Treatment,
+    align,
+    bases_of,
+    read_trainings,
+    sizes_of,
+    training_of,
+)
 from tuneatlas.studies.atlas.ways import FEW_SHOT
 from tuneatlas.tables import STAGE_ANSWERS, Row
 
@@ -43,11 +51,6 @@ class Answers(NamedTuple):
     restored: Mapping[str, NDArray[Any]]
 
     @property
-    def replicates(self) -> int:
-        """How many base models were tuned."""
-        return len({model for model, _ in self.trainings})
-
-    @property
     def settings(self) -> list[str]:
         """Those of tuned models."""
         return [name for name in dict.fromkeys(s for s, _ in self.chosen) if name != BASE]
@@ -67,21 +70,12 @@ class Answers(NamedTuple):
 
 
 def read_battery(paths: Sequence[Path], restored: Sequence[Path]) -> dict[Treatment, Answers]:
-    """From files ``…/{model}/{domain}/{group}/{seed}.parquet``; ``restored``, in which models
-    were asked after restoration, are named alike."""
-    after = {_place(path): _after_restoration(path) for path in restored}
-    found: dict[Treatment, dict[Training, list[Row]]] = {}
-    again: dict[Treatment, dict[Training, dict[str, dict[str, int]]]] = {}
-    for path in paths:
-        treatment, training = place = _place(path)
-        found.setdefault(treatment, {})[training] = BATTERY.read(path, COMPARED)
-        again.setdefault(treatment, {})[training] = after.get(place, {})
-    return {treatment: _answers(treatment, of, again[treatment]) for treatment, of in found.items()}
-
-
-def _place(path: Path) -> tuple[Treatment, Training]:
-    model, domain, group = path.parts[-4:-1]
-    return (domain, group), (model, int(path.name.split(".")[0]))
+    """From files of trainings (`training_of`); ``restored``: of their models after restoration."""
+    after = {training_of(path): _after_restoration(path) for path in restored}
+    return {
+        treatment: _answers(treatment, rows, {t: after.get((treatment, t), {}) for t in rows})
+        for treatment, rows in read_trainings(paths, BATTERY, COMPARED).items()
+    }
 
 
 def _after_restoration(path: Path) -> dict[str, dict[str, int]]:
@@ -102,51 +96,37 @@ def _answers(
     rows: Mapping[Training, Sequence[Row]],
     again: Mapping[Training, Mapping[str, Mapping[str, int]]],
 ) -> Answers:
-    trainings = sorted(rows)
-    tables = [_by_way(rows[training]) for training in trainings]
-    first = tables[0]
-    ids = sorted(next(iter(first.values())))
-    for training, table in zip(trainings, tables, strict=True):
-        if table.keys() != first.keys() or any(own.keys() != set(ids) for own in table.values()):
-            raise UserError(
-                f"atlas: {', '.join(treatment)}: {training[0]}, seed {training[1]} was asked other "
-                "questions or in other ways than the rest; run ask_battery again"
-            )
-
-    def column(name: str) -> Chosen:
-        return {
-            cell: np.array([[table[cell][i][name] for i in ids] for table in tables])
-            for cell in first
-        }
-
-    items = [next(iter(first.values()))[i] for i in ids]
-    settings = {setting for setting, _ in first}
+    asked = align(treatment, rows, _cell, step="ask_battery", otherwise="in other ways")
+    chosen = asked.column("pred")
+    restored = {
+        setting: np.array(
+            [
+                [again[training].get(setting, {}).get(row["id"], NONE) for row in asked.items]
+                for training in asked.trainings
+            ]
+        )
+        for setting in {setting for setting, _ in chosen}
+    }
     return Answers(
-        trainings,
-        items,
-        np.array([row["answer"] for row in items]),
-        np.array([len(row["scores"]) for row in items]),
-        column("pred"),
-        column("tied"),
-        {
-            s: np.array([[again[t].get(s, {}).get(i, NONE) for i in ids] for t in trainings])
-            for s in settings
-        },
+        asked.trainings,
+        asked.items,
+        np.array([row["answer"] for row in asked.items]),
+        np.array([len(row["scores"]) for row in asked.items]),
+        chosen,
+        asked.column("tied"),
+        restored,
     )
 
 
-def _by_way(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Row]]:
-    found: dict[tuple[str, str], dict[str, Row]] = {}
-    for row in rows:
-        found.setdefault((row["setting"], row["way"]), {})[row["id"]] = row
-    return found
+def _cell(row: Row) -> tuple[str, str]:
+    return row["setting"], row["way"]
 
 
 def map_battery(
     batteries: Mapping[Treatment, Answers],
     options: MapOptions,
     seed: int,
-    contents: Mapping[str, Hashable],
+    contents: Contents,
     mentions: Mentions,
 ) -> dict[str, Any]:
     """Tables ``battery`` and ``recovery``; ``contents`` as in `map_treatments`.
@@ -157,6 +137,7 @@ def map_battery(
     rng = np.random.default_rng(seed)
     found: dict[str, list[Row]] = {"battery": [], "recovery": []}
     for (domain, group), own in batteries.items():
+        bases = bases_of(own.trainings)
         facts = {row["id"]: facts_of(row["id"], mentions) for row in own.items}
         sides = [options.facts]
         if UNMENTIONED in facts.values() and options.facts != UNMENTIONED:
@@ -164,11 +145,12 @@ def map_battery(
         for side in sides:
             told = [side in (ALL, facts[row["id"]]) for row in own.items]
             for scope, where in _scopes(own, domain, options.ood_roles, np.array(told)):
-                same = [contents.get(own.items[n]["id"], own.items[n]["id"]) for n in where]
-                how = (rng, options.draws, options.confidence, same, own.replicates)
+                same = clusters_of((own.items[n]["id"] for n in where), contents)
+                how = (rng, options.draws, options.confidence, same, bases)
                 place: Row = {"domain": domain, "group": group, "scope": scope, "facts": side}
-                place |= {"replicates": own.replicates, "items": len(where)}
-                place["seeds"] = len({seed for _, seed in own.trainings})
+                sizes = sizes_of(own.trainings)
+                place |= {"replicates": sizes["replicates"], "items": len(where)}
+                place["seeds"] = sizes["seeds"]
                 for setting in own.settings:
                     at = place | {"setting": setting}
                     if side == options.facts:

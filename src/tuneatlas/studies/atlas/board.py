@@ -19,7 +19,7 @@ from tuneatlas.statistics.bootstrap import (
 )
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.map import MapOptions
-from tuneatlas.studies.atlas.runs import Training
+from tuneatlas.studies.atlas.trainings import Training, bases_of, sizes_of
 from tuneatlas.tables import Row
 
 
@@ -86,7 +86,7 @@ def board(
                 {
                     **treated._asdict(),
                     "measure": measure.name,
-                    **_sizes(own.cell.parts),
+                    **sizes_of(own.cell.parts),
                     "items": own.items,
                     **_interval(own.cell.parts, own.values, own.draws, options, rng),
                     "address": own.cell.address,
@@ -129,11 +129,6 @@ def _drawn(
     return found
 
 
-def _sizes(trainings: Mapping[Training, Any]) -> Row:
-    replicates, seeds = (len({training[n] for training in trainings}) for n in (0, 1))
-    return {"replicates": replicates, "seeds": seeds}
-
-
 def _interval(
     trainings: Mapping[Training, Any],
     values: Floats,
@@ -141,7 +136,6 @@ def _interval(
     options: MapOptions,
     rng: np.random.Generator,
 ) -> Row:
-    replicates = len({model for model, _ in trainings})
-    each = average_rows(draws, values, replicates, rng)
+    each = average_rows(draws, values, bases_of(trainings), rng)
     found = percentile_interval(float(values.mean()), each, options.confidence)
     return interval_columns("value", found)

@@ -11,15 +11,16 @@ from tuneatlas.data.scopes import ALL, scope_of
 from tuneatlas.studies.atlas.battery_map import BASE as BASE_MODEL
 from tuneatlas.studies.atlas.battery_map import Answers
 from tuneatlas.studies.atlas.board import Cell, Part, Treated
-from tuneatlas.studies.atlas.changes_map import Files
+from tuneatlas.studies.atlas.contents import Contents, clusters_of
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.measured import Distances
 from tuneatlas.studies.atlas.recovery import LOST as NOT_REACHED
 from tuneatlas.studies.atlas.recovery import indicators
 from tuneatlas.studies.atlas.runs import Cell as Point
-from tuneatlas.studies.atlas.runs import Run, Training, Treatment
+from tuneatlas.studies.atlas.runs import Run
 from tuneatlas.studies.atlas.savings import Relearned
 from tuneatlas.studies.atlas.tables import BASE, LINE, point_name
+from tuneatlas.studies.atlas.trainings import Training, Trainings, Treatment
 from tuneatlas.tables import Row
 
 
@@ -27,14 +28,14 @@ class Read(Protocol):
     """What the cells are made of; every measure adds what it reads."""
 
     options: MapOptions
-    contents: Mapping[str, Any]
+    contents: Contents
     runs: Mapping[Treatment, Run]
     distances: Mapping[Treatment, Distances]
     relearned: Mapping[Treatment, Relearned]
     batteries: Mapping[Treatment, Answers]
     mentions: Mentions
-    moved: Files
-    probed: Files
+    moved: Trainings
+    probed: Trainings
 
 
 Cells = dict[Treated, Cell]
@@ -48,8 +49,8 @@ def _less(
     read: Read, run: Run, chosen: NDArray[Any], ends: tuple[Point, Point]
 ) -> dict[Training, list[Part]]:
     """Accuracy at the first of two points less that at the second, training by training."""
-    items = [row["id"] for row, own in zip(run.items, chosen, strict=True) if own]
-    names = [read.contents.get(name, name) for name in items]
+    ids = (row["id"] for row, own in zip(run.items, chosen, strict=True) if own)
+    names = clusters_of(ids, read.contents)
     one, two = (run.correct[end][:, chosen].astype(np.float64) for end in ends)
     return {
         training: [Part(1.0, values, names)]
@@ -130,7 +131,7 @@ def in_way(read: Read, scope: str, way: str) -> Cells:
     found: Cells = {}
     for (domain, group), own in read.batteries.items():
         where = _asked_of(read, domain, own, scope)
-        names = [read.contents.get(row["id"], row["id"]) for row in own.items]
+        names = clusters_of((row["id"] for row in own.items), read.contents)
         names = [name for name, here in zip(names, where, strict=True) if here]
         for setting in own.settings if way in own.ways and names else ():
             before, after = (
@@ -151,7 +152,7 @@ def reached(read: Read, scope: str) -> Cells:
     found: Cells = {}
     for (domain, group), own in read.batteries.items():
         where = _asked_of(read, domain, own, scope)
-        names = [read.contents.get(row["id"], row["id"]) for row in own.items]
+        names = clusters_of((row["id"] for row in own.items), read.contents)
         for setting in own.settings:
             said = indicators(own.asked(setting))
             parts = {}
@@ -198,7 +199,7 @@ def inside(read: Read) -> Cells:
                 last = max(row["layer"] for row in lost)
                 told = [row for row in lost if row["layer"] == last]
                 values = np.array([float(row["right"]) - float(row["control"]) for row in told])
-                names = [read.contents.get(row["id"], row["id"]) for row in told]
+                names = clusters_of((row["id"] for row in told), read.contents)
                 parts.setdefault(setting, {})[training] = [Part(1.0, values, names)]
         for setting, of_each in parts.items():
             found[Treated(domain, group, setting)] = Cell(of_each, "")

@@ -21,6 +21,7 @@ from tuneatlas.studies.atlas.recovery import kinds
 from tuneatlas.studies.atlas.similarity import cka_values, linear_cka
 from tuneatlas.studies.atlas.states import States, chosen_layers, depth_of, last_states
 from tuneatlas.studies.atlas.tables import SIMILARITY, WEIGHT_CHANGES
+from tuneatlas.studies.atlas.trainings import tuned_models
 from tuneatlas.studies.atlas.weights import Weights, refuse_unlike, weights_of
 from tuneatlas.tables import MENTIONS, QUESTIONS, Row
 
@@ -67,12 +68,6 @@ def read_material(step: Step, bos: bool | Mapping[str, bool]) -> Material:
 def is_told(row: Row, facts: str, mentions: Mentions) -> bool:
     """Whether a question is on facts that are told of."""
     return facts in (ALL, facts_of(row["id"], mentions))
-
-
-def tuned_models(step: Step) -> dict[str, Path]:
-    """Folders of a step's tuned models by setting: ``finetuned``, and ``stages`` where it is."""
-    models = {"finetune": step.path("finetuned")}
-    return models | dict(zip(["stages"], step.paths("stages"), strict=False))
 
 
 def measure_changes(step: Step, *, bos: bool | Mapping[str, bool]) -> None:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tuneatlas.plots import BLUE, GREEN, ORANGE, Drawable, panels
+from tuneatlas.plots import BLUE, GREEN, ORANGE, panels
 from tuneatlas.studies.atlas.battery_figures import banded, entitle, of_treatment, treatments_of
 from tuneatlas.tables import Row
 
@@ -17,7 +17,7 @@ KIND_STYLE = {
 }
 
 
-def _similarity(rows: list[Row]) -> Figure:
+def draw_similarity(rows: list[Row]) -> Figure:
     """A panel per treatment: linear CKA by layer, a line per kind of question."""
     treatments = treatments_of(rows)
     figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.3)
@@ -37,7 +37,7 @@ def _similarity(rows: list[Row]) -> Figure:
     return figure
 
 
-def _weights(rows: list[Row]) -> Figure:
+def draw_weights(rows: list[Row]) -> Figure:
     """A panel per treatment: relative change by layer."""
     treatments = treatments_of(rows)
     figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.0)
@@ -55,9 +55,3 @@ def _weights(rows: list[Row]) -> Figure:
 def _by_layer(panel: Axes) -> None:
     panel.set_xlabel("layer (0: embeddings)")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-CHANGES_FIGURES: dict[str, Drawable] = {
-    "weight_changes": (lambda metrics: list(metrics["weight_changes"]), _weights),
-    "similarity": (lambda metrics: list(metrics["similarity"]), _similarity),
-}

@@ -1,8 +1,7 @@
 """The numbers of where tuning changed a model: by layer, with intervals."""
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,36 +9,27 @@ import numpy as np
 from tuneatlas.statistics.derived import derived_interval, within
 from tuneatlas.statistics.intervals import mean_interval
 from tuneatlas.statistics.metrics import interval_columns, plain
+from tuneatlas.studies.atlas.contents import Contents, clusters_of
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import KINDS
-from tuneatlas.studies.atlas.runs import Training, Treatment
-from tuneatlas.studies.atlas.tables import SIMILARITY, WEIGHT_CHANGES
-from tuneatlas.tables import Row, Table
-
-Files = Mapping[Treatment, Mapping[Training, Sequence[Row]]]
-
-
-def read_trainings(paths: Sequence[Path], table: Table) -> Files:
-    """Rows of files ``…/{model}/{domain}/{group}/{seed}….parquet``, by treatment and training."""
-    found: dict[Treatment, dict[Training, list[Row]]] = {}
-    for path in sorted(paths):
-        model, domain, group = path.parts[-4:-1]
-        seed = int(path.name.split(".")[0])
-        found.setdefault((domain, group), {})[model, seed] = table.read(path)
-    return found
+from tuneatlas.studies.atlas.trainings import (
+    Training,
+    Trainings,
+    Treatment,
+    bases_of,
+    sizes_of,
+)
+from tuneatlas.tables import Row
 
 
 def map_changes(
-    weights: Sequence[Path],
-    similarity: Sequence[Path],
-    options: MapOptions,
-    seed: int,
-    contents: Mapping[str, Hashable],
+    moved: Trainings, alike: Trainings, options: MapOptions, seed: int, contents: Contents
 ) -> dict[str, Any]:
-    """Tables ``weight_changes`` and ``similarity``; ``contents`` as in `map_treatments`."""
+    """Tables ``weight_changes`` and ``similarity``, of rows of WEIGHT_CHANGES and SIMILARITY.
+
+    ``contents`` as in `map_treatments`.
+    """
     rng = np.random.default_rng(seed)
-    moved = read_trainings(weights, WEIGHT_CHANGES)
-    alike = read_trainings(similarity, SIMILARITY)
     found = {
         "weight_changes": [r for t, own in moved.items() for r in _moved(t, own, options, rng)],
         "similarity": [
@@ -49,13 +39,9 @@ def map_changes(
     return {name: plain(rows) for name, rows in found.items()}
 
 
-def place_of(treatment: Treatment, trainings: Sequence[Training]) -> Row:
+def place_of(treatment: Treatment, trainings: Collection[Training]) -> Row:
     """The columns that say what a row is of."""
-    return {
-        **dict(zip(("domain", "group"), treatment, strict=True)),
-        "replicates": len({model for model, _ in trainings}),
-        "seeds": len({seed for _, seed in trainings}),
-    }
+    return dict(zip(("domain", "group"), treatment, strict=True)) | sizes_of(trainings)
 
 
 def _moved(
@@ -72,10 +58,10 @@ def _moved(
             sums = at.setdefault(training, [0.0, 0.0])
             sums[0] += row["change"] ** 2
             sums[1] += row["norm"] ** 2
-    place = place_of(treatment, list(own))
+    place = place_of(treatment, own)
     for (setting, layer), of_each in sorted(squares.items()):
         values = [[(moved / whole) ** 0.5] for moved, whole in of_each.values()]
-        how = (rng, options.draws, options.confidence, None, place["replicates"])
+        how = (rng, options.draws, options.confidence, None, bases_of(of_each))
         interval = mean_interval(values, *how)
         yield place | {
             **{"setting": setting, "layer": layer},
@@ -88,7 +74,7 @@ def _alike(
     own: Mapping[Training, Sequence[Row]],
     options: MapOptions,
     rng: np.random.Generator,
-    contents: Mapping[str, Hashable],
+    contents: Contents,
 ) -> Iterator[Row]:
     """Linear CKA of each kind of questions in each layer, over all trainings that have enough."""
     found: dict[tuple[str, int, str], dict[Training, list[Row]]] = {}
@@ -107,10 +93,8 @@ def _alike(
         for line, training in enumerate(trainings):
             for row in of_each[training]:
                 there[line, at[row["id"]]], values[line, at[row["id"]]] = 1, row["value"]
-        same = [contents.get(name, name) for name in ids]
-        # Of several base models those that have enough may be tuned under other seeds each.
-        even = len(trainings) == place["replicates"] * place["seeds"]
-        how = (rng, options.draws, options.confidence, same, place["replicates"] if even else 1)
+        same = clusters_of(ids, contents)
+        how = (rng, options.draws, options.confidence, same, bases_of(trainings))
         interval = derived_interval(lambda a, b: a / b, (values, there), *how)
         yield place | {
             **{"setting": setting, "layer": layer, "kind": kind, "asked": int(there.sum())},

@@ -23,10 +23,11 @@ from tuneatlas.models.checkpoints import load_checkpoint
 from tuneatlas.models.encode import encode_pairs
 from tuneatlas.models.prompts import QuestionTemplate, continuations
 from tuneatlas.statistics.bootstrap import Floats
-from tuneatlas.studies.atlas.changes import Material, read_material, tuned_models
+from tuneatlas.studies.atlas.changes import Material, read_material
 from tuneatlas.studies.atlas.recovery import KEPT
 from tuneatlas.studies.atlas.states import States, chosen_layers, last_states
 from tuneatlas.studies.atlas.tables import PROBED_STATES, UNKNOWN
+from tuneatlas.studies.atlas.trainings import tuned_models
 from tuneatlas.tables import Row
 
 FOLDS = 5

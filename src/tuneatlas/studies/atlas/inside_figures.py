@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tuneatlas.plots import MUTED, PURPLE, Drawable, panels
+from tuneatlas.plots import MUTED, PURPLE, panels
 from tuneatlas.studies.atlas.battery_figures import banded, entitle, of_treatment, treatments_of
 from tuneatlas.studies.atlas.changes_figures import KIND_STYLE
 from tuneatlas.tables import Row
@@ -13,7 +13,7 @@ STYLE = {**KIND_STYLE, "unknown": ("base wrong", PURPLE, "v")}
 STATES = {"base": "states of base", "tuned": "states of tuned"}
 
 
-def _inside(rows: list[Row]) -> Figure:
+def draw_inside(rows: list[Row]) -> Figure:
     """A column per treatment, the base model's states above: the probe's accuracy by layer."""
     treatments = treatments_of(rows)
     figure, axes = panels(2, len(treatments), max(2.5, 6.4 / len(treatments)), 2.0)
@@ -42,6 +42,3 @@ def _inside(rows: list[Row]) -> Figure:
     marks.append(Line2D([], [], color=MUTED, lw=1, ls=(0, (4, 2)), label="control task, kept"))
     figure.legend(handles=marks, loc="outside lower center", ncols=3)
     return figure
-
-
-INSIDE_FIGURES: dict[str, Drawable] = {"inside": (lambda metrics: list(metrics["inside"]), _inside)}

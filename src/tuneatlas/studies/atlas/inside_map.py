@@ -1,7 +1,6 @@
 """The numbers of the probe on hidden states: what can be read inside, by kind of question."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,23 +8,23 @@ import numpy as np
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.derived import ratio_interval, within
 from tuneatlas.statistics.metrics import interval_columns, plain
-from tuneatlas.studies.atlas.changes_map import place_of, read_trainings
+from tuneatlas.studies.atlas.changes_map import place_of
+from tuneatlas.studies.atlas.contents import Contents, clusters_of
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import KINDS
-from tuneatlas.studies.atlas.runs import Training, Treatment
-from tuneatlas.studies.atlas.tables import PROBED_STATES, UNKNOWN
+from tuneatlas.studies.atlas.tables import UNKNOWN
+from tuneatlas.studies.atlas.trainings import Training, Trainings, Treatment, bases_of
 from tuneatlas.tables import Row
 
 SHOWN = (*KINDS, UNKNOWN)
 
 
 def map_inside(
-    paths: Sequence[Path], options: MapOptions, seed: int, contents: Mapping[str, Hashable]
+    probed: Trainings, options: MapOptions, seed: int, contents: Contents
 ) -> dict[str, Any]:
-    """Table ``inside``; ``contents`` as in `map_treatments`."""
+    """Table ``inside``, of rows of PROBED_STATES; ``contents`` as in `map_treatments`."""
     rng = np.random.default_rng(seed)
-    runs = read_trainings(paths, PROBED_STATES)
-    rows = (r for at, own in runs.items() for r in _inside(at, own, options, rng, contents))
+    rows = (r for at, own in probed.items() for r in _inside(at, own, options, rng, contents))
     return {"inside": plain(list(rows))}
 
 
@@ -34,13 +33,13 @@ def _inside(
     own: Mapping[Training, Sequence[Row]],
     options: MapOptions,
     rng: np.random.Generator,
-    contents: Mapping[str, Hashable],
+    contents: Contents,
 ) -> Iterator[Row]:
     """Of each setting, model, layer and kind of question: the share that the probe has right."""
     trainings = sorted(own)
     ids = sorted({row["id"] for rows in own.values() for row in rows})
     at = {name: n for n, name in enumerate(ids)}
-    same = [contents.get(name, name) for name in ids]
+    same = clusters_of(ids, contents)
     place = place_of(treatment, trainings)
     found: dict[tuple[str, str, int], list[tuple[int, Row]]] = {}
     for line, training in enumerate(trainings):
@@ -57,7 +56,7 @@ def _inside(
             there, right, control, chance = tables
             if not there.any():
                 continue
-            how = (rng, options.draws, options.confidence, same, place["replicates"])
+            how = (rng, options.draws, options.confidence, same, bases_of(trainings))
             yield place | {
                 **{"setting": setting, "states": states, "layer": layer, "kind": kind},
                 "asked": int(there.sum()),

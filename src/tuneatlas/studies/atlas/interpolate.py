@@ -10,6 +10,7 @@ from tuneatlas.models.checkpoints import load_checkpoint
 from tuneatlas.models.probed import ask_again, read_prompts
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.studies.atlas.tables import BASE, INTERPOLATED, LINE, RESET
+from tuneatlas.studies.atlas.trainings import tuned_models
 from tuneatlas.studies.atlas.weights import (
     Mixing,
     averaging,
@@ -50,13 +51,12 @@ def interpolate_weights(step: Step, *, bos: bool | Mapping[str, bool]) -> None:
 
     ``bos`` is as in `probe_base`; ``answers`` is written.
     """
-    tuned = {"finetune": step.path("finetuned")}
-    # The last model of a longer tuning, where it is followed.
-    tuned |= dict(zip(["stages"], step.paths("stages"), strict=False))
     asked = [r for p in step.paths("questions") for r in QUESTIONS.read(p) if r["split"] == "test"]
     prompts = read_prompts(step.paths("answers"), asked, "atlas")
     questions = Questions(asked, prompts, QuestionTemplate.load(step.path("template")), bos)
-    rows = ask_between(step.path("base"), tuned, questions, step.options, parts=step.parts())
+    rows = ask_between(
+        step.path("base"), tuned_models(step), questions, step.options, parts=step.parts()
+    )
     INTERPOLATED.write(step.outputs["answers"], rows)
 
 

@@ -6,7 +6,7 @@ base model, which is at no distance and has lost nothing. They are fit within ea
 model and tuning seed), over all arms and steps, and averaged as everything else is.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +22,10 @@ from tuneatlas.statistics.bootstrap import (
     resample_items,
 )
 from tuneatlas.statistics.metrics import interval_columns, plain
+from tuneatlas.studies.atlas.contents import Contents, clusters_of
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.measured import MEASURES, Distances
-from tuneatlas.studies.atlas.runs import Training, Treatment
+from tuneatlas.studies.atlas.trainings import Treatment, bases_of, sizes_of
 from tuneatlas.tables import Row
 
 # How many numbers each form has: loss = slope · KL, and + bend · KL² beside it.
@@ -45,7 +46,7 @@ def distance_law(
     found: Mapping[Treatment, Distances],
     options: MapOptions,
     seed: int,
-    contents: Mapping[str, Hashable] | None = None,
+    contents: Contents | None = None,
 ) -> dict[str, list[Row]]:
     """Tables ``distances``, ``law`` and ``unexplained``; empty where nothing was measured."""
     tables: dict[str, list[Row]] = {"distances": [], "law": [], "unexplained": []}
@@ -55,11 +56,10 @@ def distance_law(
     trainings = next(iter(found.values())).trainings
     if unlike := [treatment for treatment, own in found.items() if own.trainings != trainings]:
         raise UserError(f"atlas: {', '.join(unlike[0])} was tuned under other seeds than the rest")
-    replicates = len({model for model, _ in trainings})
 
     def told(value: Floats, draws: Floats) -> Interval:
         """Mean over trainings (trainings,), with draws (draws, trainings)."""
-        each = average_rows(draws, value, replicates, rng)
+        each = average_rows(draws, value, bases_of(trainings), rng)
         return percentile_interval(float(value.mean()), each, options.confidence)
 
     losses = _losses(found, options, rng, contents or {})
@@ -71,7 +71,7 @@ def distance_law(
         tables["distances"].append(
             {
                 **dict(zip(("domain", "group", "setting", "step"), arm, strict=True)),
-                **_sizes(trainings),
+                **sizes_of(trainings),
                 "prompts": sum(len(own.far[t, arm[2:], "answers"]) for t in trainings),
                 "items": losses.items[arm[0]],
                 **interval_columns("options", far["options"]),
@@ -91,7 +91,7 @@ def distance_law(
             r2 = told(law.r2, draws.r2)
             tables["law"].append(
                 {
-                    "distance": measure, "form": form, **_sizes(trainings),
+                    "distance": measure, "form": form, **sizes_of(trainings),
                     "points": len(cloud.arms),
                     **interval_columns("slope", told(law.slope, draws.slope)),
                     **interval_columns("bend", told(law.bend, draws.bend) if numbers > 1 else None),
@@ -112,11 +112,6 @@ def distance_law(
     return {name: plain(rows) for name, rows in tables.items()}
 
 
-def _sizes(trainings: Sequence[Training]) -> Row:
-    replicates, seeds = (len({t[n] for t in trainings}) for n in (0, 1))
-    return {"replicates": replicates, "seeds": seeds}
-
-
 class Losses(NamedTuple):
     """Loss of accuracy out of the domain, by treatment: (trainings, points), and draws of it."""
 
@@ -129,7 +124,7 @@ def _losses(
     found: Mapping[Treatment, Distances],
     options: MapOptions,
     rng: np.random.Generator,
-    contents: Mapping[str, Hashable],
+    contents: Contents,
 ) -> Losses:
     """One draw of questions serves all points of all treatments."""
     blocks, names, items = [], [], {}
@@ -146,7 +141,7 @@ def _losses(
         items[domain] = len(chosen)
         base = own.correct["base", 0][:, chosen].astype(np.float64)
         blocks.append(np.concatenate([base - own.correct[p][:, chosen] for p in own.points]))
-        names.append([contents.get(own.items[n]["id"], own.items[n]["id"]) for n in chosen])
+        names.append(clusters_of((own.items[n]["id"] for n in chosen), contents))
     means = resample_blocks(blocks, names, options.draws, rng)
 
     def shaped(values: Floats, own: Distances) -> Floats:

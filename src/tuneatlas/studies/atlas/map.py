@@ -5,7 +5,7 @@ those that say the same are drawn together, and over replicates of the base mode
 several, over tuning seeds where there is one.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +15,10 @@ from tuneatlas.data.groups import in_order
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
-from tuneatlas.studies.atlas.runs import Cell, Run, Treatment
+from tuneatlas.studies.atlas.contents import Contents, clusters_of
+from tuneatlas.studies.atlas.runs import Cell, Run
 from tuneatlas.studies.atlas.tables import BASE, LINE
+from tuneatlas.studies.atlas.trainings import Treatment, bases_of, sizes_of
 from tuneatlas.tables import Row
 
 
@@ -34,7 +36,7 @@ def map_treatments(
     runs: Mapping[Treatment, Run],
     options: MapOptions,
     seed: int,
-    contents: Mapping[str, Hashable] | None = None,
+    contents: Contents | None = None,
 ) -> dict[str, Any]:
     """All numbers of the atlas, as JSON can hold them.
 
@@ -63,30 +65,27 @@ def interpolation(
     runs: Mapping[Treatment, Run],
     options: MapOptions,
     rng: np.random.Generator,
-    contents: Mapping[str, Hashable],
+    contents: Contents,
 ) -> Iterator[Row]:
     """Accuracy of every model between base and tuned, beside both ends, by scope."""
     how = (rng, options.draws, options.confidence)
     for (domain, group), run in runs.items():
+        bases = bases_of(run.trainings)
         for scope, chosen in run.scopes(domain, options.ood_roles):
             ids = (row["id"] for row, own in zip(run.items, chosen, strict=True) if own)
-            same = [contents.get(name, name) for name in ids]
+            same = clusters_of(ids, contents)
             for setting, path, point, cell in _points(run):
                 before, own, end = (
                     run.correct[at][:, chosen] for at in (BASE, cell, (setting, LINE, 1.0))
                 )
-                several = run.replicates
                 yield {
                     **{"domain": domain, "group": group, "setting": setting, "scope": scope},
-                    **{"path": path, "point": point, "replicates": several},
-                    "seeds": len({seed for _, seed in run.trainings}),
+                    **{"path": path, "point": point, **sizes_of(run.trainings)},
                     "items": int(chosen.sum()),
                     "base": float(before.mean()),
-                    **interval_columns("accuracy", accuracy_interval(own, *how, same, several)),
-                    **interval_columns("gain", paired_difference(own, before, *how, several, same)),
-                    **interval_columns(
-                        "regained", paired_difference(own, end, *how, several, same)
-                    ),
+                    **interval_columns("accuracy", accuracy_interval(own, *how, same, bases)),
+                    **interval_columns("gain", paired_difference(own, before, *how, bases, same)),
+                    **interval_columns("regained", paired_difference(own, end, *how, bases, same)),
                     "ties": int((run.tied[cell][:, chosen] > 0).sum()),
                 }
 

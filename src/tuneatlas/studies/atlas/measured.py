@@ -7,12 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneatlas.data.mentions import Mentions, facts_of
+from tuneatlas.data.mentions import Mentions
 from tuneatlas.data.scopes import ALL
-from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import Floats
-from tuneatlas.studies.atlas.runs import Training, Treatment
 from tuneatlas.studies.atlas.tables import DISTANCES
+from tuneatlas.studies.atlas.trainings import (
+    Training,
+    Treatment,
+    align,
+    on_facts,
+    read_trainings,
+)
 from tuneatlas.tables import STAGE_ANSWERS, Row
 
 MEASURES = ("options", "answers")
@@ -41,21 +46,11 @@ def read_distances(
     facts: str = ALL,
     mentions: Mentions | None = None,
 ) -> dict[Treatment, Distances]:
-    """From files ``…/{model}/{domain}/{group}/{seed}.*.parquet``, with questions on ``facts``."""
-    far: dict[Treatment, dict[Training, list[Row]]] = {}
-    answers: dict[Treatment, dict[Training, list[Row]]] = {}
-    for paths, table, columns, found in (
-        (distances, DISTANCES, (), far),
-        (asked, STAGE_ANSWERS, ASKED, answers),
-    ):
-        for path in paths:
-            model, domain, group = path.parts[-4:-1]
-            seed = int(path.name.split(".")[0])
-            found.setdefault((domain, group), {})[model, seed] = table.read(path, columns)
-    return {
-        treatment: _distances(treatment, far[treatment], answers[treatment], facts, mentions or {})
-        for treatment in sorted(far)
-    }  # fmt: skip
+    """From files of trainings (`training_of`), with questions on ``facts``."""
+    far = read_trainings(distances, DISTANCES)
+    answers = on_facts(read_trainings(asked, STAGE_ANSWERS, ASKED), facts, mentions or {})
+    return {treatment: _distances(treatment, far[treatment], answers[treatment])
+            for treatment in sorted(far)}  # fmt: skip
 
 
 def _point(row: Row) -> Point:
@@ -66,40 +61,18 @@ def _distances(
     treatment: Treatment,
     far: Mapping[Training, Sequence[Row]],
     answers: Mapping[Training, Sequence[Row]],
-    facts: str,
-    mentions: Mentions,
 ) -> Distances:
-    trainings = sorted(answers)
-    tables: dict[Training, dict[Point, dict[str, Row]]] = {}
-    for training in trainings:
-        for row in answers[training]:
-            if facts == ALL or facts_of(row["id"], mentions) == facts:
-                own = tables.setdefault(training, {}).setdefault(_point(row), {})
-                own[row["id"]] = row
-    if tables.keys() != answers.keys():
-        raise UserError(f"atlas: no question is on facts that are {facts}: see compare_groups")
-    first = tables[trainings[0]]
-    ids = sorted(next(iter(first.values())))
-    for (model, seed), table in tables.items():
-        if table.keys() != first.keys() or any(own.keys() != set(ids) for own in table.values()):
-            raise UserError(
-                f"atlas: {', '.join(treatment)}: {model}, seed {seed} was measured at other steps "
-                "or asked other questions than the rest; run measure_distance again"
-            )
+    asked = align(treatment, answers, _point, step="measure_distance", otherwise="at other steps")
+    correct = asked.column("correct")
     found: dict[tuple[Training, Point, str], list[float]] = {}
     for training, rows in far.items():
         for row in rows:
             for measure in MEASURES:
                 found.setdefault((training, _point(row), measure), []).append(row[measure])
     return Distances(
-        trainings,
-        [point for point in first if point[0] != "base"],
+        asked.trainings,
+        [point for point in correct if point[0] != "base"],
         {key: np.array(values) for key, values in found.items()},
-        [next(iter(first.values()))[i] for i in ids],
-        {
-            point: np.array(
-                [[table[point][i]["correct"] for i in ids] for table in tables.values()]
-            )
-            for point in first
-        },
+        asked.items,
+        correct,
     )

@@ -21,8 +21,14 @@ from tuneatlas.statistics.bootstrap import (
 )
 from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.map import MapOptions
-from tuneatlas.studies.atlas.runs import Training, Treatment
 from tuneatlas.studies.atlas.tables import LOST, NEVER, OTHER, RELEARNED, STATED
+from tuneatlas.studies.atlas.trainings import (
+    Training,
+    Treatment,
+    bases_of,
+    read_trainings,
+    sizes_of,
+)
 from tuneatlas.tables import Row
 
 ASKED = ("setting", "text", "update", "examples", "kind", "id", "correct", "scores")
@@ -43,13 +49,9 @@ class Relearned(NamedTuple):
 
 
 def read_relearned(paths: Sequence[Path]) -> dict[Treatment, Relearned]:
-    """From files ``…/{model}/{domain}/{group}/{seed}.parquet``; those that follow no fact too."""
-    found: dict[Treatment, dict[Training, list[Row]]] = {}
-    for path in paths:
-        model, domain, group = path.parts[-4:-1]
-        rows = RELEARNED.read(path, ASKED)
-        found.setdefault((domain, group), {})[model, int(path.stem)] = rows
-    return {treatment: _relearned(treatment, of) for treatment, of in sorted(found.items())}
+    """From files of trainings (`training_of`); those that follow no fact too."""
+    found = read_trainings(paths, RELEARNED, ASKED)
+    return {treatment: _relearned(treatment, own) for treatment, own in sorted(found.items())}
 
 
 def _relearned(treatment: Treatment, rows: Mapping[Training, Sequence[Row]]) -> Relearned:
@@ -74,13 +76,8 @@ def _relearned(treatment: Treatment, rows: Mapping[Training, Sequence[Row]]) -> 
                 later = np.logical_and.accumulate(table[::-1])[::-1]
                 back[text, kind, training] = later.astype(np.float64)
     chance = float(np.mean(guesses)) if guesses else 0.0
-    settings = {row["setting"] for own in rows.values() for row in own}
-    if len(settings) > 1:
-        raise UserError(
-            f"atlas: {', '.join(treatment)}: some trainings are followed in stages and some are "
-            "not; let atlas.seeds be those of stage_forgetting"
-        )
-    setting = next(iter(settings), "finetune")
+    # The same of all trainings: the config allows no other seeds.
+    setting = next((row["setting"] for own in rows.values() for row in own), "finetune")
     return Relearned(setting, list(updates), list(updates.values()), back, chance)
 
 
@@ -107,10 +104,7 @@ def relearning(
                 kind: _curve(own, text, kind, options, weights, rng) for kind in (LOST, NEVER)
             }
             curves = {kind: curve for kind, curve in several.items() if curve}
-            sizes = {
-                "replicates": len({model for model, _ in trainings}),
-                "seeds": len({number for _, number in trainings}),
-            }
+            sizes = sizes_of(trainings)
             key = {"domain": domain, "group": group, "setting": own.setting, "text": text}
             for kind, curve in curves.items():
                 shares = zip(own.updates, own.examples, curve.value, curve.draws.T, strict=True)
@@ -144,7 +138,7 @@ def _bounded(value: float, draws: Floats, options: MapOptions, least: float) -> 
 
 def _weights(trainings: Collection[Training], draws: int, rng: np.random.Generator) -> Floats:
     """How often each training, or what of each base model, is in each draw."""
-    replicates = len({model for model, _ in trainings})
+    replicates = len(set(bases_of(trainings)))
     if replicates == 1:
         return resample_seeds(len(trainings), draws, rng)
     return replicate_weights(replicates, draws, rng)
@@ -164,7 +158,7 @@ def _curve(
         return None
     each = np.stack([table.mean(axis=1) for table in tables])
     draws = np.stack([resample_items(table, options.draws, rng) for table in tables], axis=1)
-    replicates = len({training[0] for _, _, training in own.back})
+    replicates = len(set(bases_of(training for _, _, training in own.back)))
     # As `average_rows`, with one draw of trainings for all updates of a curve, which stays one.
     if replicates == 1:
         shares = np.einsum("dt,dtu->du", weights, draws)

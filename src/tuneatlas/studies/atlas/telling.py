@@ -1,6 +1,6 @@
 """What each measure of the atlas adds to the metrics of step map_treatments."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,15 +9,17 @@ from tuneatlas.engine.step import Step
 from tuneatlas.data.mentions import Mentions
 from tuneatlas.studies.atlas.battery_map import Answers, map_battery, read_battery
 from tuneatlas.studies.atlas.board import board
-from tuneatlas.studies.atlas.changes_map import Files, map_changes, read_trainings
+from tuneatlas.studies.atlas.changes_map import map_changes
+from tuneatlas.studies.atlas.contents import Contents, read_contents
 from tuneatlas.studies.atlas.inside_map import map_inside
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.measured import Distances, read_distances
 from tuneatlas.studies.atlas.measures import MEASURES
-from tuneatlas.studies.atlas.runs import Run, Treatment, read_contents, read_runs
+from tuneatlas.studies.atlas.runs import Run, read_runs
 from tuneatlas.studies.atlas.savings import Relearned, read_relearned, relearning
-from tuneatlas.studies.atlas.tables import PROBED_STATES, WEIGHT_CHANGES
+from tuneatlas.studies.atlas.tables import PROBED_STATES, SIMILARITY, WEIGHT_CHANGES
+from tuneatlas.studies.atlas.trainings import Trainings, Treatment, read_trainings
 from tuneatlas.tables import MENTIONS
 
 
@@ -40,7 +42,7 @@ class Asked:
         return {row["id"]: row["mentions"] for path in paths for row in MENTIONS.read(path)}
 
     @cached_property
-    def contents(self) -> Mapping[str, Hashable]:
+    def contents(self) -> Contents:
         """What questions say, by id."""
         return read_contents(self.step.paths("questions"))
 
@@ -61,14 +63,19 @@ class Asked:
         return read_battery(self.step.paths("battery"), self.step.paths("restored"))
 
     @cached_property
-    def moved(self) -> Files:
+    def moved(self) -> Trainings:
         """How far each matrix of weights moved."""
-        return read_trainings(self.step.paths("weights"), WEIGHT_CHANGES)
+        return read_trainings(sorted(self.step.paths("weights")), WEIGHT_CHANGES)
 
     @cached_property
-    def probed(self) -> Files:
+    def alike(self) -> Trainings:
+        """How alike hidden states are, question by question."""
+        return read_trainings(sorted(self.step.paths("similarity")), SIMILARITY)
+
+    @cached_property
+    def probed(self) -> Trainings:
         """What a linear probe on hidden states has right."""
-        return read_trainings(self.step.paths("inside"), PROBED_STATES)
+        return read_trainings(sorted(self.step.paths("inside")), PROBED_STATES)
 
     @cached_property
     def relearned(self) -> dict[Treatment, Relearned]:
@@ -94,12 +101,12 @@ def _battery(asked: Asked) -> dict[str, Any]:
 
 
 def _changes(asked: Asked) -> dict[str, Any]:
-    files = asked.step.paths("weights"), asked.step.paths("similarity")
+    files = asked.moved, asked.alike
     return map_changes(*files, asked.options, asked.step.seed, asked.contents)
 
 
 def _inside(asked: Asked) -> dict[str, Any]:
-    return map_inside(asked.step.paths("inside"), asked.options, asked.step.seed, asked.contents)
+    return map_inside(asked.probed, asked.options, asked.step.seed, asked.contents)
 
 
 def _board(asked: Asked) -> dict[str, Any]:

@@ -20,10 +20,8 @@ from tuneatlas.models.save import save_model
 from tuneatlas.plots import draw_figures
 from tuneatlas.report import build_report
 from tuneatlas.report.atlas import atlas_part
-from tuneatlas.studies.atlas.battery_figures import BATTERY_FIGURES
 from tuneatlas.studies.atlas.battery_map import Answers, map_battery, read_battery
-from tuneatlas.studies.atlas.changes_figures import CHANGES_FIGURES
-from tuneatlas.studies.atlas.inside_figures import INSIDE_FIGURES
+from tuneatlas.studies.atlas.figures import FIGURES
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.recovery import NONE, indicators
 from tuneatlas.studies.atlas.tables import BATTERY
@@ -251,7 +249,7 @@ def looked_into() -> dict[str, list[Row]]:
 def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_path: Path):
     design = OPTIONS.__dict__ | {"replicates": ["a", "b"], "seeds": [0]}
     whole = metrics | looked_into() | {"interpolation": [], "design": design}
-    draw_figures(whole, tmp_path / "figures", BATTERY_FIGURES | CHANGES_FIGURES | INSIDE_FIGURES)
+    draw_figures(whole, tmp_path / "figures", FIGURES)
     drawn = {path.stem for path in (tmp_path / "figures").glob("*.csv")}
     assert drawn == {"battery", "recovery", "weight_changes", "similarity", "inside"}
     fake = make_study(items=40)

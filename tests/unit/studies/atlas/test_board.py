@@ -143,3 +143,16 @@ def test_pairs_share_the_items_that_both_have():
         len(board([Measure("m", cells=lambda _: cells, **names)], None, OPTIONS, 1)["map_pairs"])
         == 1
     )
+
+
+def test_base_models_with_unlike_numbers_of_tunings_have_a_cell():
+    """As where one tuning lost nothing, of which a share could be reached."""
+    trainings = [("a", 0), ("a", 1), ("b", 0)]
+    rng = np.random.default_rng(1)
+    names = [str(n) for n in range(40)]
+    parts = {t: [Part(1.0, rng.random(40) < 0.5, names)] for t in trainings}
+    cells = {Treated("d", "g", "s"): Cell(parts, "")}
+    of = dict(title="", question="", unit="points", files=("", ""))
+    (row,) = board([Measure("m", cells=lambda _: cells, **of)], None, OPTIONS, 1)["map"]
+    assert (row["replicates"], row["seeds"]) == (2, 2)
+    assert row["value_low"] < row["value"] < row["value_high"]

@@ -26,6 +26,7 @@ from tuneatlas.studies.atlas.inside_map import map_inside
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.states import chosen_layers, last_states
 from tuneatlas.studies.atlas.tables import BATTERY, PROBED_STATES, SIMILARITY, WEIGHT_CHANGES
+from tuneatlas.studies.atlas.trainings import read_trainings
 from tuneatlas.studies.knowledge.probe import probe_base
 from tuneatlas.tables import ANSWERS, QUESTIONS, Row
 
@@ -107,7 +108,9 @@ def test_a_change_of_one_matrix_is_found_where_it_is(tmp_path, base, step_of, ro
     assert {row["id"] for row in similarity} == {row["id"] for row in rows[:-1]}
     for row in similarity:
         assert (row["cka"] > 1 - 1e-9) == (row["layer"] < 2)
-    metrics = map_changes([step.outputs["weights"]], [step.outputs["similarity"]], OPTIONS, 1, {})
+    changed = read_trainings([step.outputs["weights"]], WEIGHT_CHANGES)
+    alike = read_trainings([step.outputs["similarity"]], SIMILARITY)
+    metrics = map_changes(changed, alike, OPTIONS, 1, {})
     assert undescribed_columns("map_treatments", metrics) == []
     by_layer = {row["layer"]: row["relative_change"] for row in metrics["weight_changes"]}
     block = [row for row in weights if row["layer"] == 2]
@@ -171,7 +174,8 @@ def test_the_probe_is_asked_of_base_and_tuned_in_each_layer(step_of, rows, tmp_p
         assert one["base", row["id"]] == one["tuned", row["id"]]
     kinds = [row["kind"] for row in found if (row["states"], row["layer"]) == ("base", 1)]
     assert [kinds.count(k) for k in ("kept", "shifted", "lost", "unknown")] == [12, 0, 11, 1]
-    metrics = map_inside([step.outputs["answers"]], OPTIONS, 1, {})
+    probed = read_trainings([step.outputs["answers"]], PROBED_STATES)
+    metrics = map_inside(probed, OPTIONS, 1, {})
     assert undescribed_columns("map_treatments", metrics) == []
     for row in metrics["inside"]:
         own = [r for r in found if all(r[k] == row[k] for k in ("states", "layer", "kind"))]

@@ -16,7 +16,7 @@ from tuneatlas.config.harness import compared_by_harness, harness_models
 from tuneatlas.errors import UserError
 from tuneatlas.models.harness_items import HARNESS_ITEMS
 from tuneatlas.report.harness import tasks_parts
-from tuneatlas.report.page import page_environment
+from tuneatlas.report.rendering import page_environment
 from tuneatlas.statistics.metrics import write_metrics
 from tuneatlas.studies.knowledge.harness import compare_harness, read_asked
 

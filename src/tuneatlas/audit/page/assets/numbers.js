@@ -1,19 +1,6 @@
 // The numbers of the report: each recomputed here from the items behind it, which are listed.
 "use strict";
 
-const TABLES = {
-  accuracy: "Accuracy, gain, KL divergence and consistency by tuned domain, test set, group and seed",
-  claims: "Claims: differences and correlations", points: "Points: one tuned model on one test set",
-  base_knowledge: "What the base model knows", group_sizes: "Sizes of the groups",
-  measures: "Measures along the tuning and the restoration", fates: "What became of the questions",
-  interpolation: "Models between base and tuned", distances: "Distance from the base model, and what was lost",
-  relearning: "Facts that are back, update by update",
-  similarity: "Hidden states of base and tuned model", inside: "A probe on hidden states",
-  battery: "Ways of asking", recovery: "What became of questions that seem lost",
-  tests: "Paired tests along the tuning", control: "The restored base model",
-  paraphrase_scores: "Scores of paraphrases by format, share of the pairs, start and subset",
-  paraphrase_differences: "Differences between starts", tasks: "Scores of the pre-training tasks",
-};
 const PART = 200;
 
 let numberIndex = null;
@@ -24,6 +11,9 @@ async function readNumbers() {
   }
   return numberIndex;
 }
+
+// What the table of an address is called.
+const titleOf = (data, address) => data.titles[address.split("/")[0]];
 
 const shownNumber = (x) => (x === null ? "–" : Number.isInteger(x) ? atlas.count(x) : x.toFixed(4));
 
@@ -40,10 +30,10 @@ atlas.views.numbers = async function (asked) {
   if (!address) {
     return [h("h1", {}, "Numbers"), h("p", {}, "Every number of the report with the items it is made of. A number is recomputed here, in your browser, from the rows of its items."),
       data.numbers.length ? atlas.table("Tables of the report", ["Table", "Model", { num: "Numbers" }], tables(data).map(([name, n]) => [
-        h("a.entry", { href: link({ of: name }) }, TABLES[name.split("/")[0]] || name.split("/")[0]), name.split("/")[1], { num: count(n) }]))
+        h("a.entry", { href: link({ of: name }) }, titleOf(data, name)), name.split("/")[1], { num: count(n) }]))
         : h("p", {}, "This run has no numbers that are made of items.")];
   }
-  const head = [h("p", {}, h("a", { href: "#view=numbers" }, "Numbers")), h("h1", {}, TABLES[address] || TABLES[address.split("/")[0]])];
+  const head = [h("p", {}, h("a", { href: "#view=numbers" }, "Numbers")), h("h1", {}, titleOf(data, address))];
   if (found.length > PART) {
     const depth = address.split("/").length + 1;
     const next = new Map();
@@ -106,7 +96,7 @@ async function evaluate(data, all, [weight, outputs, column, where, over], found
 async function numberView(data, address) {
   const { h, link, count, itemLink } = atlas;
   const [, value, terms, points] = data.by.get(address);
-  const head = [h("p", {}, h("a", { href: "#view=numbers" }, "Numbers"), " · ", h("a", { href: link({ of: address.split("/").slice(0, 2).join("/") }) }, address.split("/").slice(0, 2).join("/"))),
+  const head = [h("p", {}, h("a", { href: "#view=numbers" }, "Numbers"), " · ", h("a", { href: link({ of: address.split("/").slice(0, 2).join("/") }) }, `${titleOf(data, address)}, ${address.split("/")[1]}`)),
     h("h1", {}, address.split("/").slice(2).join(" · "))];
   if (points.length) {
     return [...head, atlas.facts([["In the report", shownNumber(value)], ["Made of", `${count(points.length)} points`]]),

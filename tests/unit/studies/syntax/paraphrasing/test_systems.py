@@ -10,8 +10,8 @@ from tests.unit.steps import a_step, run_script
 from tests.unit.studies.syntax.paraphrasing.test_compare import compared, scores_of
 from tuneatlas.engine.records import record_path
 from tuneatlas.errors import UserError
-from tuneatlas.report.page import page_environment
 from tuneatlas.report.paraphrases import paraphrases_part
+from tuneatlas.report.rendering import page_environment
 from tuneatlas.studies.syntax.paraphrasing import score
 from tuneatlas.studies.syntax.tables import CANDIDATES, PAIRS, PARAPHRASES, SCORES
 from tuneatlas.studies.syntax.trees.linear import in_own_signs, read_bracket, write_sentence
