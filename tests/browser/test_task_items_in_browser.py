@@ -1,6 +1,5 @@
 """An item of lm-evaluation-harness on the audit page: prompts, answers and scores of each model."""
 
-from pathlib import Path
 
 import pytest
 
