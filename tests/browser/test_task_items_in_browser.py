@@ -1,6 +1,5 @@
 """An item of lm-evaluation-harness on the audit page: prompts, answers and scores of each model."""
 
-
 import pytest
 
 from tests.browser.chromium import Page

@@ -377,10 +377,9 @@ def _start_log(path: Path, which: str) -> None:
     file.setFormatter(_Visible("%(asctime)s %(levelname)s %(name)s %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(_Visible(f"{which.replace('%', '%%')}: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
-    # Chatty libraries say the same line for every job.
-    for name in ("httpx", "transformers", "accelerate", "torch", "filelock", "matplotlib"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Libraries tell of their own affairs, some the same line for every job.
+    logging.basicConfig(level=logging.WARNING, handlers=[file, terminal], force=True)
+    log.setLevel(logging.INFO)
     sys.excepthook = _log_uncaught
 
 

@@ -75,7 +75,11 @@ def svg_figures(folder: Path, prefix: str = "") -> dict[str, Markup]:
 
 
 def inline_svg(path: Path, prefix: str = "") -> Markup:
-    """An SVG file as an element of the page: own ids, colours by name, no fixed size."""
+    """An SVG file as an element of the page: own ids, colours by name, no fixed size.
+
+    Its width in points, ``--points``, is what the page's style makes a width on the screen of, so
+    that text of figures of all sizes is about as large.
+    """
     text = path.read_text(encoding="utf-8")
     svg = text[text.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
@@ -84,7 +88,9 @@ def inline_svg(path: Path, prefix: str = "") -> Markup:
         svg = svg.replace(colour, f"var({name})")
     head, body = svg.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    return Markup(f'{head} aria-hidden="true" focusable="false">{body}')
+    points = head.split('viewBox="', 1)[1].split()[2]
+    style = f'style="--points: {points}" aria-hidden="true" focusable="false"'
+    return Markup(f"{head} {style}>{body}")
 
 
 def behind(text: str, *address: object) -> Markup:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -70,6 +71,17 @@ def test_an_error_leaves_one_message_and_no_file(tmp_path: Path, error, capsys):
     shown = capsys.readouterr().err
     assert "Traceback" not in shown
     assert ("row 3 is wrong" in shown) or ("the disk is full" in shown)
+
+
+def test_a_log_holds_what_steps_tell_and_of_libraries_what_is_amiss(tmp_path: Path):
+    with step(job(tmp_path)) as this:
+        for name in ("tuneatlas.training.runs", "fontTools.subset", "library.not.known"):
+            logging.getLogger(name).info("told by %s", name)
+        logging.getLogger("fontTools.subset").warning("a font is broken")
+        write(this)
+    text = (tmp_path / "log.txt").read_text()
+    assert "told by tuneatlas.training.runs" in text and "a font is broken" in text
+    assert "told by fontTools" not in text and "told by library" not in text
 
 
 def test_garbage_is_looked_for_again_once_a_step_works(tmp_path: Path):

@@ -130,6 +130,9 @@ def test_figures_are_inside_with_the_colours_of_the_page(html: str, tree: Tree) 
         assert colour not in body
         assert f"{name}:" in html
     assert not re.search(r"(fill|stroke): #[0-9a-f]{6}", body)
+    # A narrow figure is not blown up to the width of the page.
+    found = re.findall(r'<svg[^>]*viewBox="0 0 ([0-9.]+) [^>]*--points: ([0-9.]+)', body)
+    assert len(found) == 4 and all(width == told for width, told in found)
 
 
 def test_first_screen_says_what_was_found(html: str, metrics: dict[str, Any]) -> None:
