@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Parsers at once, each of which has its own memory.
 PARSERS = 4
-# The share of outputs that are not written word by word from which on it is said.
+# The share of outputs from which on it is said how to mend what is odd about them.
 TOLD = 0.05
 WHAT = {
     "corpus_bleu4": "BLEU-4 of all outputs together (multi-bleu, lower case), 0 to 100",
@@ -275,5 +275,10 @@ def notes(metrics: Mapping[str, Any], *, tokenised: bool) -> list[str]:
         found.append(
             "Outputs are not written word by word, as references are: 'sat.' is another word than "
             "'sat' and '.'. --tokenise cuts them as the references are cut."
+        )
+    if odd.get("with signs of a tokenizer", 0) > TOLD * scored:
+        found.append(
+            "Outputs hold signs of a tokenizer, such as <unk>, @@ or &apos;, and are scored with "
+            "them: decode them without special tokens, or detokenise them, first."
         )
     return found

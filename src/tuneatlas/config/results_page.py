@@ -157,11 +157,12 @@ def _meaning(column: Column) -> str:
     return "; ".join(words)
 
 
-def _metrics(step: str, name: str, metrics: Mapping[str, str]) -> Iterator[str]:
+def _metrics(step: str, name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n### {step}: {name}\n"
     yield f"{metrics['what']}\n"
     yield "| column | unit | meaning |"
     yield "|---|---|---|"
+    meanings = described()["columns"] | metrics.get("own", {})
     for column in metrics["columns"].split():
-        unit, meaning = described()["columns"][column]
+        unit, meaning = meanings[column]
         yield f"| `{column}` | {unit} | {meaning} |"

@@ -12,6 +12,7 @@ ODD = {
     "odd spacing": "{} oddly spaced",
     "lower case": "{} in lower case",
     "unfinished": "{} without an end mark",
+    "with signs of a tokenizer": "{} with signs of a tokenizer (<unk>, @@)",
     "not word by word": "{} not written word by word, as references are (tokenise: true cuts them)",
     "of another form": "{} not in the format named",
 }

@@ -193,6 +193,20 @@ def test_odd_outputs_are_scored_and_counted(tmp_path, capsys):
     assert values["test/1", "exact_match"] == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Tea is <unk> .", "Tea </s>", "T@@ ea .", "\u2581Tea", "it &apos;s", "[UNK] .", "te ##a ."],
+)
+def test_what_decoding_left_in_outputs_is_told(tmp_path, capsys, text):
+    pairs, *trees = plain_files(tmp_path, [PAIRS[0]] * 2)
+    (tmp_path / "out.txt").write_bytes(f"a <b> @ home &co .\t\r\n{text}\r\n".encode())
+    (tmp_path / "out.trees").write_bytes(b"()\r\n()\r\n")
+    given = [pairs, tmp_path / "out.txt", *trees, "--trees", tmp_path / "out.trees"]
+    assert score(tmp_path / "out", *given) == 0
+    told = capsys.readouterr().err
+    assert "1 with signs of a tokenizer" in told and "decode them" in told
+
+
 def test_pairs_without_exemplars_have_no_edits_from_them(tmp_path, capsys):
     plain_files(tmp_path, PAIRS)
     for name, at in (("src", 0), ("ref", 1), ("ex", 2)):

@@ -21,6 +21,13 @@ from tuneatlas.tables import Row
 
 NAMES = ("output", "sentence", "paraphrase", "prediction", "generated", "text")
 _END = re.compile(r"""[.!?\u2026]["'\u2019\u201d)\s]*$""")
+# What decoding should have taken out: special tokens, pieces of words (SentencePiece, BPE,
+# WordPiece), and what Moses writes for signs.
+_UNDECODED = re.compile(
+    r"</?(?:unk|s|pad|bos|eos|sep|cls|mask)>|<\|\w+\|>|\[(?:UNK|PAD|SEP|CLS|MASK)\]"
+    r"|\u2581|\S@@(?!\S)|(?<!\S)##\w|&(?:apos|quot|amp|lt|gt|#91|#93|#124);",
+    re.IGNORECASE,
+)
 
 
 class Output(NamedTuple):
@@ -134,9 +141,11 @@ def _refuse_others(path: Path, have: Sequence[str], ids: Sequence[str], whose: s
 def oddities(outputs: Sequence[str], references: Sequence[str]) -> dict[str, int]:
     """How many outputs are odd in ways that are scored all the same.
 
-    Lower case and a missing end count only where the reference has capitals, or an end mark.
+    Lower case and a missing end count only where the reference has capitals, or an end mark; signs
+    of a tokenizer where it has none.
     """
-    found = dict.fromkeys(("empty", "odd spacing", "lower case", "unfinished"), 0)
+    names = ("empty", "odd spacing", "lower case", "unfinished", "with signs of a tokenizer")
+    found = dict.fromkeys(names, 0)
     for text, reference in zip(outputs, references, strict=True):
         if not text.strip():
             found["empty"] += 1
@@ -144,6 +153,8 @@ def oddities(outputs: Sequence[str], references: Sequence[str]) -> dict[str, int
         found["odd spacing"] += text != " ".join(text.split())
         found["lower case"] += text == text.lower() and reference != reference.lower()
         found["unfinished"] += not _END.search(text) and bool(_END.search(reference))
+        undecoded = _UNDECODED.search(text) and not _UNDECODED.search(reference)
+        found["with signs of a tokenizer"] += bool(undecoded)
     return {name: count for name, count in found.items() if count}
 
 
