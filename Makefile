@@ -20,7 +20,8 @@
 #             PREEMPTED_EVERY=hours that a node is left alone: what that loses, and how often to save
 # make power  the smallest effects that the experiment could tell, before it runs, and what would halve
 #             them at which cost; PILOT=results: with the variances of a finished run
-# make watch  a run at work on one page: how far, what waits for what, when it will be done
+# make watch  a run at work on one page: how far, what waits for what, when it will be done; TARGET as
+#             it was given to make run
 # make list   which experiments stand in this project, how old, how large, how far
 # make publish MODEL=results/finetune/…/0   a model's folder with a card for the hub, in published/ or
 #             TO; of another experiment with its path or CONFIG. Nothing is uploaded.
@@ -141,7 +142,7 @@ power: .venv/ready
 	$(if $(filter file,$(origin DEVICE)),,--device $(DEVICE))
 
 watch: .venv/ready
-	@$(WITH_CONFIG); .venv/bin/tuneatlas watch "$$@"
+	@$(WITH_CONFIG); .venv/bin/tuneatlas watch "$$@" $(or $(LAST),$(filter-out all,$(TARGET)))
 
 list: .venv/ready
 	@.venv/bin/tuneatlas list

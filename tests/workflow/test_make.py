@@ -96,6 +96,8 @@ def test_a_run_is_watched_by_its_config(project: Path):
     (project / "a.yaml").touch()
     told = make(project, "watch", "CONFIG=a.yaml").stdout
     assert told == "tuneatlas[watch][--config][a.yaml]\n"
+    told = make(project, "watch", "CONFIG=a.yaml", "TARGET=s3").stdout
+    assert told == "tuneatlas[watch][--config][a.yaml][compare_paraphrases]\n"
 
 
 def test_a_run_ends_with_what_to_look_at_in_its_own_folder(project: Path):

@@ -13,6 +13,7 @@ from tuneatlas.engine.jobs import Job, changed_options
 from tuneatlas.engine.letting_go import fate
 from tuneatlas.engine.operations import is_shard
 from tuneatlas.engine.records import record_path
+from tuneatlas.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,14 @@ def _absence(name: str, results: Results) -> str:
 
 
 def restricted(jobs: Sequence[Job], target: str) -> list[Job]:
-    """The jobs that make ``target`` (an output, or all outputs of a step) and what they need."""
+    """The jobs that make ``target`` (an output, or all outputs of a step) and what they need.
+
+    Raises UserError if none makes it.
+    """
     makers = {name: job for job in jobs for name in job.outputs}
     wanted = [j for j in jobs if j.step == target or target.rstrip("/") in j.outputs]
+    if not wanted:
+        raise UserError(f"{target}: neither a step nor a file of this experiment")
     kept: dict[Job, None] = {}
     while wanted:
         job = wanted.pop()

@@ -15,7 +15,7 @@ from tuneatlas.audit.progress import (
     seconds_left,
     waiting_for,
 )
-from tuneatlas.audit.reasons import in_order, needs_of
+from tuneatlas.audit.reasons import in_order, needs_of, restricted
 from tuneatlas.cli.size import aligned
 from tuneatlas.config.load import load_config
 from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
@@ -35,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", type=Path, action="append", help="the experiment (default: config/config.yaml)"
     )
+    parser.add_argument(
+        "target", nargs="?", metavar="TARGET", help="a file or a step (default: everything)"
+    )
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two looks")
     parser.add_argument("--once", action="store_true", help="look once, and end")
     parser.add_argument("--all", action="store_true", help="each job that waits on a line")
@@ -50,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     experiment = load_config(*configs, root=options.root)
     folder, planned = working_folder(configs, options.root), time.time()
     jobs = read_plan(options.root, configs, folder)
+    if options.target:
+        jobs = restricted(jobs, options.target)
     try:
         study = study_of(experiment, options.root, device_named(options.device, None))
         tasks = [task_of(study.whole(job), study) for job in jobs]

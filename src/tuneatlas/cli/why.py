@@ -14,7 +14,6 @@ from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.run_folders import others_of
-from tuneatlas.errors import UserError
 from tuneatlas.terminal import say
 
 
@@ -36,10 +35,7 @@ def run(options: argparse.Namespace) -> int:
     root = working_folder(configs, options.root)
     jobs = read_plan(options.root, configs, root)
     if options.target:
-        kept = restricted(jobs, options.target)
-        if not kept:
-            raise UserError(f"{options.target}: neither a step nor a file of this experiment")
-        jobs = kept
+        jobs = restricted(jobs, options.target)
     folder = root / "results"
     results = read_results(folder, root) if holds_records(folder) else Results(folder, root)
     print(left_out(results), end="", file=sys.stderr)

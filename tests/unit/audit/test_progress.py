@@ -167,3 +167,6 @@ def test_the_command_looks_once_where_asked(tmp_path: Path, monkeypatch, capsys)
     assert main(["watch", "--once", "--root", str(ROOT), "--config", str(config)]) == 0
     said = capsys.readouterr().out
     assert "watched-nowhere: 0 of 6 jobs done" in said and "No run is at work here" in said
+    # A run that was to make a part is watched for this part.
+    assert main(["watch", "--once", "--root", str(ROOT), "--config", str(config), "finetune"]) == 0
+    assert "watched-nowhere: 0 of 3 jobs done" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from tests.unit.small_results import PROBED, rewrite
 from tuneatlas.audit.lineage import Results, read_results
 from tuneatlas.audit.reasons import reasons, restricted
 from tuneatlas.engine.jobs import Job, changed_options
+from tuneatlas.errors import UserError
 
 
 def jobs(results: Results) -> list[Job]:
@@ -67,7 +68,8 @@ def test_a_target_is_a_step_or_a_file(results: Path):
     steps = {job.step for job in restricted(plan, "label_knowledge")}
     assert steps == {"label_knowledge", "probe_knowledge", "prepare_base", "prepare_questions"}
     assert restricted(plan, PROBED)
-    assert restricted(plan, "nonsense") == []
+    with pytest.raises(UserError, match="nonsense: neither a step nor a file"):
+        restricted(plan, "nonsense")
 
 
 def test_records_without_parameters_still_tell_a_change_of_seed(results: Path):
