@@ -174,19 +174,24 @@ def test_the_smallest_experiment_runs_whole(project: Path):
 
 WIDE = """\
 include: smoke.yaml
+name: wide
 finetune: {epochs: 1, processes: 2, nodes: 2}
 """
 
 
 def test_a_training_on_two_nodes_through_the_workflow(project: Path):
-    """The job holds a GPU on each of two nodes, and a step of it ran on both."""
+    """The job holds a GPU on each of two nodes, and a step of it ran on both.
+
+    In a run folder, as `make run CONFIG=config/wide.yaml PROFILE=slurm` works.
+    """
     (project / "config/wide.yaml").write_text(WIDE)
     began = time.strftime("%Y-%m-%dT%H:%M:%S")
     target = "results/finetune/mini/countries/incompatible/0"
-    code, said = run(project, target, config="config/wide.yaml")
+    code, said = run(project, target, "--directory=runs/wide", config="config/wide.yaml")
     assert code == 0, said
-    assert (project / target / "model.safetensors").is_file()
-    log = (project / "logs/finetune/mini/countries/incompatible/0.log").read_text()
+    folder = project / "runs/wide"
+    assert (folder / target / "model.safetensors").is_file()
+    log = (folder / "logs/finetune/mini/countries/incompatible/0.log").read_text()
     assert "done in" in log
     listing = ask("sacct", "-nPS", began, "-oJobID,Comment%200,NNodes,ReqTRES%100,State")
     lines = [line.split("|") for line in listing.splitlines()]
