@@ -33,8 +33,7 @@ def read_elsewhere(job):
     if step != "finetune":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output
-    groups = config["stage_forgetting"]["groups"]
-    if w.domain in FOLLOWED and w.group in groups and int(w.seed) in FOLLOWED_SEEDS:
+    if is_followed(w):
         found += rules.evaluate_stages.output
     if harness:
         found += expand(

@@ -4,8 +4,10 @@ Read off what the run writes in any case, its records and logs, from this machin
 that sees the folder, so that a run is neither asked nor slowed.
 """
 
+import json
 import re
 import time
+from base64 import urlsafe_b64encode
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,8 @@ from tuneatlas.engine.run_folders import is_locked
 from tuneatlas.sizing.events import Cluster, Task, simulate
 
 LOCKS = Path(".snakemake/locks")
+# What the engine writes of a job that it begins, by its first output, and takes away at its end.
+BEGUN = Path(".snakemake/incomplete")
 # A line of a step's log: when, how grave, who says what.
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ \S+ (.*)")
 LEFT = re.compile(r"(\d+) s left$")
@@ -120,13 +124,25 @@ class Watcher:
 
     def _at_work(self, job: Job, since: float, now: float) -> AtWork | None:
         path = self.folder / job.log
-        if not job.log or _written(path) < since:
-            return None
-        lines = _said(path)
-        if not lines or lines[-1][1].startswith("done in "):
+        lines = _said(path) if job.log and _written(path) >= since else []
+        if not lines:
+            # What loads its libraries has no log yet.
+            begun = self._begun(job)
+            return AtWork(max(0.0, now - begun), "begins") if begun >= since else None
+        if lines[-1][1].startswith("done in "):
             return None
         start = time.mktime(time.strptime(lines[0][0], "%Y-%m-%d %H:%M:%S"))
         return AtWork(max(0.0, now - start), lines[-1][1])
+
+    def _begun(self, job: Job) -> float:
+        """When the engine began a job; 0 if it did not, or but handed it in to a cluster."""
+        name = job.outputs[0] if job.outputs else ""
+        path = self.folder / BEGUN / urlsafe_b64encode(name.encode()).decode()
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0.0
+        return _written(path) if told["external_jobid"] is None else 0.0
 
 
 def _said(path: Path) -> list[tuple[str, str]]:

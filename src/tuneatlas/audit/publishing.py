@@ -98,6 +98,7 @@ def hub_card(folder: Path, results: Results, name: str, experiment: str, made_by
         "## How it was made",
         "",
         *(BASE + _public(base) if line.startswith(BASE) else line for line in told),
+        *_rejected(results, record),
         f"- Step: `{record['step']}`, with {which}; its generator's seed: {record.get('seed')}",
         f"- Code: {made_by}",
         f"- SHA-256 of the folder as it was made, with another README.md: {record['sha256']}",
@@ -110,6 +111,15 @@ def hub_card(folder: Path, results: Results, name: str, experiment: str, made_by
         "",
     ]
     return "\n".join(lines)
+
+
+def _rejected(results: Results, record: Mapping[str, Any]) -> Iterator[str]:
+    """Of preference tuning, the conversations whose replies the model was tuned away from."""
+    other = record["options"].get("treatment", {}).get("over")
+    for file, sha in record["inputs"].items():
+        made = results.records.get(file)
+        if made and made["step"] == "mix_instructions" and made["wildcards"]["group"] == other:
+            yield f"- Data, replies that those above are preferred to: `{file}`, SHA-256 {sha}"
 
 
 def _is_of_hub(base: str) -> bool:

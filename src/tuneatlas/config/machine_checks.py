@@ -11,7 +11,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import OnHub, ScratchModel
 from tuneatlas.config.source import Found
 from tuneatlas.config.trainings import trainings
-from tuneatlas.engine.operations import restored
+from tuneatlas.engine.operations import SHARDS, restored
 from tuneatlas.models.shapes import known_shape
 
 OUTPUTS = ("results", "logs")
@@ -66,9 +66,11 @@ def check_gpus(experiment: Experiment, root: Path) -> Found:
     have = gpus_here()
     if not have:
         return
-    for key, training in trainings(experiment).items():
-        if training.processes > have:
-            text = f"{training.processes} processes need as many GPUs, and there are {have} here"
+    asked = {key: training.processes for key, training in trainings(experiment).items()}
+    asked |= {(step,): getattr(experiment, step).processes for step in SHARDS}
+    for key, processes in asked.items():
+        if processes > have:
+            text = f"{processes} processes need as many GPUs, and there are {have} here"
             yield (*key, "processes"), f"{text}: lower this, or run on a cluster"
 
 

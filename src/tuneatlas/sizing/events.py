@@ -20,6 +20,8 @@ from tuneatlas.errors import UserError
 MOST_ATTEMPTS = 5000
 # Nor does what takes so many times as long as its nodes are left alone.
 MOST_LIVES = 500
+# More often than this no job saves.
+MOST_SAVES = 10_000
 
 
 @dataclass(frozen=True)
@@ -287,17 +289,25 @@ def expected(task: Task, saves: int, every: float) -> float:
     """
     saving = task.saving or Saving(math.inf)
     mean, part = every / task.nodes, task.work / (saves + 1)
-    costs = [saving.cost if number < saves else 0.0 for number in range(saves + 1)]
     if (task.start + saving.read + part + saving.cost) / mean > MOST_LIVES:
         return math.inf
+    if not saves:
+        return mean * math.expm1((task.start + part) / mean)
+    first = math.expm1((task.start + part + saving.cost) / mean)
     again = math.exp((task.start + saving.read) / mean)
-    first = math.expm1((task.start + part + costs[0]) / mean)
-    return mean * (first + again * sum(math.expm1((part + cost) / mean) for cost in costs[1:]))
+    # The last stretch is not saved.
+    others = (saves - 1) * math.expm1((part + saving.cost) / mean) + math.expm1(part / mean)
+    return mean * (first + again * others)
 
 
 def worth_saving(task: Task, every: float) -> int:
-    """How often it is best to save, by the mean time of the job."""
-    saves = 0
-    while expected(task, saves + 1, every) < expected(task, saves, every) and saves < 10_000:
-        saves += 1
-    return saves
+    """How often it is best to save, by the mean time of the job; 0 if it never ends either way."""
+    best, shortest = 0, math.inf
+    for saves in range(MOST_SAVES + 1):
+        now = expected(task, saves, every)
+        if now < shortest:
+            best, shortest = saves, now
+        elif shortest < math.inf:
+            # Till then it needs more saves to end at all.
+            break
+    return best

@@ -29,15 +29,15 @@ def tasks_of(study: Study, jobs: Sequence[Job]) -> list[Task]:
 
 
 def fitted(job: Job, cluster: Cluster) -> Job:
-    """A training that asks for more GPUs than there are, in as many processes as there are.
+    """A training that asks for more GPUs than there are, in as many processes as whole nodes hold.
 
     What it makes is the same but for rounding; whether it fits is for who asks.
     """
     training = training_of(job)
     if training is None or training["processes"] <= cluster.gpus:
         return job
-    nodes = math.ceil(cluster.gpus / cluster.per_node)
-    fewer = {"processes": cluster.gpus, "nodes": nodes}
+    nodes = max(1, cluster.gpus // cluster.per_node)
+    fewer = {"processes": min(cluster.gpus, nodes * cluster.per_node), "nodes": nodes}
     options = {**job.options, **fewer}
     if "training" in job.options:
         options = {**job.options, "training": {**training, **fewer}}
@@ -60,7 +60,7 @@ def task_of(job: Job, study: Study, after: tuple[int, ...] = ()) -> Task:
     saving = Saving(PARTS_S)
     if training is not None:
         saving = saving_of(job, study) if training["keep_checkpoints"] else None
-        if saving and training["checkpoint_steps"] and need.steps:
+        if saving and training["checkpoint_steps"] and need.steps and whole > start:
             every = (whole - start) * training["checkpoint_steps"] / need.steps
             saving = Saving(every, saving.cost, saving.read)
     nodes = int(job.resources.get("nodes", 1))

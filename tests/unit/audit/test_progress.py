@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from base64 import urlsafe_b64encode
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.examples import ROOT
 from tuneatlas.audit.progress import (
+    BEGUN,
     LOCKS,
     AtWork,
     Progress,
@@ -64,9 +66,18 @@ def say(folder: Path, number: int, *lines: str, ago: float = 30.0) -> None:
     path.write_text("".join(f"{at},123 INFO tuneatlas.x {line}\n" for line in lines))
 
 
+def begin(folder: Path, number: int, external_jobid: str | None = None, ago: float = 20.0) -> None:
+    """As the engine marks what it begins."""
+    name = urlsafe_b64encode(f"results/{number}".encode()).decode()
+    path = folder / BEGUN / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"external_jobid": external_jobid}))
+    os.utime(path, (time.time() - ago,) * 2)
+
+
 def lock(folder: Path, ago: float = 60.0) -> None:
     path = folder / LOCKS / "0.input.lock"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     os.utime(path, (time.time() - ago,) * 2)
 
@@ -98,6 +109,24 @@ def test_each_job_is_where_its_files_say(tmp_path: Path):
         4: Counter(["finetune"]),
         5: Counter(["evaluate", "evaluate"]),
     }
+
+
+def test_a_job_that_has_said_nothing_yet_is_at_work_once_the_engine_began_it(tmp_path: Path):
+    """Its log is opened when its libraries are loaded; what waits in a queue is not begun."""
+    watcher = Watcher(jobs(), tmp_path, time.time() - 120)
+    lock(tmp_path)
+    begin(tmp_path, 1)
+    begin(tmp_path, 2, external_jobid="4711")
+    begin(tmp_path, 3, ago=90)
+    found = watcher.look()
+    assert list(found.at_work) == [1] and found.at_work[1].said == "begins"
+    assert 19 < found.at_work[1].seconds < 30
+    # From an earlier run there is a log, which this one has not opened yet.
+    say(tmp_path, 1, "start", "done in 3.0 s")
+    os.utime(tmp_path / "logs/1.log", (time.time() - 90,) * 2)
+    assert list(watcher.look().at_work) == [1]
+    say(tmp_path, 1, "start", ago=10)
+    assert watcher.look().at_work[1].said == "start"
 
 
 def test_what_was_not_due_is_done_and_what_was_made_before_is_not(tmp_path: Path):

@@ -55,6 +55,26 @@ def test_a_card_says_what_it_is_what_it_scores_and_what_made_it(project: Path, c
     assert (project / "again/README.md").read_text() == card
 
 
+def test_the_card_of_preference_tuning_names_both_sides(project: Path):
+    record = json.loads(record_path(project / MODEL).read_text())
+    (preferred,) = (name for name in record["inputs"] if "/mix_instructions/" in name)
+    rejected = preferred.replace("/mixed_40/", "/other/")
+    made = json.loads(record_path(project / preferred).read_text())
+    made |= {"output": rejected, "wildcards": {**made["wildcards"], "group": "other"}}
+    record["inputs"][rejected] = made["sha256"]
+    record["options"]["treatment"] = {"over": "other"}
+    (project / rejected).parent.mkdir()
+    (project / rejected).write_bytes((project / preferred).read_bytes())
+    for place, told in ((rejected, made), (MODEL, record)):
+        del told["seal"]
+        record_path(project / place).write_text(dump(told))
+    assert main(["publish", MODEL, "--to", "there"]) == 0
+    card = (project / "there/README.md").read_text()
+    said = f"- Data, replies that those above are preferred to: `{rejected}`, SHA-256 "
+    assert said + made["sha256"] in card
+    assert card.count("are preferred to") == 1
+
+
 def restate(model: Path, licence: str, base: str) -> None:
     """Write a card as a step does, and a true record of it."""
     from tuneatlas.engine.files import digest_files, sha256_files

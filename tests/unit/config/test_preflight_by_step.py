@@ -525,9 +525,11 @@ def test_more_processes_than_gpus(project: Path, monkeypatch: pytest.MonkeyPatch
     text = GOOD.replace("finetune:\n", "finetune:\n  processes: 4\n")
     assert said(project, text) == ""
     monkeypatch.setattr(machine_checks, "gpus_here", lambda: 2)
-    assert "finetune.processes: 4 processes need as many GPUs, and there are 2" in said(
-        project, text
-    )
+    more = "evaluate_stages: {processes: 3}\nprobe_knowledge: {processes: 2}\n"
+    found = said(project, text + more)
+    assert "finetune.processes: 4 processes need as many GPUs, and there are 2" in found
+    assert "evaluate_stages.processes: 3 processes need as many GPUs" in found
+    assert "probe_knowledge" not in found
     preflight(load_config(project / "run.yaml", root=project), project, here=False)
 
 

@@ -146,6 +146,14 @@ def test_the_best_distance_of_checkpoints_is_that_of_young_and_daly(cost: float,
     assert min(means, key=means.__getitem__) == best
 
 
+def test_a_job_of_a_thousand_lives_is_worth_saving_often():
+    """Saved once or twice it never ends; of a start longer than any life there is no best."""
+    task = Task("finetune", 1.0, 50_000.0, gpus=1, saving=Saving(1.0, 1.0, 1.0))
+    assert expected(task, 1, 50.0) == math.inf
+    assert task.work / (worth_saving(task, 50.0) + 1) == pytest.approx(10, rel=0.2)
+    assert worth_saving(replace(task, start=1e6), 50.0) == 0
+
+
 def test_what_is_cut_off_before_it_saved_anything_is_named():
     task = Task("finetune", 10.0, 100.0, gpus=1, limit=60.0)
     grows = Cluster(8, 1, longest=200.0)

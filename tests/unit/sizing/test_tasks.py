@@ -7,7 +7,8 @@ import pytest
 from tests.examples import ROOT
 from tuneatlas.config.load import load_config
 from tuneatlas.engine.jobs import Job
-from tuneatlas.sizing.estimates import DEVICES, checkpoint_size
+from tuneatlas.sizing import tasks
+from tuneatlas.sizing.estimates import DEVICES, Need, checkpoint_size
 from tuneatlas.sizing.events import Cluster
 from tuneatlas.sizing.needs import Study, need_of
 from tuneatlas.sizing.sheet import study_of
@@ -58,14 +59,23 @@ def test_a_training_keeps_what_its_config_says(large: Study):
     job = tuning(large, keep_checkpoints=2, checkpoint_steps=5)
     need, steps = need_of(job, large), task_of(job, large)
     assert need is not None and steps.saves(steps.work) == -(-need.steps // 5) - 1
+
+
+def test_a_training_that_is_all_start_saves_nothing(large: Study, monkeypatch: pytest.MonkeyPatch):
+    """As of a few steps of a small model, whose estimate is shorter than its start."""
+    monkeypatch.setattr(tasks, "need_of", lambda job, study: Need(hours=1e-4, devices=1, steps=4))
+    task = task_of(tuning(large, keep_checkpoints=2, checkpoint_steps=1), large)
+    assert task.work == 0 and task.saves(task.work) == 0
     assert saving_of(asking(large), large) is None
 
 
 def test_a_training_runs_on_fewer_gpus_where_there_are_no_more(large: Study):
     job = tuning(large)
     assert fitted(job, Cluster(16, 1)) is job
-    fewer = task_of(fitted(job, Cluster(12, 1)), large)
-    assert (fewer.gpus, fewer.nodes) == (12, 2)
+    # Processes are spread evenly: on a node of eight and one of four there is no room for twelve.
+    uneven = Cluster(12, 1)
+    fewer = task_of(fitted(job, uneven), large)
+    assert (fewer.gpus, fewer.nodes) == (8, 1) and uneven.holds(fewer)
     assert fewer.gpus * fewer.work == pytest.approx(16 * task_of(job, large).work, rel=0.2)
     nested = replace(job, options={"training": job.options})
     assert fitted(nested, Cluster(4, 1)).options["training"]["processes"] == 4

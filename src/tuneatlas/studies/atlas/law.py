@@ -81,7 +81,8 @@ def distance_law(
         )
     for measure, cloud in clouds.items():
         for form, numbers in FORMS.items():
-            # Through as many points as it has numbers it goes whatever they are.
+            # Through as many points as it has numbers it goes whatever they are, and by one more
+            # little is known of how far from others it is.
             if len(cloud.arms) <= numbers + 1:
                 continue
             law, draws = (
