@@ -40,6 +40,7 @@ def reinforcement_loss(
         each = -torch.min(ratio * worth, ratio.clamp(1 - clip, 1 + clip) * worth)
         for before in base:
             each = each + beta * ratio * (torch.exp(before - now) - (before - now) - 1)
-        return each.sum() / told["num_items_in_batch"]
+        mean: torch.Tensor = each.sum() / told["num_items_in_batch"]
+        return mean
 
     return loss

@@ -53,5 +53,5 @@ def _tenth(batches: Sequence[Any]) -> int:
 
 
 def _share(batches: Sequence[Sequence[Row]]) -> float:
-    rewarded = [row["rewarded"] for batch in batches for row in batch]
+    rewarded = [bool(row["rewarded"]) for batch in batches for row in batch]
     return sum(rewarded) / len(rewarded)

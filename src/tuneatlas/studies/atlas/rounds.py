@@ -192,7 +192,7 @@ class Rounds:
         """The numbers of the replies in each row of a step."""
         order = {q.id: place for place, q in enumerate(self._asked(step))}
         seen: Counter[int] = Counter()
-        rows = []
+        rows: list[list[int]] = []
         for row in self.run.steps[step]:
             rows.append([])
             for piece in row:
@@ -202,15 +202,19 @@ class Rounds:
         return rows
 
     def _numbers(self, step: int, part: int) -> list[int]:
+        return [n for row in self._dealt(step, part) for n in row]
+
+    def _dealt(self, step: int, part: int) -> list[list[int]]:
+        """The rows of a forward pass, as the trainer deals them."""
         rows: Any = self._rows(step)
-        return [n for row in list(micro_batches(rows, self.passes))[part] for n in row]
+        dealt: Any = list(micro_batches(rows, self.passes))[part]
+        return list(dealt)
 
     def _pass(
         self, model: PreTrainedModel, told: dict[str, Any], step: int, part: int
     ) -> dict[str, Any]:
         """What a forward pass is told, with the replies in the place of their rooms."""
-        rows: Any = self._rows(step)
-        mine: list[list[int]] = list(micro_batches(rows, self.passes))[part]
+        mine = self._dealt(step, part)
         numbers = [n for row in mine for n in row]
         replies = self.round.replies
         prompts = [q.prompt for q in self._asked(step)]
@@ -276,4 +280,5 @@ def _as_its_class_has_it(model: PreTrainedModel) -> PreTrainedModel:
     twin.__dict__.pop("forward", None)
     for name in ("_forward_hooks", "_forward_pre_hooks"):
         setattr(twin, name, type(getattr(model, name))())
-    return twin.eval()
+    twin.eval()
+    return twin
