@@ -8,6 +8,7 @@ exit status says whether they are within 1e-4 of each other.
 
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from tuneatlas.config.models.knowledge import Finetune  # noqa: E402
 from tuneatlas.config.models.treatments import Treatment  # noqa: E402
 from tuneatlas.models.build import new_llama  # noqa: E402
 from tuneatlas.models.token_files import Example  # noqa: E402
-from tuneatlas.studies.atlas.holding import held  # noqa: E402
-from tuneatlas.studies.atlas.preferring import joined, parted  # noqa: E402
+from tuneatlas.studies.atlas.beside import beside_base  # noqa: E402
+from tuneatlas.studies.atlas.holding import Loss, held  # noqa: E402
+from tuneatlas.studies.atlas.preferring import joined, parted, preference_loss  # noqa: E402
 from tuneatlas.training.processes import train  # noqa: E402
 from tuneatlas.training.recipe import Run, plan_run  # noqa: E402
 
@@ -71,7 +73,11 @@ def ours(folder: Path, tokenizer: Any) -> tuple[list[float], Run, list[Any]]:
     run = parted(run, [len(side.tokens) for side in sides[0]], BATCH)
     model = new_llama(tokenizer, TINY, seed=1)
     treatment = Treatment(of="incompatible", over="self_aligning", beta=BETA).model_dump()
-    with held(model, "treatments.dpo", treatment, BATCH, bf16=False):
+
+    def by_preferences(stack: ExitStack) -> Loss:
+        return preference_loss(beside_base(model, stack, bf16=False), BETA, BATCH)
+
+    with held(model, "treatments.dpo", treatment, bf16=False, instead=by_preferences):
         return [entry["loss"] for entry in train(model, run)], run, order
 
 

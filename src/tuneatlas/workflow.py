@@ -97,7 +97,7 @@ from tuneatlas.sizing.gpu_types import (
     type_for,
 )
 from tuneatlas.sizing.host import LONGEST_MIN, asked_mb, brought_mb, trained_mb
-from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, goes, held
+from tuneatlas.sizing.storage import BROUGHT, Ledger, chain_of, folders, goes, held
 
 __all__ = [
     "BROUGHT",
@@ -136,6 +136,7 @@ __all__ = [
     "domain_options",
     "earlier_domains",
     "fitting_dtype",
+    "folders",
     "followed",
     "forgetting_options",
     "goes",

@@ -26,7 +26,7 @@ MODELS = {
     "knowledge": {"prepare_base", "prepare_checkpoint", "finetune"},
     "forgetting": {"prepare_base", "prepare_checkpoint", "finetune_stages"}
     | {f"restore_{what}" for what in ("base", "checkpoint", "stages")},
-    "atlas": {"prepare_base", "prepare_checkpoint", "finetune_treatment"},
+    "atlas": {"prepare_base", "prepare_checkpoint", "finetune_treatment", "reinforce_treatment"},
     "syntax": {"prepare_paraphraser", "finetune_paraphrase"}
     | {f"pretrain_{stage}" for stage in ("plain", "structure", "syntax")},
 }

@@ -31,8 +31,8 @@ KINDS = {
         TRAINER | DRAWING,
     ),
     "training": (
-        "finetune finetune_treatment finetune_stages restore_stages restore_checkpoint "
-        "prepare_base finetune_paraphrase relearn_facts",
+        "finetune finetune_treatment reinforce_treatment finetune_stages restore_stages "
+        "restore_checkpoint prepare_base finetune_paraphrase relearn_facts",
         DRAWING | {"deepspeed", "triton"},
     ),
 }

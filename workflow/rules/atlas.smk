@@ -106,6 +106,7 @@ rule map_treatments:
         battery=of_mapped(rules.ask_battery.output.answers),
         restored=restored_runs,
         weights=of_mapped(rules.measure_changes.output.weights),
+        replies=replies,
         similarity=of_mapped(rules.measure_changes.output.similarity),
         inside=of_mapped(rules.probe_states.output.answers),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),

@@ -55,7 +55,11 @@ def writer(w):
 
 def tuned(w):
     """The model tuned on a group, or as a treatment says."""
-    made = rules.finetune_treatment if w.group in config["treatments"] else rules.finetune
+    treatment = config["treatments"].get(w.group)
+    if treatment is None:
+        made = rules.finetune
+    else:
+        made = rules.reinforce_treatment if treatment["reward"] else rules.finetune_treatment
     return expand(made.output.model, **w)[0]
 
 
@@ -82,6 +86,13 @@ def last_stage(w):
 def of_mapped(path):
     """What all tunings that are mapped have at ``path``."""
     return of_members(path, domain=MAPPED, group=ATLAS["groups"], seed=MAPPED_SEEDS)
+
+
+def replies(w):
+    """What was replied and rewarded in those tunings that are mapped and learn by it."""
+    groups = [group for group in ATLAS["groups"] if group in REWARDED]
+    path = rules.reinforce_treatment.output.replies
+    return of_members(path, domain=MAPPED, group=groups, seed=MAPPED_SEEDS)(w)
 
 
 def restored_runs(w):

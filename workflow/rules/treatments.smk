@@ -1,5 +1,6 @@
 TREATMENTS = config["treatments"]
 TREATED = "|".join(TREATMENTS) or "none"
+REWARDED = {name for name, treatment in TREATMENTS.items() if treatment["reward"]}
 
 
 rule explain_treatment:
@@ -70,7 +71,7 @@ rule finetune_treatment:
     log:
         "logs/finetune_treatment/{model}/{domain}/{group}/{seed}.log",
     wildcard_constraints:
-        group=TREATED,
+        group="|".join(sorted(TREATMENTS.keys() - REWARDED)) or "none",
     threads: each("finetune")
     resources:
         # The base too, where the tuned model is held to it.
@@ -82,3 +83,31 @@ rule finetune_treatment:
         seed=config["seed"],
     script:
         "../scripts/finetune_treatment.py"
+
+
+rule reinforce_treatment:
+    """Tune the base model by rewards for its own replies to a group's questions."""
+    input:
+        model=rules.prepare_base.output.model,
+        conversations=tuned_on,
+        questions=rules.prepare_questions.output.questions,
+        template=template("chat", "finetune"),
+        instruction=template("question", "mix_instructions"),
+    output:
+        model=directory("results/reinforce_treatment/{model}/{domain}/{group}/{seed}"),
+        replies="results/reinforce_treatment/{model}/{domain}/{group}/{seed}.replies.parquet",
+    log:
+        "logs/reinforce_treatment/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        group="|".join(sorted(REWARDED)) or "none",
+    threads: each("finetune")
+    resources:
+        # The base too, to which the tuned model is held, and what is kept of replies as they grow.
+        **trains("finetune", 480, copies=2),
+    params:
+        code=code("reinforce_treatment"),
+        options=lambda w: tuneatlas.treatment_options(config, w.group),
+        bos=lambda w: tuneatlas.begin_token(config, "finetune", w.model),
+        seed=config["seed"],
+    script:
+        "../scripts/reinforce_treatment.py"

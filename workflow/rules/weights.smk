@@ -8,6 +8,10 @@ DAG = getattr(snakemake.workflow, "DAG", object)
 STUDIES = {"all", "verify", "s1", "s2", "s3"}
 
 
+# Steps that tune in other ways than section finetune has it, or further.
+TUNES_FURTHER = ("finetune_treatment", "reinforce_treatment", "finetune_stages")
+
+
 def keep_of(job):
     """How long a job's outputs stay."""
     own = tuneatlas.operations_of(operations, step_of(job), job.wildcards) if is_own(job) else {}
@@ -17,7 +21,7 @@ def keep_of(job):
 def read_elsewhere(job):
     """What is made from a model in other studies than that a run was asked for."""
     step, w = step_of(job), job.wildcards
-    if step not in ("restore_base", "finetune", "finetune_treatment", "finetune_stages"):
+    if step not in ("restore_base", "finetune", *TUNES_FURTHER):
         return []
     harness = bool(config["evaluate_harness"]["tasks"])
     if step == "restore_base":
@@ -55,12 +59,13 @@ def held_of(job):
     training = SETTINGS.get(tuneatlas.section_of(step, job.wildcards), {})
     if "keep" not in training:
         return None
-    return tuneatlas.held(training, entry_of(job.wildcards), len(job.output), ROOT)
+    models = len(tuneatlas.folders(job.output))
+    return tuneatlas.held(training, entry_of(job.wildcards), models, ROOT)
 
 
 def is_held(job):
     """Whether some of a job's models are there."""
-    return any(tuneatlas.is_there(Path(path)) for path in job.output)
+    return any(tuneatlas.is_there(Path(path)) for path in tuneatlas.folders(job.output))
 
 
 def chain_of(job):
@@ -169,7 +174,7 @@ class LettingGo(DAG):
         for maker in makers:
             keep = keep_of(maker)
             if keep != "weights" and self.is_read(maker, keep):
-                for path in map(Path, maker.output):
+                for path in map(Path, tuneatlas.folders(maker.output)):
                     tuneatlas.let_go(path, keep)
 
     def is_read(self, maker, keep):
@@ -179,8 +184,10 @@ class LettingGo(DAG):
             return False
         if not is_held(maker):
             return False
-        weights = [Path(path) for path in maker.output]
-        made = [path for job in readers if is_own(job) and job.rule.script for path in job.output]
+        weights = [Path(path) for path in tuneatlas.folders(maker.output)]
+        # Others read what it writes beside them.
+        read = [job for job in readers if not {*map(str, weights)}.isdisjoint(map(str, job.input))]
+        made = [path for job in read if is_own(job) and job.rule.script for path in job.output]
         if keep == "until measured":
             if not self.asks_for_a_study():
                 return False

@@ -291,6 +291,21 @@ def in_all_ways(results: Results, record: Record) -> Iterator[str]:
                 yield f"{setting}, {way}: {problem}"
 
 
+def replied(results: Results, record: Record) -> Iterator[str]:
+    """Every question of a group has as many replies as it is to have in each batch it is in."""
+    if not record["output"].endswith(".parquet"):
+        return
+    generations = record["options"].get("treatment", {}).get("generations")
+    if not isinstance(generations, int):
+        raise UncountableError(f"its record says generations {generations!r}")
+    found = Counter(_rows(results.place(record["output"]), "batch", "id"))
+    for (batch, i), count in found.items():
+        if count != generations:
+            yield f"batch {batch}: {count} replies to {i}, where {generations} belong"
+    asked = _ids(_inputs(results, record, "mix_instructions"), "label >= 0")
+    yield from _same_ids([*{i for _, i in found}], asked, "questions of its group")
+
+
 COUNTS: dict[str, Count] = {
     "probe_knowledge": put_together(probe),
     "label_knowledge": label,
@@ -300,6 +315,7 @@ COUNTS: dict[str, Count] = {
     "mix_instructions": mix,
     "explain_treatment": explained,
     "mix_treatment": treated,
+    "reinforce_treatment": replied,
     "evaluate_knowledge": put_together(
         every("prepare_questions", "test questions", "split = 'test'")
     ),

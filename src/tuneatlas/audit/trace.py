@@ -27,6 +27,7 @@ STEPS = (
     "explain_treatment",
     "mix_instructions",
     "mix_treatment",
+    "reinforce_treatment",
     "evaluate_knowledge",
     "evaluate_base",
     "evaluate_stages",

@@ -11,6 +11,7 @@ from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import operations_of, split
+from tuneatlas.sizing.storage import folders
 from tuneatlas.terminal import say
 
 
@@ -36,12 +37,13 @@ def run(options: argparse.Namespace) -> int:
             readers[name].append(job)
     gone, freed, unread = 0, 0, 0
     for job in jobs:
-        places = [results.place(name) for name in job.outputs]
+        weights = folders(job.outputs)
+        places = [results.place(name) for name in weights]
         # Steps that make weights which may go say how long they stay.
         own = operations_of(operations, job.step, job.wildcards)
         if "keep" not in own or not any(map(is_there, places)):
             continue
-        read = [reader for name in job.outputs for reader in readers[name]]
+        read = [reader for name in weights for reader in readers[name]]
         made = [results.place(name) for reader in read for name in reader.outputs]
         due = any(reader.due for reader in read)
         if not read or due or not are_measured(places, made, results.name):

@@ -212,6 +212,7 @@ CHECKS: tuple[Check, ...] = (
     treatment_checks.named,
     treatment_checks.words,
     treatment_checks.preferences,
+    treatment_checks.rewards,
     treatment_checks.replays,
     treatment_checks.adapters,
     atlas_checks.battery,

@@ -140,12 +140,21 @@ def relearning_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     return asked | {k: config["probe_knowledge"][k] for k in SCORED}
 
 
+# How near the base a treatment stays that does not say it.
+BETA = {"over": 0.1, "reward": 0.04}
+# Keys of a treatment that say how rewards are used.
+OF_REWARDS = ("reward", "generations", "max_new_tokens", "updates_per_batch", "clip", "patience")
+
+
 def treatment_options(config: Mapping[str, Any], treatment: str) -> dict[str, Any]:
     """How a treatment tunes: as ``finetune`` says, but for what it states; and itself."""
     entry = config["treatments"][treatment]
     stated = {k: v for k, v in entry.items() if k in config["finetune"] and v is not None}
-    # The words are in the conversations.
-    own = {k: v for k, v in entry.items() if k != "words"}
+    # The words are in the conversations; what is of another way of tuning says nothing.
+    other = {"words", *(OF_REWARDS if not entry["reward"] else ())}
+    own = {k: v for k, v in entry.items() if k not in other}
+    if entry["beta"] is None:
+        own["beta"] = BETA["reward" if entry["reward"] else "over"]
     return {**config["finetune"], **stated, "treatment": own}
 
 

@@ -1,6 +1,6 @@
 """Treatments that cannot be tuned as they are stated, or that nothing would measure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tuneatlas.config.models.experiment import PURE_GROUPS, Experiment
@@ -10,7 +10,7 @@ from tuneatlas.config.source import Conflict, Found, Key
 from tuneatlas.models.shapes import known_shape
 
 # What is done to the model that trains, which other processes would load anew.
-WITHIN = ("frozen_layers", "l2_sp", "kl", "over")
+WITHIN = ("frozen_layers", "l2_sp", "kl", "over", "reward")
 
 
 def named(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -56,11 +56,45 @@ def preferences(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         ):
             if getattr(treatment, key):
                 yield ((*at, key), (*at, "over")), f"{why}: leave out one of the two"
-        for key, wanted in (("isolate", True), ("batch_unit", "examples")):
-            if getattr(experiment.finetune, key) != wanted:
-                said = str(wanted).lower()
-                text = f"preference tuning needs finetune.{key}: {said}"
-                yield ((*at, "over"), ("finetune", key)), text
+        if treatment.beta == 0:
+            text = "preference tuning learns nothing without it: say more than 0"
+            yield ((*at, "beta"), (*at, "over")), text
+        yield from _in_batches(experiment, (*at, "over"), "preference tuning", NEEDED)
+
+
+def rewards(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """What replies of the model's own are not trained with."""
+    for name, treatment in experiment.treatments.items():
+        at: Key = ("treatments", name)
+        if treatment.reward is None:
+            continue
+        for key, why in (
+            ("over", "replies are either rewarded or preferred to others"),
+            ("words", "the replies are the model's own, and no others are read"),
+            ("replay", "text of pre-training is no reply to be rewarded"),
+            ("kl", "beta says how near the base reinforcement learning stays"),
+        ):
+            if getattr(treatment, key):
+                yield ((*at, key), (*at, "reward")), f"{why}: leave out one of the two"
+        row = experiment.finetune.row_length
+        if treatment.max_new_tokens >= row:
+            text = f"a row of {row} tokens has no room for a question and such a reply: lower it"
+            yield ((*at, "max_new_tokens"), ("finetune", "row_length")), text
+        needed = NEEDED | {"remainder": "step"}
+        yield from _in_batches(experiment, (*at, "reward"), "reinforcement learning", needed)
+
+
+NEEDED = {"isolate": True, "batch_unit": "examples"}
+
+
+def _in_batches(
+    experiment: Experiment, at: Key, what: str, needed: Mapping[str, object]
+) -> Iterator[Conflict]:
+    """Keys of section finetune that have another value than a way of tuning needs."""
+    for key, wanted in needed.items():
+        if getattr(experiment.finetune, key) != wanted:
+            said = str(wanted).lower()
+            yield (at, ("finetune", key)), f"{what} needs finetune.{key}: {said}"
 
 
 def replays(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -23,6 +23,7 @@ SECTIONS = {
     "mix_treatment": "mix_instructions",
     # How it trains; what it does besides is in its own entry.
     "finetune_treatment": "finetune",
+    "reinforce_treatment": "finetune",
     "interpolate_weights": "atlas",
     "measure_distance": "atlas",
     "ask_battery": "atlas",

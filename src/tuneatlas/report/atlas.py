@@ -9,6 +9,7 @@ from tuneatlas.report.atlas_relearning import relearning_sentences
 from tuneatlas.report.forgetting import SCOPE_PLACES
 from tuneatlas.report.inside import changed, inside
 from tuneatlas.report.recovery import recovered
+from tuneatlas.report.rewards import rewarded
 from tuneatlas.report.treatments import SETTINGS, Found, treatment_name
 from tuneatlas.report.wording import counted, level_of, percent, points
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
@@ -29,6 +30,7 @@ class Atlas:
     settings: Mapping[str, str]
     law: list[str]
     relearnt: list[str]
+    rewarded: list[str]
 
 
 def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
@@ -49,6 +51,7 @@ def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
         settings=SETTINGS,
         law=law_sentences(metrics),
         relearnt=relearning_sentences(metrics),
+        rewarded=rewarded(metrics),
     )
 
 

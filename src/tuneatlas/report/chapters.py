@@ -112,6 +112,7 @@ STUDIES = (
                 "Read from inside",
                 lambda page: page.atlas and page.atlas.inside,
             ),
+            Section("rewards", "Rewards", lambda page: page.atlas and page.atlas.rewarded),
         ),
     ),
     Study(

@@ -12,13 +12,15 @@ from tuneatlas.models.shapes import Shape
 from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
-from tuneatlas.sizing.storage import BROUGHT, models_of, states_of
+from tuneatlas.sizing.storage import BROUGHT, folders, models_of, states_of
 from tuneatlas.training.batches import count_steps
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
 # its tree: near the means of the data that comes along.
 QUESTION, CONVERSATION, STATEMENT, TREE = 100, 150, 20, 60
 BYTES_PER_TOKEN = 4
+# Replies that step reinforce_treatment draws at a time.
+DRAWN = 64
 # Tokens of the longest paraphrase where its format says it: that of most formats.
 PARAPHRASE = 256
 
@@ -104,24 +106,40 @@ def _train(job: Job, training: Mapping[str, Any], shape: Shape, study: Study) ->
     tokens, steps = _tokens(job, training, study)
     longest = min(training["row_length"], max(1, round(tokens)))
     zero = cost.zero_of(study.root / training["deepspeed"]) if training["deepspeed"] else None
-    models = models_of(training, len(job.outputs))
+    models = models_of(training, len(folders(job.outputs)))
     runs = len(job.outputs) if "curve" in training else 1
     if job.step == "relearn_facts":
         # On text that states the facts and on other text, each with models along the way.
         models, runs = 2 * len(training["updates"]), 2
     # The base, where the model is held to it.
-    holding = (training.get("treatment", {}).get(name) for name in ("l2_sp", "kl", "over"))
+    treatment = training.get("treatment", {})
+    holding = [treatment.get(name) for name in ("l2_sp", "kl", "over")]
+    holding.append(treatment.get("reward") and treatment["beta"])
     beside = sum(map(bool, holding)) * cost.SINGLE * shape.parameters / cost.GIB
+    drawing = _drawn(training, shape, steps, study) if "reward" in treatment else Need()
     return Need(
         memory=cost.training_memory(shape, training, longest, zero)
         + beside
+        + drawing.memory
         + study.device.overhead,
         steps=steps * runs,
         hours=cost.training_hours(shape, tokens * runs, training, study.device)
+        + drawing.hours
         + cost.start_hours(shape, 1 + models, training["processes"]),
         devices=training["processes"],
         kept=models * cost.folder_size(shape),
         passing=states_of(training) * cost.checkpoint_size(shape, training),
+    )
+
+
+def _drawn(training: Mapping[str, Any], shape: Shape, steps: int, study: Study) -> Need:
+    """What a training by rewards takes to draw its replies, beside what it is trained on."""
+    treatment = training["treatment"]
+    longest, batches = treatment["max_new_tokens"], steps / treatment["updates_per_batch"]
+    times = -(-training["batch"] * treatment["generations"] // DRAWN)
+    return Need(
+        memory=cost.forward_memory(shape, DRAWN * (QUESTION + longest)),
+        hours=cost.generation_hours(shape, batches * times * longest, study.device),
     )
 
 
@@ -155,8 +173,12 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         examples *= 1 + _mixed_in(config)
     # Text of pre-training takes as many tokens beside them, in rows of their length.
     examples *= 1 / (1 - training.get("treatment", {}).get("replay", 0) / 100)
-    # The replies to learn from and those to prefer them to.
+    # The replies to learn from and those to prefer them to; or, of each question, several.
     each *= 2 if training.get("treatment", {}).get("over") else 1
+    if "reward" in training.get("treatment", {}):
+        own = training["treatment"]
+        each = float(own["generations"] * (QUESTION + own["max_new_tokens"]))
+        epochs *= own["updates_per_batch"]
     steps = max(
         epochs, count_steps(int(examples), epochs, training["batch"], training["remainder"])
     )
@@ -166,7 +188,7 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
     return epochs * examples * each, steps
 
 
-CONVERSING = ("finetune", "finetune_treatment", "finetune_stages")
+CONVERSING = ("finetune", "finetune_treatment", "reinforce_treatment", "finetune_stages")
 
 
 def _mixed_in(config: Mapping[str, Any]) -> float:

@@ -5,7 +5,7 @@ seed. Several of a chain's trainings may run at a time, so that it is reckoned w
 the states of all of them.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,11 @@ def held_of(training: Mapping[str, Any], shape: Shape, outputs: int) -> Held:
     count = states_of(training)
     states = count * checkpoint_size(shape, training) if count else 0.0
     return Held(weights * GB_PER_GIB, states * GB_PER_GIB)
+
+
+def folders(outputs: Iterable[str]) -> list[str]:
+    """The models among the outputs of a training; what else it writes are files."""
+    return [path for path in outputs if not Path(path).suffix]
 
 
 def models_of(training: Mapping[str, Any], outputs: int) -> int:

@@ -340,6 +340,7 @@ for step, own in {
     "explain_treatment": "explain_predictions",
     "mix_treatment": "mix_instructions",
     "finetune_treatment": "finetune",
+    "reinforce_treatment": "finetune",
 }.items():
     BROKEN[step] = BROKEN[own]
 # What lies between base and tuned is asked as the base is.

@@ -37,6 +37,20 @@ BAD = {
     arm("of: harmonious, over: harmonious"): "over: its replies would be preferred to themselves",
     arm("of: incompatible, over: self_aligning, replay: 1"): "replay: text of pre-training has no",
     arm("of: incompatible, over: self_aligning, kl: 1.0"): "kl: beta says how near the base",
+    arm("of: incompatible, over: self_aligning, beta: 0"): "beta: preference tuning learns nothing",
+    arm("of: harmonious, reward: letter"): "reward: 'letter' is not possible; known here: answer",
+    arm("of: harmonious, reward: answer, generations: 1"): "generations: should be greater than or",
+    arm("of: harmonious, reward: answer, patience: 0"): "patience: should be greater than or equal",
+    arm("of: harmonious, reward: answer, over: self_aligning"): "over: replies are either rewarded",
+    arm(
+        "of: harmonious, reward: answer, words: own"
+    ): "words: the replies are the model's own, and",
+    arm("of: harmonious, reward: answer, replay: 1"): "replay: text of pre-training is no reply to",
+    arm("of: harmonious, reward: answer, kl: 1.0"): "kl: beta says how near the base reinforcement",
+    arm(
+        "of: harmonious, reward: answer, max_new_tokens: 512"
+    ): "max_new_tokens: a row of 512 tokens",
+    arm("of: harmonious, reward: answer, lora_rank: 4, l2_sp: 1.0"): "l2_sp: adapters (lora_rank)",
 }
 
 
@@ -51,6 +65,38 @@ def test_what_is_done_within_a_process_is_not_done_in_several(tmp_path: Path):
     text = GOOD.replace("row_length: 512", "row_length: 512\n  processes: 2")
     (found,) = complaints(tmp_path, f"{text}{arm('of: harmonious, kl: 0.1')}")
     assert "treatments.arm.kl: is done in one process, and finetune says processes" in found
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "needed"),
+    [
+        ("processes", "2", "is done in one process, and finetune says processes"),
+        ("remainder", "carry", "reinforcement learning needs finetune.remainder: step"),
+        ("isolate", "false", "reinforcement learning needs finetune.isolate: true"),
+        ("batch_unit", "rows", "reinforcement learning needs finetune.batch_unit: examples"),
+    ],
+)
+def test_rewards_need_a_way_to_train(tmp_path: Path, key: str, value: str, needed: str):
+    text = GOOD.replace("row_length: 512", f"row_length: 512\n  {key}: {value}")
+    (found,) = complaints(tmp_path, f"{text}{arm('of: harmonious, reward: answer')}")
+    assert f"treatments.arm.reward: {needed}" in found
+
+
+@pytest.mark.parametrize(
+    ("stated", "beta"),
+    [
+        ("of: incompatible, over: self_aligning", 0.1),
+        ("of: harmonious, reward: answer", 0.04),
+        ("of: harmonious, reward: answer, beta: 0", 0),
+    ],
+)
+def test_how_near_the_base_a_treatment_stays(tmp_path: Path, stated: str, beta: float):
+    (tmp_path / "good.yaml").write_text(f"{GOOD}{arm(stated)}")
+    config = resolve(load_config(tmp_path / "good.yaml", root=ROOT))
+    found = treatment_options(config, "arm")["treatment"]
+    assert found["beta"] == beta
+    # What is said of rewards is of those that have some.
+    assert ("patience" in found) == ("reward" in stated)
 
 
 def test_replay_asks_for_text_and_its_licence(tmp_path: Path):

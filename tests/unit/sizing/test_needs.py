@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from tests.examples import ROOT, question
 from tuneatlas.config.load import load_config
+from tuneatlas.config.models.knowledge import Finetune
+from tuneatlas.config.models.treatments import Treatment
 from tuneatlas.engine.jobs import Job
 from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import Counts
-from tuneatlas.sizing.estimates import DEVICES, Need, start_hours
-from tuneatlas.sizing.needs import PASSES, QUESTION, Study, need_of
+from tuneatlas.sizing.estimates import DEVICES, Need, folder_size, start_hours
+from tuneatlas.sizing.needs import DRAWN, PASSES, QUESTION, Study, need_of
 from tuneatlas.sizing.sheet import study_of
 from tuneatlas.studies.forgetting.prepare import pick_questions
 
@@ -86,3 +88,33 @@ def test_no_more_is_charged_than_there_is_to_ask():
     job = Job("evaluate_base", {"model": "m"}, (), (), options, {}, due=True)
     models = 1 + 2  # the base, and both points of its restoration
     assert PASSES[job.step](job, study(10, 20, 1_000_000)) == models * 30 * QUESTION
+
+
+def test_rewards_are_charged_for_the_replies_that_are_drawn_and_trained_on():
+    from tuneatlas.studies.atlas.rounds import TOGETHER
+
+    assert DRAWN == TOGETHER
+    shape = shape_of({"source": "scratch", **SIZES}, ROOT)
+    of_one = study(10, 20, 100)
+    config = {**of_one.config, "mix_instructions": {"general": {"path": None}}}
+    whole = replace(of_one, shapes={"m": shape}, config=config)
+    wildcards = {"model": "m", "domain": "numbers", "group": "arm", "seed": "0"}
+    outputs = ("results/arm/0", "results/arm/0.replies.parquet")
+
+    def need(step: str = "reinforce_treatment", **stated: object) -> Need:
+        entry = Treatment(of="harmonious", reward="answer", **stated).model_dump()
+        treatment = entry if step == "reinforce_treatment" else {}
+        options = {**Finetune(batch=4).model_dump(), "treatment": treatment}
+        found = need_of(Job(step, wildcards, (), outputs, options, {}, due=True), whole)
+        assert found is not None
+        return found
+
+    given, few = need("finetune_treatment"), need(beta=0.0)
+    many, twice = need(beta=0.0, generations=16), need(beta=0.0, updates_per_batch=2)
+    # One of the outputs is a model.
+    assert few.kept == given.kept == folder_size(shape)
+    assert given.hours < few.hours < many.hours
+    assert given.memory < few.memory
+    assert need(beta=0.1).memory - few.memory == pytest.approx(folder_size(shape))
+    assert (few.steps, twice.steps) == (given.steps, 2 * given.steps)
+    assert few.hours < twice.hours

@@ -30,8 +30,39 @@ class Treatment(Section):
         "those of this group to the same questions; null: they are learnt",
         source="Rafailov et al. 2023, arXiv 2305.18290",
     )
-    beta: Annotated[float, Field(gt=0)] = option(
-        0.1, "how near the base preference tuning stays (over)", source="Rafailov et al. 2023"
+    reward: Literal["answer"] | None = option(
+        None,
+        "on-policy reinforcement learning (GRPO) in place of learning the replies: the model "
+        "replies itself, and what names the label at its beginning is rewarded, by its letter or "
+        "its text, as mix_instructions.question_template has it; null: they are learnt",
+        source="Shao et al. 2024, arXiv 2402.03300",
+    )
+    beta: Amount | None = option(
+        None,
+        "how near the base preference tuning (over) and reinforcement learning (reward) stay; "
+        "null: 0.1 for the first, 0.04 for the second",
+        source="Rafailov et al. 2023; Shao et al. 2024",
+    )
+    generations: Annotated[int, Field(ge=2)] = option(
+        8, "replies to each question of a batch (reward); batch counts questions"
+    )
+    max_new_tokens: Positive = option(
+        64, "length at which a reply is cut off (reward)", unit="tokens"
+    )
+    updates_per_batch: Positive = option(
+        1, "updates by each batch of replies (reward)", unit="updates"
+    )
+    clip: Annotated[float, Field(gt=0, lt=1)] = option(
+        0.2,
+        "a reply's token counts by the ratio of its probability to that when it was drawn, up to "
+        "this far from 1 (reward)",
+        source="Schulman et al. 2017, arXiv 1707.06347",
+    )
+    patience: Positive = option(
+        20,
+        "batches in a row in which the replies to each question may all be rewarded alike "
+        "(reward); then the training stops",
+        unit="batches",
     )
     learning_rate: Rate | None = option(None, "peak learning rate; null: as finetune says")
     epochs: Positive | None = option(

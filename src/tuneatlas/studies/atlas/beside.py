@@ -13,7 +13,8 @@ from tuneatlas.models.lm_head import token_logits
 from tuneatlas.training.loss import supervise
 from tuneatlas.training.packing import IGNORED
 
-# From what a forward pass is given to what base and model say, in this order.
+# From what a forward pass is given to what the model, or base and model in this order, say.
+Said = Callable[[Mapping[str, Any]], torch.Tensor]
 Beside = Callable[[Mapping[str, Any]], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -26,18 +27,29 @@ def beside_base(model: PreTrainedModel, stack: ExitStack, *, bf16: bool) -> Besi
     """
     base = deepcopy(model).eval().requires_grad_(False)
     supervise(base)
-    of_base, of_model = _last_hidden(base, stack), _last_hidden(model, stack)
+    of_base, of_model = (said_by(each, stack, bf16=bf16) for each in (base, model))
 
     def beside(told: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        at = told["labels"] != IGNORED
-        with torch.autocast(at.device.type, torch.bfloat16, enabled=bf16):
-            with torch.no_grad():
-                base.to(at.device)(**told)
-                before = log_softmax(token_logits(base, of_base()[at]), dim=-1)
-            after = log_softmax(token_logits(model, of_model()[at]), dim=-1)
-        return before, after
+        device = told["labels"].device
+        with torch.no_grad():
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                base.to(device)(**told)
+            before = of_base(told)
+        return before, of_model(told)
 
     return beside
+
+
+def said_by(model: PreTrainedModel, stack: ExitStack, *, bf16: bool) -> Said:
+    """As `beside_base`, of one model as it is trained."""
+    last_hidden = _last_hidden(model, stack)
+
+    def said(told: Mapping[str, Any]) -> torch.Tensor:
+        at = told["labels"] != IGNORED
+        with torch.autocast(at.device.type, torch.bfloat16, enabled=bf16):
+            return log_softmax(token_logits(model, last_hidden()[at]), dim=-1)
+
+    return said
 
 
 def _last_hidden(model: PreTrainedModel, stack: ExitStack) -> Callable[[], torch.Tensor]:

@@ -126,8 +126,8 @@ def _asked_of(read: Read, domain: str, own: Answers, scope: str) -> NDArray[np.b
     )
 
 
-def in_way(read: Read, scope: str, way: str) -> Cells:
-    """``gain`` (see table battery) in a way of asking."""
+def in_way(read: Read, scope: str, way: str, number: str = "gain") -> Cells:
+    """``gain`` or ``accuracy`` (see table battery) in a way of asking."""
     found: Cells = {}
     for (domain, group), own in read.batteries.items():
         where = _asked_of(read, domain, own, scope)
@@ -138,11 +138,12 @@ def in_way(read: Read, scope: str, way: str) -> Cells:
                 (own.chosen[name, way] == own.answer)[:, where].astype(np.float64)
                 for name in (BASE_MODEL, setting)
             )
+            told = after - before if number == "gain" else after
             parts = {
                 training: [Part(1.0, values, names)]
-                for training, values in zip(own.trainings, after - before, strict=True)
+                for training, values in zip(own.trainings, told, strict=True)
             }
-            address = ("battery", domain, group, setting, scope, way, "gain")
+            address = ("battery", domain, group, setting, scope, way, number)
             found[Treated(domain, group, setting)] = Cell(parts, "/".join(address))
     return found
 

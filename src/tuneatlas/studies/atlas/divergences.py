@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
-from tuneatlas.models.generation import Finite, set_generation
 from tuneatlas.models.likelihoods import LOGITS, Floats
 from tuneatlas.models.lm_head import exact_logits
-from tuneatlas.models.load import embedding_rows, pad_id
+from tuneatlas.models.load import embedding_rows
 from tuneatlas.models.positions import most_positions
+from tuneatlas.studies.atlas.drawing import draw
 
 # Prompts answered at a time. Not an option: of other batches other answers are drawn.
 TOGETHER = 32
@@ -59,7 +59,7 @@ def draw_answers(
         chunk = order[start : start + TOGETHER]
         with torch.random.fork_rng():
             torch.manual_seed(seed + start)
-            written = _draw(
+            written = draw(
                 model,
                 tokenizer,
                 [prompts[n] for n in chunk],
@@ -71,42 +71,6 @@ def draw_answers(
             own = written[place * samples : (place + 1) * samples]
             found[n] = [Answer(prompts[n], tokens) for tokens in own]
     return [found[n] for n in range(len(prompts))]
-
-
-def _draw(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[list[int]],
-    samples: int,
-    longest: int,
-    names: Sequence[str],
-) -> list[list[int]]:
-    """Tokens of each answer; prompts are padded on the left."""
-    width = max(map(len, prompts))
-    pad = pad_id(tokenizer, embedding_rows(model))
-    ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-    config = set_generation(
-        model,
-        tokenizer,
-        do_sample=True,
-        temperature=1.0,
-        top_p=1.0,
-        top_k=0,
-        max_new_tokens=longest,
-        num_return_sequences=samples,
-    )
-    network: Any = model
-    with torch.inference_mode():
-        out = network.generate(
-            input_ids=ids.to(model.device),
-            attention_mask=mask.to(model.device),
-            generation_config=config,
-            logits_processor=LogitsProcessorList([Finite(names, model.dtype)]),
-        )
-    end = tokenizer.eos_token_id
-    lines = out[:, width:].tolist()
-    return [line[: line.index(end) + 1] if end in line else line for line in lines]
 
 
 def answer_divergences(

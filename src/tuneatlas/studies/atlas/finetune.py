@@ -1,7 +1,7 @@
 """Tune a base model as a treatment says: on a group's conversations, by the one trainer."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,8 +11,15 @@ from transformers import PreTrainedTokenizerBase
 from tuneatlas.engine.step import Step, derive_seed
 from tuneatlas.models.load import load_model
 from tuneatlas.models.token_files import Example
-from tuneatlas.studies.atlas.holding import WITHIN, held
-from tuneatlas.studies.atlas.preferring import joined, paired, parted, refuse_long
+from tuneatlas.studies.atlas.beside import beside_base
+from tuneatlas.studies.atlas.holding import WITHIN, Loss, held
+from tuneatlas.studies.atlas.preferring import (
+    joined,
+    paired,
+    parted,
+    preference_loss,
+    refuse_long,
+)
 from tuneatlas.studies.atlas.replay import read_texts, replay_tokens, replayed
 from tuneatlas.tables import CONVERSATIONS, Row
 from tuneatlas.training.conversations import chat_beside, conversation_examples
@@ -64,8 +71,13 @@ def finetune_treatment(step: Step, *, bos: bool) -> dict[str, Any]:
         section=run.section if treatment["learning_rate"] is None else section,
     )
     bf16 = run.recipe.precision == "bf16"
+
+    def by_preferences(stack: ExitStack) -> Loss:
+        return preference_loss(beside_base(model, stack, bf16=bf16), treatment["beta"], pairs)
+
+    instead = by_preferences if treatment["over"] else None
     is_held = any(treatment[name] for name in WITHIN)
-    with held(model, section, treatment, pairs, bf16=bf16) if is_held else nullcontext():
+    with held(model, section, treatment, bf16=bf16, instead=instead) if is_held else nullcontext():
         return train_and_save(step, model, run, figures)
 
 

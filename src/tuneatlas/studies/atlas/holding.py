@@ -15,7 +15,6 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tuneatlas.errors import UserError
 from tuneatlas.studies.atlas.beside import Beside, beside_base
-from tuneatlas.studies.atlas.preferring import preference_loss
 from tuneatlas.training.packing import IGNORED
 
 # What is done within the process that trains, to the model that it trains in place.
@@ -29,19 +28,19 @@ def held(
     model: PreTrainedModel,
     section: str,
     treatment: Mapping[str, Any],
-    pairs: int,
     *,
     bf16: bool,
+    instead: Callable[[ExitStack], Loss] | None = None,
 ) -> Iterator[None]:
     """Hold ``model``, which is the base yet, to what it is now, until the context ends.
 
     Args:
         model: what will be trained in place, in this process.
         section: where the config states ``treatment``.
-        treatment: its ``frozen_layers``, the factors ``l2_sp`` and ``kl``, and ``beta``, where it
-            prefers replies to those of a group, ``over``, in place of learning them.
-        pairs: of replies, in each step, where it does.
+        treatment: its ``frozen_layers`` and the factors ``l2_sp`` and ``kl``.
         bf16: whether it is trained in mixed precision.
+        instead: makes the loss that stands in place of the trainer's own, if there is one; what
+            that hooks to the model ends with the stack that it is given.
 
     Raises:
         UserError: it has fewer layers than are to be frozen.
@@ -49,21 +48,15 @@ def held(
     freeze(model, treatment["frozen_layers"], section)
     with ExitStack() as stack:
         stack.callback(model.requires_grad_, True)
-        # In place of the trainer's own loss, or on top of it.
-        instead: list[Loss] = []
+        whole = instead(stack) if instead else None
         more: list[Loss] = []
-        if treatment["over"]:
-            beside = beside_base(model, stack, bf16=bf16)
-            instead.append(preference_loss(beside, treatment["beta"], pairs))
         if treatment["l2_sp"]:
             more.append(distance_penalty(model, treatment["l2_sp"]))
         if treatment["kl"]:
             more.append(divergence_penalty(beside_base(model, stack, bf16=bf16), treatment["kl"]))
 
         def add(_: Any, given: Any, told: dict[str, Any], out: dict[str, Any]) -> dict[str, Any]:
-            loss = out["loss"]
-            for other in instead:
-                loss = other(told)
+            loss = whole(told) if whole else out["loss"]
             return {**out, "loss": sum((penalty(told) for penalty in more), loss)}
 
         stack.callback(model.register_forward_hook(add, with_kwargs=True).remove)

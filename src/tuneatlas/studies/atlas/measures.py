@@ -70,6 +70,22 @@ MEASURES: tuple[Measure, ...] = (
         cells=lambda read: cells.in_way(read, "ood", "chat"),
     ),
     Measure(
+        name="chat_home",
+        title="Right at home in chat",
+        question="accuracy in the domain tuned on, zero-shot in the chat format",
+        unit="percent",
+        files=("battery", "battery"),
+        cells=lambda read: cells.in_way(read, "homo", "chat", "accuracy"),
+    ),
+    Measure(
+        name="chat_elsewhere",
+        title="Right elsewhere in chat",
+        question="accuracy out of the domain, zero-shot in the chat format",
+        unit="percent",
+        files=("battery", "battery"),
+        cells=lambda read: cells.in_way(read, "ood", "chat", "accuracy"),
+    ),
+    Measure(
         name="reached",
         title="Reached",
         question="questions lost out of the domain that most other ways of asking find",

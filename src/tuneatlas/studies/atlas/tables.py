@@ -162,3 +162,19 @@ PROBED_STATES = Table(
     ),
     key=("setting", "states", "layer", "id"),
 )
+
+REPLIES = Table(
+    "replies",
+    (
+        Column("batch", pa.int32(), "batch of replies, from 1", "batches"),
+        Column("step", pa.int32(), "the first update by it", "steps"),
+        Column("id", TEXT, "question id"),
+        Column("reply", pa.int32(), "which of the replies to it, from 1"),
+        Column("text", TEXT, "what the model replied, as it was then"),
+        Column("tokens", pa.int32(), "its length, with the end token", "tokens"),
+        Column("cut", pa.bool_(), "it was cut off at the greatest length"),
+        Column("named", pa.int8(), "the option that it names; -1: none"),
+        Column("rewarded", pa.bool_(), "that is the label of its conversation"),
+    ),
+    key=("batch", "id", "reply"),
+)

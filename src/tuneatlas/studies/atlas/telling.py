@@ -16,6 +16,7 @@ from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import MapOptions, map_treatments
 from tuneatlas.studies.atlas.measured import Distances, read_distances
 from tuneatlas.studies.atlas.measures import MEASURES
+from tuneatlas.studies.atlas.rewards_map import map_rewards
 from tuneatlas.studies.atlas.runs import Run, read_runs
 from tuneatlas.studies.atlas.savings import Relearned, read_relearned, relearning
 from tuneatlas.studies.atlas.tables import PROBED_STATES, SIMILARITY, WEIGHT_CHANGES
@@ -109,6 +110,10 @@ def _inside(asked: Asked) -> dict[str, Any]:
     return map_inside(asked.probed, asked.options, asked.step.seed, asked.contents)
 
 
+def _rewards(asked: Asked) -> dict[str, Any]:
+    return map_rewards(asked.step.paths("replies"))
+
+
 def _board(asked: Asked) -> dict[str, Any]:
     return board(MEASURES, asked, asked.options, asked.step.seed)
 
@@ -121,6 +126,7 @@ TELLERS: tuple[Callable[[Asked], dict[str, Any]], ...] = (
     _battery,
     _changes,
     _inside,
+    _rewards,
     _board,
 )
 

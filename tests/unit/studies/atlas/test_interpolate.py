@@ -132,6 +132,7 @@ def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions)
             "distances": [],
             "asked": [],
             "relearned": [],
+            "replies": [],
             "battery": [],
             "restored": [],
             "weights": [],
