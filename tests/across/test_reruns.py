@@ -32,6 +32,8 @@ MODELS = {
 }
 MODELS["shared"] = set.union(*MODELS.values())
 MODELS["none"] = set()
+# What is chosen, or rewarded, by texts that the model writes.
+MODELS["writing"] = {"finetune_paraphrase", "reinforce_treatment"}
 
 
 class Row(NamedTuple):
@@ -98,7 +100,7 @@ ROWS = [
     Row("models.scoring.softmax", "none"),
     Row("models.likelihoods._score_batch", "none"),
     Row("models.lm_head.exact_logits", "none"),
-    Row("models.generation.set_generation", "syntax"),
+    Row("models.generation.set_generation", "writing"),
     Row("statistics.metrics.verdict", "none"),
     Row("knowledge.paired_answers.PairedAnswers", "none"),
     Row("data.scopes.scope_of", "none"),
