@@ -27,6 +27,7 @@ from tuneatlas.config.harness import compared_by_harness, harness_models
 from tuneatlas.config.load import load_config, load_mapping, resolve
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.naming import DEFAULT_CONFIG
+from tuneatlas.config.objects import no_plugin, objects_of
 from tuneatlas.config.packages import (
     PARTS,
     PROSE,
@@ -75,6 +76,7 @@ from tuneatlas.config.slices import (
     writer_of,
 )
 from tuneatlas.data.groups import CONTEXTUALISED
+from tuneatlas.data.objects import bring
 from tuneatlas.data.sources import load_specs
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.jobs import planned
@@ -83,6 +85,7 @@ from tuneatlas.engine.known_code import keep as keep_code
 from tuneatlas.engine.known_code import recall as recall_code
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import asking, joined, operations_of, section_of, split
+from tuneatlas.engine.pods import check_pods
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path
 from tuneatlas.engine.run_folders import is_locked, is_run_folder, note_run, others_of
@@ -120,6 +123,7 @@ __all__ = [
     "begin_token",
     "beside",
     "bound",
+    "bring",
     "brought_mb",
     "brought_options",
     "category_weights",
@@ -127,6 +131,7 @@ __all__ = [
     "chat_begins",
     "chat_template",
     "check_cluster",
+    "check_pods",
     "check_types",
     "checkpoints",
     "code_digest",
@@ -162,7 +167,9 @@ __all__ = [
     "memory_of",
     "model_packages",
     "needs_corpus",
+    "no_plugin",
     "note_run",
+    "objects_of",
     "offers",
     "operations_of",
     "others_of",
@@ -261,6 +268,11 @@ def bound(arguments: str, home: Path) -> str:
     return arguments if home == Path() or bind in arguments else f"{arguments} {bind}".strip()
 
 
+NOT_IN_STORE = (
+    "--default-storage-provider: results cannot lie in an object store, as records and what a job "
+    "that was cut off had saved stand beside them: run on a disk that all jobs see, and copy "
+    "results/ to the store afterwards; what the config names may lie there (docs/cluster.md)"
+)
 # What a module of another workflow cannot do.
 MOVED = (
     "a module with replace_prefix would part some results from the rest, where an audit does not "

@@ -28,14 +28,13 @@ def check(jobs):
     due = {step_of(job) for job in jobs}
     tuneatlas.preflight(experiment, ROOT, "data", here=here, due=due)
     if not here:
-        site = tuneatlas.site_options(workflow.executor_settings)
         remote = [job for job in jobs if not job.is_local]
         if GPU_TYPES:
             on_gpus = [j for j in remote if j.resources.get("gpu") or j.resources.get("gres")]
             named = ((step_of(j), dict(j.wildcards.items())) for j in on_gpus)
             needs = ((step, tuneatlas.memory_of(study(), step, w)) for step, w in named)
             tuneatlas.check_types(GPU_TYPES, needs)
-        tuneatlas.check_cluster(map(request, remote), ROOT, site)
+        check_site([*map(request, remote)])
     # Of a run that was refused nothing stands here.
     if not IS_MODULE and (said := tuneatlas.note_run(ROOT, BESIDE, experiment.name, STARTED_WITH)):
         logger.warning(said)

@@ -13,6 +13,8 @@ try:
     if workflow.is_main_process:
         tuneatlas.check_interpreter(sys.executable)
         tuneatlas.check_folder(Path())
+        if workflow.storage_settings.default_storage_provider:
+            raise UserError(tuneatlas.NOT_IN_STORE)
         if "apptainer" in map(str, workflow.deployment_settings.deployment_method):
             tuneatlas.check_image(HOME / tuneatlas.IMAGE)
             given = workflow.deployment_settings.apptainer_args

@@ -1,7 +1,7 @@
 rule evaluate_harness:
     """Ask a model the tasks of lm-evaluation-harness, by its own library, beside our scorer."""
     input:
-        tasks=own([config["evaluate_harness"]["include_path"]]),
+        tasks=lambda w: own([config["evaluate_harness"]["include_path"]]),
         model=asked_model,
     output:
         metrics="results/evaluate_harness/{model}/{trained}.json",

@@ -150,7 +150,7 @@ rule mix_instructions:
             if w.group == tuneatlas.CONTEXTUALISED
             else []
         ),
-        general=own([MIXED_IN["path"]]),
+        general=lambda w: own([MIXED_IN["path"]]),
     output:
         conversations="results/mix_instructions/{model}/{domain}/{group}/{seed}.parquet",
     log:

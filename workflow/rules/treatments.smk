@@ -37,7 +37,7 @@ rule mix_treatment:
         words=rules.explain_treatment.output.explanations,
         template=template("question", "mix_instructions"),
         knowledge=rules.probe_knowledge.output.knowledge if WEIGHTS else [],
-        general=own([MIXED_IN["path"]]),
+        general=lambda w: own([MIXED_IN["path"]]),
     output:
         conversations="results/mix_treatment/{model}/{domain}/{group}/{seed}.parquet",
     log:

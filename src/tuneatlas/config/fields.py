@@ -13,6 +13,8 @@ from pydantic import (
     ValidationInfo,
 )
 
+from tuneatlas.data.objects import STORE, place_of
+
 REQUIRED: Any = ...
 S1 = "Ren et al. 2024"
 S2 = "Zhang et al. 2024"
@@ -29,6 +31,8 @@ PATH_PATTERN = "^[^{}]+$"
 
 def _from_here(path: str, info: ValidationInfo) -> str:
     """A path of the config as it is from the folder that the run works in."""
+    if path.startswith(STORE):
+        path = place_of(path)
     return os.path.normpath(Path(info.context or "", path)) if info.context else path
 
 

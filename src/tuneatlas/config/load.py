@@ -133,6 +133,8 @@ def _problem(detail: ErrorDetails, tree: Node) -> Problem:
             f"{found!r} is not a commit hash, of 40 hexadecimal digits: it is on the model's "
             "page under 'Files and versions', 'History'"
         )
+    elif kind == "value_error":
+        text = str(context["error"])
     elif kind == "extra_forbidden" and isinstance(parent, type):
         known = [*parent.model_fields, *(["include"] if parent is Experiment else [])]
         text = "unknown key" + nearest(key[-1], known)

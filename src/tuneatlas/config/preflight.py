@@ -19,6 +19,7 @@ from tuneatlas.config.load import resolve
 from tuneatlas.config.machine_checks import check_disk, check_gpus, check_outputs, check_temporary
 from tuneatlas.config.model_checks import check_models, models_to_fetch
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.objects import not_here
 from tuneatlas.config.package_checks import check_packages, to_fetch
 from tuneatlas.config.program_checks import check_programs
 from tuneatlas.config.question_checks import check_questions
@@ -53,9 +54,12 @@ def preflight(
         models = partial(check_models, due=due)
         programs = partial(check_programs, due=due, here=here)
         checks += [check_questions, models, *DATA, programs, *([check_gpus] if here else [])]
+    # An object of a store that was not brought yet is looked at when it is.
+    later = {found.key for found in not_here(experiment, root)}
     problems = [
         Problem(key, text, where(experiment, key))
         for key, text in chain.from_iterable(check(experiment, root) for check in checks)
+        if key not in later
     ]
     refuse(problems, f"{experiment.name}: {len(problems)} problems before the first job:")
 
@@ -64,7 +68,8 @@ def left_open(experiment: Experiment, root: Path) -> list[str]:
     """What was not looked at, as it is not here yet: each with the step that says it then."""
     names = to_fetch(resolve(experiment), root)
     packages = [f"{', '.join(names)} (fetched first: fetch_source looks at them)"] if names else []
-    return [*packages, *models_to_fetch(experiment, root)]
+    objects = [f"{o.address} (brought first, then looked at)" for o in not_here(experiment, root)]
+    return [*objects, *packages, *models_to_fetch(experiment, root)]
 
 
 def where(experiment: Experiment, key: Key) -> Place:

