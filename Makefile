@@ -8,7 +8,8 @@
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can;
 #                    QUICK=1 leaves out a training of nine time limits
-# make slurm-faults  the same under 30 faults at random instants, then compared byte by byte
+# make slurm-faults  the same under 30 faults at random instants, then compared byte by byte; SCATTERED=1:
+#                    of S1, asked in shards, its tuned weights let go
 # make plan   what is missing or wrong before the first job, then the jobs that would run
 # make why    which jobs would run, and because of what; TARGET as above, or a step or file
 # make accept STEP=finetune WHY="only a message": say on record that a change of code that you read
@@ -114,7 +115,7 @@ slurm-test: .venv/ready
 	@.venv/bin/pytest -n0 -m "slurm $(if $(QUICK),and not slow)" -rs tests/slurm
 
 slurm-faults: .venv/ready
-	@.venv/bin/python tests/slurm/faults.py --faults 30
+	@.venv/bin/python tests/slurm/faults.py --faults 30 $(if $(SCATTERED),--scattered)
 
 plan: .venv/ready
 	@.venv/bin/tuneatlas config preflight $(CONFIG)

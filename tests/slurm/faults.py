@@ -1,13 +1,14 @@
 """Run the smallest experiment through Slurm while all kinds of faults happen, and compare.
 
     python tests/slurm/faults.py --faults 30 [--pause 30] [--seed 0] [--folder DIR]
-        [--undisturbed RESULTS]
+        [--undisturbed RESULTS] [--scattered]
 
 Faults come at random instants from a seeded generator: a job cancelled, a training process
 killed, a node's daemon killed and brought back, the driver killed and started again, a job's
 time limit cut to nothing, the controller restarted. Where an experiment ends before the
 faults do, it is run again from its base model on, in the same folder. In the end all results
-are compared, byte by byte, with those of an undisturbed run on this machine.
+are compared, byte by byte, with those of an undisturbed run on this machine. With --scattered it is
+study S1 alone, whose models are asked in shards, and whose tuned weights go when they are measured.
 """
 
 import argparse
@@ -31,6 +32,13 @@ from tests.workflow.finished_run import copy_project
 from tests.workflow.finished_run import run as run_locally
 
 NODES = ("c1", "g1", "g2")
+SCATTERED = """
+include: smoke.yaml
+probe_knowledge: {shards: 2}
+explain_predictions: {shards: 2, seeding: batch}
+evaluate_knowledge: {shards: 3}
+finetune: {keep: until measured}
+"""
 
 
 def jobs_of(project: Path, *states: str) -> list[str]:
@@ -56,9 +64,9 @@ def scripts(project: Path) -> list[int]:
 class Faults:
     """What can go wrong; each returns whether there was anything to disturb."""
 
-    def __init__(self, project: Path, rng: random.Random) -> None:
-        self.project, self.rng = project, rng
-        self.driver = start(project)
+    def __init__(self, project: Path, rng: random.Random, config: str, target: str) -> None:
+        self.project, self.rng, self.config, self.target = project, rng, config, target
+        self.driver = self.start()
         self.kinds: dict[str, Callable[[], bool]] = {
             "scancel": self.cancel,
             "kill -9 of a step's process": self.kill_process,
@@ -67,6 +75,10 @@ class Faults:
             "time limit hit": self.end_time,
             "slurmctld restarted": self.restart_controller,
         }
+
+    def start(self) -> subprocess.Popen[str]:
+        """A driver."""
+        return start(self.project, "--", self.target, config=self.config)
 
     def cancel(self) -> bool:
         """A job is cancelled by hand."""
@@ -101,13 +113,13 @@ class Faults:
         until(lambda: not jobs_of(self.project), 120, "end of the jobs")
         subprocess.run(
             [sys.executable, "-m", "snakemake", "--profile=profiles/slurm",
-             f"--configfile={CONFIG}", "--unlock"],
+             f"--configfile={self.config}", "--unlock"],
             cwd=self.project,
             env=os.environ | {"PYTHONPATH": str(self.project / "src")},
             capture_output=True,
             check=True,
         )  # fmt: skip
-        self.driver = start(self.project)
+        self.driver = self.start()
         return True
 
     def end_time(self) -> bool:
@@ -125,10 +137,9 @@ class Faults:
         return cluster("start", "slurmctld").returncode == 0
 
 
-def disturb(project: Path, count: int, seed: int, pause_s: float) -> Counter[str]:
+def disturb(faults: Faults, count: int, pause_s: float) -> Counter[str]:
     """Make ``count`` faults happen, then let the run end; the tally."""
-    rng = random.Random(seed)
-    faults = Faults(project, rng)
+    project, rng = faults.project, faults.rng
     tally: Counter[str] = Counter()
     runs = 1
     while sum(tally.values()) < count:
@@ -139,7 +150,7 @@ def disturb(project: Path, count: int, seed: int, pause_s: float) -> Counter[str
                 for name in again(project):
                     shutil.rmtree(project / "results" / name)
             runs += 1
-            faults.driver = start(project)
+            faults.driver = faults.start()
             continue
         # The rarest so far, if there is anything for it to disturb.
         kinds = sorted(faults.kinds, key=lambda kind: (tally[kind], rng.random()))
@@ -150,7 +161,7 @@ def disturb(project: Path, count: int, seed: int, pause_s: float) -> Counter[str
         runs += 1
         if runs > count + 5:
             raise SystemExit(f"the driver does not get through; see {project}/driver.log")
-        faults.driver = start(project)
+        faults.driver = faults.start()
     print(f"{runs} drivers ended by themselves")
     return tally
 
@@ -159,6 +170,12 @@ def again(project: Path) -> list[str]:
     """Results to make once more: all but what is fetched or prepared."""
     kept = ("fetch_source", "prepare_questions", "prepare_corpus")
     return [p.name for p in (project / "results").iterdir() if p.name not in kept]
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the project, with both experiments."""
+    (copy_project(folder) / "config/scattered.yaml").write_text(SCATTERED)
+    return folder
 
 
 def main() -> None:
@@ -171,7 +188,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/tuneatlas-faults"))
     parser.add_argument("--undisturbed", type=Path, help="results of an undisturbed run")
+    parser.add_argument("--scattered", action="store_true", help="S1 in shards, weights let go")
     options = parser.parse_args()
+    config, target = ("config/scattered.yaml", "s1") if options.scattered else (CONFIG, "all")
     folder = options.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     began = cluster("up")
@@ -179,14 +198,15 @@ def main() -> None:
         raise SystemExit(f"no Slurm here: {began.stderr.strip()}")
     expected = options.undisturbed
     if expected is None:
-        quiet = copy_project(folder / "undisturbed")
-        done = run_locally(quiet)
+        quiet = copied(folder / "undisturbed")
+        done = run_locally(quiet, "--", target, config=config)
         if done.returncode:
             raise SystemExit(done.stdout + done.stderr)
         expected = quiet / "results"
-    project = copy_project(folder / "disturbed")
+    project = copied(folder / "disturbed")
     started = time.monotonic()
-    tally = disturb(project, options.faults, options.seed, options.pause)
+    faults = Faults(project, random.Random(options.seed), config, target)
+    tally = disturb(faults, options.faults, options.pause)
     for kind, number in sorted(tally.items()):
         print(f"{number:4d} {kind}")
     print(f"{sum(tally.values()):4d} faults in {(time.monotonic() - started) / 60:.0f} min")

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from tests.examples import ROOT
-from tests.slurm.sandbox import HERE, ask, cluster, run, start, until
+from tests.slurm.sandbox import HERE, QUICK, ask, cluster, run, start, until
 from tests.workflow.compare_results import differences
+from tests.workflow.finished_run import SNAKEMAKE
 from tuneatlas.engine.jobs import read_plan
 
 pytestmark = pytest.mark.slurm
@@ -79,6 +80,33 @@ def test_two_drivers_on_one_folder(project: Path):
     finally:
         first.send_signal(signal.SIGINT)  # it cancels its jobs
         first.wait(timeout=300)
+
+
+ARRAY = """\
+rule all:
+    input: "first", "second"
+rule make:
+    output: "{name}"
+    resources: mem_mb=600, runtime=5, slurm_account="lab", slurm_partition="cpu"
+    shell: "[ {wildcards.name} = first ] && touch first || {{ sleep 20; exit 1; }}"
+"""
+
+
+def test_a_task_of_an_array_that_fails_takes_away_what_another_made(slurm, tmp_path: Path):
+    """So plugins slurm 2.8.0 and slurm-jobstep 0.6.1: where this fails, arrays may be tried."""
+    (tmp_path / "Snakefile").write_text(ARRAY)
+    words = ("--jobs", "2", "--keep-going", "--latency-wait", "5", "--slurm-array-jobs", "make")
+    polling = ("--slurm-status-command", "squeue", *QUICK[:2])
+    done = subprocess.run(
+        [SNAKEMAKE, "--executor", "slurm", *words, *polling],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode and "Submitted array job" in said and "1 of 3 steps" in said
+    assert not (tmp_path / "first").exists()
 
 
 @pytest.mark.parametrize("zero", ["zero2", "zero3"])

@@ -17,7 +17,7 @@ from tuneatlas.errors import UserError
 # How an address begins, and the folder that objects come to lie in, by bucket and key.
 STORE = "s3://"
 BESIDE = "data/s3"
-_ADDRESS = re.compile(r"s3://([^/{}?#*]+)/([^{}?#*]+)")
+_ADDRESS = re.compile(r"s3://([A-Za-z0-9][\w.-]*)/([^{}?#*]+)")
 
 
 class Stored(Protocol):

@@ -85,7 +85,14 @@ def test_what_is_not_there_or_changes_meanwhile_is_said(tmp_path):
 
 def test_places():
     assert place_of("s3://lab/a//b/") == "data/s3/lab/a/b"
-    for wrong in ("s3://lab", "s3://lab/", "s3:///a", "s3://lab/../a", "s3://lab/a-{step}"):
+    for wrong in (
+        "s3://lab",
+        "s3://lab/",
+        "s3:///a",
+        "s3://lab/../a",
+        "s3://../a",
+        "s3://lab/a-{step}",
+    ):
         with pytest.raises(ValueError, match="expected s3://BUCKET/KEY"):
             place_of(wrong)
 
