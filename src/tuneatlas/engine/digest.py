@@ -52,9 +52,15 @@ def code_of(script: Path, package: Package = REAL) -> Code:
 
     A job of a run with a warm process takes what the run found of the very same sources.
     """
-    if KNOWN and (known := KNOWN.get(key_of(script, sources_of(package)))):
+    if KNOWN and (known := KNOWN.get(key_of(script, sources_at_first(package)))):
         return Code(**known)
     return code_by(f"script:{script.stem}", parsed(script), package)
+
+
+@cache
+def sources_at_first(package: Package) -> str:
+    """``sources_of`` when they were first asked for: what is found of code is of these."""
+    return sources_of(package)
 
 
 def sources_of(package: Package) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from tuneatlas.engine.digest import REAL, Code, code_of, key_of, sources_of
+from tuneatlas.engine.digest import REAL, Code, code_of, key_of, sources_at_first, sources_of
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.providers import installed
 from tuneatlas.engine.warm import KNOWN, start
@@ -23,7 +23,7 @@ KEYS: dict[Path, str] = {}
 
 def code_digest(script: Path) -> str:
     """Digest of all code and library versions that a script reaches."""
-    KEYS[script] = key_of(script, _sources_at_first())
+    KEYS[script] = key_of(script, sources_at_first(REAL))
     return _code(script).digest
 
 
@@ -67,10 +67,5 @@ def _file(root: Path) -> Path:
 
 
 @cache
-def _sources_at_first() -> str:
-    return sources_of(REAL)
-
-
-@cache
 def _found_in() -> str:
-    return sha256(f"{_sources_at_first()}\0{installed()}".encode()).hexdigest()
+    return sha256(f"{sources_at_first(REAL)}\0{installed()}".encode()).hexdigest()

@@ -19,8 +19,7 @@ def as_at_the_start_of_a_run(monkeypatch):
     monkeypatch.setattr(warm, "KNOWN", {})
     monkeypatch.setattr(known_code, "KNOWN", {})
     monkeypatch.setattr(known_code, "KEYS", {})
-    for found in (known_code._found_in, known_code._sources_at_first):
-        found.cache_clear()
+    known_code._found_in.cache_clear()
 
 
 @pytest.fixture
@@ -63,14 +62,13 @@ def test_an_edited_script_is_looked_at_anew(tmp_path: Path, script: Path):
     assert asdict(code_of(script)) in known_code.KNOWN.values()
 
 
-@pytest.mark.parametrize("changed", ["installed", "sources_of"])
+@pytest.mark.parametrize("changed", ["installed", "sources_at_first"])
 def test_with_other_libraries_or_sources_nothing_is_known(
     tmp_path: Path, script: Path, monkeypatch, changed: str
 ):
     kept_by_a_run(tmp_path, script)
     monkeypatch.setattr(known_code, changed, lambda *package: "other")
     known_code._found_in.cache_clear()
-    known_code._sources_at_first.cache_clear()
     recall(tmp_path)
     assert known_code.KNOWN == {}
 
