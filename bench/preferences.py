@@ -19,8 +19,8 @@ from trl import DPOConfig, DPOTrainer
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.trl_losses import STEPS, compare, losses, recipe, told  # noqa: E402
 from tests.examples import TINY, tiny_tokenizer  # noqa: E402
-from tuneatlas.config.models.knowledge import Finetune  # noqa: E402
 from tuneatlas.config.models.treatments import Treatment  # noqa: E402
 from tuneatlas.models.build import new_llama  # noqa: E402
 from tuneatlas.models.token_files import Example  # noqa: E402
@@ -30,20 +30,8 @@ from tuneatlas.studies.atlas.preferring import joined, parted, preference_loss  
 from tuneatlas.training.processes import train  # noqa: E402
 from tuneatlas.training.recipe import Run, plan_run  # noqa: E402
 
-STEPS, BATCH, RATE, BETA = 20, 8, 1e-3, 0.2
-TOLERANCE = 1e-4
-RECIPE = {
-    "epochs": 1,
-    "batch": BATCH,
-    "row_length": 128,
-    "rows_per_device": 2,
-    "learning_rate": RATE,
-    "schedule": "constant",
-    "warmup_ratio": 0.0,
-    "precision": "fp32",
-    "gradient_checkpointing": False,
-    "keep_checkpoints": 0,
-}
+BATCH, RATE, BETA = 8, 1e-3, 0.2
+OPTIONS = recipe(batch=BATCH, rows_per_device=2, learning_rate=RATE)
 
 
 def pairs(tokenizer: Any) -> list[tuple[list[int], list[int], list[int]]]:
@@ -66,8 +54,7 @@ def ours(folder: Path, tokenizer: Any) -> tuple[list[float], Run, list[Any]]:
         for each in ([(p, c) for p, c, _ in told], [(p, r) for p, _, r in told])
     ]
     examples = [joined(*pair) for pair in zip(*sides, strict=True)]
-    options = Finetune(**RECIPE).model_dump()
-    run = plan_run(folder, examples, options, "cut", tokenizer, 1)
+    run = plan_run(folder, examples, OPTIONS, "cut", tokenizer, 1)
     at = {int(start): number for number, start in enumerate(run.tokens.offsets[:-1])}
     order = [told[at[piece.start]] for rows in run.steps for row in rows for piece in row]
     run = parted(run, [len(side.tokens) for side in sides[0]], BATCH)
@@ -97,21 +84,9 @@ def theirs(folder: Path, tokenizer: Any, run: Run, order: list[Any]) -> list[flo
     rows = Dataset.from_list([dict(zip(names, pair, strict=True)) for pair in order])
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     options = DPOConfig(
-        output_dir=str(folder),
+        **told(OPTIONS, folder),
         per_device_train_batch_size=BATCH,
-        max_steps=STEPS,
-        learning_rate=RATE,
-        lr_scheduler_type="constant",
-        adam_beta2=run.recipe.beta2,
-        max_grad_norm=run.recipe.max_grad_norm,
         beta=BETA,
-        logging_steps=1,
-        bf16=False,
-        use_cpu=True,
-        gradient_checkpointing=False,
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
     )
     trainer = InOrder(
         model=new_llama(tokenizer, TINY, seed=1),
@@ -121,7 +96,7 @@ def theirs(folder: Path, tokenizer: Any, run: Run, order: list[Any]) -> list[flo
         processing_class=tokenizer,
     )
     trainer.train()
-    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return losses(trainer)
 
 
 def main() -> int:
@@ -130,11 +105,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         mine, run, order = ours(Path(folder, "ours"), tokenizer)
         peer = theirs(Path(folder, "theirs"), tokenizer, run, order)
-    for step, (one, other) in enumerate(zip(mine, peer, strict=True), start=1):
-        print(f"step {step:2}: ours {one:.6f}, TRL {other:.6f}")
-    apart = max(abs(one - other) for one, other in zip(mine, peer, strict=True))
-    print(f"{len(mine)} steps, at most {apart:.2g} apart")
-    return int(len(mine) != STEPS or apart > TOLERANCE)
+    return compare(mine, peer, "step")
 
 
 if __name__ == "__main__":

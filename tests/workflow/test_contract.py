@@ -76,6 +76,16 @@ def test_every_shipped_config_plans(config: Path):
     assert not alone or "prepare_base" not in steps
 
 
+def test_measures_of_the_atlas_that_are_left_out_are_not_made():
+    jobs = planned(ROOT, [ROOT / "config/distance.yaml"])
+    measures = {"interpolate_weights", "measure_distance", "ask_battery", "measure_changes"}
+    measures |= {"probe_states", "relearn_facts"}
+    made = {job.step for job in jobs}
+    assert made & measures == {"interpolate_weights", "measure_distance"}
+    (told,) = (job for job in jobs if job.step == "map_treatments")
+    assert {path.split("/")[1] for path in told.inputs} & measures == made & measures
+
+
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
 def test_without_a_target_everything_is_planned(snakefile: str):
     """As `tuneatlas why` and `audit` ask for it; the engine forgets an included default."""

@@ -50,7 +50,7 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     [["one.yaml"], ["a b.yaml", "c.yaml"], ["it's.yaml", "ü.yaml"], ['"q".yaml', "$x.yaml"]],
 )
 def test_config_files_are_handed_on_whole_and_in_order(project: Path, names: list[str]):
-    from tuneatlas.workflow import command
+    from tuneatlas.config.naming import command
 
     for name in names:
         (project / name).touch()

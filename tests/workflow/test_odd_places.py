@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.finished_run import CONFIG, SNAKEMAKE, copy_project
+from tuneatlas.config.naming import command
 from tuneatlas.engine.run_folders import ran_in
-from tuneatlas.workflow import command
 
 
 @pytest.fixture(scope="module")

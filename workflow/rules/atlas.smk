@@ -100,15 +100,15 @@ rule map_treatments:
     """What each measure of the atlas says of each tuning, with intervals."""
     input:
         interpolated=of_mapped(rules.interpolate_weights.output.answers),
-        distances=of_mapped(rules.measure_distance.output.distances),
-        asked=of_mapped(rules.measure_distance.output.asked),
+        distances=of_measured("distance", rules.measure_distance.output.distances),
+        asked=of_measured("distance", rules.measure_distance.output.asked),
         relearned=of_mapped(rules.relearn_facts.output.answers) if RELEARNS else [],
-        battery=of_mapped(rules.ask_battery.output.answers),
+        battery=of_measured("battery", rules.ask_battery.output.answers),
         restored=restored_runs,
-        weights=of_mapped(rules.measure_changes.output.weights),
+        weights=of_measured("changes", rules.measure_changes.output.weights),
         replies=replies,
-        similarity=of_mapped(rules.measure_changes.output.similarity),
-        inside=of_mapped(rules.probe_states.output.answers),
+        similarity=of_measured("changes", rules.measure_changes.output.similarity),
+        inside=of_measured("inside", rules.probe_states.output.answers),
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         mentions=lambda w: corpus(replicates_of(w)[0], rules.prepare_corpus.output.mentions),
     output:

@@ -23,7 +23,7 @@ try:
         # Steered by what it is given, not by what its main workflow was started with.
         experiment = tuneatlas.load_given(config, f"config of module {__name__}", HOME)
     else:
-        experiment = tuneatlas.load(
+        experiment = tuneatlas.load_started(
             STARTED_WITH, workflow.config_settings.config, HOME, str(HOME) if IS_RUN else ""
         )
     if workflow.is_main_process:
@@ -56,8 +56,13 @@ GROUPS = experiment.groups
 SEEDS = config["seeds"]
 
 
+def one_of(names):
+    """What a wildcard may be; no rule is left without any, so that there is always a word."""
+    return "|".join(sorted(names)) or "none"
+
+
 wildcard_constraints:
-    package="|".join(map(re.escape, tuneatlas.packages(config))),
+    package="|".join(map(re.escape, tuneatlas.all_packages(config))),
     model="|".join(MODELS),
     domain="|".join(DOMAINS),
     group="|".join([*GROUPS, *config["treatments"]]),

@@ -41,7 +41,7 @@ def all_stages(w):
 
 def tuned_on(w):
     """The conversations of a group; of a treatment, its group's, or its labels in other words."""
-    treatment = config["treatments"].get(w.group)
+    treatment = TREATMENTS.get(w.group)
     if treatment and treatment["words"]:
         return expand(rules.mix_treatment.output.conversations, **w)[0]
     made = rules.mix_instructions.output.conversations
@@ -55,24 +55,23 @@ def writer(w):
 
 def tuned(w):
     """The model tuned on a group, or as a treatment says."""
-    treatment = config["treatments"].get(w.group)
-    if treatment is None:
-        made = rules.finetune
+    if w.group in REWARDED:
+        made = rules.reinforce_treatment
     else:
-        made = rules.reinforce_treatment if treatment["reward"] else rules.finetune_treatment
+        made = rules.finetune_treatment if w.group in TREATMENTS else rules.finetune
     return expand(made.output.model, **w)[0]
 
 
 def rejected(w):
     """The conversations whose replies a treatment is to make less likely, where it prefers some."""
-    other = config["treatments"][w.group]["over"]
+    other = TREATMENTS[w.group]["over"]
     made = rules.mix_instructions.output.conversations
     return expand(made, **{**w, "group": other}) if other else []
 
 
 def replayed_text(w):
     """Text of a model's pre-training, where a treatment replays some."""
-    if not config["treatments"][w.group]["replay"]:
+    if not TREATMENTS[w.group]["replay"]:
         return []
     made_here = corpus(w.model, rules.prepare_corpus.output.documents)
     return made_here or expand(rules.prepare_restoration.output.folder, model=w.model)
@@ -86,6 +85,24 @@ def last_stage(w):
 def of_mapped(path):
     """What all tunings that are mapped have at ``path``."""
     return of_members(path, domain=MAPPED, group=ATLAS["groups"], seed=MAPPED_SEEDS)
+
+
+def of_measured(measure, path):
+    """The same of a measure of the atlas that can be left out."""
+    return of_mapped(path) if measure in ATLAS["measures"] else []
+
+
+def measured():
+    """What the atlas makes of each tuning, measure by measure."""
+    steps = {
+        "distance": rules.measure_distance,
+        "battery": rules.ask_battery,
+        "changes": rules.measure_changes,
+        "inside": rules.probe_states,
+    }
+    made = [rules.interpolate_weights, *(steps[name] for name in ATLAS["measures"])]
+    made += [rules.relearn_facts] if RELEARNS else []
+    return [path for rule in made for path in rule.output]
 
 
 def replies(w):

@@ -1,5 +1,4 @@
 TREATMENTS = config["treatments"]
-TREATED = "|".join(TREATMENTS) or "none"
 REWARDED = {name for name, treatment in TREATMENTS.items() if treatment["reward"]}
 
 
@@ -15,7 +14,7 @@ rule explain_treatment:
     log:
         "logs/explain_treatment/{model}/{domain}/{group}.log",
     wildcard_constraints:
-        group=TREATED,
+        group=one_of(TREATMENTS),
     resources:
         **asks(240, tuned=False),
     params:
@@ -43,7 +42,7 @@ rule mix_treatment:
     log:
         "logs/mix_treatment/{model}/{domain}/{group}/{seed}.log",
     wildcard_constraints:
-        group=TREATED,
+        group=one_of(TREATMENTS),
     resources:
         **scaled(2000, 20),
     params:
@@ -71,7 +70,7 @@ rule finetune_treatment:
     log:
         "logs/finetune_treatment/{model}/{domain}/{group}/{seed}.log",
     wildcard_constraints:
-        group="|".join(sorted(TREATMENTS.keys() - REWARDED)) or "none",
+        group=one_of(TREATMENTS.keys() - REWARDED),
     threads: each("finetune")
     resources:
         # The base too, where the tuned model is held to it.
@@ -99,7 +98,7 @@ rule reinforce_treatment:
     log:
         "logs/reinforce_treatment/{model}/{domain}/{group}/{seed}.log",
     wildcard_constraints:
-        group="|".join(sorted(REWARDED)) or "none",
+        group=one_of(REWARDED),
     threads: each("finetune")
     resources:
         # The base too, to which the tuned model is held, and what is kept of replies as they grow.

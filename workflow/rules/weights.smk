@@ -30,10 +30,7 @@ def read_elsewhere(job):
         return expand(path, model=w.model, trained=f"restored/{w.seed}") if asked else []
     found = []
     if w.domain in MAPPED and w.group in ATLAS["groups"] and int(w.seed) in MAPPED_SEEDS:
-        found += [*rules.interpolate_weights.output, *rules.measure_distance.output]
-        found += [*rules.ask_battery.output, *rules.measure_changes.output]
-        found += rules.probe_states.output
-        found += rules.relearn_facts.output if RELEARNS else []
+        found += measured()
     if step != "finetune":
         return expand(found, **w)
     found += rules.evaluate_knowledge.output

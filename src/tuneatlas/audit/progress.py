@@ -140,9 +140,10 @@ class Watcher:
         path = self.folder / BEGUN / urlsafe_b64encode(name.encode()).decode()
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
+            # Gone by now, or yet to be written.
             return 0.0
-        return _written(path) if told["external_jobid"] is None else 0.0
+        return _written(path) if told.get("external_jobid") is None else 0.0
 
 
 def _said(path: Path) -> list[tuple[str, str]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from tuneatlas.audit.accepting import acceptable
 from tuneatlas.audit.lineage import read_results
-from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
+from tuneatlas.config.load import DEFAULT_CONFIG
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import accept, acceptances
 from tuneatlas.engine.files import write_text
 from tuneatlas.engine.jobs import read_plan

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tuneatlas.audit.lineage import read_results
 from tuneatlas.cli.accept import refuse_a_run
-from tuneatlas.config.load import load_config, resolve
-from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
+from tuneatlas.config.load import DEFAULT_CONFIG, load_config, resolve
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
 from tuneatlas.engine.operations import operations_of, split

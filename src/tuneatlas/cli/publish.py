@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tuneatlas.audit.lineage import RESULTS, Results, read_results
 from tuneatlas.audit.publishing import publish_model
-from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
+from tuneatlas.config.load import DEFAULT_CONFIG
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.run_folders import ran_in

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuneatlas.config.load import load_config, resolve
-from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
+from tuneatlas.config.load import DEFAULT_CONFIG, load_config, resolve
+from tuneatlas.config.naming import working_folder
 from tuneatlas.config.package_checks import FETCHED
 from tuneatlas.data.text_files import suffix_of
 from tuneatlas.engine.files import write_text

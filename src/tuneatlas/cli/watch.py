@@ -17,8 +17,8 @@ from tuneatlas.audit.progress import (
 )
 from tuneatlas.audit.reasons import in_order, needs_of, restricted
 from tuneatlas.cli.size import aligned
-from tuneatlas.config.load import load_config
-from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
+from tuneatlas.config.load import DEFAULT_CONFIG, load_config
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.errors import UserError
 from tuneatlas.sizing.sheet import device_named, study_of

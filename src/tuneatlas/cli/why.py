@@ -10,7 +10,8 @@ from pathlib import Path
 from tuneatlas.audit.lineage import Results, holds_records, left_out, read_results
 from tuneatlas.audit.reasons import Reasons, reasons, restricted
 from tuneatlas.audit.sharing import offers
-from tuneatlas.config.naming import DEFAULT_CONFIG, working_folder
+from tuneatlas.config.load import DEFAULT_CONFIG
+from tuneatlas.config.naming import working_folder
 from tuneatlas.engine.accepted import acceptances
 from tuneatlas.engine.jobs import Job, read_plan
 from tuneatlas.engine.run_folders import others_of

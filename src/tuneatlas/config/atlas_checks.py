@@ -22,10 +22,19 @@ ASKED = {
 }
 
 
+def measures(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Measures of questions that only another one tells apart."""
+    asked = experiment.atlas.measures
+    for name in ("changes", "inside"):
+        if name in asked and "battery" not in asked:
+            text = f"{name} asks of questions by what the battery reached: add battery to it, or "
+            yield (("atlas", "measures"),), f"{text}leave out {name}"
+
+
 def battery(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Ways of asking that put a question in the same words, or do not hold it."""
     own = experiment.atlas
-    if not own.groups:
+    if not own.groups or "battery" not in own.measures:
         return
     lacking = [n for n, form in enumerate(own.rewordings) if PLACE not in form]
     for number in lacking:
@@ -74,7 +83,8 @@ def probes(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Fewer questions than a probe needs, where it is known how many there will be."""
     domains = list(experiment.domains.values())
     known = [d.limits for d in domains if isinstance(d, FactsDomain)]
-    if not experiment.atlas.groups or len(known) < len(domains):
+    own = experiment.atlas
+    if not own.groups or "inside" not in own.measures or len(known) < len(domains):
         return
     if (count := sum(limits.test + limits.related_test for limits in known)) < OPTIONS:
         text = f"{count} test questions are fewer than the {OPTIONS} options of one, so that no "

@@ -215,6 +215,7 @@ CHECKS: tuple[Check, ...] = (
     treatment_checks.rewards,
     treatment_checks.replays,
     treatment_checks.adapters,
+    atlas_checks.measures,
     atlas_checks.battery,
     atlas_checks.layers,
     atlas_checks.probes,

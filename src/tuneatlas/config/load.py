@@ -1,7 +1,7 @@
 """Read an experiment from YAML and report everything that is wrong with it at once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from tuneatlas.config.replicates import PARTS, SEED, as_written, expand
 from tuneatlas.config.shape import Choice, allowed, closest, locate, nearest
 from tuneatlas.config.source import Key, Node, Problem, dotted, given_tree, merge, read_tree, refuse
 from tuneatlas.data.sources import INNER_PATTERN, PACKAGE_PATTERN, VERSION_PATTERN
+from tuneatlas.errors import UserError
 
+# What is run if no other is named.
+DEFAULT_CONFIG = Path("config/config.yaml")
 # What is said of a text of another spelling.
 SPELT = {
     HUB_PATTERN: "not a repository of the hub, such as owner/name",
@@ -60,6 +63,30 @@ def load_mapping(data: Mapping[str, Any], name: str, root: Path | str = Path()) 
     """
     problems: list[Problem] = []
     return _experiment(given_tree(data, name, problems), name, problems, Path(root))
+
+
+def load_started(
+    files: Sequence[Path], overrides: Mapping[str, Any], root: Path = Path(), base: str = ""
+) -> Experiment:
+    """The experiment of ``--configfile``, or the default one; templates lie under ``root``.
+
+    ``base`` is what paths in it are relative to, if not the folder that the run works in.
+    """
+    if overrides:
+        keys = ", ".join(overrides)
+        raise UserError(
+            f"--config {keys}: an experiment is one file, so that its results can be traced to "
+            "it; write the keys to a file with 'include: config.yaml' and give --configfile"
+        )
+    return load_config(*(files or [root / DEFAULT_CONFIG]), root=root, base=base)
+
+
+def load_given(config: Mapping[str, Any], name: str, root: Path) -> Experiment:
+    """The experiment that another workflow gives, called ``name``; the default one if it is empty.
+
+    It is described key by key, or by ``include: FILE`` with what differs.
+    """
+    return load_mapping(config, name, root) if config else load_started([], {}, root)
 
 
 def _experiment(

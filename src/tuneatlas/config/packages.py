@@ -139,3 +139,14 @@ def used_packages(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
         ):
             found.update({p: (section,) for p in packages if p not in found})
     return found
+
+
+def all_packages(config: Mapping[str, Any]) -> list[str]:
+    """Names of all data packages, and of those that models of the experiment come from."""
+    of_models = {
+        package
+        for part in PARTS
+        for model in config[part]
+        for package in model_packages(config, model, part)
+    }
+    return sorted(of_models.union(load_specs()))

@@ -11,6 +11,8 @@ from tuneatlas.models.shapes import known_shape
 
 # What is done to the model that trains, which other processes would load anew.
 WITHIN = ("frozen_layers", "l2_sp", "kl", "over", "reward")
+# What section finetune is to say where batches are of replies that are compared.
+NEEDED = {"isolate": True, "batch_unit": "examples"}
 
 
 def named(experiment: Experiment, root: Path) -> Iterator[Conflict]:
@@ -82,9 +84,6 @@ def rewards(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield ((*at, "max_new_tokens"), ("finetune", "row_length")), text
         needed = NEEDED | {"remainder": "step"}
         yield from _in_batches(experiment, (*at, "reward"), "reinforcement learning", needed)
-
-
-NEEDED = {"isolate": True, "batch_unit": "examples"}
 
 
 def _in_batches(

@@ -154,34 +154,38 @@ def in_processes(works: list[Callable[[], None]], threads: int) -> None:
     devices = gpus.dealt(len(works))
     # Copies, so that what is shared need not be packed and libraries are loaded once.
     context = multiprocessing.get_context("fork")
-    running: dict[Any, tuple[Any, Connection]] = {}
+    running: dict[Connection, Any] = {}
     for work, own in zip(works, devices, strict=True):
         here, there = context.Pipe(duplex=False)
         child = context.Process(target=_run, args=(work, own, threads, there, os.getpid()))
         child.start()
         there.close()
-        running[child.sentinel] = child, here
+        running[here] = child
     try:
         while running:
-            for sentinel in wait([*running]):
-                child, here = running.pop(sentinel)
+            # A pipe ends with its process; what it holds is read first, or it may never end.
+            ended = wait([*running])
+            for here in [one for one in running if one in ended]:
+                raised, child = _received(here), running.pop(here)
                 child.join()
                 if child.exitcode:
-                    raise _failure(here, child.exitcode)
+                    raise raised or _failure(child.exitcode)
     finally:
-        for child, _ in running.values():
+        for child in running.values():
             child.kill()
             child.join()
 
 
-def _failure(here: Connection, code: int) -> Exception:
-    if here.poll():
-        try:
-            raised = here.recv()
-        except EOFError:
-            raised = None
-        if isinstance(raised, Exception):
-            return raised
+def _received(here: Connection) -> Exception | None:
+    """What a process raised and told; None if it ended without a word, or in the middle of one."""
+    try:
+        raised: Exception = here.recv()
+    except (EOFError, OSError):
+        return None
+    return raised
+
+
+def _failure(code: int) -> Exception:
     if code < 0:
         name = signal.Signals(-code).name
         return TransientError(

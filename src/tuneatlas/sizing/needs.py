@@ -13,14 +13,13 @@ from tuneatlas.sizing import estimates as cost
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import Device, Need
 from tuneatlas.sizing.storage import BROUGHT, folders, models_of, states_of
+from tuneatlas.studies.atlas.rewarding import TOGETHER
 from tuneatlas.training.batches import count_steps
 
 # Tokens of one question, of one conversation, of one statement of a fact, of one sentence or
 # its tree: near the means of the data that comes along.
 QUESTION, CONVERSATION, STATEMENT, TREE = 100, 150, 20, 60
 BYTES_PER_TOKEN = 4
-# Replies that step reinforce_treatment draws at a time.
-DRAWN = 64
 # Tokens of the longest paraphrase where its format says it: that of most formats.
 PARAPHRASE = 256
 
@@ -136,9 +135,9 @@ def _drawn(training: Mapping[str, Any], shape: Shape, steps: int, study: Study) 
     """What a training by rewards takes to draw its replies, beside what it is trained on."""
     treatment = training["treatment"]
     longest, batches = treatment["max_new_tokens"], steps / treatment["updates_per_batch"]
-    times = -(-training["batch"] * treatment["generations"] // DRAWN)
+    times = -(-training["batch"] * treatment["generations"] // TOGETHER)
     return Need(
-        memory=cost.forward_memory(shape, DRAWN * (QUESTION + longest)),
+        memory=cost.forward_memory(shape, TOGETHER * (QUESTION + longest)),
         hours=cost.generation_hours(shape, batches * times * longest, study.device),
     )
 
@@ -146,6 +145,7 @@ def _drawn(training: Mapping[str, Any], shape: Shape, steps: int, study: Study) 
 def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float, int]:
     """Tokens that one run sees, and its optimizer steps: at most, as groups are found later."""
     config, epochs = study.config, training["epochs"]
+    treatment = training.get("treatment", {})
     if "tokens" in training:
         each, examples = float(training["row_length"]), training["tokens"] / training["row_length"]
     elif job.step == "prepare_base":
@@ -172,13 +172,12 @@ def _tokens(job: Job, training: Mapping[str, Any], study: Study) -> tuple[float,
         # As many instructions of any kind as are mixed in.
         examples *= 1 + _mixed_in(config)
     # Text of pre-training takes as many tokens beside them, in rows of their length.
-    examples *= 1 / (1 - training.get("treatment", {}).get("replay", 0) / 100)
+    examples *= 1 / (1 - treatment.get("replay", 0) / 100)
     # The replies to learn from and those to prefer them to; or, of each question, several.
-    each *= 2 if training.get("treatment", {}).get("over") else 1
-    if "reward" in training.get("treatment", {}):
-        own = training["treatment"]
-        each = float(own["generations"] * (QUESTION + own["max_new_tokens"]))
-        epochs *= own["updates_per_batch"]
+    each *= 2 if treatment.get("over") else 1
+    if "reward" in treatment:
+        each = float(treatment["generations"] * (QUESTION + treatment["max_new_tokens"]))
+        epochs *= treatment["updates_per_batch"]
     steps = max(
         epochs, count_steps(int(examples), epochs, training["batch"], training["remainder"])
     )

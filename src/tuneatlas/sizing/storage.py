@@ -60,8 +60,8 @@ def held_of(training: Mapping[str, Any], shape: Shape, outputs: int) -> Held:
 
 
 def folders(outputs: Iterable[str]) -> list[str]:
-    """The models among the outputs of a training; what else it writes are files."""
-    return [path for path in outputs if not Path(path).suffix]
+    """The models among the outputs of a training; what else it writes are tables."""
+    return [path for path in outputs if not path.endswith(".parquet")]
 
 
 def models_of(training: Mapping[str, Any], outputs: int) -> int:

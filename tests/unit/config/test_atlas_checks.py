@@ -29,6 +29,10 @@ BAD = {
     (NO_SHOTS, ""): f"atlas.ways: zero_shot {SAME}: leave out one of the two",
     ("", "layers: [0, 99]"): ("atlas.layers: model 'small' has layers 0 (embeddings) to 4, not 99"),
     ("", "layers: [1, 1]"): "atlas.layers: 1 is listed 2 times",
+    ("", "measures: [distance, inside]"): (
+        "atlas.measures: inside asks of questions by what the battery reached: add battery to it, "
+        "or leave out inside"
+    ),
     ("", "ways: [zero_shot, zero]"): "atlas.ways[1]: should be 'zero_shot' or 'chat', not \"zero\"",
 }
 

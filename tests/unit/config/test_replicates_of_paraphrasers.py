@@ -7,9 +7,9 @@ import pytest
 
 from tests.examples import ROOT
 from tuneatlas.config.load import load_mapping, resolve
+from tuneatlas.config.paraphrase_formats import comparison_options
 from tuneatlas.config.slices import paraphraser_options
 from tuneatlas.errors import UserError
-from tuneatlas.workflow import comparison_options
 
 COMMIT = "0123456789abcdef0123" * 2
 HUB = {"source": "hub", "id": "a/t5", "revision": COMMIT}

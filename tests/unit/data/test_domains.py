@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.examples import question
+from tuneatlas.config.packages import earlier_domains
+from tuneatlas.config.slices import question_sources
 from tuneatlas.data.domains import count_unexplained, prepare_counted
 from tuneatlas.errors import UserError
 from tuneatlas.report.context import notes_on
-from tuneatlas.workflow import earlier_domains, question_sources
 
 NONE = {"dev": None, "train": None, "test": None, "related_dev": None, "related_test": None}
 

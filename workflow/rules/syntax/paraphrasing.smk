@@ -111,7 +111,7 @@ rule compare_paraphrases:
     log:
         "logs/compare_paraphrases/{paraphraser}.log",
     wildcard_constraints:
-        paraphraser="|".join({**REWRITERS, **config["paraphrasers"]}) or "none",
+        paraphraser=one_of({**REWRITERS, **config["paraphrasers"]}),
     resources:
         **scaled(4000, 30),
     params:

@@ -10,12 +10,12 @@ TUNED_FORMATS = {tuneatlas.trained_format(name, HOME) for name in TUNING["format
 wildcard_constraints:
     scatteritem="[0-9]+-of-[0-9]+",
     stage="plain|structure|syntax",
-    paraphraser="|".join(PARAPHRASERS) or "none",
+    paraphraser=one_of(PARAPHRASERS),
     start="|".join(tuneatlas.starts(config)),
     format="|".join(TUNED_FORMATS.union(TUNING["formats"])),
     share="|".join(map(str, TUNING["shares"])),
     seed="|".join(map(str, {*SEEDS, *TUNING_SEEDS})),
-    system="|".join(SYSTEMS) or "none",
+    system=one_of(SYSTEMS),
 
 
 rule prepare_sentences:

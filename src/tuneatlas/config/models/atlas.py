@@ -24,6 +24,13 @@ class Atlas(Section):
         "tuning seeds whose models are measured, of those of the experiment; null: all of them",
         min_length=1,
     )
+    measures: tuple[Literal["distance", "battery", "changes", "inside"], ...] = option(
+        ("distance", "battery", "changes", "inside"),
+        "what is measured beside the models between base and tuned: how far each is from its base "
+        "(distance), what other prompts reach (battery), where weights and hidden states changed "
+        "(changes), what a probe reads in them (inside); the last two ask of what the battery "
+        "found. Relearning is left out by relearn_facts.updates",
+    )
     alphas: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = option(
         (0.25, 0.5, 0.75),
         "weight of the tuned model in averages with its base, rising; beside these both ends "

@@ -5,7 +5,7 @@ and KL(model || base) by the estimator that is never below 0, times the ratio, b
 is that of the divergence (DeepSeek-AI 2025, arXiv 2512.02556).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,6 +14,20 @@ from transformers import PreTrainedModel
 
 from tuneatlas.studies.atlas.beside import beside_base, said_by
 from tuneatlas.training.packing import IGNORED
+
+# As TRL has it: replies that are all rewarded alike are worth nothing, not nothing over nothing.
+LEAST = 1e-4
+
+
+def advantages(rewards: Sequence[float], generations: int) -> torch.Tensor:
+    """What replies are worth, shape (replies,); those to a question stand in a row.
+
+    A reply is worth what it has above the mean of all replies to its question, by their standard
+    deviation.
+    """
+    each = torch.tensor(rewards).view(-1, generations)
+    apart = each - each.mean(dim=1, keepdim=True)
+    return (apart / (each.std(dim=1, keepdim=True) + LEAST)).flatten()
 
 
 def reinforcement_loss(

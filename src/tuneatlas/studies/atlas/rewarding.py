@@ -1,16 +1,10 @@
-"""Verifiable rewards: whether a reply names the option that is the label, and what that is worth.
-
-A reply is worth what it has above the mean of all replies to its question, by their standard
-deviation (GRPO, Shao et al. 2024, arXiv 2402.03300).
-"""
+"""Verifiable rewards: whether a reply names the option that is the label."""
 
 import re
 from collections.abc import Sequence
 
-import torch
-
-# As TRL has it: replies that are all rewarded alike are worth nothing, not nothing over nothing.
-LEAST = 1e-4
+# Replies drawn at a time. Not an option: of other batches other replies are drawn.
+TOGETHER = 64
 NONE = -1
 # An option's text ends where no word goes on: "Guinea" is not named by "Guinea-Bissau".
 END = r"(?!\w|[-'\N{RIGHT SINGLE QUOTATION MARK}]\w)"
@@ -23,13 +17,6 @@ def named(reply: str, options: Sequence[str]) -> int:
     """
     begins = [n for n, text in enumerate(options) if re.match(re.escape(text) + END, reply)]
     return max(begins, key=lambda n: len(options[n]), default=NONE)
-
-
-def advantages(rewards: Sequence[float], generations: int) -> torch.Tensor:
-    """What replies are worth, shape (replies,); those to a question stand in a row."""
-    each = torch.tensor(rewards).view(-1, generations)
-    apart = each - each.mean(dim=1, keepdim=True)
-    return (apart / (each.std(dim=1, keepdim=True) + LEAST)).flatten()
 
 
 def is_constant(rewards: Sequence[float], generations: int) -> bool:

@@ -1,12 +1,13 @@
 """What was rewarded on the way, of treatments that learn by rewards: counts, and no estimates."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
 from tuneatlas.statistics.metrics import plain
 from tuneatlas.studies.atlas.changes_map import place_of
+from tuneatlas.studies.atlas.rewarding import is_constant
 from tuneatlas.studies.atlas.tables import REPLIES
 from tuneatlas.studies.atlas.trainings import read_trainings
 from tuneatlas.tables import Row
@@ -21,7 +22,7 @@ def map_rewards(paths: Sequence[Path]) -> dict[str, Any]:
             {
                 **place_of(treatment, list(own)),
                 "batches": sum(map(len, batches)),
-                "constant": sum(is_constant(batch) for of in batches for batch in of),
+                "constant": sum(map(_is_constant, chain.from_iterable(batches))),
                 "constant_in_row": max(map(_longest, batches)),
                 "replies": sum(map(len, own.values())),
                 "cut": sum(row["cut"] for replies in own.values() for row in replies),
@@ -32,20 +33,18 @@ def map_rewards(paths: Sequence[Path]) -> dict[str, Any]:
     return {"rewards": plain(rows)}
 
 
-def is_constant(batch: Sequence[Row]) -> bool:
-    """Whether the replies to each question of a batch are all rewarded alike."""
-    seen = {(row["id"], row["rewarded"]) for row in batch}
-    return len(seen) == len({name for name, _ in seen})
-
-
 def _batches(replies: Sequence[Row]) -> Iterator[list[Row]]:
     for _, batch in groupby(replies, key=lambda row: int(row["batch"])):
         yield list(batch)
 
 
+def _is_constant(batch: Sequence[Row]) -> bool:
+    return is_constant([row["rewarded"] for row in batch], max(row["reply"] for row in batch))
+
+
 def _longest(batches: Sequence[Sequence[Row]]) -> int:
     """The most batches in a row whose reward is constant."""
-    runs = groupby(map(is_constant, batches))
+    runs = groupby(map(_is_constant, batches))
     return max((len(list(run)) for constant, run in runs if constant), default=0)
 
 

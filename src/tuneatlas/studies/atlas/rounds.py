@@ -29,15 +29,13 @@ from tuneatlas.models.load import embedding_rows, pad_id
 from tuneatlas.models.token_files import Example, TokenFile
 from tuneatlas.studies.atlas.beside import said_by
 from tuneatlas.studies.atlas.drawing import draw
-from tuneatlas.studies.atlas.rewarding import advantages, is_constant, named
+from tuneatlas.studies.atlas.reinforcing import advantages
+from tuneatlas.studies.atlas.rewarding import TOGETHER, is_constant, named
 from tuneatlas.training.packing import IGNORED, Piece, Row, collate, micro_batches, pack
 from tuneatlas.training.recipe import Run
 from tuneatlas.training.trainer import micro_steps, newest_checkpoint
 
 log = logging.getLogger(__name__)
-
-# Replies drawn at a time. Not an option: of other batches other replies are drawn.
-TOGETHER = 64
 
 
 class Question(NamedTuple):

@@ -4,7 +4,8 @@ from statistics import mean, stdev
 
 import pytest
 
-from tuneatlas.studies.atlas.rewarding import NONE, advantages, is_constant, named
+from tuneatlas.studies.atlas.reinforcing import advantages
+from tuneatlas.studies.atlas.rewarding import NONE, is_constant, named
 
 LETTERS = [f"{letter}." for letter in "ABCD"]
 

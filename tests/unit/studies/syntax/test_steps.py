@@ -11,6 +11,7 @@ import pytest
 from tests.examples import TEMPLATES
 from tests.unit.steps import a_step, run_script
 from tests.unit.training.recipes import RECIPE
+from tuneatlas.config.slices import syntax_options, task_options, tuning_options
 from tuneatlas.engine import resume as parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.folder import SUMMARY
@@ -24,7 +25,6 @@ from tuneatlas.studies.syntax.pretraining.pretrain import (
 from tuneatlas.studies.syntax.tables import GENERATIONS, PARAPHRASES, PARSES, SCORES, TASKS
 from tuneatlas.studies.syntax.trees.linear import read_bracket
 from tuneatlas.studies.syntax.trees.trees import nodes
-from tuneatlas.workflow import syntax_options, task_options, tuning_options
 
 SHOWN = {"height": 5}
 SEARCH = {"beams": 2, "length_penalty": 1.0, "max_new_tokens": 8, "max_length": 40, "batch_rows": 4}
