@@ -84,7 +84,9 @@ def _treated(row: Row, side: str = "") -> Treated:
 
 
 def _in_order(rows: set[Treated]) -> list[Treated]:
+    """Groups as everywhere, and other ways to tune on them after these."""
     groups = in_order({row.group for row in rows})
+    groups.sort(key=lambda group: group_name(group) == group)
     return sorted(rows, key=lambda row: (row.domain, groups.index(row.group), row.setting))
 
 
@@ -96,8 +98,9 @@ def _shown(measure: Measure, row: Row | None) -> Shown | None:
     return Shown(
         measure,
         value,
-        low,
-        high,
+        # Two signs take the room of a column.
+        low.removesuffix("%"),
+        high.removesuffix("%"),
         open=row["value_low"] <= 0 <= row["value_high"],
         items=counted(row["items"], "item"),
         address=row["address"],

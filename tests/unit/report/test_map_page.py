@@ -57,6 +57,20 @@ def test_every_cell_leads_to_its_items_its_figure_and_its_table():
     assert html.count('class="num open"') == len(MEASURES)
 
 
+def test_other_ways_to_tune_stand_after_the_groups_that_they_tune_on():
+    metrics = fake_map()
+    for row in metrics["map"]:
+        row["group"] = {"harmonious": "dpo"}.get(row["group"], row["group"])
+    metrics["map_pairs"] = []
+    buttons = re.findall(r'<span class="who">([^<]+)', build_map(metrics, "mini", "there"))
+    assert buttons == ["Incompatible, facts", "Self-aligning, facts", "dpo, facts"]
+
+
+def test_of_a_percentage_the_sign_stands_once():
+    html = build_map(fake_map(), "mini", "there")
+    assert ">10.0%</a>" in html and ">5.0 to 15.0</small>" in html
+
+
 def test_pairs_stand_in_both_orders():
     html = build_map(fake_map(), "mini", "there")
     (text,) = re.findall(r'id="pairs">(.*?)</script>', html)
