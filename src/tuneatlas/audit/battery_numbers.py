@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.terms import Number, Term, Where, inputs_of
+from tuneatlas.audit.terms import Number, Term, Where, inputs_of, of_the_map
 from tuneatlas.data.scopes import ALL
 from tuneatlas.tables import Row
 
@@ -24,7 +24,9 @@ def battery_numbers(
     metrics: Mapping[str, Any],
     blocks: Callable[[str, str], tuple[str, ...]],
 ) -> Iterator[Number]:
-    """Those of tables ``battery`` and ``recovery``; ``blocks`` are those of a scope, by domain.
+    """Those of tables ``battery`` and ``recovery``, and of the map what was reached.
+
+    ``blocks`` are those of a scope, by domain.
 
     The agreement of two kinds of recovery is no sum over questions: its address has none.
     """
@@ -53,6 +55,14 @@ def battery_numbers(
             "gain": (after, mean("base", -1.0)),
         }.items():
             yield Number("/".join((*at, name)), row[name], terms)
+    for row in metrics.get("map", ()):
+        if (row["measure"], bool(row["address"])) == ("reached", True):
+            column, over = f"{row['setting']}:reached", f"{row['setting']}:lost"
+            where = place(row | {"scope": "ood", "facts": metrics["design"]["facts"]})
+            # A mean over trainings, of each of which it is a share.
+            each = 1 / len(of_row(row))
+            terms = tuple(Term(each, (name,), column, where, over) for name in of_row(row))
+            yield Number(of_the_map(row, model), row["value"], terms)
     for row in metrics.get("recovery", ()):
         keys = ("domain", "group", "setting", "scope", "facts")
         at = ("recovery", model, *(row[k] for k in keys))

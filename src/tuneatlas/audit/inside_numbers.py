@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.terms import Number, Term
+from tuneatlas.audit.terms import Number, Term, of_the_map
 from tuneatlas.tables import Row
 
 
 def inside_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
-    """Those of tables ``similarity`` and ``inside``. Changes of weights are made of no items."""
+    """Those of tables ``similarity`` and ``inside``, and what the map has of it.
+
+    Changes of weights are made of no items.
+    """
     model = record["wildcards"]["model"]
 
     def runs(step: str, end: str) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -39,3 +42,16 @@ def inside_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) ->
         for name, terms in parts.items():
             address = ("inside", model, row["domain"], row["group"], cell, name)
             yield Number("/".join(address), row[name], terms)
+    last = max((row["layer"] for row in metrics.get("inside", ())), default=0)
+    for row in metrics.get("map", ()):
+        if (row["measure"], bool(row["address"])) == ("inside", True):
+            outputs = inside[row["domain"], row["group"]]
+            # A mean over trainings, of each of which it is a share.
+            each = 1 / len(outputs)
+            cell = f"{row['setting']}/tuned/{last}/lost"
+            terms = tuple(
+                Term(sign * each, (name,), f"{cell}:{column}")
+                for name in outputs
+                for sign, column in ((1, "right"), (-1, "control"))
+            )
+            yield Number(of_the_map(row, model), row["value"], terms)

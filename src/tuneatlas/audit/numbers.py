@@ -50,6 +50,7 @@ TITLES = {
     "recovery": "What became of questions that seem lost",
     "similarity": "Hidden states of base and tuned model",
     "inside": "A probe on hidden states",
+    "map": "Cells of the map of treatments and measures",
     "harness_scores": "Scores of benchmark tasks",
     "harness_changes": "Changes of benchmark scores from one model to another",
     "paraphrase_scores": "Scores of paraphrases by format, share of the pairs, start and subset",

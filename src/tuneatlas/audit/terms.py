@@ -51,6 +51,12 @@ class Number:
 Point = tuple[Number, Number, Number]
 
 
+def of_the_map(row: Row, model: str) -> str:
+    """The address of the number in a cell of the atlas's map that stands in no other table."""
+    name, *place = row["address"].split("/")
+    return "/".join((name, model, *place))
+
+
 def inputs_of(results: Results, record: Row, step: str) -> dict[tuple[str, ...], dict[str, str]]:
     """The inputs that a step made, by their wildcards without the model, and by replicate.
 

@@ -1,6 +1,6 @@
 """How the cells of the map are made of what was read, for each treatment that has it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -149,7 +149,7 @@ def in_way(read: Read, scope: str, way: str, number: str = "gain") -> Cells:
 
 
 def reached(read: Read, scope: str) -> Cells:
-    """Of each training's lost questions, those reached by other prompts: no number of a table."""
+    """Of each training's lost questions, those reached by other prompts."""
     found: Cells = {}
     for (domain, group), own in read.batteries.items():
         where = _asked_of(read, domain, own, scope)
@@ -163,7 +163,8 @@ def reached(read: Read, scope: str) -> Cells:
                     values = said["reached"][line, lost]
                     parts[training] = [Part(1.0, values, [names[n] for n in lost])]
             if parts:
-                found[Treated(domain, group, setting)] = Cell(parts, "")
+                treated = Treated(domain, group, setting)
+                found[treated] = Cell(parts, _of_the_map(treated, "reached", parts, own.trainings))
     return found
 
 
@@ -203,5 +204,13 @@ def inside(read: Read) -> Cells:
                 names = clusters_of((row["id"] for row in told), read.contents)
                 parts.setdefault(setting, {})[training] = [Part(1.0, values, names)]
         for setting, of_each in parts.items():
-            found[Treated(domain, group, setting)] = Cell(of_each, "")
+            treated = Treated(domain, group, setting)
+            found[treated] = Cell(of_each, _of_the_map(treated, "inside", of_each, own))
     return found
+
+
+def _of_the_map(
+    treated: Treated, measure: str, parts: Collection[Training], trainings: Collection[Training]
+) -> str:
+    """The address of a cell that stands in no other table; a training without items has no part."""
+    return "/".join(("map", *treated, measure)) if len(parts) == len(trainings) else ""
