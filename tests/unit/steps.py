@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from tuneatlas.engine.step import Step
 from tests.examples import ROOT, TEMPLATES
 from tests.unit.training.recipes import RECIPE, fingerprint
+from tuneatlas.engine.operations import BATCHES
 from tuneatlas.engine.records import dump, record_path
 from tuneatlas.tables import CONVERSATIONS, DOCUMENTS
 
@@ -73,8 +74,8 @@ def record_of_shard(item: str, options: dict) -> dict:
         "step": "probe_shard",
         "wildcards": {},
         "inputs": {"results/prepare_base/m": "1" * 64},
-        "options": {k: v for k, v in options.items() if k != "batch_tokens"},
-        "operations": {"batch_tokens": options["batch_tokens"], "shards": 2},
+        "options": {k: v for k, v in options.items() if k not in BATCHES},
+        "operations": {k: v for k, v in options.items() if k in BATCHES} | {"shards": 2},
         "code": {"frame": "1"},
         "libraries": {"torch": "2"},
         "params": {},

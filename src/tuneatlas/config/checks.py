@@ -226,6 +226,7 @@ CHECKS: tuple[Check, ...] = (
     syntax_checks.systems,
     syntax_checks.masks,
     syntax_checks.chosen_epoch,
+    syntax_checks.idle_shards,
     syntax_checks.own_pairs,
     syntax_checks.given_parses,
     syntax_checks.heads,

@@ -93,6 +93,15 @@ def chosen_epoch(experiment: Experiment, root: Path) -> Iterator[Conflict]:
         yield (("prepare_sentences", "pairs", "dev"), ("finetune_paraphrase", "choose")), text
 
 
+def idle_shards(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """More jobs to share the test pairs than there are; those of own files are counted later."""
+    jobs, pairs = experiment.generate_paraphrases.shards, experiment.prepare_sentences.pairs.test
+    if experiment.paraphrasers and not experiment.prepare_sentences.files.test and jobs > pairs:
+        key: Key = ("generate_paraphrases", "shards")
+        text = f"{jobs} jobs cannot share {pairs:,} test pairs: lower it"
+        yield (key, ("prepare_sentences", "pairs", "test")), text
+
+
 def own_pairs(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Own files of pairs, but not all of them, or without their licence."""
     if not experiment.paraphrasers:

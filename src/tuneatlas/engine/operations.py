@@ -58,6 +58,7 @@ SHARDS = {
     "explain_predictions": "explain_shard",
     "evaluate_knowledge": "evaluate_shard",
     "evaluate_stages": "measure_shard",
+    "generate_paraphrases": "generate_shard",
 }
 WHOLE = {shard: step for step, shard in SHARDS.items()}
 

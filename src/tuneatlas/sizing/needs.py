@@ -311,6 +311,7 @@ ROUNDS = {
     "explain_treatment": lambda job, study: study.group(job.wildcards["domain"]),
     "explain_shard": lambda job, study: study.group(job.wildcards["domain"]),
     "generate_paraphrases": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
+    "generate_shard": lambda job, study: study.config["prepare_sentences"]["pairs"]["test"],
     "evaluate_tasks": lambda job, study: 8 * study.config["build_tasks"]["heldout"],
 }
 

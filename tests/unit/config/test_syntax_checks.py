@@ -45,6 +45,10 @@ def loaded(folder: Path, changes: dict):
             {"prepare_sentences": {"pairs": {"dev": 0}}, "finetune_paraphrase": {"epochs": 2}},
             "no pairs of dev to choose an epoch by",
         ),
+        (
+            {"prepare_sentences": {"pairs": {"test": 5}}, "generate_paraphrases": {"shards": 6}},
+            r"generate_paraphrases\.shards.*6 jobs cannot share 5 test pairs: lower it",
+        ),
     ],
 )
 def test_it_is_said_by_its_key(tmp_path, changes, message):

@@ -24,18 +24,40 @@ rule finetune_paraphrase:
         "../../scripts/finetune_paraphrase.py"
 
 
+rule generate_shard:
+    """Let the tuned model write a share of the paraphrases, where several jobs share them."""
+    input:
+        model=tuned_to_paraphrase,
+        paraphrases=rules.prepare_paraphrases.output.paraphrases,
+        format=format_file,
+    output:
+        parts=f"results/generate_shard/{TUNED_TO_PARAPHRASE}/{{scatteritem}}.json",
+    log:
+        f"logs/generate_shard/{TUNED_TO_PARAPHRASE}/{{scatteritem}}.log",
+    threads: processes("generate_paraphrases")
+    resources:
+        **asks(120, section="generate_paraphrases"),
+    params:
+        code=code("generate_shard"),
+        options=config["generate_paraphrases"] | SHOWN,
+    script:
+        "../../scripts/generate_shard.py"
+
+
 rule generate_paraphrases:
     """Let the tuned model write the paraphrase of every test pair."""
     input:
         model=tuned_to_paraphrase,
         paraphrases=rules.prepare_paraphrases.output.paraphrases,
         format=format_file,
+        shards=shards_of("generate_paraphrases", rules.generate_shard.output.parts),
     output:
         generations=f"results/generate_paraphrases/{TUNED_TO_PARAPHRASE}.parquet",
     log:
         f"logs/generate_paraphrases/{TUNED_TO_PARAPHRASE}.log",
+    threads: processes("generate_paraphrases")
     resources:
-        **asks(120),
+        **asks(120, section="generate_paraphrases", shared=True),
     params:
         code=code("generate_paraphrases"),
         options=config["generate_paraphrases"] | SHOWN,

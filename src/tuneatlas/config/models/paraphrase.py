@@ -16,6 +16,7 @@ from tuneatlas.config.fields import (
     Text,
     option,
 )
+from tuneatlas.config.models.knowledge import PROCESSES, SAME
 from tuneatlas.config.models.training import (
     CHECKPOINTING,
     KEEP,
@@ -231,6 +232,8 @@ class GenerateParaphrases(Section):
     )
     max_length: Positive = option(1000, "longer inputs are cut", unit="tokens", source=CODE)
     batch_rows: Positive = option(16, "inputs at once", unit="inputs")
+    shards: Positive = option(1, f"jobs that share the batches of inputs; {SAME}", unit="jobs")
+    processes: Positive = option(1, PROCESSES, unit="processes")
 
 
 class ScoreParaphrases(Section):

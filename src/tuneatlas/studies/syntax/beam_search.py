@@ -47,7 +47,7 @@ def generate(
     parts: Parts | None = None,
     names: Sequence[str] = (),
 ) -> list[str]:
-    """The tidied output for each input, in order.
+    """The tidied output for each input, in order; none where others have a share of ``parts``.
 
     ``options``: beams, length_penalty, min_length, no_repeat_ngram_size, max_new_tokens, search,
     perhaps ``never`` (texts that no token of an output may hold), max_length (inputs are cut
@@ -68,11 +68,12 @@ def generate(
     size = options["batch_rows"]
     on_gpu = model.device.type == "cuda"
     fast = options["search"] == "early" and not on_gpu and coded
+    kept = parts or Parts()
+    fast = fast and not kept.is_given
     engine = _translator(model, tokenizer, coded[order[-1]]) if fast else None
     found: dict[int, str] = {}
     starts = range(0, len(order), size)
-    kept = parts or Parts()
-    for start in progress(starts, len(starts), "batches"):
+    for start in kept.due(progress(starts, len(starts), "batches")):
         rows = order[start : start + size]
         batch, named = [coded[i] for i in rows], [owners[i] for i in rows]
 
@@ -83,7 +84,7 @@ def generate(
 
         written = kept.of(start, write)
         found |= {i: decode(tokenizer, ids) for i, ids in zip(rows, written, strict=True)}
-    return [found[i] for i in range(len(inputs))]
+    return [] if kept.is_partial else [found[i] for i in range(len(inputs))]
 
 
 def cut_inputs(
