@@ -55,7 +55,7 @@ def ours(folder: Path, tokenizer: Any) -> tuple[list[float], list[Round], dict[s
     ]
     rooms = [question.room(LONGEST, int(tokenizer.eos_token_id)) for question in asked]
     run = in_rounds(plan_run(folder, rooms, OPTIONS, "cut", tokenizer, 1), GENERATIONS, UPDATES)
-    rounds = Rounds(run, asked, TREATMENT, "treatments.grpo")
+    rounds = Rounds(run, asked, TREATMENT, "treatments.grpo", patience=STEPS)
     model = new_llama(tokenizer, TINY, seed=1)
     by_length = patch.object(replying, "named", lambda text, options: len(text) % 2)
     with by_length, rewarded(model, rounds, TREATMENT):

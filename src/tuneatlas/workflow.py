@@ -20,7 +20,7 @@ from tuneatlas.config.checkpoints import (
 from tuneatlas.config.harness import compared_by_harness, harness_models
 from tuneatlas.config.load import DEFAULT_CONFIG, load_given, load_started, resolve
 from tuneatlas.config.naming import command
-from tuneatlas.config.objects import no_plugin, objects_of
+from tuneatlas.config.objects import no_plugin, objects_of, outermost
 from tuneatlas.config.packages import (
     PROSE,
     all_packages,

@@ -8,7 +8,7 @@ from snakemake.logging import logger
 
 def bring_objects():
     """Bring what is not here yet, or has changed in the store."""
-    wanted = tuneatlas.objects_of(experiment)
+    wanted = tuneatlas.outermost(tuneatlas.objects_of(experiment))
     if wanted and not importlib.util.find_spec("snakemake_storage_plugin_s3"):
         raise UserError(tuneatlas.no_plugin(wanted[0]))
     for found in wanted:

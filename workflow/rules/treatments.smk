@@ -107,6 +107,7 @@ rule reinforce_treatment:
         code=code("reinforce_treatment"),
         options=lambda w: tuneatlas.treatment_options(config, w.group),
         bos=lambda w: tuneatlas.begin_token(config, "finetune", w.model),
+        patience=lambda w: TREATMENTS[w.group]["patience"],
         seed=config["seed"],
     script:
         "../scripts/reinforce_treatment.py"

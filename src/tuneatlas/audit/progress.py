@@ -26,6 +26,8 @@ LOCKS = Path(".snakemake/locks")
 BEGUN = Path(".snakemake/incomplete")
 # A line of a step's log: when, how grave, who says what.
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ [A-Z]+ \S+ (.*)")
+# Bytes of the longest name of a file.
+NAME_MAX = 255
 LEFT = re.compile(r"(\d+) s left$")
 
 
@@ -137,13 +139,20 @@ class Watcher:
     def _begun(self, job: Job) -> float:
         """When the engine began a job; 0 if it did not, or but handed it in to a cluster."""
         name = job.outputs[0] if job.outputs else ""
-        path = self.folder / BEGUN / urlsafe_b64encode(name.encode()).decode()
+        path = (self.folder / BEGUN).joinpath(*_engine_name(name))
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             # Gone by now, or yet to be written.
             return 0.0
         return _written(path) if told.get("external_jobid") is None else 0.0
+
+
+def _engine_name(output: str) -> list[str]:
+    """Folders and file in which the engine tells of an output: its name may be too long for one."""
+    told = urlsafe_b64encode(output.encode()).decode()
+    parts = [told[at : at + NAME_MAX - 1] for at in range(0, len(told), NAME_MAX - 1)] or [""]
+    return [*(f"@{part}" for part in parts[:-1]), parts[-1]]
 
 
 def _said(path: Path) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Which paths of a config are objects of a store, and where these come to lie."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,13 @@ def objects_of(experiment: Experiment) -> list[Object]:
         if path != address:
             found.append(Object(key, address, path))
     return found
+
+
+def outermost(objects: Iterable[Object]) -> list[Object]:
+    """Those to be brought, each once: what lies in another one is brought with it."""
+    places = {one.path: one for one in objects}
+    within = {path for path in places if any(str(p) in places for p in Path(path).parents)}
+    return [one for path, one in places.items() if path not in within]
 
 
 def not_here(experiment: Experiment, root: Path) -> list[Object]:

@@ -143,15 +143,19 @@ def relearning_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
 # How near the base a treatment stays that does not say it.
 BETA = {"over": 0.1, "reward": 0.04}
 # Keys of a treatment that say how rewards are used.
-OF_REWARDS = ("reward", "generations", "max_new_tokens", "updates_per_batch", "clip", "patience")
+OF_REWARDS = ("reward", "generations", "max_new_tokens", "updates_per_batch", "clip")
 
 
 def treatment_options(config: Mapping[str, Any], treatment: str) -> dict[str, Any]:
     """How a treatment tunes: as ``finetune`` says, but for what it states; and itself."""
     entry = config["treatments"][treatment]
     stated = {k: v for k, v in entry.items() if k in config["finetune"] and v is not None}
-    # The words are in the conversations; what is of another way of tuning says nothing.
-    other = {"words", *(OF_REWARDS if not entry["reward"] else ())}
+    # The words are in the conversations, and how long is waited for a reward changes no model; what
+    # is of another way of tuning says nothing.
+    other = {"words", "patience", *(OF_REWARDS if not entry["reward"] else ())}
+    if entry["reward"]:
+        # Replies are drawn without it, and would be learnt from as another model's.
+        stated["lora_dropout"] = 0.0
     own = {k: v for k, v in entry.items() if k not in other}
     if entry["beta"] is None:
         own["beta"] = BETA["reward" if entry["reward"] else "over"]

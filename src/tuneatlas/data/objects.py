@@ -4,7 +4,9 @@ What is brought lies beside the user's other files, so that steps, records and c
 store. Whatever talks to one is handed in: the workflow has the engine's storage plugins do it.
 """
 
+import fcntl
 import importlib.util
+import json
 import os
 import posixpath
 import re
@@ -57,7 +59,9 @@ def place_of(address: str) -> str:
 def bring(stored: Stored, path: Path) -> bool:
     """Let what lies in a store lie at ``path`` too, whole or not at all; whether it was not yet.
 
-    It has the time there, by which it is known, with its size, to be the same the next time.
+    It has the time at which it was brought, as what was made of an older one is older than that. A
+    note beside it says the time and size that it has in the store, by which it is known to be the
+    same the next time, and what lies here; it is locked, so that one of several runs brings it.
 
     Raises:
         UserError: there is no such object, or the store does not answer.
@@ -89,16 +93,22 @@ def _errors() -> tuple[type[Exception], ...]:
 def _bring(stored: Stored, path: Path) -> bool:
     if not stored.exists():
         raise UserError(f"{stored.query}: there is no such object, or no folder with objects in it")
-    time, size = stored.mtime(), stored.size()
-    if path.exists() and _is_as(path, time, size):
-        return False
-    with atomic(path) as partial:
-        stored.set_local_path(partial)
-        stored.retrieve_object()
-        for file in _files(partial):
-            os.utime(file, (time, time))
-        if not _is_as(partial, time, size):
-            raise UserError(f"{stored.query}: changed while it was brought; run again")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.brought").open("a+", encoding="utf-8") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.seek(0)
+        there = {"time": stored.mtime(), "size": stored.size()}
+        if path.exists() and note.read() == json.dumps(there | _here(path)):
+            return False
+        with atomic(path) as partial:
+            stored.set_local_path(partial)
+            stored.retrieve_object()
+            for file in _files(partial):
+                os.utime(file)
+            if sum(file.stat().st_size for file in _files(partial)) != there["size"]:
+                raise UserError(f"{stored.query}: changed while it was brought; run again")
+        note.truncate(0)
+        note.write(json.dumps(there | _here(path)))
     return True
 
 
@@ -106,9 +116,7 @@ def _files(path: Path) -> list[Path]:
     return files_in(path) if path.is_dir() else [path]
 
 
-def _is_as(path: Path, time: float, size: int) -> bool:
-    """Whether a file, or all files of a folder, are of that time and together of that size."""
-    found = [file.stat() for file in _files(path)]
-    # Disks keep times in steps of their own.
-    alike = all(abs(one.st_mtime - time) < 1e-3 for one in found)
-    return alike and sum(one.st_size for one in found) == size
+def _here(path: Path) -> dict[str, object]:
+    """The size and time of each file of what lies here."""
+    found = ((file.relative_to(path).as_posix(), file.stat()) for file in _files(path))
+    return {"here": {name: [one.st_size, one.st_mtime_ns] for name, one in found}}

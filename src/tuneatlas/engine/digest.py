@@ -64,11 +64,17 @@ def sources_at_first(package: Package) -> str:
 
 
 def sources_of(package: Package) -> str:
-    """A digest of every file of the package."""
-    found = hashlib.sha256()
-    for folder, inner, files in os.walk(package.root):
-        inner[:] = sorted(name for name in inner if name != "__pycache__")
-        for path in (Path(folder, name) for name in sorted(files)):
+    """A digest of every file of the package, and of what links in it lead to.
+
+    Links to nothing, which some editors leave, are no files.
+    """
+    found, seen = hashlib.sha256(), set()
+    for folder, inner, files in os.walk(package.root, followlinks=True):
+        # A folder that links lead back to is walked once.
+        real = os.path.realpath(folder)
+        inner[:] = sorted(set(inner) - {"__pycache__"}) if real not in seen else []
+        seen.add(real)
+        for path in filter(Path.is_file, (Path(folder, name) for name in sorted(files))):
             content = path.read_bytes()
             place = path.relative_to(package.root).as_posix()
             found.update(f"{place}\0{len(content)}\0".encode() + content)

@@ -7,13 +7,15 @@ changes, it is taken from a file in the engine's folder, which can be removed at
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from tuneatlas.engine.digest import REAL, Code, code_of, key_of, sources_at_first, sources_of
-from tuneatlas.engine.files import write_text
+from tuneatlas.engine.files import read_file, write_text
 from tuneatlas.engine.providers import installed
 from tuneatlas.engine.warm import KNOWN, start
 
@@ -33,28 +35,44 @@ def recall(root: Path) -> None:
     A file that is damaged says nothing.
     """
     try:
-        kept = json.loads(_file(root).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        kept = json.loads(read_file(_file(root)))
+    except (OSError, ValueError):
         return
-    if isinstance(kept, Mapping) and kept.get("found_in") == _found_in():
-        KNOWN.update(kept["scripts"])
+    if not isinstance(kept, Mapping) or kept.get("found_in") != _found_in():
+        return
+    scripts = kept.get("scripts")
+    if isinstance(scripts, Mapping) and all(map(_is_code, scripts.values())):
+        KNOWN.update(scripts)
+
+
+def _is_code(told: object) -> bool:
+    """Whether something that was read is `Code` as a mapping."""
+    names = {field.name for field in fields(Code)}
+    parts = told.values() if isinstance(told, Mapping) and told.keys() == names else ()
+    return bool(parts) and all(isinstance(part, Mapping) for part in parts)
 
 
 def keep(root: Path) -> None:
     """Keep what was found of all scripts that were asked for, if some of it was not known."""
-    if any(key not in KNOWN for key in KEYS.values()):
-        scripts = {key: asdict(_code(script)) for script, key in KEYS.items()}
-        write_text(_file(root), json.dumps({"found_in": _found_in(), "scripts": scripts}))
+    if all(key in KNOWN for key in KEYS.values()):
+        return
+    if found := _unchanged():
+        kept = json.dumps({"found_in": _found_in(), "scripts": found})
+        # Found again by the next run, if another is keeping it at this moment or the disk is full.
+        with suppress(OSError):
+            write_text(_file(root), kept)
 
 
 def start_warm() -> None:
-    """Start a process whose copies are the run's jobs, and know what their scripts consist of.
+    """Start a process whose copies are the run's jobs, and know what their scripts consist of."""
+    start(_unchanged())
 
-    Of what was edited since its code was looked for, nothing is known.
-    """
+
+def _unchanged() -> dict[str, dict[str, Any]]:
+    """What scripts consist of, by key; nothing of what was edited since its code was looked for."""
     now = sources_of(REAL)
     same = (script for script, key in KEYS.items() if key == key_of(script, now))
-    start({KEYS[script]: asdict(_code(script)) for script in same})
+    return {KEYS[script]: asdict(_code(script)) for script in same}
 
 
 def _code(script: Path) -> Code:

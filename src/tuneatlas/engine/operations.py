@@ -48,7 +48,11 @@ PLANNED = frozenset({"expected"})
 HELD = frozenset({"at_most_gb"})
 OPERATIONAL = SAVING | PLACEMENT | BATCHES | PLANNED | HELD
 # Parameters that change no result, by step: where something is, and what is checked.
-UNCOUNTED = {"fetch_source": {"mirror"}, "prepare_base": {"asking", "dtype"}}
+UNCOUNTED = {
+    "fetch_source": {"mirror"},
+    "prepare_base": {"asking", "dtype"},
+    "reinforce_treatment": {"patience"},
+}
 # Operational elsewhere. Explanations are drawn batch by batch: other batches write other texts; and
 # trees stay in as many files as there are shards.
 COUNTED = frozenset({("explain_predictions", "batch_rows"), ("parse_sentences", "shards")})

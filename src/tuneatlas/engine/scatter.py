@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tuneatlas.engine.step import Step, derive_seed
+from tuneatlas.engine.step import Step, derive_seed, may_pass
 from tuneatlas.engine import gpus
 from tuneatlas.engine.accepted import changes_since
 from tuneatlas.engine.files import write_text
@@ -210,7 +210,13 @@ def _run(
     try:
         work()
     except (UserError, OSError, RuntimeError) as error:
-        if not (isinstance(error, UserError | OSError) or gpus.is_full(error)):
+        if isinstance(error, UserError):
+            # What it came of does not pass the pipe.
+            there.send((TransientError if may_pass(error) else UserError)(str(error)))
+        elif isinstance(error, OSError):
+            there.send(OSError(error.errno, error.strerror or str(error), error.filename))
+        elif gpus.is_full(error):
+            there.send(error)
+        else:
             raise
-        there.send(error)
         sys.exit(1)

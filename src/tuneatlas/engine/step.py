@@ -183,7 +183,7 @@ def step(job: Job) -> Iterator[Step]:
         message = _explain(error, this)
         if message is None:
             raise
-        if not _may_pass(error):
+        if not may_pass(error):
             write_text(failure, json.dumps({"situation": situation, "message": message}))
         log.error("%s", message)
         sys.exit(1)
@@ -319,7 +319,7 @@ def _script(job: Job) -> Path:
     return Path(os.path.normpath(found))
 
 
-def _may_pass(error: BaseException | None) -> bool:
+def may_pass(error: BaseException | None) -> bool:
     """Whether a network, node, process or disk may be behind an error, whatever it was told as."""
     while error is not None and not isinstance(error, TransientError | OSError):
         error = error.__cause__ or error.__context__

@@ -6,8 +6,10 @@ import time
 from base64 import urlsafe_b64encode
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.persistence.file import FilePersistence
 
 from tests.examples import ROOT
 from tuneatlas.audit.progress import (
@@ -16,6 +18,7 @@ from tuneatlas.audit.progress import (
     AtWork,
     Progress,
     Watcher,
+    _engine_name,
     expected_seconds,
     seconds_left,
     waiting_for,
@@ -73,6 +76,13 @@ def begin(folder: Path, number: int, external_jobid: str | None = None, ago: flo
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"external_jobid": external_jobid}))
     os.utime(path, (time.time() - ago,) * 2)
+
+
+def test_a_job_is_found_where_the_engine_notes_it_however_long_its_name_is(tmp_path: Path):
+    persistence = SimpleNamespace(_fetch_max_len=lambda subject: 255)
+    for name in ("results/a", f"results/{'long/' * 50}", "x" * 190, "x" * 191):
+        noted = FilePersistence._record_path(persistence, str(tmp_path), name)
+        assert tmp_path.joinpath(*_engine_name(name)) == Path(noted)
 
 
 def lock(folder: Path, ago: float = 60.0) -> None:

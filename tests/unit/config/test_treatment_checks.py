@@ -93,10 +93,13 @@ def test_rewards_need_a_way_to_train(tmp_path: Path, key: str, value: str, neede
 def test_how_near_the_base_a_treatment_stays(tmp_path: Path, stated: str, beta: float):
     (tmp_path / "good.yaml").write_text(f"{GOOD}{arm(stated)}")
     config = resolve(load_config(tmp_path / "good.yaml", root=ROOT))
-    found = treatment_options(config, "arm")["treatment"]
+    options = treatment_options(config, "arm")
+    found = options["treatment"]
     assert found["beta"] == beta
-    # What is said of rewards is of those that have some.
-    assert ("patience" in found) == ("reward" in stated)
+    # What is said of rewards is of those that have some, and replies are drawn without dropout.
+    assert ("clip" in found) == ("reward" in stated) == (not options["lora_dropout"])
+    # Who waits longer for a reward goes on with the training that stopped.
+    assert "patience" not in found
 
 
 def test_replay_asks_for_text_and_its_licence(tmp_path: Path):

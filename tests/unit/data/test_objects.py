@@ -1,14 +1,17 @@
 """What lies in an object store comes to lie here, whole, and again only when it has changed."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from tests.unit.config.config_files import GOOD
 from tuneatlas.config.load import load_config
-from tuneatlas.config.objects import objects_of
+from tuneatlas.config.objects import Object, objects_of, outermost
 from tuneatlas.config.preflight import left_open, preflight
 from tuneatlas.data.objects import bring, place_of
 from tuneatlas.errors import UserError
@@ -51,15 +54,51 @@ def test_an_object_is_brought_once_and_again_when_it_changes(tmp_path, names):
     assert bring(stored, path) and not bring(stored, path)
     assert stored.brought == 1
     # Another of the same size, at another time; then one of another size, at the same.
-    for content, time in ((b"two", 2e9), (b"three", 2e9)):
-        stored.files, stored.time = dict.fromkeys(names, content), time
+    for content, then in ((b"two", 2e9), (b"three", 2e9)):
+        stored.files, stored.time = dict.fromkeys(names, content), then
         assert bring(stored, path)
         assert {(path / n).read_bytes() if n else path.read_bytes() for n in names} == {content}
     # What was in a folder there, and is not any more, goes here too.
     if len(names) > 1:
         del stored.files[names[1]]
         assert bring(stored, path) and [p.name for p in path.iterdir()] == [names[0]]
-    assert [p.name for p in path.parent.iterdir()] == ["x"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [".x.brought", "x"]
+    # As what was made of an older one in the meantime is older than what is brought now.
+    assert abs(path.stat().st_mtime - time.time()) < 60 or path.is_dir()
+    assert all(abs(p.stat().st_mtime - time.time()) < 60 for p in path.rglob("*"))
+
+
+def test_of_two_runs_one_brings_an_object(tmp_path):
+    path, both = tmp_path / "x", Barrier(2)
+
+    class Slow(InMemory):
+        def exists(self) -> bool:
+            both.wait(10)
+            return True
+
+    stored = [Slow({"": b"one", "a": b"two"}) for _ in range(2)]
+    for one in stored:
+        one.files = {"a": b"one", "b": b"two"}
+    with ThreadPoolExecutor() as pool:
+        told = list(pool.map(lambda one: bring(one, path), stored))
+    assert sorted(told) == [False, True] and sum(one.brought for one in stored) == 1
+
+
+def test_a_note_that_is_damaged_says_nothing(tmp_path):
+    stored, path = InMemory({"": b"one"}), tmp_path / "x"
+    bring(stored, path)
+    (tmp_path / ".x.brought").write_text("{")
+    assert bring(stored, path) and not bring(stored, path)
+
+
+def test_what_lies_in_another_object_is_brought_with_it():
+    found = [
+        Object(("a",), f"s3://lab/{name}", f"data/s3/lab/{name}")
+        for name in ("run/checkpoint-5", "run", "run", "running", "other/run")
+    ]
+    assert [one.address for one in outermost(found)] == [
+        "s3://lab/run", "s3://lab/running", "s3://lab/other/run"
+    ]  # fmt: skip
 
 
 def test_what_was_changed_here_is_brought_again(tmp_path):
@@ -80,7 +119,7 @@ def test_what_is_not_there_or_changes_meanwhile_is_said(tmp_path):
 
     with pytest.raises(UserError, match="changed while it was brought"):
         bring(Growing({"": b"one"}), tmp_path / "x")
-    assert not [*tmp_path.iterdir()]
+    assert [path.name for path in tmp_path.iterdir()] == [".x.brought"]
 
 
 def test_places():

@@ -230,6 +230,21 @@ def test_compiled_code_that_a_run_leaves_changes_nothing(tmp_path: Path):
     assert code(tmp_path).digest == before
 
 
+def test_sources_are_files_and_what_links_lead_to(tmp_path: Path):
+    package = Package(write(tmp_path, {}, SCRIPT) / "p", ("p.errors",))
+    before = sources_of(package)
+    # As an editor leaves it beside what is not saved yet.
+    (tmp_path / "p/.#a.py").symlink_to("nobody@nowhere.1")
+    assert sources_of(package) == before
+    (tmp_path / "p/sub").rename(tmp_path / "elsewhere")
+    (tmp_path / "p/sub").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "p")
+    linked = sources_of(package)
+    with (tmp_path / "elsewhere/b.py").open("a") as file:
+        file.write("Y = 1\n")
+    assert sources_of(package) != linked
+
+
 def test_the_frame_is_outside_but_for_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, {}, SCRIPT + "UserError()\n")
     assert not differs(tmp_path, "p/errors.py", "pass", "x = 1")

@@ -1,6 +1,7 @@
 """What scripts consist of is kept from run to run, and not longer than it holds."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -82,6 +83,46 @@ def test_a_damaged_file_says_nothing(tmp_path: Path, script: Path, text: str):
     code_digest(script)
     keep(tmp_path)
     assert len(json.loads(kept.read_text(encoding="utf-8"))["scripts"]) == 1
+
+
+@pytest.mark.parametrize("scripts", [None, [], {"k": None}, {"k": {"modules": {}}}, {"k": {}}])
+def test_a_file_of_another_form_says_nothing(tmp_path: Path, script: Path, scripts: object):
+    kept = kept_by_a_run(tmp_path, script)
+    told = json.loads(kept.read_text(encoding="utf-8"))
+    kept.write_text(json.dumps(told | {"scripts": scripts}), encoding="utf-8")
+    recall(tmp_path)
+    del told["scripts"]
+    kept.write_text(json.dumps(told), encoding="utf-8")
+    recall(tmp_path)
+    assert known_code.KNOWN == {}
+
+
+def test_a_folder_in_its_place_says_nothing(tmp_path: Path, script: Path):
+    (tmp_path / ".snakemake/code.json").mkdir(parents=True)
+    recall(tmp_path)
+    assert known_code.KNOWN == {}
+    kept_by_a_run(tmp_path, script)
+    recall(tmp_path)
+    assert len(known_code.KNOWN) == 1
+
+
+def test_what_was_edited_while_it_was_looked_for_is_not_kept(
+    tmp_path: Path, script: Path, monkeypatch
+):
+    """It may be of either; were it kept as of the one, the other would be told as unchanged."""
+    code_digest(script)
+    monkeypatch.setattr(known_code, "sources_of", lambda package: "edited")
+    keep(tmp_path)
+    assert not (tmp_path / ".snakemake").exists()
+
+
+def test_runs_that_keep_it_at_once_disturb_nobody(tmp_path: Path, script: Path):
+    code_digest(script)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: keep(tmp_path), range(200)))
+    known_code.KEYS.clear()
+    recall(tmp_path)
+    assert list(known_code.KNOWN.values()) == [asdict(code_of(script))]
 
 
 def test_an_installed_library_of_another_version_is_told(tmp_path: Path, monkeypatch):

@@ -1,7 +1,9 @@
 """Steps whose batches jobs and processes share write the same bytes, or say why they cannot."""
 
+import errno
 import json
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from hypothesis import given, settings
@@ -170,6 +172,29 @@ def test_what_a_process_raises_is_raised_and_the_others_end():
 
     with pytest.raises(UserError, match="mend it"):
         in_processes([endless, verbose], 1)
+
+    def unlucky() -> None:
+        try:
+            raise OSError(errno.EIO, "the disk")
+        except OSError as error:
+            raise UserError("the weights cannot be read") from error
+
+    # What may pass is tried again, though what it came of is not told.
+    with pytest.raises(TransientError, match="the weights cannot be read"):
+        in_processes([endless, unlucky], 1)
+
+    def refused() -> None:
+        raise HTTPError("http://x", 503, "busy", None, None)  # type: ignore[arg-type]
+
+    with pytest.raises(OSError, match="busy"):
+        in_processes([endless, refused], 1)
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "full", "results/x")
+
+    with pytest.raises(OSError) as raised:
+        in_processes([endless, full], 1)
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, "results/x")
 
     def killed() -> None:
         import os

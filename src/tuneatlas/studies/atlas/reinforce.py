@@ -39,16 +39,18 @@ from tuneatlas.training.runs import train_and_save, training_section
 log = logging.getLogger(__name__)
 
 
-def reinforce_treatment(step: Step, *, bos: bool) -> dict[str, Any]:
+def reinforce_treatment(step: Step, *, bos: bool, patience: int) -> dict[str, Any]:
     """Tune a base model as the step's ``treatment`` says; write a plain folder, and its replies.
 
     Options are the config section ``finetune`` with what the treatment states, and the
-    ``treatment`` itself. Order and rates are those of step finetune of its group and seed. Returns
-    figures for the step's record.
+    ``treatment`` itself. Order and rates are those of step finetune of its group and seed. After
+    ``patience`` batches in a row with a constant reward the training stops. Returns figures for
+    the step's record.
     """
     torch.set_num_threads(1)
     treatment, section = step.options["treatment"], f"treatments.{step.wildcards['group']}"
     model, tokenizer = load_model(step.path("model"), place=False)
+    refuse_dropout(model, treatment["updates_per_batch"], section)
     asked = questions_of(step, tokenizer, section, bos)
     longest = treatment["max_new_tokens"]
     refuse_long(asked, longest, step.options["row_length"], section)
@@ -69,7 +71,7 @@ def reinforce_treatment(step: Step, *, bos: bool) -> dict[str, Any]:
         # Where the rate is stated that a message may ask to lower.
         section=planned.section if treatment["learning_rate"] is None else section,
     )
-    rounds = Rounds(run, asked, treatment, section)
+    rounds = Rounds(run, asked, treatment, section, patience)
     with rewarded(model, rounds, treatment):
         summary = train_and_save(step, model, run)
     found = list(rounds.all())
@@ -130,6 +132,22 @@ def questions_of(
             f"options, of which a reply could name one: name another group ({section}.of)"
         )
     return found
+
+
+def refuse_dropout(model: PreTrainedModel, updates: int, section: str) -> None:
+    """Raise UserError if a model drops out what it learns from more than once.
+
+    A token's probability when it was drawn and now would differ by what was dropped, and be
+    clipped by that.
+    """
+    told = model.config.to_dict().items()
+    rates = {key: value for key, value in told if "dropout" in key or key.endswith("pdrop")}
+    drops = [key for key, value in rates.items() if isinstance(value, float) and value > 0]
+    if drops and updates > 1:
+        raise UserError(
+            f"{section}.updates_per_batch: the model has {drops[0]} {rates[drops[0]]:g}, so that "
+            "between updates replies would be compared under other dropouts: say 1"
+        )
 
 
 def refuse_long(asked: Sequence[Question], longest: int, row_length: int, section: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 # Replies drawn at a time. Not an option: of other batches other replies are drawn.
 TOGETHER = 64
 NONE = -1
-# An option's text ends where no word goes on: "Guinea" is not named by "Guinea-Bissau".
-END = r"(?!\w|[-'\N{RIGHT SINGLE QUOTATION MARK}]\w)"
+# An option's text ends where no word goes on, and no number: "Guinea" is not named by
+# "Guinea-Bissau", nor "3" by "3.14", "3,000" or "3:30".
+END = r"(?!\w|[-'\N{RIGHT SINGLE QUOTATION MARK}]\w|[.,:/]\d)"
 
 
 def named(reply: str, options: Sequence[str]) -> int:

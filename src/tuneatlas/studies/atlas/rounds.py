@@ -84,13 +84,20 @@ class Rounds:
     """The rounds of a run, which go on where its newest checkpoint is."""
 
     def __init__(
-        self, run: Run, questions: Sequence[Question], treatment: Mapping[str, Any], section: str
+        self,
+        run: Run,
+        questions: Sequence[Question],
+        treatment: Mapping[str, Any],
+        section: str,
+        patience: int,
     ) -> None:
-        """``questions`` in the order of the run's tokens; ``section`` states the ``treatment``."""
-        self.run, self.section = run, section
-        self.generations, self.updates, self.longest, self.patience = (
-            treatment[name]
-            for name in ("generations", "updates_per_batch", "max_new_tokens", "patience")
+        """``questions`` in the order of the run's tokens; ``section`` states the ``treatment``.
+
+        ``patience``: rounds in a row that may have a constant reward.
+        """
+        self.run, self.section, self.patience = run, section, patience
+        self.generations, self.updates, self.longest = (
+            treatment[name] for name in ("generations", "updates_per_batch", "max_new_tokens")
         )
         self.folder = run.states.with_name("rounds")
         self.questions = dict(zip(run.tokens.offsets.tolist(), questions, strict=False))
@@ -161,7 +168,12 @@ class Rounds:
                 replies += draw(twin, tokenizer, prompts, self.generations, self.longest, names)
         model.train()
         texts = [
-            str(tokenizer.decode(reply, skip_special_tokens=True)).strip() for reply in replies
+            str(
+                tokenizer.decode(
+                    reply, skip_special_tokens=True, clean_up_tokenization_spaces=False
+                )
+            ).strip()
+            for reply in replies
         ]
         several = [question for question in asked for _ in range(self.generations)]
         which = [named(text, q.options) for text, q in zip(texts, several, strict=True)]

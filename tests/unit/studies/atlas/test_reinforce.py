@@ -1,6 +1,7 @@
 """Reinforcement learning by the model's own replies: drawn, rewarded, trained on, resumed."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_losses_are_those_of_a_plain_loop(tmp_path, base, monkeypatch):
         return processes.train(model, run)
 
     monkeypatch.setattr(runs, "train", watched)
-    facts = run_script("reinforce_treatment", step, bos=True)
+    facts = run_script("reinforce_treatment", step, bos=True, patience=20)
     (run,) = seen
     assert facts["steps"] == len(run.steps) == 12
     assert facts["batches"] == 6
@@ -138,7 +139,7 @@ def test_losses_are_those_of_a_plain_loop(tmp_path, base, monkeypatch):
 
 @pytest.mark.usefixtures("varied")
 def test_what_was_replied_and_rewarded_is_kept(tmp_path, base):
-    facts = reinforce.reinforce_treatment(rewarding(tmp_path, base), bos=True)
+    facts = reinforce.reinforce_treatment(rewarding(tmp_path, base), bos=True, patience=20)
     rows = REPLIES.read(tmp_path / "treated.parquet")
     assert facts["replies"] == len(rows) == 12 * 3 * 4
     assert [row["rewarded"] for row in rows] == [row["text"][:1].islower() for row in rows]
@@ -164,7 +165,7 @@ def constant(rows: list[Row]) -> int:
 def test_what_is_rewarded_is_learnt(tmp_path, base):
     more = {"generations": 16, "max_new_tokens": 2, "updates_per_batch": 1}
     step = rewarding(tmp_path, base, epochs=10, learning_rate=1e-2, beta=0.0, **more)
-    facts = reinforce.reinforce_treatment(step, bos=True)
+    facts = reinforce.reinforce_treatment(step, bos=True, patience=20)
     assert facts["rewarded_first_tenth"] < 0.4
     assert facts["rewarded_last_tenth"] > 0.7
 
@@ -186,11 +187,11 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(tmp_path, base, monkeypatc
             with monkeypatch.context() as patch:
                 patch.setattr(trainer.Watch, "on_step_end", fail)
                 with pytest.raises(KeyboardInterrupt):
-                    reinforce.reinforce_treatment(step, bos=True)
+                    reinforce.reinforce_treatment(step, bos=True, patience=20)
             assert not (tmp_path / name).exists()
             newest = trainer.newest_checkpoint(step.checkpoints / "states")
             assert newest and newest.name == f"checkpoint-{killed - 1}"
-        reinforce.reinforce_treatment(step, bos=True)
+        reinforce.reinforce_treatment(step, bos=True, patience=20)
     for file in ("{}/model.safetensors", "{}.parquet", "{}/training_summary.json"):
         straight, again = (tmp_path / file.format(name) for name in ("straight", "again"))
         assert straight.read_bytes() == again.read_bytes(), file
@@ -198,9 +199,9 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(tmp_path, base, monkeypatc
 
 def test_a_reward_that_stays_constant_stops_the_training(tmp_path, base, monkeypatch):
     """None of the replies of random weights names an option."""
-    step = rewarding(tmp_path, base, patience=3)
+    step = rewarding(tmp_path, base)
     with pytest.raises(UserError) as refused:
-        reinforce.reinforce_treatment(step, bos=True)
+        reinforce.reinforce_treatment(step, bos=True, patience=3)
     assert str(refused.value) == (
         "treatments.arm.reward: in 3 batches in a row, up to batch 3 of 6, the replies to each "
         "question were all rewarded alike: nothing can be learnt from that; in the last one no "
@@ -209,31 +210,47 @@ def test_a_reward_that_stays_constant_stops_the_training(tmp_path, base, monkeyp
     )
     monkeypatch.setattr(rounds, "named", lambda text, options: 0)
     with pytest.raises(UserError, match="every reply names the label: lower epochs, or wait"):
-        reinforce.reinforce_treatment(rewarding(tmp_path, base, "all", patience=2), bos=True)
+        reinforce.reinforce_treatment(rewarding(tmp_path, base, "all"), bos=True, patience=2)
 
 
 def test_a_constant_reward_is_counted(tmp_path, base, caplog):
-    facts = reinforce.reinforce_treatment(rewarding(tmp_path, base, epochs=1), bos=True)
+    facts = reinforce.reinforce_treatment(
+        rewarding(tmp_path, base, epochs=1), bos=True, patience=20
+    )
     assert (facts["batches"], facts["constant_batches"], facts["constant_in_row"]) == (2, 2, 2)
     assert "treatments.arm.reward: in 2 of 2 batches, 2 in a row at most" in caplog.text
+
+
+def test_a_model_with_dropout_makes_one_update_by_a_batch(tmp_path, base):
+    """Its tokens have other probabilities by what is dropped, and not by what was learnt alone."""
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    dropping = tmp_path / "dropping"
+    shutil.copytree(base, dropping)
+    (dropping / "config.json").write_text(json.dumps(config | {"attention_dropout": 0.1}))
+    said = r"arm\.updates_per_batch: the model has attention_dropout 0\.1, .* say 1"
+    step = rewarding(tmp_path, dropping)
+    with pytest.raises(UserError, match=said):
+        reinforce.reinforce_treatment(step, bos=True, patience=20)
+    step = rewarding(tmp_path, dropping, updates_per_batch=1, epochs=1)
+    reinforce.reinforce_treatment(step, bos=True, patience=20)
 
 
 def test_questions_that_are_none_or_too_long_are_refused(tmp_path, base):
     step = rewarding(tmp_path, base, max_new_tokens=250)
     with pytest.raises(UserError, match=r"arm\.max_new_tokens: a reply of 250 tokens to 'q/\d+'"):
-        reinforce.reinforce_treatment(step, bos=True)
+        reinforce.reinforce_treatment(step, bos=True, patience=20)
     step = rewarding(tmp_path, base)
     QUESTIONS.write(tmp_path / "questions.parquet", [question(99)])
     with pytest.raises(UserError, match="arm.reward: none of the 12 conversations asks a question"):
-        reinforce.reinforce_treatment(step, bos=True)
+        reinforce.reinforce_treatment(step, bos=True, patience=20)
 
 
 @pytest.mark.usefixtures("varied")
 def test_adapters_frozen_layers_and_weight_decay_to_the_base_go_with_it(tmp_path, base):
     step = rewarding(tmp_path, base, "adapted", lora_rank=2, epochs=1)
-    assert reinforce.reinforce_treatment(step, bos=True)["update_kept"]
+    assert reinforce.reinforce_treatment(step, bos=True, patience=20)["update_kept"]
     step = rewarding(tmp_path, base, "frozen", frozen_layers=1, l2_sp=1.0, epochs=1)
-    reinforce.reinforce_treatment(step, bos=True)
+    reinforce.reinforce_treatment(step, bos=True, patience=20)
     was, now = (
         dict(load_model(folder)[0].named_parameters()) for folder in (base, tmp_path / "frozen")
     )

@@ -26,6 +26,10 @@ LETTERS = [f"{letter}." for letter in "ABCD"]
         ("B. Rome", list("ABCD"), 1),
         ("Be it", list("ABCD"), NONE),
         ("C++ (1985)", ["C", "C++"], 1),
+        ("3.14", ["3", "4"], NONE),
+        ("1,000", ["1", "1,000"], 1),
+        ("10:30", ["10", "11"], NONE),
+        ("3. It is", ["3", "4"], 0),
         ("", ["Rome"], NONE),
     ],
 )
