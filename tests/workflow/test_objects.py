@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,26 @@ def test_files_of_a_store_are_brought_before_they_are_looked_at(project, server)
     client.put_object(Bucket="lab", Key="law.jsonl", Body=questions(21).encode())
     code, said = run(project, address)
     assert not code and "is brought" in said and "prepare_questions" in said
+
+
+def test_what_is_replaced_while_a_run_is_at_work_is_used_by_the_next(project, server):
+    """In the store it is older than what was made of the one before."""
+    address, client = server
+    client.put_object(Bucket="lab", Key="law.jsonl", Body=questions(20).encode())
+    brought = project / "data/s3/lab/law.jsonl"
+    brought.unlink(missing_ok=True)
+
+    def replace() -> None:
+        while not brought.exists():
+            time.sleep(0.05)
+        client.put_object(Bucket="lab", Key="law.jsonl", Body=questions(25).encode())
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(replace)
+        assert not run(project, address)[0]
+    for said in ("prepare_questions law: done", "Nothing to be done"):
+        assert said in run(project, address)[1]
+    assert len([*read_lines(brought)]) == 35
 
 
 @pytest.mark.skipif("snakemake_storage_plugin_s3" not in LACKING, reason="the plugin is installed")
