@@ -1,7 +1,7 @@
 """From templates, figures and what a page says to its HTML."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ FIGURE_NUMBERS = {
     "question_flow": "fates",
     "paraphrase_scores": "paraphrase_scores",
     "interpolation": "interpolation",
+    "trade_off": "interpolation",
     "distance_law": "distances",
     "relearning": "relearning",
     "battery": "battery",
@@ -101,9 +102,19 @@ def behind(text: str, *address: object) -> Markup:
     return Markup('<a class="behind" href="{}#of={}">{}</a>').format(AUDIT_PAGE, place, text)
 
 
+class Templates(Environment):
+    """Templates in which ``row.update`` is the column, not the method that mappings have."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """What a template means by ``obj.attribute``: an item comes first."""
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 def page_environment() -> Environment:
     """The templates of the report, with all that they may call."""
-    environment = Environment(
+    environment = Templates(
         loader=PackageLoader("tuneatlas.report"),
         autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
         undefined=StrictUndefined,

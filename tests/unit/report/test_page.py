@@ -13,7 +13,7 @@ from tuneatlas.data.groups import group_name
 from tuneatlas.errors import UserError
 from tuneatlas.plots import draw_figures
 from tuneatlas.report import build_report
-from tuneatlas.report.rendering import FIGURE_COLOURS
+from tuneatlas.report.rendering import FIGURE_COLOURS, page_environment
 from tuneatlas.report.wording import (
     claims,
     counted,
@@ -251,3 +251,10 @@ def test_numbers_read_well() -> None:
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert counted(1, "seed") == "1 seed"
     assert counted(1200, "item") == "1,200 items"
+
+
+def test_a_column_is_told_that_is_called_as_a_method_of_mappings_is():
+    text = "{{ row.update }} {{ row.items }} {{ row.values }}{% for k, v in other.items() %} {{ k }}{% endfor %}"
+    row = {"update": 3, "items": 4, "values": 5}
+    told = page_environment().from_string(text).render(row=row, other={"a": 1})
+    assert told == "3 4 5 a"

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from tuneatlas.data.groups import group_name
 from tuneatlas.data.mentions import UNMENTIONED
-from tuneatlas.plots import BLUE, MUTED, panels
-from tuneatlas.studies.atlas.interpolation_figure import SCOPE_STYLE, TUNED
+from tuneatlas.plots import BLUE, MUTED
+from tuneatlas.studies.atlas.interpolation_figure import SCOPE_STYLE
+from tuneatlas.studies.atlas.treatment_panels import treatment_panels
 from tuneatlas.studies.atlas.ways import ORDER, REWORDED
 from tuneatlas.tables import Row
 
@@ -30,22 +30,6 @@ def way_name(way: str) -> str:
         if way.startswith(stem):
             return name + way.removeprefix(stem)
     return way.replace("_", "-")
-
-
-def treatments_of(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
-    """Domain, group and setting of all treatments, in their order."""
-    return list(dict.fromkeys((r["domain"], r["group"], r["setting"]) for r in rows))
-
-
-def of_treatment(rows: Sequence[Row], treatment: tuple[str, str, str]) -> list[Row]:
-    """The rows of one of them."""
-    return [r for r in rows if (r["domain"], r["group"], r["setting"]) == treatment]
-
-
-def entitle(panel: Axes, treatment: tuple[str, str, str]) -> None:
-    """Say above a panel what it is of."""
-    domain, group, setting = treatment
-    panel.set_title(f"{group_name(group)}, {domain},\n{TUNED[setting]}")
 
 
 def error_bars(
@@ -69,20 +53,18 @@ def banded(
 
 
 def draw_battery(rows: list[Row]) -> Figure:
-    """A column per treatment and a row per scope; the ways of asking from left to right."""
-    treatments, scopes = treatments_of(rows), [s for s in SCOPE_STYLE if _of(rows, s)]
-    figure, axes = panels(len(scopes), len(treatments), max(2.5, 6.4 / len(treatments)), 1.9)
-    for column, treatment in enumerate(treatments):
-        entitle(axes[0][column], treatment)
-        for scope, line in zip(scopes, axes, strict=True):
-            own = _of(of_treatment(rows, treatment), scope)
-            panel, at = line[column], range(len(own))
+    """A panel per treatment and scope; the ways of asking from left to right."""
+    scopes = [s for s in SCOPE_STYLE if _of(rows, s)]
+    labels = [f"accuracy, {SCOPE_STYLE[scope][0]}" for scope in scopes]
+    figure, treatments = treatment_panels(rows, labels, 1.9)
+    for whole, panels in treatments:
+        for scope, panel in zip(scopes, panels, strict=True):
+            own = _of(whole, scope)
+            at = range(len(own))
             panel.plot(at, [r["base"] for r in own], ls="", marker="_", ms=11, color=MUTED)
             error_bars(panel, at, own, "accuracy", BLUE, marker="o")
             panel.set_xticks(at, [way_name(r["way"]) for r in own], rotation=60, ha="right")
             panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            if not column:
-                panel.set_ylabel(f"accuracy, {SCOPE_STYLE[scope][0]}")
     marks = [
         Line2D([], [], ls="", marker="o", ms=4, color=BLUE, label="tuned model"),
         Line2D([], [], ls="", marker="_", ms=11, color=MUTED, label="base model"),
@@ -97,11 +79,8 @@ def _of(rows: Sequence[Row], scope: str) -> list[Row]:
 
 def draw_recovery(rows: list[Row]) -> Figure:
     """A panel per treatment: shares of its lost questions, a colour per scope."""
-    treatments = treatments_of(rows)
-    figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.6)
-    for treatment, panel in zip(treatments, axes[0], strict=True):
-        entitle(panel, treatment)
-        own = of_treatment(rows, treatment)
+    figure, treatments = treatment_panels(rows, ["of the lost questions"], 2.6)
+    for own, (panel,) in treatments:
         for number, row in enumerate(own):
             _, colour, marker = SCOPE_STYLE[row["scope"]]
             fill = "none" if row["facts"] == UNMENTIONED else "full"
@@ -111,7 +90,6 @@ def draw_recovery(rows: list[Row]) -> Figure:
         panel.set_xticks(range(len(SHARES)), SHARES.values(), rotation=60, ha="right")
         panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panel.set_ylim(-0.1, 1.1)
-    axes[0][0].set_ylabel("of the lost questions")
     marks = [
         Line2D([], [], ls="", marker=marker, ms=4, color=colour, label=name)
         for scope, (name, colour, marker) in SCOPE_STYLE.items()

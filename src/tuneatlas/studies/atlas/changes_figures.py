@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tuneatlas.plots import BLUE, GREEN, ORANGE, panels
-from tuneatlas.studies.atlas.battery_figures import banded, entitle, of_treatment, treatments_of
+from tuneatlas.plots import BLUE, GREEN, ORANGE
+from tuneatlas.studies.atlas.battery_figures import banded
+from tuneatlas.studies.atlas.treatment_panels import treatment_panels
 from tuneatlas.tables import Row
 
 # Name shown, colour, marker of each kind of question.
@@ -19,16 +20,13 @@ KIND_STYLE = {
 
 def draw_similarity(rows: list[Row]) -> Figure:
     """A panel per treatment: linear CKA by layer, a line per kind of question."""
-    treatments = treatments_of(rows)
-    figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.3)
-    for treatment, panel in zip(treatments, axes[0], strict=True):
-        entitle(panel, treatment)
+    figure, treatments = treatment_panels(rows, ["linear CKA with base"], 2.3)
+    for whole, (panel,) in treatments:
         for kind, (_, colour, marker) in KIND_STYLE.items():
-            own = [row for row in of_treatment(rows, treatment) if row["kind"] == kind]
+            own = [row for row in whole if row["kind"] == kind]
             at = [row["layer"] for row in own]
             banded(panel, at, own, "similarity", colour, marker)
         _by_layer(panel)
-    axes[0][0].set_ylabel("linear CKA with base")
     marks = [
         Line2D([], [], color=colour, marker=marker, ms=4, label=name)
         for name, colour, marker in KIND_STYLE.values()
@@ -39,16 +37,12 @@ def draw_similarity(rows: list[Row]) -> Figure:
 
 def draw_weights(rows: list[Row]) -> Figure:
     """A panel per treatment: relative change by layer."""
-    treatments = treatments_of(rows)
-    figure, axes = panels(1, len(treatments), max(2.5, 6.4 / len(treatments)), 2.0)
-    for treatment, panel in zip(treatments, axes[0], strict=True):
-        entitle(panel, treatment)
-        own = of_treatment(rows, treatment)
+    figure, treatments = treatment_panels(rows, ["change / norm of base"], 2.0)
+    for own, (panel,) in treatments:
         at = [row["layer"] for row in own]
         banded(panel, at, own, "relative_change", BLUE, "o")
         _by_layer(panel)
         panel.set_ylim(bottom=0)
-    axes[0][0].set_ylabel("change / norm of base")
     return figure
 
 

@@ -4,9 +4,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tuneatlas.plots import MUTED, PURPLE, panels
-from tuneatlas.studies.atlas.battery_figures import banded, entitle, of_treatment, treatments_of
+from tuneatlas.plots import MUTED, PURPLE
+from tuneatlas.studies.atlas.battery_figures import banded
 from tuneatlas.studies.atlas.changes_figures import KIND_STYLE
+from tuneatlas.studies.atlas.treatment_panels import treatment_panels
 from tuneatlas.tables import Row
 
 STYLE = {**KIND_STYLE, "unknown": ("base wrong", PURPLE, "v")}
@@ -14,14 +15,12 @@ STATES = {"base": "states of base", "tuned": "states of tuned"}
 
 
 def draw_inside(rows: list[Row]) -> Figure:
-    """A column per treatment, the base model's states above: the probe's accuracy by layer."""
-    treatments = treatments_of(rows)
-    figure, axes = panels(2, len(treatments), max(2.5, 6.4 / len(treatments)), 2.0)
-    for column, treatment in enumerate(treatments):
-        entitle(axes[0][column], treatment)
-        for states, line in zip(STATES, axes, strict=True):
-            panel = line[column]
-            whole = [r for r in of_treatment(rows, treatment) if r["states"] == states]
+    """Two panels per treatment, the base model's states above: the probe's accuracy by layer."""
+    labels = [f"right, {name}" for name in STATES.values()]
+    figure, treatments = treatment_panels(rows, labels, 2.0)
+    for of_both, panels in treatments:
+        for states, panel in zip(STATES, panels, strict=True):
+            whole = [r for r in of_both if r["states"] == states]
             for kind, (_, colour, marker) in STYLE.items():
                 own = [row for row in whole if row["kind"] == kind]
                 at = [row["layer"] for row in own]
@@ -31,10 +30,7 @@ def draw_inside(rows: list[Row]) -> Figure:
                     panel.plot(at, control, color=MUTED, lw=1, ls=(0, (4, 2)))
             panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for states, line in zip(STATES, axes, strict=True):
-        line[0].set_ylabel(f"right, {STATES[states]}")
-    for panel in axes[1]:
-        panel.set_xlabel("layer (0: embeddings)")
+        panels[-1].set_xlabel("layer (0: embeddings)")
     marks = [
         Line2D([], [], color=colour, marker=marker, ms=4, label=name)
         for name, colour, marker in STYLE.values()

@@ -4,27 +4,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from tuneatlas.data.groups import group_name
-from tuneatlas.plots import BLUE, GREEN, MUTED, ORANGE, panels
+from tuneatlas.plots import BLUE, GREEN, MUTED, ORANGE
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
+from tuneatlas.studies.atlas.treatment_panels import treatment_panels
 from tuneatlas.tables import Row
 
 # Name shown, colour, marker of each scope.
 SCOPE_STYLE = {"homo": ("HOMO", ORANGE, "s"), "id": ("ID", BLUE, "o"), "ood": ("OOD", GREEN, "^")}
 AXES = {LINE: f"{ALPHA}: 0 base, 1 tuned", RESET: "largest changes undone"}
-TUNED = {"finetune": "tuned", "stages": "tuned further"}
 
 
 def draw_interpolation(rows: list[Row]) -> Figure:
-    """A column per treatment: along the line above, with changes undone below."""
-    treatments = list(dict.fromkeys((r["domain"], r["group"], r["setting"]) for r in rows))
-    figure, axes = panels(2, len(treatments), max(2.5, 6.4 / len(treatments)), 2.1, sharex=False)
-    for column, treatment in enumerate(treatments):
-        domain, group, setting = treatment
-        own = [r for r in rows if (r["domain"], r["group"], r["setting"]) == treatment]
-        axes[0][column].set_title(f"{group_name(group)}, {domain},\n{TUNED[setting]}")
-        for path, line in zip(AXES, axes, strict=True):
-            panel = line[column]
+    """Two panels per treatment: along the line above, with changes undone below."""
+    figure, treatments = treatment_panels(rows, ["accuracy"] * len(AXES), 2.1, sharex=False)
+    for own, panels in treatments:
+        for path, panel in zip(AXES, panels, strict=True):
             for scope, (_, colour, marker) in SCOPE_STYLE.items():
                 of_scope = [r for r in own if r["scope"] == scope]
                 if not of_scope:
@@ -45,9 +39,7 @@ def draw_interpolation(rows: list[Row]) -> Figure:
             panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             panel.set_xlabel(AXES[path])
         shares = sorted({r["point"] for r in own if r["path"] == RESET})
-        axes[1][column].set_xticks(range(len(shares) + 1), ["0%", *(f"{s:g}%" for s in shares)])
-    for line in axes:
-        line[0].set_ylabel("accuracy")
+        panels[-1].set_xticks(range(len(shares) + 1), ["0%", *(f"{s:g}%" for s in shares)])
     handles = [
         Line2D([], [], color=colour, marker=marker, ms=4, lw=1.4, label=name)
         for name, colour, marker in SCOPE_STYLE.values()

@@ -5,12 +5,18 @@ from matplotlib.figure import Figure
 
 from tuneatlas.data.groups import group_name
 from tuneatlas.plots import BLUE, GOLD, GREEN, MUTED, ORANGE, PURPLE, SKY, Metrics, panels
+from tuneatlas.studies.atlas.treatment_panels import of_treatment, treatments_of
 from tuneatlas.tables import Row
 
 COLOURS = (ORANGE, BLUE, GREEN, PURPLE, GOLD, SKY)
 MARKERS = "osD^vP"
 AXES = {"options": "KL over options, nats", "answers": "KL over whole answers, nats"}
 LINES = {"linear": (0, (4, 2)), "quadratic": "-"}
+
+
+def marked(number: int) -> tuple[str, str]:
+    """Colour and marker of a treatment by its place: 36 of them look otherwise than each other."""
+    return COLOURS[number % 6], MARKERS[(number + number // 6) % 6]
 
 
 def law_rows(metrics: Metrics) -> list[Row]:
@@ -21,12 +27,14 @@ def law_rows(metrics: Metrics) -> list[Row]:
 def draw_law(rows: list[Row]) -> Figure:
     """A panel per distance; a marker per treatment and step, a line per form."""
     points = [row for row in rows if "form" not in row]
-    figure, axes = panels(1, len(AXES), 3.4, 2.9, sharex=False)
-    arms = list(dict.fromkeys((r["domain"], r["group"], r["setting"]) for r in points))
+    arms = treatments_of(points)
+    named = len(arms) + len(LINES)
+    # Room for what they are called, three in a row.
+    figure, axes = panels(1, len(AXES), 3.4, 2.6 + 0.19 * -(-named // 3), sharex=False)
     for panel, measure in zip(axes[0], AXES, strict=True):
         for number, arm in enumerate(arms):
-            own = [r for r in points if (r["domain"], r["group"], r["setting"]) == arm]
-            colour, marker = COLOURS[number % 6], MARKERS[number % 6]
+            own = of_treatment(points, arm)
+            colour, marker = marked(number)
             bars = [
                 np.array([[r[n] - r[f"{n}_low"], r[f"{n}_high"] - r[n]] for r in own]).T
                 for n in (measure, "loss")

@@ -3,9 +3,9 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from tuneatlas.data.groups import group_name
-from tuneatlas.plots import BLUE, MUTED, ORANGE, Metrics, panels
+from tuneatlas.plots import BLUE, MUTED, ORANGE, Metrics
 from tuneatlas.studies.atlas.tables import LOST, NEVER, OTHER, STATED
+from tuneatlas.studies.atlas.treatment_panels import treatment_panels
 from tuneatlas.tables import Row
 
 STYLE = {LOST: ("lost by tuning", ORANGE, "o"), NEVER: ("never known", BLUE, "s")}
@@ -18,19 +18,13 @@ def savings_rows(metrics: Metrics) -> list[Row]:
 
 
 def draw_savings(rows: list[Row]) -> Figure:
-    """A column per treatment; above, text that states the facts, below, text that does not."""
-    treatments = list(dict.fromkeys((r["domain"], r["group"]) for r in rows))
-    figure, axes = panels(2, len(treatments), max(2.5, 6.4 / len(treatments)), 2.1)
-    for column, treatment in enumerate(treatments):
-        axes[0][column].set_title(f"{group_name(treatment[1])}, {treatment[0]}")
-        for line, text in zip(axes, TEXTS, strict=True):
-            panel = line[column]
+    """Two panels per treatment; above, text that states the facts, below, text that does not."""
+    labels = [f"back; {name}" for name in TEXTS.values()]
+    figure, treatments = treatment_panels(rows, labels, 2.1)
+    for whole, panels in treatments:
+        for text, panel in zip(TEXTS, panels, strict=True):
             for kind, (name, colour, marker) in STYLE.items():
-                own = [
-                    r
-                    for r in rows
-                    if (r["domain"], r["group"], r["text"], r["kind"]) == (*treatment, text, kind)
-                ]
+                own = [r for r in whole if (r["text"], r["kind"]) == (text, kind)]
                 # Each asked point doubles the updates: their places are alike.
                 at = list(range(len(own)))
                 panel.plot(
@@ -45,9 +39,7 @@ def draw_savings(rows: list[Row]) -> Figure:
                     )
             panel.set_ylim(-0.02, 1.02)
             panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            if not column:
-                panel.set_ylabel(f"back; {TEXTS[text]}")
-        axes[1][column].set_xlabel("updates")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        panels[-1].set_xlabel("updates")
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
     return figure
