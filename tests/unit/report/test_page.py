@@ -254,7 +254,8 @@ def test_numbers_read_well() -> None:
 
 
 def test_a_column_is_told_that_is_called_as_a_method_of_mappings_is():
-    text = "{{ row.update }} {{ row.items }} {{ row.values }}{% for k, v in other.items() %} {{ k }}{% endfor %}"
+    text = "{{ row.update }} {{ row.items }} {{ row.values }}"
+    text += "{% for name, _ in other.items() %} {{ name }}{% endfor %}"
     row = {"update": 3, "items": 4, "values": 5}
     told = page_environment().from_string(text).render(row=row, other={"a": 1})
     assert told == "3 4 5 a"
