@@ -65,6 +65,9 @@ def between(read: Read, scope: str, number: str, path: str, place: float) -> Cel
         scopes = dict(run.scopes(domain, read.options.ood_roles))
         for setting in _settings(run):
             points = [c for c in run.correct if c[:2] == (setting, path)]
+            if path == LINE and place < 1:
+                # The tuned model lies on no way to the base.
+                points = [c for c in points if c[2] < 1]
             if scope not in scopes or not points:
                 continue
             at = min(points, key=lambda cell: abs(cell[2] - place))

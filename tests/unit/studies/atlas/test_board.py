@@ -14,11 +14,12 @@ from tests.unit.studies.atlas.test_map import run
 from tests.unit.studies.atlas.test_relearn import curves
 from tuneatlas.studies.atlas.battery_map import map_battery
 from tuneatlas.studies.atlas.board import Cell, Measure, Part, Treated, board
-from tuneatlas.studies.atlas.cells import inside
+from tuneatlas.studies.atlas.cells import between, inside
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import map_treatments
 from tuneatlas.studies.atlas.measures import MEASURES
 from tuneatlas.studies.atlas.savings import relearning
+from tuneatlas.studies.atlas.tables import LINE
 
 # Of three replicates, whose t distribution has long tails.
 OPTIONS = replace(FEW, draws=1500)
@@ -118,6 +119,20 @@ def test_a_cell_that_some_training_has_no_part_in_is_no_mean_over_all(read: Simp
     probed = {("facts", "incompatible"): PROBED | {("kept_all", 0): []}}
     (cell,) = inside(SimpleNamespace(**{**vars(read), "probed": probed})).values()
     assert cell.address == ""
+
+
+def test_half_way_is_told_where_a_model_between_was_asked(read: SimpleNamespace):
+    """Beside the tuned model itself nothing is back."""
+    assert between(read, "ood", "regained", LINE, 0.5)
+    ends = {
+        treatment: run._replace(
+            correct={cell: own for cell, own in run.correct.items() if cell[2] in (0, 1)}
+        )
+        for treatment, run in read.runs.items()
+    }
+    alone = SimpleNamespace(**{**vars(read), "runs": ends})
+    assert not between(alone, "ood", "regained", LINE, 0.5)
+    assert between(alone, "ood", "gain", LINE, 1.0)
 
 
 def test_all_pairs_are_compared(tables: dict):
