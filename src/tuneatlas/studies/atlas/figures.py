@@ -9,7 +9,7 @@ from tuneatlas.studies.atlas.inside_figures import draw_inside
 from tuneatlas.studies.atlas.interpolation_figure import draw_interpolation
 from tuneatlas.studies.atlas.law_figure import draw_law, law_rows
 from tuneatlas.studies.atlas.savings_figure import draw_savings, savings_rows
-from tuneatlas.studies.atlas.trade_off_figure import draw_trade_off
+from tuneatlas.studies.atlas.trade_off_figure import draw_trade_off, trade_off_rows
 from tuneatlas.tables import Row
 
 
@@ -19,7 +19,7 @@ def _all_of(table: str) -> Callable[[Metrics], list[Row]]:
 
 FIGURES: dict[str, Drawable] = {
     "interpolation": (_all_of("interpolation"), draw_interpolation),
-    "trade_off": (_all_of("interpolation"), draw_trade_off),
+    "trade_off": (trade_off_rows, draw_trade_off),
     "distance_law": (law_rows, draw_law),
     "relearning": (savings_rows, draw_savings),
     "battery": (_all_of("battery"), draw_battery),

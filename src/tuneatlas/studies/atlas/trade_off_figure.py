@@ -7,7 +7,7 @@ they are as right at home as each other: the higher line has kept more there.
 from matplotlib.figure import Figure
 
 from tuneatlas.data.groups import group_name
-from tuneatlas.plots import MUTED, panels
+from tuneatlas.plots import MUTED, Metrics, panels
 from tuneatlas.studies.atlas.law_figure import marked
 from tuneatlas.studies.atlas.tables import LINE
 from tuneatlas.studies.atlas.treatment_panels import of_treatment, treatments_of
@@ -17,9 +17,16 @@ SCOPES = ("homo", "ood")
 NUMBERS = ("gain", "gain_low", "gain_high")
 
 
+def trade_off_rows(metrics: Metrics) -> list[Row]:
+    """Points on the lines of treatments that were asked both at home and elsewhere."""
+    rows = [row for row in metrics.get("interpolation", ()) if row["path"] == LINE]
+    arms = {arm for arm in treatments_of(rows) if _ends(of_treatment(rows, arm))}
+    return [row for row in rows if (row["domain"], row["group"], row["setting"]) in arms]
+
+
 def draw_trade_off(rows: list[Row]) -> Figure:
     """A line per treatment from the base model to its tuned one, which has a mark and intervals."""
-    arms = [arm for arm in treatments_of(rows) if _ends(of_treatment(rows, arm))]
+    arms = treatments_of(rows)
     figure, axes = panels(1, 1, 5.6, 3.4 + 0.19 * -(-len(arms) // 2))
     panel = axes[0][0]
     for axis in (panel.axhline, panel.axvline):

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tuneatlas.studies.atlas.law_figure import draw_law, marked
-from tuneatlas.studies.atlas.trade_off_figure import draw_trade_off
+from tuneatlas.studies.atlas.trade_off_figure import draw_trade_off, trade_off_rows
 from tuneatlas.studies.atlas.treatment_panels import MOST, treatment_panels
 from tuneatlas.tables import Row
 
@@ -71,7 +71,7 @@ def test_a_trade_off_is_drawn_of_what_was_asked_at_home_and_elsewhere():
         for scope in ("homo", "ood")[: 2 - (number == 3)]
         for point in (0.0, 0.5, 1.0)
     ]
-    figure = draw_trade_off(asked)
+    figure = draw_trade_off(trade_off_rows({"interpolation": asked}))
     texts_are_within(figure)
     named = [text.get_text() for text in figure.legends[0].get_texts()]
     assert named == [f"arm_{n}, facts" for n in range(13) if n != 3]
