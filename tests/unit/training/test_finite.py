@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tuneatlas.engine.step import _may_pass
+from tuneatlas.engine.step import may_pass
 from tests.examples import ROOT
 from tests.unit.training.recipes import RECIPE, planned, setting
 from tuneatlas.errors import TransientError, UserError
@@ -70,7 +70,7 @@ def test_what_one_of_several_processes_refuses_is_a_users_matter(tmp_path, token
     recipe = replace(RECIPE, processes=2)
     with pytest.raises(UserError, match="finetune: no number") as caught:
         train(*planned(setting(tmp_path, tokenizer), tokenizer, tmp_path / "c", recipe))
-    assert not _may_pass(caught.value)
+    assert not may_pass(caught.value)
 
 
 def test_weights_that_the_last_update_breaks_are_not_written(tmp_path, tokenizer):
