@@ -56,7 +56,7 @@ def battery_numbers(
         }.items():
             yield Number("/".join((*at, name)), row[name], terms)
     for row in metrics.get("map", ()):
-        if (row["measure"], bool(row["address"])) == ("reached", True):
+        if row["measure"] == "reached" and row["address"]:
             column, over = f"{row['setting']}:reached", f"{row['setting']}:lost"
             where = place(row | {"scope": "ood", "facts": metrics["design"]["facts"]})
             # A mean over trainings, of each of which it is a share.

@@ -44,7 +44,7 @@ def inside_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) ->
             yield Number("/".join(address), row[name], terms)
     last = max((row["layer"] for row in metrics.get("inside", ())), default=0)
     for row in metrics.get("map", ()):
-        if (row["measure"], bool(row["address"])) == ("inside", True):
+        if row["measure"] == "inside" and row["address"]:
             outputs = inside[row["domain"], row["group"]]
             # A mean over trainings, of each of which it is a share.
             each = 1 / len(outputs)

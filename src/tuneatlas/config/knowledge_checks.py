@@ -106,19 +106,20 @@ def _idle_shards(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     if said:
         name = min(said, key=lambda name: said[name])
         questions = f"questions of {name}"
-        yield from _too_many(experiment, "probe_knowledge", asked[name], questions)
+        yield from too_many(experiment, "probe_knowledge", asked[name], questions)
     tests = [number for own in asked.values() for number in own[1:]]
     if experiment.tuned_domains:
-        yield from _too_many(experiment, "evaluate_knowledge", tests, "test questions")
+        yield from too_many(experiment, "evaluate_knowledge", tests, "test questions")
     if experiment.stage_forgetting.groups:
         tuned = len(experiment.finetune_stages.steps) + 1
         measured = tuned * (2 + len(experiment.restore_stages.curve))
-        yield from _too_many(experiment, "evaluate_stages", [measured], "models of a run")
+        yield from too_many(experiment, "evaluate_stages", [measured], "models of a run")
 
 
-def _too_many(
+def too_many(
     experiment: Experiment, section: str, items: Sequence[int | None], what: str
 ) -> Iterator[Conflict]:
+    """More jobs to share a step's work than there are items, where it is known how many."""
     shards = getattr(experiment, section).shards
     known = [item for item in items if item is not None]
     if len(known) == len(items) and shards > sum(known):

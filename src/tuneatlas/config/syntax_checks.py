@@ -6,6 +6,7 @@ The study is imported where it is asked, as few experiments have it.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tuneatlas.config.knowledge_checks import too_many
 from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.paraphrase import STARTS
 from tuneatlas.config.models.paraphrasers import ScratchParaphraser
@@ -95,11 +96,11 @@ def chosen_epoch(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 def idle_shards(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """More jobs to share the test pairs than there are; those of own files are counted later."""
-    jobs, pairs = experiment.generate_paraphrases.shards, experiment.prepare_sentences.pairs.test
-    if experiment.paraphrasers and not experiment.prepare_sentences.files.test and jobs > pairs:
-        key: Key = ("generate_paraphrases", "shards")
-        text = f"{jobs} jobs cannot share {pairs:,} test pairs: lower it"
-        yield (key, ("prepare_sentences", "pairs", "test")), text
+    sentences = experiment.prepare_sentences
+    if experiment.paraphrasers and not sentences.files.test:
+        yield from too_many(
+            experiment, "generate_paraphrases", [sentences.pairs.test], "test pairs"
+        )
 
 
 def own_pairs(experiment: Experiment, root: Path) -> Iterator[Conflict]:

@@ -3,9 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from tuneatlas.data.groups import group_name
 from tuneatlas.plots import BLUE, GOLD, GREEN, MUTED, ORANGE, PURPLE, SKY, Metrics, panels
-from tuneatlas.studies.atlas.treatment_panels import of_treatment, treatments_of
+from tuneatlas.studies.atlas.treatment_panels import in_a_legend, of_treatment, treatments_of
 from tuneatlas.tables import Row
 
 COLOURS = (ORANGE, BLUE, GREEN, PURPLE, GOLD, SKY)
@@ -49,7 +48,7 @@ def draw_law(rows: list[Row]) -> Figure:
                 ms=4.5,
                 lw=0.8,
                 alpha=0.85,
-                label=f"{group_name(arm[1])}, {arm[0]}{', further' * (arm[2] == 'stages')}",
+                label=in_a_legend(arm),
             )
         x = np.linspace(0, max(r[measure] for r in points), 60)
         for fit in (r for r in rows if r.get("distance") == measure):

@@ -6,11 +6,10 @@ they are as right at home as each other: the higher line has kept more there.
 
 from matplotlib.figure import Figure
 
-from tuneatlas.data.groups import group_name
 from tuneatlas.plots import MUTED, Metrics, panels
 from tuneatlas.studies.atlas.law_figure import marked
 from tuneatlas.studies.atlas.tables import LINE
-from tuneatlas.studies.atlas.treatment_panels import of_treatment, treatments_of
+from tuneatlas.studies.atlas.treatment_panels import in_a_legend, of_treatment, treatments_of
 from tuneatlas.tables import Row
 
 SCOPES = ("homo", "ood")
@@ -31,16 +30,15 @@ def draw_trade_off(rows: list[Row]) -> Figure:
     panel = axes[0][0]
     for axis in (panel.axhline, panel.axvline):
         axis(0, color=MUTED, lw=0.6)
-    for number, (domain, group, setting) in enumerate(arms):
-        own = of_treatment(rows, (domain, group, setting))
+    for number, arm in enumerate(arms):
+        own = of_treatment(rows, arm)
         colour, marker = marked(number)
         x, y = ([100 * row["gain"] for row in _line(own, scope)] for scope in SCOPES)
         panel.plot(x, y, color=colour, lw=1, alpha=0.6)
         home, elsewhere = ([100 * end[name] for name in NUMBERS] for end in _ends(own))
         panel.plot(home[1:], [elsewhere[0]] * 2, color=colour, lw=0.6)
         panel.plot([home[0]] * 2, elsewhere[1:], color=colour, lw=0.6)
-        name = f"{group_name(group)}, {domain}{', further' * (setting == 'stages')}"
-        panel.plot(home[0], elsewhere[0], marker, color=colour, ms=5, label=name)
+        panel.plot(home[0], elsewhere[0], marker, color=colour, ms=5, label=in_a_legend(arm))
     panel.set_xlabel("gained at home, points")
     panel.set_ylabel("gained elsewhere, points")
     figure.legend(loc="outside lower center", ncols=2)

@@ -26,6 +26,12 @@ def of_treatment(rows: Sequence[Row], treatment: Treated) -> list[Row]:
     return [r for r in rows if (r["domain"], r["group"], r["setting"]) == treatment]
 
 
+def in_a_legend(treatment: Treated) -> str:
+    """What a treatment is called beside others."""
+    domain, group, setting = treatment
+    return f"{group_name(group)}, {domain}{', further' * (setting == 'stages')}"
+
+
 def treatment_panels(
     rows: Sequence[Row], labels: Sequence[str], height: float, *, sharex: bool = True
 ) -> tuple[Figure, Iterator[tuple[list[Row], list[Axes]]]]:
