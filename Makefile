@@ -3,7 +3,8 @@
 #             TARGET=s1, s2 or s3: that study alone, to its tables and figures
 # make diagnose BASE=... TUNED=...   what did my tuning do? TUNED and ADAPTER are folders (with {step}:
 #             at several steps) or owner/name@COMMIT of the hub, BASE too, or a config with that model;
-#             QUESTIONS=file, TEXT=text like that of pre-training (none: nothing is restored), ALL=1
+#             QUESTIONS=file, TEXT=text like that of pre-training (none: nothing is restored), ALL=1;
+#             ATLAS=1: where it changed, what other prompts reach, what lies between, too
 # make test   all tests
 # make test-slow  the rerun matrix: what each edit of a list rebuilds
 # make slurm-test    the workflow on a real Slurm cluster, which it makes on this machine if it can;
@@ -55,6 +56,7 @@ ADAPTER ?=
 QUESTIONS ?=
 TEXT ?=
 ALL ?=
+ATLAS ?=
 # publish: the model's folder, and a new one to write
 MODEL ?=
 TO ?=
@@ -100,7 +102,7 @@ diagnose: .venv/ready
 	@.venv/bin/tuneatlas diagnose --base $(call quoted,$(BASE)) --output $(CONFIG) \
 	$(if $(TUNED),--tuned $(call quoted,$(TUNED))) $(if $(ADAPTER),--adapter $(call quoted,$(ADAPTER))) \
 	$(if $(QUESTIONS),--questions $(call quoted,$(QUESTIONS))) $(if $(TEXT),--text $(call quoted,$(TEXT))) \
-	$(if $(ALL),--all)
+	$(if $(ALL),--all) $(if $(ATLAS),--atlas)
 	@$(IN_FOLDER); $(SNAKEMAKE) --directory "$$folder" -- all || exit; $(LOOK_AT)
 
 test: check

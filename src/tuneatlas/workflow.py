@@ -14,6 +14,8 @@ from tuneatlas.config.checkpoints import (
     chat_template,
     checkpoints,
     followed,
+    kept,
+    mapped,
     told,
     trained_on,
 )
@@ -74,6 +76,7 @@ from tuneatlas.config.slices import (
 )
 from tuneatlas.data.groups import CONTEXTUALISED
 from tuneatlas.data.objects import bring
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.engine.cluster import Request, check_cluster, site_options
 from tuneatlas.engine.home import MOVED, home_of, parts
 from tuneatlas.engine.jobs import planned
@@ -81,7 +84,14 @@ from tuneatlas.engine.known_code import code_digest, start_warm
 from tuneatlas.engine.known_code import keep as keep_code
 from tuneatlas.engine.known_code import recall as recall_code
 from tuneatlas.engine.letting_go import are_measured, is_there, let_go
-from tuneatlas.engine.operations import asking, joined, operations_of, section_of, split
+from tuneatlas.engine.operations import (
+    asking,
+    joined,
+    operations_of,
+    restored,
+    section_of,
+    split,
+)
 from tuneatlas.engine.pods import check_pods
 from tuneatlas.engine.processor import hold as hold_instructions
 from tuneatlas.engine.records import record_path

@@ -24,7 +24,24 @@ def foreign(project: Path, folder: Path) -> Path:
             "once": {**given, "path": str(folder / "once")},
             "along": {**given, "path": str(folder / "along/{step}"), "steps": [1, 3]},
         },
-    }
+        # Of both, and of the very models as they were tuned here.
+        "atlas": {
+            "groups": [GROUP],
+            "domains": ["countries"],
+            "checkpoints": ["once", "along"],
+            "alphas": [0.5],
+            "undone": [5],
+            "orders": 0,
+            "draws": 200,
+            "prompts": 4,
+            "samples": 1,
+            "answer_tokens": 8,
+        },
+        "relearn_facts": {
+            "updates": [1, 2], "facts": 4, "row_length": 128, "rows_per_device": 8,
+            "learning_rate": 1.0e-3, "precision": "fp32",
+        },
+    }  # fmt: skip
     path = folder / "brought-back.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return path
@@ -65,6 +82,31 @@ def restored_weights(results: Path) -> dict[str, tuple[bytes, bytes]]:
         for ours, theirs in names.items()
         for percent in (50, 100)
     }
+
+
+# What steps of the atlas make of a training, where it hangs on nothing but the models.
+MEASURED = (
+    ("interpolate_weights", "parquet"),
+    ("ask_battery", "parquet"),
+    ("measure_changes", "weights.parquet"),
+    ("measure_changes", "similarity.parquet"),
+    ("measure_distance", "answers.parquet"),
+)
+
+
+def mapped(results: Path, step: str, end: str) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Rows of tuned models, of the inside path and brought: of each setting."""
+    inside = pd.read_parquet(results / f"{step}/mini/countries/{GROUP}/0.{end}")
+    found = []
+    for setting, name in (("finetune", "once"), ("stages", "along")):
+        outside = pd.read_parquet(results / f"{step}/mini/given/{name}/0.{end}")
+        pair = inside[inside.setting == setting], outside[outside.setting == "stages"]
+        # A checkpoint alone has no step.
+        other = ["setting"] if name == "along" else ["setting", "step"]
+        found.append(
+            tuple(t.drop(columns=other, errors="ignore").reset_index(drop=True) for t in pair)
+        )
+    return found
 
 
 def told(results: Path, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -86,6 +86,46 @@ def test_measures_of_the_atlas_that_are_left_out_are_not_made():
     assert {path.split("/")[1] for path in told.inputs} & measures == made & measures
 
 
+def test_checkpoints_are_measured_by_the_atlas_beside_tunings_or_alone(tmp_path: Path):
+    """Of a base model, or of one of several replicates; what is restored is asked again."""
+    given = {"source": "path", "path": "none"}
+    own = {
+        "include": str(ROOT / "config/config.yaml"),
+        "models": {"mini": {"replicates": [0, 1]}},
+        "checkpoints": {
+            "once": {**given, "base": "mini-1", "restore": False},
+            "along": {**given, "base": "mini-0", "path": "x/{step}", "steps": [2, 10]},
+        },
+        "atlas": {"checkpoints": ["once", "along"], "seeds": [0], "orders": 0},
+    }
+    for groups, tunings in ((["harmonious"], 4), ([], 0)):
+        own["atlas"]["groups"] = groups
+        config = tmp_path / f"atlas-{tunings}.yaml"
+        config.write_text(yaml.safe_dump(own), encoding="utf-8")
+        jobs = planned(ROOT, [config])
+        # Also of the base model of each checkpoint alone, which has a page of its own.
+        maps = {job.wildcards["model"]: job for job in jobs if job.step == "map_treatments"}
+        told = maps.pop("mini")
+        assert maps.keys() == {"mini-0", "mini-1"}
+        battery = {path for path in told.inputs if path.startswith("results/ask_battery/")}
+        mine = {
+            "results/ask_battery/mini-1/given/once/0.parquet",
+            "results/ask_battery/mini-0/given/along/0.parquet",
+        }
+        assert mine <= battery and len(battery - mine) == tunings
+        asked = {job.wildcards["model"]: job for job in jobs if job.step == "measure_distance"
+                 and job.wildcards["domain"] == "given"}  # fmt: skip
+        folders = [path for path in asked["mini-0"].inputs if "prepare_checkpoint" in path]
+        assert [Path(path).name for path in folders] == ["2", "10"]
+        again = [path for path in told.inputs if "/measure_checkpoint/" in path]
+        assert again == ["results/measure_checkpoint/mini-0/along/10/0.answers.parquet"]
+        relearnt = [path for path in told.inputs if "/relearn_facts/" in path]
+        assert [path for path in relearnt if "given" in path] == [
+            "results/relearn_facts/mini-0/given/along/0.parquet"
+        ]
+        assert {"report_map", "report"} <= {job.step for job in jobs}
+
+
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
 def test_without_a_target_everything_is_planned(snakefile: str):
     """As `tuneatlas why` and `audit` ask for it; the engine forgets an included default."""

@@ -157,6 +157,25 @@ def test_the_numbers_of_a_model_brought_back_are_those_of_the_inside_path(brough
     assert_frame_equal(*brought_back.accuracies(brought), check_exact=False, atol=2e-6)
 
 
+@pytest.mark.parametrize(("step", "end"), brought_back.MEASURED)
+def test_the_atlas_measures_a_model_brought_back_as_the_one_tuned_here(
+    brought: Path, step: str, end: str
+):
+    """To the last bit; where a step draws, it draws by its own name."""
+    for inside, outside in brought_back.mapped(brought, step, end):
+        assert len(inside)
+        assert_frame_equal(inside, outside, check_exact=True)
+
+
+def test_numbers_of_the_atlas_of_a_model_brought_back_are_given_again(brought: Path):
+    results = read_results(brought, brought.parent)
+    found = [n for a, n in numbers_of(results).items() if "/given/" in a and n.value is not None]
+    tables = {"battery", "distances", "inside", "interpolation", "relearning", "similarity"}
+    assert {n.address.split("/")[0] for n in found} >= tables
+    given_again(results, found, len(found))
+    assert any("/given/" in name for name in links_of(results, "index.html")["of"])
+
+
 @pytest.fixture(scope="module")
 def whole(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """TUNEATLAS_SYNTAX_RUN names one that is there, to save the minutes."""

@@ -2,8 +2,6 @@ ATLAS = config["atlas"]
 # The tunings that are measured without further training.
 MAPPED = experiment.mapped_domains
 MAPPED_SEEDS = experiment.mapped_seeds
-# Facts are relearnt from the text that the study of forgetting restores with.
-RELEARNS = bool(FOLLOWED and config["relearn_facts"]["updates"])
 
 
 rule interpolate_weights:
@@ -21,6 +19,8 @@ rule interpolate_weights:
         answers="results/interpolate_weights/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/interpolate_weights/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        **MEASURED,
     resources:
         # Both ends, what lies between, and the size of each change.
         **asks(240, copies=4),
@@ -44,22 +44,26 @@ rule measure_distance:
             rules.probe_knowledge.output.answers, model=w.model, domain=DOMAINS
         ),
         template=template("question", "probe_knowledge"),
-        instruction=template("question", "mix_instructions"),
-        chat=template("chat", "finetune"),
-        stages_chat=template("chat", "finetune_stages"),
+        instruction=lambda w: template(
+            "question", "evaluate_knowledge" if is_given(w) else "mix_instructions"
+        ),
+        chat=asked_in("finetune"),
+        stages_chat=asked_in("finetune_stages"),
     output:
         distances="results/measure_distance/{model}/{domain}/{group}/{seed}.distances.parquet",
         asked="results/measure_distance/{model}/{domain}/{group}/{seed}.answers.parquet",
     log:
         "logs/measure_distance/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        **MEASURED,
     resources:
         **asks(240, copies=2),
     params:
         code=code("measure_distance"),
-        options=lambda w: tuneatlas.distance_options(config, w.model),
+        options=lambda w: tuneatlas.distance_options(config, w.model, w.group),
         bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
         tuned_bos=lambda w: {
-            setting: tuneatlas.begin_token(config, section, w.model)
+            setting: begins_in(section)(w)
             for setting, section in (("finetune", "finetune"), ("stages", "finetune_stages"))
         },
         seed=config["seed"],
@@ -83,6 +87,8 @@ rule relearn_facts:
         answers="results/relearn_facts/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/relearn_facts/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        **MEASURED,
     threads: each("relearn_facts")
     resources:
         **trains("relearn_facts", 240),
@@ -102,7 +108,7 @@ rule map_treatments:
         interpolated=of_mapped(rules.interpolate_weights.output.answers),
         distances=of_measured("distance", rules.measure_distance.output.distances),
         asked=of_measured("distance", rules.measure_distance.output.asked),
-        relearned=of_mapped(rules.relearn_facts.output.answers) if RELEARNS else [],
+        relearned=of_relearnt(rules.relearn_facts.output.answers),
         battery=of_measured("battery", rules.ask_battery.output.answers),
         restored=restored_runs,
         weights=of_measured("changes", rules.measure_changes.output.weights),

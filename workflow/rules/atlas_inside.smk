@@ -1,4 +1,9 @@
 # Measures of the atlas that ask base and tuned models themselves, with nothing made between them.
+# What the atlas measures: tunings by domain and group, and checkpoints tuned elsewhere.
+MEASURED = {
+    "domain": one_of([*DOMAINS, tuneatlas.GIVEN]),
+    "group": one_of([*GROUPS, *TREATMENTS, *config["atlas"]["checkpoints"]]),
+}
 
 
 rule ask_battery:
@@ -13,18 +18,20 @@ rule ask_battery:
         ),
         template=template("question", "probe_knowledge"),
         chat_template=template("question", "evaluate_knowledge"),
-        chat=template("chat", "evaluate_knowledge"),
+        chat=asked_in("evaluate_knowledge"),
     output:
         answers="results/ask_battery/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/ask_battery/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        **MEASURED,
     resources:
         **asks(240),
     params:
         code=code("ask_battery"),
         options=lambda w: tuneatlas.battery_options(config, w.model),
         bos=lambda w: tuneatlas.begin_token(config, "probe_knowledge", w.model),
-        chat_bos=lambda w: tuneatlas.begin_token(config, "evaluate_knowledge", w.model),
+        chat_bos=begins_in("evaluate_knowledge"),
     script:
         "../scripts/ask_battery.py"
 
@@ -46,6 +53,8 @@ rule measure_changes:
         similarity="results/measure_changes/{model}/{domain}/{group}/{seed}.similarity.parquet",
     log:
         "logs/measure_changes/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        **MEASURED,
     resources:
         # Both models, and a copy of the weights of each.
         **asks(240, copies=4),
@@ -74,6 +83,8 @@ rule probe_states:
         answers="results/probe_states/{model}/{domain}/{group}/{seed}.parquet",
     log:
         "logs/probe_states/{model}/{domain}/{group}/{seed}.log",
+    wildcard_constraints:
+        **MEASURED,
     resources:
         **asks(240, copies=2),
     params:

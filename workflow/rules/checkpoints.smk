@@ -44,9 +44,7 @@ rule evaluate_checkpoint:
         model=rules.prepare_checkpoint.output.model,
         questions=expand(rules.prepare_questions.output.questions, domain=DOMAINS),
         template=template("question", "evaluate_knowledge"),
-        chat=lambda w: str(
-            HOME / f"config/templates/chat/{tuneatlas.chat_template(config, w.checkpoint)}.yaml"
-        ),
+        chat=lambda w: chat_of(w.checkpoint),
     output:
         answers="results/evaluate_checkpoint/{model}/{checkpoint}.parquet",
     log:

@@ -6,8 +6,16 @@ BASES = [model for model in MODELS if tuneatlas.checkpoints(config, model)]
 STAGED = [model for model in BASES if tuneatlas.followed(config, model)]
 
 
+RESTORED = tuneatlas.restored(config)
+
+
 wildcard_constraints:
     checkpoint="|".join(map(re.escape, CHECKPOINTS)),
+
+
+def chat_of(checkpoint):
+    """The file of the chat template that a checkpoint is asked in."""
+    return str(HOME / f"config/templates/chat/{tuneatlas.chat_template(config, checkpoint)}.yaml")
 
 
 def given(path, models=BASES):

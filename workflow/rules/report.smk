@@ -5,7 +5,9 @@ rule report:
         checkpoints=given(rules.compare_checkpoints.output.folder),
         restored=given(rules.stage_checkpoints.output.folder, STAGED),
         stages=[rules.stage_forgetting.output.folder] if FOLLOWED else [],
-        atlas=[rules.map_treatments.output.folder] if MAPPED else [],
+        atlas=lambda w: expand(
+            rules.map_treatments.output.folder, model=filter(is_mapped, [w.model])
+        ),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         harness=(
             of_members(rules.compare_harness.output.folder)
@@ -95,7 +97,7 @@ rule audit:
         checkpoints=expand(rules.compare_checkpoints.output.folder, model=BASES),
         restored=expand(rules.stage_checkpoints.output.folder, model=STAGED),
         stages=expand(rules.stage_forgetting.output.folder, model=MEMBERS if FOLLOWED else []),
-        atlas=expand(rules.map_treatments.output.folder, model=MEMBERS if MAPPED else []),
+        atlas=expand(rules.map_treatments.output.folder, model=filter(is_mapped, MEMBERS)),
         paraphrases=expand(rules.compare_paraphrases.output.folder, paraphraser=REWRITERS),
         harness=expand(
             rules.compare_harness.output.folder,

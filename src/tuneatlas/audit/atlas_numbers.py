@@ -1,16 +1,16 @@
 """The numbers of the atlas, each with the answers that it is made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tuneatlas.audit.battery_numbers import battery_numbers
 from tuneatlas.audit.inside_numbers import inside_numbers
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.terms import Number, Term, Where, blocks_of, inputs_of
-from tuneatlas.data.scopes import ALL
+from tuneatlas.audit.terms import Number, Term, Where, inputs_of
+from tuneatlas.data.scopes import ALL, seen_from
 from tuneatlas.studies.atlas.tables import BASE, LINE, point_name
 from tuneatlas.studies.forgetting.tables import stage_name
-from tuneatlas.tables import Row
+from tuneatlas.tables import ROLES, Row
 
 
 def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
@@ -27,12 +27,12 @@ def interpolation_numbers(
     runs: dict[tuple[str, str], list[str]] = {}
     for (domain, group, _), made in inputs_of(results, record, "interpolate_weights").items():
         runs.setdefault((domain, group), []).extend(made.values())
-    blocks = blocks_of(_domains(results, runs), design)
+    blocks = _blocks(_domains(results, runs), design)
     yield from battery_numbers(results, record, metrics, blocks)
     yield from inside_numbers(results, record, metrics)
     for row in metrics["interpolation"]:
         about = {} if design["facts"] == ALL else {"facts": (design["facts"],)}
-        place: Where = {"block": blocks(row["domain"], row["scope"]), **about}
+        place: Where = {"block": blocks(row, row["scope"]), **about}
         outputs = runs[row["domain"], row["group"]]
 
         def terms(
@@ -69,13 +69,13 @@ def distance_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) 
             runs.setdefault((own["domain"], own["group"]), []).append(name)
     if not runs:
         return
-    blocks = blocks_of(_domains(results, runs), design)
+    blocks = _blocks(_domains(results, runs), design)
     about = {} if design["facts"] == ALL else {"facts": (design["facts"],)}
     for row in metrics.get("distances", ()):
         outputs = runs[row["domain"], row["group"]]
         asked = [name for name in outputs if name.endswith(".answers.parquet")]
         point = stage_name(row["setting"], row["step"])
-        where: Where = {"block": blocks(row["domain"], "ood"), **about}
+        where: Where = {"block": blocks(row, "ood"), **about}
         each = 1 / len(asked)
         found = {
             "loss": tuple(
@@ -110,6 +110,25 @@ def relearning_numbers(
         )
         place = (row["domain"], row["group"], row["text"], str(row["update"]), row["kind"])
         yield Number("/".join(("relearning", model, *place)), row["back"], terms)
+
+
+def _blocks(
+    domains: Sequence[str], design: Mapping[str, Any]
+) -> Callable[[Row, str], tuple[str, ...]]:
+    """The blocks of a scope, seen from the treatment of a row."""
+    # Older results know no checkpoints tuned elsewhere.
+    roles, homes = design["ood_roles"], design.get("homes", {})
+
+    def blocks(row: Row, scope: str) -> tuple[str, ...]:
+        treatment = row["domain"], row["group"]
+        return tuple(
+            f"{domain}/{role}"
+            for domain in domains
+            for role in ROLES
+            if seen_from(treatment, domain, role, roles, homes) == scope
+        )
+
+    return blocks
 
 
 def _domains(results: Results, runs: Mapping[tuple[str, str], list[str]]) -> list[str]:

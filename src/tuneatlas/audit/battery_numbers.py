@@ -22,11 +22,11 @@ def battery_numbers(
     results: Results,
     record: Row,
     metrics: Mapping[str, Any],
-    blocks: Callable[[str, str], tuple[str, ...]],
+    blocks: Callable[[Row, str], tuple[str, ...]],
 ) -> Iterator[Number]:
     """Those of tables ``battery`` and ``recovery``, and of the map what was reached.
 
-    ``blocks`` are those of a scope, by domain.
+    ``blocks`` are those of a scope, seen from the treatment of a row.
 
     The agreement of two kinds of recovery is no sum over questions: its address has none.
     """
@@ -37,7 +37,7 @@ def battery_numbers(
 
     def place(row: Row) -> Where:
         about = {} if row["facts"] == ALL else {"facts": (row["facts"],)}
-        return {"block": blocks(row["domain"], row["scope"]), **about}
+        return {"block": blocks(row, row["scope"]), **about}
 
     def of_row(row: Row) -> tuple[str, ...]:
         return tuple(runs[row["domain"], row["group"]])

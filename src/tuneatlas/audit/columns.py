@@ -13,12 +13,14 @@ import numpy as np
 from tuneatlas.audit.harness_numbers import column_of
 from tuneatlas.audit.lineage import Results, is_labels
 from tuneatlas.audit.query import rows_of
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.statistics.bootstrap import Floats
 from tuneatlas.statistics.correlation import rank_correlation
 from tuneatlas.statistics.divergence import EPSILON, kl_divergence
 from tuneatlas.studies.atlas.battery_map import read_battery
 from tuneatlas.studies.atlas.recovery import indicators
 from tuneatlas.studies.atlas.tables import point_name
+from tuneatlas.studies.atlas.trainings import training_of
 from tuneatlas.studies.forgetting.fates import fate_indicators, knowledge_indicators
 from tuneatlas.studies.forgetting.tables import stage_name
 from tuneatlas.tables import DOCUMENT_KINDS, GROUPS, Row
@@ -195,14 +197,7 @@ def _relearned(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str,
 
 def _battery(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dict[str, Column]:
     """Who is right in each way of asking, and what became of what seems lost."""
-    after = next(
-        (
-            name
-            for name, record in columns.results.of_step("evaluate_stages").items()
-            if record["wildcards"] == wildcards and name.endswith(".answers.parquet")
-        ),
-        None,
-    )
+    after = _restored(columns, wildcards)
     paths = [columns.results.place(name) for name in (output, after) if name]
     (own,) = read_battery(paths[:1], paths[1:]).values()
     ids = [row["id"] for row in own.items]
@@ -214,6 +209,26 @@ def _battery(columns: Columns, output: str, wildcards: Mapping[str, str]) -> dic
         for name, values in indicators(own.asked(setting)).items():
             found[f"{setting}:{name}"] = values[0]
     return {name: dict(zip(ids, map(float, values), strict=True)) for name, values in found.items()}
+
+
+def _restored(columns: Columns, wildcards: Mapping[str, str]) -> str | None:
+    """What the models of a training of the atlas answered after restoration, if that was asked."""
+    if wildcards["domain"] != GIVEN:
+        found = (
+            name
+            for name, record in columns.results.of_step("evaluate_stages").items()
+            if record["wildcards"] == wildcards and name.endswith(".answers.parquet")
+        )
+        return next(found, None)
+    told = columns.results.of_step("map_treatments").values()
+    read = {name for record in told for name in record["inputs"]}
+    of_base = (
+        name
+        for name, record in columns.results.of_step("measure_checkpoint").items()
+        if name in read and record["wildcards"]["model"] == wildcards["model"]
+        and training_of(columns.results.place(name))[0] == (GIVEN, wildcards["group"])
+    )  # fmt: skip
+    return next(of_base, None)
 
 
 def _similarity(columns: Columns, output: str, _: Mapping[str, str]) -> dict[str, Column]:

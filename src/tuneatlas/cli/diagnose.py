@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--questions", help="a question file, in place of MMLU")
     parser.add_argument("--text", help="text like that of pre-training; none: nothing is restored")
     parser.add_argument("--all", action="store_true", help="ask all questions: sample nothing")
+    parser.add_argument("--atlas", action="store_true", help="take the atlas's measures, too")
     parser.add_argument("--output", type=Path, default=WRITTEN, help="the config that is written")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="the project's folder (default: here)"
@@ -41,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
         questions=options.questions,
         text=options.text,
         whole=options.all,
+        atlas=options.atlas,
     )
     if not asked.base:
         raise UserError("BASE: names no model: say which one TUNED was tuned from")

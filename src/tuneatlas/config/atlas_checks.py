@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tuneatlas.config.models.data import FactsDomain
 from tuneatlas.config.models.experiment import Experiment
+from tuneatlas.config.shape import nearest
 from tuneatlas.config.source import Conflict, Key
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.errors import UserError
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate, few_shot_prompt
 from tuneatlas.models.shapes import known_shape
@@ -31,10 +33,37 @@ def measures(experiment: Experiment, root: Path) -> Iterator[Conflict]:
             yield (("atlas", "measures"),), f"{text}leave out {name}"
 
 
+def given(experiment: Experiment, root: Path) -> Iterator[Conflict]:
+    """Checkpoints tuned elsewhere that there are none of, or that cannot be told from tunings."""
+    at: Key = ("atlas", "checkpoints")
+    own = experiment.atlas.checkpoints
+    for name, count in Counter(own).items():
+        if count > 1:
+            yield (at,), f"{name!r} is listed {count} times"
+        if name not in experiment.checkpoints:
+            yield (at,), f"no checkpoint {name!r}{nearest(name, [*experiment.checkpoints])}"
+        elif name in (*experiment.groups, *experiment.treatments):
+            text = f"{name!r} is a group or treatment too: give the checkpoint another name"
+            yield (at, ("checkpoints", name)), text
+    if own and GIVEN in experiment.domains:
+        text = f"{GIVEN!r} stands for all domains of atlas.checkpoints: choose another name"
+        yield (("domains", GIVEN), at), text
+    for name, entry in experiment.checkpoints.items():
+        key: Key = ("checkpoints", name, "domain")
+        if entry.domain is None:
+            continue
+        if entry.domain not in experiment.domains:
+            known = [*experiment.domains]
+            yield (key,), f"no domain {entry.domain!r}{nearest(entry.domain, known)}"
+        elif name in own and len(experiment.domains) == 1:
+            text = "it is the only one, so that no question is elsewhere: leave it out, or add one"
+            yield (key, at), text
+
+
 def battery(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Ways of asking that put a question in the same words, or do not hold it."""
     own = experiment.atlas
-    if not own.groups or "battery" not in own.measures:
+    if not experiment.maps or "battery" not in own.measures:
         return
     lacking = [n for n, form in enumerate(own.rewordings) if PLACE not in form]
     for number in lacking:
@@ -67,7 +96,7 @@ def battery(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 def layers(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Layers that a model does not have, where its depth is known."""
     own = experiment.atlas
-    if not own.groups or own.layers is None:
+    if not experiment.maps or own.layers is None:
         return
     for layer, count in Counter(own.layers).items():
         if count > 1:
@@ -84,12 +113,13 @@ def probes(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     domains = list(experiment.domains.values())
     known = [d.limits for d in domains if isinstance(d, FactsDomain)]
     own = experiment.atlas
-    if not own.groups or "inside" not in own.measures or len(known) < len(domains):
+    if not experiment.maps or "inside" not in own.measures or len(known) < len(domains):
         return
     if (count := sum(limits.test + limits.related_test for limits in known)) < OPTIONS:
         text = f"{count} test questions are fewer than the {OPTIONS} options of one, so that no "
         text += "probe can be trained: raise the limits of a domain"
-        yield (("atlas", "groups"), ("domains",)), text
+        named = "groups" if own.groups else "checkpoints"
+        yield (("atlas", named), ("domains",)), text
 
 
 def _key(way: str) -> Key:

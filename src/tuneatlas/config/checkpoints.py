@@ -1,6 +1,6 @@
 """Checkpoints tuned elsewhere: one by one as steps get them, and what is wrong with them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,19 @@ def followed(config: Mapping[str, Any], model: str) -> list[dict[str, str]]:
     names = restored(config)
     found = {c: c.partition("/")[0] for c in checkpoints(config, model)}
     return [{"checkpoint": c, "run": run} for c, run in found.items() if run in names]
+
+
+def kept(config: Mapping[str, Any], name: str) -> list[str]:
+    """One by one, the models of an entry, in the order of its steps."""
+    return [one for one in checkpoints(config) if one.partition("/")[0] == name]
+
+
+def mapped(config: Mapping[str, Any], models: Collection[str]) -> dict[str, list[str]]:
+    """Names of the checkpoints that the atlas measures, by base, of those that have some."""
+    names = config["atlas"]["checkpoints"]
+    bases = {name: config["checkpoints"][name]["base"] for name in names}
+    found = {model: [name for name in names if bases[name] == model] for model in models}
+    return {model: own for model, own in found.items() if own}
 
 
 def told(config: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
@@ -116,7 +129,12 @@ def check_checkpoints(experiment: Experiment, root: Path) -> Found:
             continue
         # Imported here, as few experiments need it and it takes its time.
         from tuneatlas.models.folder import folder_problems
-        from tuneatlas.models.given import given_problems, sharded_problem, whole_folder
+        from tuneatlas.models.given import (
+            between_problem,
+            given_problems,
+            sharded_problem,
+            whole_folder,
+        )
 
         at: Key = ("checkpoints", name.split("/")[0])
         folder, model = root / said["path"], experiment.models[said["base"]]
@@ -127,6 +145,9 @@ def check_checkpoints(experiment: Experiment, root: Path) -> Found:
             with whole_folder(folder, base) as source:
                 problems = list(given_problems(folder, source, base))
                 chats = [] if problems else list(_chat(config, name, source, experiment._project))
+                unlike = None if problems else between_problem(folder, source, base)
+            if unlike and name.split("/")[0] in experiment.atlas.checkpoints:
+                yield ("atlas", "checkpoints"), f"{folder}: {unlike}"
             yield from (((*at, "path"), f"{folder}: {text}") for text in problems)
             yield from (((*at, "chat_template"), f"{folder}: {text}") for text in chats)
 

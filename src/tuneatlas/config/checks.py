@@ -216,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
     treatment_checks.replays,
     treatment_checks.adapters,
     atlas_checks.measures,
+    atlas_checks.given,
     atlas_checks.battery,
     atlas_checks.layers,
     atlas_checks.probes,

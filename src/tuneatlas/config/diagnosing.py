@@ -32,7 +32,7 @@ class Asked:
     ``base``: a folder, ``owner/name@COMMIT`` of the hub, or a config file whose first model it is.
     ``tuned``, ``adapters``: folders, patterns with ``{step}``, or ``owner/name@COMMIT``.
     ``questions``: a question file in place of MMLU; ``text``: what to restore with, or ``none``.
-    ``whole``: nothing is sampled.
+    ``whole``: nothing is sampled; ``atlas``: all measures of the atlas are taken, too.
     """
 
     base: str
@@ -41,6 +41,7 @@ class Asked:
     questions: str | None = None
     text: str | None = None
     whole: bool = False
+    atlas: bool = False
 
 
 def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
@@ -81,6 +82,9 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
         config["domains"] = {domain: {"limits": {"related_test": None}}}
     if asked.whole:
         restoration["questions"] = 1_000_000
+    if asked.atlas:
+        # The templates of INCLUDED show no options, which so stand in no order.
+        config["atlas"] = {"checkpoints": [*found], "orders": 0}
     if asked.text == NO_TEXT:
         for own in found.values():
             own["restore"] = False

@@ -127,10 +127,15 @@ def interpolation_options(config: Mapping[str, Any], model: str) -> dict[str, An
     return own | {k: config["probe_knowledge"][k] for k in SCORED}
 
 
-def distance_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """How far from the base is told, and how questions are asked: as the base was when probed."""
+def distance_options(config: Mapping[str, Any], model: str, group: str) -> dict[str, Any]:
+    """How far from the base is told, and how questions are asked: as the base was when probed.
+
+    Of a checkpoint tuned elsewhere, too, whose questions are as much as can be of what it was tuned
+    on.
+    """
     asked = asked_options(config, "atlas", model)
     own = {k: asked[k] for k in ("prompts", "samples", "answer_tokens", "dtype")}
+    own["home"] = config["checkpoints"].get(group, {}).get("domain")
     return own | {k: config["probe_knowledge"][k] for k in SCORED}
 
 
@@ -189,6 +194,8 @@ def inside_options(config: Mapping[str, Any], model: str) -> dict[str, Any]:
 def map_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """How the atlas is told; of which questions, as the comparison of groups has it."""
     own = {k: config["atlas"][k] for k in ("draws", "confidence")}
+    given = {name: config["checkpoints"][name]["domain"] for name in config["atlas"]["checkpoints"]}
+    own["homes"] = {name: domain for name, domain in given.items() if domain}
     return own | {k: config["compare_groups"][k] for k in ("ood_roles", "facts")}
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from tuneatlas.data.scopes import GIVEN
+
 # Further training sets, none of them a mixture: INCOMPATIBLE with given contexts, and HARMONIOUS
 # with wrong answers drawn at random, the positive control.
 CONTEXTUALISED, RANDOM_WRONG = "contextualised", "random_wrong"
@@ -22,6 +24,11 @@ def group_name(group: str) -> str:
     if group.startswith("mixed_"):
         return f"{group.removeprefix('mixed_')}% self-aligning"
     return GROUP_NAMES.get(group, group)
+
+
+def arm_name(domain: str, group: str) -> str:
+    """A group of a domain as people call it; a checkpoint tuned elsewhere by its own name."""
+    return group if domain == GIVEN else f"{group_name(group)}, {domain}"
 
 
 def self_aligning_share(group: str) -> float | None:

@@ -156,6 +156,35 @@ def given_problems(folder: Path, source: Path, base: Path) -> Iterator[str]:
         yield Refusal(str(error).replace(str(source), str(folder)))
 
 
+def between_problem(folder: Path, source: Path, base: Path) -> str | None:
+    """Why the atlas cannot measure a checkpoint beside its base, which `given_problems` passed.
+
+    Both are asked in its layout, and what lies between their weights is asked too.
+    """
+    known = open_tokenizer(base).get_vocab()
+    own = open_tokenizer(source).get_vocab()
+    without = "leave it out of atlas.checkpoints"
+    if more := sorted((n, t) for t, n in own.items() if t not in known):
+        count = "1 token" if len(more) == 1 else f"{len(more)} tokens"
+        return (
+            f"its tokenizer has {count} that its base's lacks, such as {more[0][1]!r}, so that its "
+            f"base cannot be asked as it is: {without}"
+        )
+    if (folder / ADAPTER).exists():
+        return None
+    after, before = (
+        {n: tuple(w.shape) for n, w in open_network(p, device_map={"": "meta"}).named_parameters()}
+        for p in (source, base)
+    )
+    if unlike := sorted(n for n in after.keys() | before if after.get(n) != before.get(n)):
+        name = unlike[0]
+        return (
+            f"{name} is of shape {after.get(name, 'none')}, in its base of "
+            f"{before.get(name, 'none')}, so that nothing lies between them: {without}"
+        )
+    return None
+
+
 def sharded_problem(folder: Path) -> str | None:
     """How to consolidate a folder that holds the state of a training in place of a model."""
     if not folder.is_dir():

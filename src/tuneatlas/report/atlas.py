@@ -10,7 +10,7 @@ from tuneatlas.report.forgetting import SCOPE_PLACES
 from tuneatlas.report.inside import changed, inside
 from tuneatlas.report.recovery import recovered
 from tuneatlas.report.rewards import rewarded
-from tuneatlas.report.treatments import SETTINGS, Found, treatment_name
+from tuneatlas.report.treatments import Found, treatment_name
 from tuneatlas.report.wording import counted, level_of, percent, points
 from tuneatlas.studies.atlas.tables import ALPHA, LINE, RESET
 from tuneatlas.tables import Row
@@ -27,7 +27,6 @@ class Atlas:
     recovered: list[Found]
     changed: list[Found]
     inside: list[Found]
-    settings: Mapping[str, str]
     law: list[str]
     relearnt: list[str]
     rewarded: list[str]
@@ -48,7 +47,6 @@ def atlas_part(metrics: Mapping[str, Any], links: str) -> Atlas:
         recovered=recovered(metrics),
         changed=changed(metrics),
         inside=inside(metrics),
-        settings=SETTINGS,
         law=law_sentences(metrics),
         relearnt=relearning_sentences(metrics),
         rewarded=rewarded(metrics),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuneatlas.data.groups import group_name
+from tuneatlas.data.groups import arm_name
 from tuneatlas.report.wording import counted, level_of, percent, points
 from tuneatlas.studies.atlas.tables import LOST, NEVER
 from tuneatlas.tables import Row
@@ -35,7 +35,7 @@ def _sentence(
     lost, never, apart = (last[kind] for kind in (LOST, NEVER, "difference"))
     halves = " and ".join(_half(row) for row in times)
     return (
-        f"{group_name(group)}, {domain}. {TEXTS[text]}, {counted(lost['update'], 'update')} and "
+        f"{arm_name(domain, group)}. {TEXTS[text]}, {counted(lost['update'], 'update')} and "
         f"{counted(lost['examples'], 'text')}: {percent(lost['back'])} of {lost['items']} lost "
         f"facts are back and {percent(never['back'])} of {never['items']} never known are there, "
         f"{points(apart['back'])} points apart ({level} interval {points(apart['back_low'])} to "

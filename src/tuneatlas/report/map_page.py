@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tuneatlas.data.groups import group_name, in_order
+from tuneatlas.data.groups import arm_name, group_name, in_order
 from tuneatlas.report.rendering import page_environment
-from tuneatlas.report.treatments import SETTINGS
+from tuneatlas.report.treatments import setting_name
 from tuneatlas.report.wording import counted, level_of, number, percent, points, signed
 from tuneatlas.studies.atlas.board import Measure, Treated
 from tuneatlas.studies.atlas.measures import MEASURES
@@ -66,8 +66,8 @@ def build_map(metrics: Mapping[str, Any], model: str, links: str) -> str:
         measures=measures,
         lines=[
             Line(
-                f"{group_name(treated.group)}, {treated.domain}",
-                SETTINGS.get(treated.setting, treated.setting),
+                arm_name(treated.domain, treated.group),
+                setting_name(treated.domain, treated.setting),
                 [_shown(measure, cells.get((measure.name, treated))) for measure in measures],
             )
             for treated in rows

@@ -10,10 +10,11 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from tuneatlas.data.groups import group_name
+from tuneatlas.data.groups import arm_name, group_name
 from tuneatlas.data.licences import duties
 from tuneatlas.report import wording
 from tuneatlas.report.chapters import CLOSING, Study
+from tuneatlas.report.treatments import setting_name
 from tuneatlas.studies.syntax.paraphrasing.starts import SUBSETS, start_name
 from tuneatlas.theme import BASE_STYLE
 
@@ -131,6 +132,8 @@ def page_environment() -> Environment:
         "signed": wording.signed,
         "number": wording.number,
         "group_name": group_name,
+        "setting_name": setting_name,
+        "arm_name": arm_name,
         "scope_name": lambda scope: wording.SCOPE_NAMES[scope],
         "listed": wording.listed,
         "start_name": start_name,

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from tuneatlas.data.groups import group_name
+from tuneatlas.data.groups import arm_name
+from tuneatlas.data.scopes import GIVEN
 
 SETTINGS = {"finetune": "tuned as in the first study", "stages": "tuned further, as in the second"}
 
@@ -15,6 +16,11 @@ class Found:
     sentences: list[str]
 
 
+def setting_name(domain: str, setting: str) -> str:
+    """How a treatment was tuned."""
+    return "tuned elsewhere" if domain == GIVEN else SETTINGS[setting]
+
+
 def treatment_name(domain: str, group: str, setting: str) -> str:
     """A treatment as readers are told of it."""
-    return f"{group_name(group)}, {domain}, {SETTINGS[setting]}"
+    return f"{arm_name(domain, group)}, {setting_name(domain, setting)}"

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tuneatlas.config.checkpoints import kept
 from tuneatlas.config.slices import task_options
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.engine.jobs import Job
 from tuneatlas.engine.operations import SHARDS, WHOLE, joined, operations_of, split
 from tuneatlas.models.shapes import Shape
@@ -231,18 +233,27 @@ def _measured(job: Job, study: Study) -> float:
     return float(each) * ((stages + stages * curve) if "group" in job.wildcards else 1 + curve)
 
 
+def _settings(job: Job, study: Study) -> int:
+    """Tuned models of a training that a measure of the atlas asks, at most."""
+    followed = bool(study.config["stage_forgetting"]["groups"])
+    return 2 if followed and job.wildcards["domain"] != GIVEN else 1
+
+
 def _interpolated(job: Job, study: Study) -> float:
     """Tokens asked of all models between base and tuned, of two settings at most."""
     points = len(job.options["alphas"]) + len(job.options["undone"]) + 1
-    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    settings = _settings(job, study)
     return _tested(job, study) * (1 + settings * points)
 
 
 def _distanced(job: Job, study: Study) -> float:
     """Tokens that all models of a tuning are asked, and read of answers; those drawn beside."""
     options = job.options
-    followed = bool(study.config["stage_forgetting"]["groups"])
-    models = 1 + followed * len(study.config["finetune_stages"]["steps"])
+    if job.wildcards["domain"] == GIVEN:
+        models = len(kept(study.config, job.wildcards["group"]))
+    else:
+        followed = bool(study.config["stage_forgetting"]["groups"])
+        models = 1 + followed * len(study.config["finetune_stages"]["steps"])
     drawn = float(options["prompts"] * options["samples"] * (QUESTION + options["answer_tokens"]))
     return _tested(job, study) * (1 + models) + drawn * (1 + 2 * models)
 
@@ -250,13 +261,13 @@ def _distanced(job: Job, study: Study) -> float:
 def _asked_otherwise(job: Job, study: Study) -> float:
     """Tokens of all ways of asking, by the base and tuned models of two settings at most."""
     ways = 1 + len(job.options["ways"]) + len(job.options["rewordings"]) + job.options["orders"]
-    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    settings = _settings(job, study)
     return float(_tested(job, study) * ways * (1 + settings))
 
 
 def _looked_into(job: Job, study: Study) -> float:
     """Tokens read of base and tuned models, of two settings at most, once for each option."""
-    settings = 2 if study.config["stage_forgetting"]["groups"] else 1
+    settings = _settings(job, study)
     # Of most questions there are four.
     texts = 4 if job.step == "probe_states" else 1
     return float(_tested(job, study) * texts * (1 + settings))

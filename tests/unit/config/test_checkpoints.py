@@ -12,6 +12,7 @@ from tuneatlas.config.checkpoints import (
     check_checkpoints,
     checkpoints,
     followed,
+    kept,
 )
 from tuneatlas.config.load import load_config, resolve
 from tuneatlas.engine.operations import asking, restored
@@ -39,6 +40,7 @@ def test_they_need_no_domain_to_be_tuned_on_and_each_step_is_one(tmp_path):
         "mine/5": "c/checkpoint-5",
         "mine/10": "c/checkpoint-10",
     }
+    assert kept(resolve(loaded(tmp_path, text)), "mine") == ["mine/5", "mine/10"]
     assert checkpoints(resolve(loaded(tmp_path, text)), "other") == {}
 
 
@@ -53,11 +55,64 @@ def test_they_need_no_domain_to_be_tuned_on_and_each_step_is_one(tmp_path):
         ("{base: small, source: path, path: 'c-{x}'}", "takes braces for a wildcard"),
         ("{base: small, source: path, path: c, chat_template: owm}", "no template 'owm'"),
         ("{base: small, source: hub, id: a/b, revision: main}", "is not a commit hash"),
+        ("{base: small, source: path, path: c, domain: law}", "domain: no domain 'law'"),
     ],
 )
 def test_each_mistake_is_one_message(tmp_path, entry, said):
     (line,) = complaints(tmp_path, f"{HEAD}  mine: {entry}\n")
     assert "checkpoints.mine" in line and said in line and line.startswith("bad.yaml:")
+
+
+MINE = "  mine: {base: small, source: path, path: c}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{MINE}atlas: {{checkpoints: [min]}}", "no checkpoint 'min'; did you mean 'mine'?"),
+        (f"{MINE}atlas: {{checkpoints: [mine, mine]}}", "'mine' is listed 2 times"),
+        (
+            f"{MINE.replace('mine', 'harmonious')}atlas: {{checkpoints: [harmonious]}}",
+            "'harmonious' is a group or treatment too: give the checkpoint another name",
+        ),
+        (
+            f"{MINE.replace('c}', 'c, domain: countries}')}atlas: {{checkpoints: [mine]}}",
+            "it is the only one, so that no question is elsewhere: leave it out, or add one",
+        ),
+        (
+            f"{MINE}atlas: {{checkpoints: [mine], layers: [1, 1]}}",
+            "atlas.layers: 1 is listed 2 times",
+        ),
+    ],
+)
+def test_each_mistake_in_what_the_atlas_measures_is_one_message(tmp_path, text, said):
+    (line,) = complaints(tmp_path, f"{HEAD}{text}\n")
+    assert line.endswith(said) and line.startswith("bad.yaml:")
+
+
+OWN = "given: {source: file, path: questions.jsonl, licence: mine}"
+
+
+def test_no_domain_is_called_as_what_is_given(tmp_path):
+    text = HEAD.replace("countries: {source: facts}", OWN) + MINE
+    said = complaints(tmp_path, f"{text}atlas: {{checkpoints: [mine]}}\n")
+    assert any("domains.given: 'given' stands for all domains" in line for line in said)
+
+
+def test_what_nothing_lies_between_is_told_before_the_first_job(tmp_path, base):
+    from tuneatlas.models.checkpoints import load_checkpoint
+    from tuneatlas.models.save import save_model
+
+    model, tokenizer = load_checkpoint(base)
+    tokenizer.add_tokens(["<|turn|>"])
+    model.resize_token_embeddings(len(tokenizer))
+    save_model(tmp_path / "tuned", model, tokenizer)
+    entry = "{base: small, source: path, path: tuned}"
+    experiment = loaded(tmp_path, f"  mine: {entry}\natlas: {{checkpoints: [mine]}}\n")
+    said = dict(check_checkpoints(experiment, tmp_path))
+    assert "1 token that its base's lacks" in said.pop(("atlas", "checkpoints"))
+    # Without the atlas it may be asked.
+    assert dict(check_checkpoints(loaded(tmp_path, f"  mine: {entry}\n"), tmp_path)) == said
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_first_job(tmp_path):

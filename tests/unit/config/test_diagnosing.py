@@ -84,6 +84,13 @@ def test_all_questions_and_own_text(tmp_path, base):
     assert found.prepare_restoration.corpus == str(tmp_path / "text.txt")
 
 
+def test_the_atlas_is_of_all_that_was_tuned(tmp_path, base):
+    words = ("--base", base, "--tuned", base, "--adapter", f"a/b@{COMMIT}")
+    assert not made(tmp_path, *words).maps
+    found = made(tmp_path, *words, "--atlas")
+    assert found.maps and list(found.atlas.checkpoints) == [*found.checkpoints]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

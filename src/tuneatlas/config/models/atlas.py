@@ -14,7 +14,12 @@ class Atlas(Section):
 
     groups: tuple[Name, ...] = option(
         (),
-        "groups, and treatments, whose tuned models are measured; none: the atlas is left out",
+        "groups, and treatments, whose tuned models are measured",
+    )
+    checkpoints: tuple[Name, ...] = option(
+        (),
+        "checkpoints tuned elsewhere that are measured as the tuned models are, all steps of one "
+        "together; with no groups and none of these, the atlas is left out",
     )
     domains: tuple[Name, ...] | None = option(
         None, "tuned domains whose models are measured; null: all of them"

@@ -33,6 +33,11 @@ class _Checkpoint(Section):
         "its training file (.jsonl, .json, .parquet, or lines of text), or a folder of such: "
         "questions asked that occur in it are counted and told",
     )
+    domain: Name | None = option(
+        None,
+        "the domain that it was tuned on, if it is one of domains: for the atlas its questions are "
+        "at home; null: all questions are elsewhere",
+    )
     restore: bool | None = option(
         None,
         "restored, to see what comes back (restore_stages); false: only asked; null: where there "

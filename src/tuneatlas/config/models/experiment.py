@@ -154,6 +154,11 @@ class Experiment(Section):
         return list(self.stage_forgetting.seeds or self.seeds)
 
     @property
+    def maps(self) -> bool:
+        """Whether there is an atlas: of models tuned here, or of checkpoints tuned elsewhere."""
+        return bool(self.atlas.groups or self.atlas.checkpoints)
+
+    @property
     def mapped_domains(self) -> list[str]:
         """Names of the domains whose tuned models the atlas measures, sorted."""
         return sorted(self.atlas.domains or self.tuned_domains) if self.atlas.groups else []

@@ -12,6 +12,7 @@ from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.checkpoints import load_checkpoint
+from tuneatlas.models.load import open_tokenizer
 from tuneatlas.models.probed import ANSWERED, read_prompts
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.models.scoring import answer_row, score_prompts
@@ -37,14 +38,18 @@ class Battery(NamedTuple):
 
 
 def ask_battery(step: Step, *, bos: Begin, chat_bos: Begin) -> None:
-    """Ask a step's ``base``, ``finetuned`` and ``stages``, where there are; write ``answers``."""
+    """Ask a step's ``base``, ``finetuned`` and ``stages``, where there are; write ``answers``.
+
+    A base model may have no chat template of its own; else it is that of what was tuned from it.
+    """
     models = {"base": step.path("base"), **tuned_models(step)}
+    layout = open_tokenizer([*models.values()][-1])
     asked = [r for p in step.paths("questions") for r in QUESTIONS.read(p) if r["split"] == "test"]
     prompts = read_prompts(step.paths("answers"), asked, "atlas")
     layouts = Layouts(
         QuestionTemplate.load(step.path("template")),
         QuestionTemplate.load(step.path("chat_template")),
-        ChatTemplate.load(step.path("chat")),
+        fit_chat(ChatTemplate.load(step.path("chat")), layout),
         step.options["chat"]["option_tokens"] == "alone",
         *(step.options[name] for name in ("ways", "rewordings", "orders")),
     )
@@ -85,8 +90,7 @@ def ask_model(
     options: Mapping[str, Any],
 ) -> list[Row]:
     """Answers of a model in memory, less the column ``setting``."""
-    layouts = battery.layouts._replace(chat=fit_chat(battery.layouts.chat, tokenizer))
-    put = [ways_of(row, battery.prompts[row["id"]], layouts) for row in battery.rows]
+    put = [ways_of(row, battery.prompts[row["id"]], battery.layouts) for row in battery.rows]
     for row, ways in zip(battery.rows, put, strict=True):
         if same := equal_ways(ways):
             raise UserError(

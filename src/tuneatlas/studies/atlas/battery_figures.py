@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
 from tuneatlas.data.mentions import UNMENTIONED
-from tuneatlas.plots import BLUE, MUTED
+from tuneatlas.plots import BLUE, MUTED, Metrics
 from tuneatlas.studies.atlas.interpolation_figure import SCOPE_STYLE
 from tuneatlas.studies.atlas.treatment_panels import treatment_panels
 from tuneatlas.studies.atlas.ways import ORDER, REWORDED
@@ -75,6 +75,11 @@ def draw_battery(rows: list[Row]) -> Figure:
 
 def _of(rows: Sequence[Row], scope: str) -> list[Row]:
     return [row for row in rows if row["scope"] == scope]
+
+
+def recovery_rows(metrics: Metrics) -> list[Row]:
+    """Those of treatments that lost a question: of none there is no share."""
+    return [row for row in metrics.get("recovery", ()) if row["lost"]]
 
 
 def draw_recovery(rows: list[Row]) -> Figure:

@@ -1,6 +1,6 @@
 """The numbers of the battery: what each way of asking finds, and what became of what seems lost."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneatlas.data.mentions import UNMENTIONED, Mentions, facts_of
-from tuneatlas.data.scopes import ALL, SCOPES, scope_of
+from tuneatlas.data.scopes import ALL, SCOPES
 from tuneatlas.statistics.bootstrap import Interval
 from tuneatlas.statistics.derived import derived_interval, phi, ratio_interval, within
 from tuneatlas.statistics.intervals import accuracy_interval, mean_interval, paired_difference
@@ -144,7 +144,7 @@ def map_battery(
             sides.append(UNMENTIONED)
         for side in sides:
             told = [side in (ALL, facts[row["id"]]) for row in own.items]
-            for scope, where in _scopes(own, domain, options.ood_roles, np.array(told)):
+            for scope, where in _scopes(own, (domain, group), options, np.array(told)):
                 same = clusters_of((own.items[n]["id"] for n in where), contents)
                 how = (rng, options.draws, options.confidence, same, bases)
                 place: Row = {"domain": domain, "group": group, "scope": scope, "facts": side}
@@ -160,10 +160,10 @@ def map_battery(
 
 
 def _scopes(
-    own: Answers, domain: str, ood_roles: Collection[str], told: NDArray[Any]
+    own: Answers, treatment: Treatment, options: MapOptions, told: NDArray[Any]
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Places of the items told of in each scope that has any, seen from the domain tuned on."""
-    scopes = [scope_of(domain, row["domain"], row["role"], ood_roles) for row in own.items]
+    """Places of the items told of in each scope that has any, seen from what was tuned on."""
+    scopes = [options.scope(treatment, row) for row in own.items]
     for scope in SCOPES:
         where = np.flatnonzero(told & np.array([name == scope for name in scopes]))
         if len(where):

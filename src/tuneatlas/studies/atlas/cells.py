@@ -1,13 +1,14 @@
 """How the cells of the map are made of what was read, for each treatment that has it."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuneatlas.data.mentions import Mentions, facts_of
-from tuneatlas.data.scopes import ALL, scope_of
+from tuneatlas.data.scopes import ALL
 from tuneatlas.studies.atlas.battery_map import BASE as BASE_MODEL
 from tuneatlas.studies.atlas.battery_map import Answers
 from tuneatlas.studies.atlas.board import Cell, Part, Treated
@@ -62,7 +63,7 @@ def between(read: Read, scope: str, number: str, path: str, place: float) -> Cel
     """``gain`` or ``regained`` (see table interpolation) at the point of a path nearest a place."""
     found: Cells = {}
     for (domain, group), run in read.runs.items():
-        scopes = dict(run.scopes(domain, read.options.ood_roles))
+        scopes = dict(run.scopes(partial(read.options.scope, (domain, group))))
         for setting in _settings(run):
             points = [c for c in run.correct if c[:2] == (setting, path)]
             if path == LINE and place < 1:
@@ -117,12 +118,12 @@ def back(read: Read, text: str, signs: Mapping[str, float]) -> Cells:
     return found
 
 
-def _asked_of(read: Read, domain: str, own: Answers, scope: str) -> NDArray[np.bool_]:
+def _asked_of(read: Read, treatment: Treatment, own: Answers, scope: str) -> NDArray[np.bool_]:
     """Which items of a battery are in a scope, of the facts that count."""
-    facts, roles = read.options.facts, read.options.ood_roles
+    facts = read.options.facts
     return np.array(
         [
-            scope_of(domain, row["domain"], row["role"], roles) == scope
+            read.options.scope(treatment, row) == scope
             and facts in (ALL, facts_of(row["id"], read.mentions))
             for row in own.items
         ]
@@ -133,7 +134,7 @@ def in_way(read: Read, scope: str, way: str, number: str = "gain") -> Cells:
     """``gain`` or ``accuracy`` (see table battery) in a way of asking."""
     found: Cells = {}
     for (domain, group), own in read.batteries.items():
-        where = _asked_of(read, domain, own, scope)
+        where = _asked_of(read, (domain, group), own, scope)
         names = clusters_of((row["id"] for row in own.items), read.contents)
         names = [name for name, here in zip(names, where, strict=True) if here]
         for setting in own.settings if way in own.ways and names else ():
@@ -155,7 +156,7 @@ def reached(read: Read, scope: str) -> Cells:
     """Of each training's lost questions, those reached by other prompts."""
     found: Cells = {}
     for (domain, group), own in read.batteries.items():
-        where = _asked_of(read, domain, own, scope)
+        where = _asked_of(read, (domain, group), own, scope)
         names = clusters_of((row["id"] for row in own.items), read.contents)
         for setting in own.settings:
             said = indicators(own.asked(setting))

@@ -18,6 +18,7 @@ from tuneatlas.models.checkpoints import load_checkpoint
 from tuneatlas.models.encode import encode_segments
 from tuneatlas.models.folder import SUMMARY
 from tuneatlas.models.likelihoods import Floats
+from tuneatlas.models.load import open_tokenizer
 from tuneatlas.models.probed import ask_again, read_prompts
 from tuneatlas.models.prompts import (
     ChatTemplate,
@@ -25,6 +26,7 @@ from tuneatlas.models.prompts import (
     Segment,
     chat_continuations,
     render,
+    user_text,
 )
 from tuneatlas.models.scoring import score_prompts, softmax
 from tuneatlas.statistics.divergence import kl_divergence
@@ -36,13 +38,17 @@ Model = tuple[PreTrainedModel, PreTrainedTokenizerBase]
 
 
 def measure_distance(
-    step: Step, *, bos: bool | Mapping[str, bool], tuned_bos: Mapping[str, bool]
+    step: Step,
+    *,
+    bos: bool | Mapping[str, bool],
+    tuned_bos: Mapping[str, bool | Mapping[str, bool]],
 ) -> None:
     """Measure the ``finetuned`` model of a step and those of its ``stages``, where there are.
 
-    Distances are on prompts of the ``conversations`` tuned on, in the chat template of each
-    setting (``chat``, ``stages_chat``); questions are asked as the base was. ``bos`` is as in
-    `probe_base`, ``tuned_bos`` whether conversations begin with the begin token, by setting.
+    Distances are on prompts of the ``conversations`` tuned on, or, of a checkpoint tuned elsewhere,
+    which has none, on the questions asked; in the chat template of each setting (``chat``,
+    ``stages_chat``). Questions are asked as the base was. ``bos`` is as in `probe_base`,
+    ``tuned_bos`` whether conversations begin with the begin token, by setting.
     """
     options = step.options
     rows = [row for path in step.paths("questions") for row in QUESTIONS.read(path)]
@@ -50,23 +56,24 @@ def measure_distance(
     prompts = read_prompts(step.paths("answers"), asked, "atlas")
     template = QuestionTemplate.load(step.path("template"))
     choices = {row["id"]: row for row in rows}
-    # Instructions of any kind, which may be mixed in, have no options.
-    told = [row for row in CONVERSATIONS.read(step.path("conversations")) if row["id"] in choices]
+    form = QuestionTemplate.load(step.path("instruction"))
+    told = prompts_of(step.paths("conversations"), choices, asked, form, options["home"])
     chosen = Random(step.seed).sample(told, min(options["prompts"], len(told)))
     base = load_checkpoint(step.path("base"), dtype=options["dtype"])
-    form = QuestionTemplate.load(step.path("instruction"))
     chats = dict(zip(("finetune", "stages"), ("chat", "stages_chat"), strict=True))
     seed = derive_seed(step.base_seed, "answers", *sorted(step.wildcards.items()))
+    models = [("base", 0, step.path("base"))]
+    models += [("finetune", steps_of(path), path) for path in step.paths("finetuned")]
+    models += [("stages", kept_at(path), path) for path in step.paths("stages")]
+    # A base model may have no chat template of its own; else it is that of what was tuned from it.
+    layout = open_tokenizer(models[-1][2])
     ground = {
         setting: Ground(
-            base, chosen, choices, form, ChatTemplate.load(step.path(chat)), tuned_bos[setting],
-            options, seed,
+            base, chosen, choices, form, fit_chat(ChatTemplate.load(step.path(chat)), layout),
+            [begins(tuned_bos[setting], choices[row["id"]]) for row in chosen], options, seed,
         )
         for setting, chat in chats.items()
     }  # fmt: skip
-    models = [("base", 0, step.path("base"))]
-    models += [("finetune", steps_of(step.path("finetuned")), step.path("finetuned"))]
-    models += [("stages", int(path.name), path) for path in step.paths("stages")]
     parts = step.parts()
     answers: list[Row] = []
     distances: list[Row] = []
@@ -87,6 +94,44 @@ def measure_distance(
     DISTANCES.write(step.outputs["distances"], distances)
 
 
+def prompts_of(
+    tuned_on: Sequence[Path],
+    questions: Mapping[str, Row],
+    asked: Sequence[Row],
+    form: QuestionTemplate,
+    home: str | None,
+) -> list[Row]:
+    """Conversations tuned on, each of a question; where there are none, what is ``asked``.
+
+    Of these, questions of the domain ``home`` alone if that is known, as a user puts them.
+    """
+    if tuned_on:
+        rows = [row for path in tuned_on for row in CONVERSATIONS.read(path)]
+        # Instructions of any kind, which may be mixed in, have no options.
+        return [row for row in rows if row["id"] in questions]
+    found = [
+        {"id": row["id"], "messages": [{"role": "user", "content": user_text(form, row)}]}
+        for row in asked
+        if home in (None, row["domain"])
+    ]
+    if not found:
+        raise UserError(
+            f"atlas: no question of domain {home} is asked, so that there is no prompt to measure "
+            "the distance on: raise its limits, or leave out the checkpoint's domain"
+        )
+    return found
+
+
+def begins(bos: bool | Mapping[str, bool], question: Row) -> bool:
+    """Whether what is said of a question begins with the begin token, for all or by role."""
+    return bos if isinstance(bos, bool) else bos[question["role"]]
+
+
+def kept_at(folder: Path) -> int:
+    """The step at which a model was kept that is named by it; 0 where none is said."""
+    return int(folder.name) if folder.name.isdigit() else 0
+
+
 def steps_of(folder: Path) -> int:
     """Steps that a tuned model was trained for."""
     try:
@@ -101,7 +146,8 @@ def steps_of(folder: Path) -> int:
 class Ground:
     """What a base model says on prompts tuned on: the ground that distances are measured from.
 
-    ``options`` is the section ``atlas`` with the ``dtype`` of the model, and how logits are made.
+    ``options`` is the section ``atlas`` with the ``dtype`` of the model, and how logits are made;
+    ``bos``, whether each of them begins with the begin token.
     """
 
     base: Model
@@ -109,7 +155,7 @@ class Ground:
     questions: Mapping[str, Row]
     template: QuestionTemplate
     chat: ChatTemplate
-    bos: bool
+    bos: Sequence[bool]
     options: Mapping[str, Any]
     seed: int
 
@@ -129,15 +175,15 @@ class Ground:
 
     @cached_property
     def _prompts(self) -> list[Segment]:
-        chat = fit_chat(self.chat, self.base[1])
         return [
-            render(chat, row["messages"][: _first_reply(row["messages"])], "")[0]
+            render(self.chat, row["messages"][: _first_reply(row["messages"])], "")[0]
             for row in self.conversations
         ]
 
     @cached_property
     def _answers(self) -> list[list[Answer]]:
-        coded = [encode_segments(self.base[1], [p], self.bos).tokens for p in self._prompts]
+        pairs = zip(self._prompts, self.bos, strict=True)
+        coded = [encode_segments(self.base[1], [prompt], bos).tokens for prompt, bos in pairs]
         return draw_answers(
             *self.base,
             coded,
@@ -153,13 +199,12 @@ class Ground:
 
     def _scores(self, model: Model) -> list[Floats]:
         """Log-likelihoods of the options of each question, as replies begin."""
-        chat = fit_chat(self.chat, self.base[1])
         names = [row["id"] for row in self.conversations]
         return score_prompts(
             *model,
             [""] * len(names),
             self._prompts,
-            [chat_continuations(chat, self.template, self.questions[name]) for name in names],
+            [chat_continuations(self.chat, self.template, self.questions[name]) for name in names],
             {**self.options, "scoring": "cloze"},
             bos=self.bos,
             names=names,
@@ -167,4 +212,6 @@ class Ground:
 
 
 def _first_reply(messages: Sequence[Mapping[str, str]]) -> int:
-    return next(n for n, message in enumerate(messages) if message["role"] == "assistant")
+    """Where the first reply stands, or would."""
+    replies = (n for n, message in enumerate(messages) if message["role"] == "assistant")
+    return next(replies, len(messages))

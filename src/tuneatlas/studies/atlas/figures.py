@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tuneatlas.plots import Drawable, Metrics
-from tuneatlas.studies.atlas.battery_figures import draw_battery, draw_recovery
+from tuneatlas.studies.atlas.battery_figures import draw_battery, draw_recovery, recovery_rows
 from tuneatlas.studies.atlas.changes_figures import draw_similarity, draw_weights
 from tuneatlas.studies.atlas.inside_figures import draw_inside
 from tuneatlas.studies.atlas.interpolation_figure import draw_interpolation
@@ -23,7 +23,7 @@ FIGURES: dict[str, Drawable] = {
     "distance_law": (law_rows, draw_law),
     "relearning": (savings_rows, draw_savings),
     "battery": (_all_of("battery"), draw_battery),
-    "recovery": (_all_of("recovery"), draw_recovery),
+    "recovery": (recovery_rows, draw_recovery),
     "weight_changes": (_all_of("weight_changes"), draw_weights),
     "similarity": (_all_of("similarity"), draw_similarity),
     "inside": (_all_of("inside"), draw_inside),

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tuneatlas.data.scopes import scope_of
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.bootstrap import (
     Floats,
@@ -25,7 +24,7 @@ from tuneatlas.statistics.metrics import interval_columns, plain
 from tuneatlas.studies.atlas.contents import Contents, clusters_of
 from tuneatlas.studies.atlas.map import MapOptions
 from tuneatlas.studies.atlas.measured import MEASURES, Distances
-from tuneatlas.studies.atlas.trainings import Treatment, bases_of, sizes_of
+from tuneatlas.studies.atlas.trainings import Training, Treatment, bases_of, sizes_of
 from tuneatlas.tables import Row
 
 # How many numbers each form has: loss = slope · KL, and + bend · KL² beside it.
@@ -48,21 +47,35 @@ def distance_law(
     seed: int,
     contents: Contents | None = None,
 ) -> dict[str, list[Row]]:
-    """Tables ``distances``, ``law`` and ``unexplained``; empty where nothing was measured."""
+    """Tables ``distances``, ``law`` and ``unexplained``; empty where nothing was measured.
+
+    A law is of treatments that share their trainings. Where some do not, as checkpoints tuned
+    elsewhere and from one of several base models, it is of those with the most points.
+    """
+    alike: dict[tuple[Training, ...], dict[Treatment, Distances]] = {}
+    for treatment, own in found.items():
+        alike.setdefault(tuple(own.trainings), {})[treatment] = own
+    told = [_tables(own, options, seed, contents or {}) for own in alike.values()]
+    most = max(told, key=lambda tables: len(tables["distances"]), default={})
+    distances = [row for tables in told for row in tables["distances"]]
+    return {"distances": distances, "law": most.get("law", []),
+            "unexplained": most.get("unexplained", [])}  # fmt: skip
+
+
+def _tables(
+    found: Mapping[Treatment, Distances], options: MapOptions, seed: int, contents: Contents
+) -> dict[str, list[Row]]:
+    """All tables, of treatments that share their trainings."""
     tables: dict[str, list[Row]] = {"distances": [], "law": [], "unexplained": []}
-    if not found:
-        return tables
     rng = np.random.default_rng([seed, 4])
     trainings = next(iter(found.values())).trainings
-    if unlike := [treatment for treatment, own in found.items() if own.trainings != trainings]:
-        raise UserError(f"atlas: {', '.join(unlike[0])} was tuned under other seeds than the rest")
 
     def told(value: Floats, draws: Floats) -> Interval:
         """Mean over trainings (trainings,), with draws (draws, trainings)."""
         each = average_rows(draws, value, bases_of(trainings), rng)
         return percentile_interval(float(value.mean()), each, options.confidence)
 
-    losses = _losses(found, options, rng, contents or {})
+    losses = _losses(found, options, rng, contents)
     clouds = {measure: _cloud(found, losses, measure, options, rng) for measure in MEASURES}
     for place, arm in enumerate(clouds["answers"].arms):
         own = found[arm[0], arm[1]]
@@ -73,7 +86,7 @@ def distance_law(
                 **dict(zip(("domain", "group", "setting", "step"), arm, strict=True)),
                 **sizes_of(trainings),
                 "prompts": sum(len(own.far[t, arm[2:], "answers"]) for t in trainings),
-                "items": losses.items[arm[0]],
+                "items": losses.items[arm[0], arm[1]],
                 **interval_columns("options", far["options"]),
                 **interval_columns("answers", far["answers"]),
                 **interval_columns("loss", told(cloud.y[:, place], cloud.y_draws[:, :, place])),
@@ -118,7 +131,7 @@ class Losses(NamedTuple):
 
     value: Mapping[Treatment, Floats]
     draws: Mapping[Treatment, Floats]
-    items: Mapping[str, int]
+    items: Mapping[Treatment, int]
 
 
 def _losses(
@@ -129,17 +142,17 @@ def _losses(
 ) -> Losses:
     """One draw of questions serves all points of all treatments."""
     blocks, names, items = [], [], {}
-    for (domain, _), own in found.items():
+    for treatment, own in found.items():
         chosen = [
             n for n, row in enumerate(own.items)
-            if scope_of(domain, row["domain"], row["role"], options.ood_roles) == "ood"
+            if options.scope(treatment, row) == "ood"
         ]  # fmt: skip
         if not chosen:
             raise UserError(
-                f"atlas: no question is out of the domain {domain}, so nothing can be lost there: "
-                "add a domain, or set compare_groups.ood_roles"
+                f"atlas: no question is out of the domain {options.home(treatment)}, so nothing "
+                "can be lost there: add a domain, or set compare_groups.ood_roles"
             )
-        items[domain] = len(chosen)
+        items[treatment] = len(chosen)
         base = own.correct["base", 0][:, chosen].astype(np.float64)
         blocks.append(np.concatenate([base - own.correct[p][:, chosen] for p in own.points]))
         names.append(clusters_of((own.items[n]["id"] for n in chosen), contents))

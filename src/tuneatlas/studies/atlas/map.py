@@ -6,12 +6,14 @@ several, over tuning seeds where there is one.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tuneatlas.data.groups import in_order
+from tuneatlas.data.scopes import GIVEN, seen_from
 from tuneatlas.errors import UserError
 from tuneatlas.statistics.intervals import accuracy_interval, paired_difference
 from tuneatlas.statistics.metrics import interval_columns, plain
@@ -24,12 +26,25 @@ from tuneatlas.tables import Row
 
 @dataclass(frozen=True)
 class MapOptions:
-    """Roles that count out of the domain, what test questions are about, and the intervals."""
+    """Roles that count out of the domain, what test questions are about, and the intervals.
+
+    ``homes``: the domain tuned on, of checkpoints tuned elsewhere of which it is known.
+    """
 
     ood_roles: tuple[str, ...]
     facts: str
     draws: int
     confidence: float
+    homes: Mapping[str, str] = field(default_factory=dict)
+
+    def home(self, treatment: Treatment) -> str:
+        """The domain that is home to a treatment."""
+        domain, group = treatment
+        return self.homes.get(group, domain) if domain == GIVEN else domain
+
+    def scope(self, treatment: Treatment, row: Row) -> str | None:
+        """Where a question lies, seen from a treatment; see `seen_from`."""
+        return seen_from(treatment, row["domain"], row["role"], self.ood_roles, self.homes)
 
 
 def map_treatments(
@@ -71,7 +86,7 @@ def interpolation(
     how = (rng, options.draws, options.confidence)
     for (domain, group), run in runs.items():
         bases = bases_of(run.trainings)
-        for scope, chosen in run.scopes(domain, options.ood_roles):
+        for scope, chosen in run.scopes(partial(options.scope, (domain, group))):
             ids = (row["id"] for row, own in zip(run.items, chosen, strict=True) if own)
             same = clusters_of(ids, contents)
             for setting, path, point, cell in _points(run):

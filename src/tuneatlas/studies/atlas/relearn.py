@@ -26,6 +26,7 @@ from tuneatlas.models.probed import ask_again, read_prompts
 from tuneatlas.models.prompts import QuestionTemplate
 from tuneatlas.models.token_files import Example
 from tuneatlas.studies.atlas.tables import LOST, NEVER, OTHER, RELEARNED, STATED
+from tuneatlas.studies.atlas.trainings import tuned_models
 from tuneatlas.tables import ANSWERS, DOCUMENTS, MENTIONS, QUESTIONS, Row
 from tuneatlas.training.keeping import train_keeping
 from tuneatlas.training.recipe import plan_run
@@ -45,8 +46,7 @@ def relearn_facts(step: Step, *, bos: bool | Mapping[str, bool], text_bos: bool)
     asked = [row for row in rows if row["split"] == "test"]
     prompts = read_prompts(step.paths("answers"), asked, "relearn_facts")
     template = QuestionTemplate.load(step.path("template"))
-    stages = step.paths("stages")
-    tuned, setting = (stages[-1], "stages") if stages else (step.path("finetuned"), "finetune")
+    setting, tuned = [*tuned_models(step).items()][-1]
     parts = step.parts()
 
     def ask(folder: Path, questions: Sequence[Row]) -> list[Row]:

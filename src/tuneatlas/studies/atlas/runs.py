@@ -1,6 +1,6 @@
 """Answers of several runs as arrays: one tuning, all its replicates and seeds, the same items."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneatlas.data.mentions import Mentions
-from tuneatlas.data.scopes import ALL, SCOPES, scope_of
+from tuneatlas.data.scopes import ALL, SCOPES
 from tuneatlas.studies.atlas.tables import INTERPOLATED
 from tuneatlas.studies.atlas.trainings import (
     Training,
@@ -36,12 +36,12 @@ class Run(NamedTuple):
     correct: Mapping[Cell, NDArray[Any]]
     tied: Mapping[Cell, NDArray[Any]]
 
-    def scopes(self, domain: str, ood_roles: Collection[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Which items are in each scope that has any, seen from the domain tuned on."""
-        found = [scope_of(domain, row["domain"], row["role"], ood_roles) for row in self.items]
-        for scope in SCOPES:
-            if scope in found:
-                yield scope, np.array([own == scope for own in found])
+    def scopes(self, scope: Callable[[Row], str | None]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Which items are in each scope that has any; ``scope`` says that of an item."""
+        found = [scope(row) for row in self.items]
+        for name in SCOPES:
+            if name in found:
+                yield name, np.array([own == name for own in found])
 
 
 def read_runs(

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from tuneatlas.engine.step import Step
 from tuneatlas.data.mentions import Mentions, facts_of
-from tuneatlas.data.scopes import ALL
+from tuneatlas.data.scopes import ALL, GIVEN
 from tuneatlas.errors import UserError
 from tuneatlas.tables import Row, Table
 
-# A domain and the group tuned on.
+# A domain and the group tuned on; of a checkpoint tuned elsewhere, GIVEN and its name.
 Treatment = tuple[str, str]
 # A replicate of the base model, and the seed of a tuning of it.
 Training = tuple[str, int]
@@ -23,7 +23,15 @@ Cell = TypeVar("Cell", bound=Hashable)
 
 
 def training_of(path: Path) -> tuple[Treatment, Training]:
-    """What the path of a file says that it is of."""
+    """What the path of a file says that it is of.
+
+    A checkpoint tuned elsewhere, of which a restored one is at
+    ``…/measure_checkpoint/{model}/{checkpoint}/{seed}.answers.parquet``, is one training.
+    """
+    _, restored, rest = path.as_posix().rpartition("/measure_checkpoint/")
+    if restored:
+        model, name = rest.split("/")[:2]
+        return (GIVEN, name), (model, 0)
     model, domain, group = path.parts[-4:-1]
     return (domain, group), (model, int(path.name.split(".")[0]))
 
@@ -40,10 +48,11 @@ def read_trainings(paths: Sequence[Path], table: Table, columns: Sequence[str] =
 def tuned_models(step: Step) -> dict[str, Path]:
     """Folders of the tuned models that a step on one training is given, by setting.
 
-    ``stages`` is the last model of a longer tuning, where that is followed.
+    ``stages`` is the last model of a longer tuning, where that is followed, and of a checkpoint
+    tuned elsewhere the last or only one, which was not tuned by step ``finetune``.
     """
-    models = {"finetune": step.path("finetuned")}
-    return models | dict(zip(["stages"], step.paths("stages"), strict=False))
+    found = {"finetune": step.paths("finetuned"), "stages": step.paths("stages")[-1:]}
+    return {setting: folder for setting, own in found.items() for folder in own}
 
 
 def on_facts(found: Trainings, facts: str, mentions: Mentions) -> Trainings:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tuneatlas.data.groups import group_name
+from tuneatlas.data.groups import arm_name
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.plots import panels
 from tuneatlas.tables import Row
 
@@ -29,7 +30,8 @@ def of_treatment(rows: Sequence[Row], treatment: Treated) -> list[Row]:
 def in_a_legend(treatment: Treated) -> str:
     """What a treatment is called beside others."""
     domain, group, setting = treatment
-    return f"{group_name(group)}, {domain}{', further' * (setting == 'stages')}"
+    further = setting == "stages" and domain != GIVEN
+    return f"{arm_name(domain, group)}{', further' * further}"
 
 
 def treatment_panels(
@@ -57,7 +59,8 @@ def treatment_panels(
             panel.remove()
     for place, (treatment, own) in enumerate(zip(treatments, cells, strict=False)):
         domain, group, setting = treatment
-        own[0].set_title(f"{group_name(group)}, {domain},\n{TUNED[setting]}")
+        how = "tuned elsewhere" if domain == GIVEN else TUNED[setting]
+        own[0].set_title(f"{arm_name(domain, group)},\n{how}")
         # Below it another one may begin, or nothing.
         own[-1].tick_params(labelbottom=True)
         for label, panel in zip(labels, own, strict=True):

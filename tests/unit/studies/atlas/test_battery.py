@@ -1,5 +1,6 @@
 """A battery of ways to ask: asked as the probe asks, and told with intervals down to the items."""
 
+import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from tests.unit.studies.fake_answers import make_context, make_study
 from tuneatlas.audit.battery_numbers import battery_numbers
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
+from tuneatlas.models.chat_templates import own_chat
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.models.save import save_model
 from tuneatlas.plots import draw_figures
@@ -100,6 +102,39 @@ def test_each_way_is_scored_as_the_steps_score_it(tmp_path, base, tokenizer, row
     zero = {r["id"]: r["scores"] for r in probed(base, rows, shots=0)}
     for name, own in scores("base", "zero_shot").items():
         assert own == pytest.approx(zero[name], abs=1e-4)
+
+
+PLAIN = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}"
+    "{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+def test_a_base_without_a_chat_template_is_asked_in_that_of_its_checkpoint(
+    tmp_path, base, tokenizer, rows
+):
+    """Of one tuned elsewhere, which no step here tuned."""
+    own = copy.deepcopy(tokenizer)
+    own.chat_template = PLAIN
+    save_model(tmp_path / "given", new_llama(own, TINY, seed=2).eval(), own)
+    QUESTIONS.write(tmp_path / "questions.parquet", rows)
+    ANSWERS.write(tmp_path / "probe.parquet", probed(base, rows))
+    inputs = {
+        **{"base": base, "finetuned": [], "stages": [tmp_path / "given"]},
+        **{"template": LETTER, "chat_template": LETTER, "chat": TEMPLATES / "chat/own.yaml"},
+        "questions": [tmp_path / "questions.parquet"],
+        "answers": [tmp_path / "probe.parquet"],
+    }
+    step = a_step(tmp_path, inputs, {"answers": "m/given/mine/0.parquet"}, ASKED)
+    run_script("ask_battery", step, bos=True, chat_bos=True)
+    found = [r for r in BATTERY.read(step.outputs["answers"]) if r["way"] == "chat"]
+    chat = own_chat(own)
+    template = QuestionTemplate.load(LETTER)
+    for setting, folder in (("base", base), ("stages", tmp_path / "given")):
+        asked = evaluate_tuned(folder, rows, template, chat, SHOWN, bos=True)
+        wanted = {r["id"]: r["scores"] for r in asked}
+        assert {r["id"]: r["scores"] for r in found if r["setting"] == setting} == wanted
 
 
 def test_a_question_put_twice_in_the_same_words_is_refused(tmp_path, base, tokenizer, rows):

@@ -11,13 +11,15 @@ from tests.unit.config.described import undescribed_columns
 from tests.unit.steps import a_step, run_script
 from tuneatlas.audit.atlas_numbers import distance_numbers
 from tuneatlas.audit.columns import Columns
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.errors import UserError
 from tuneatlas.models.build import new_llama
 from tuneatlas.models.folder import SUMMARY
-from tuneatlas.models.prompts import QuestionTemplate
+from tuneatlas.models.prompts import QuestionTemplate, user_text
 from tuneatlas.models.save import save_model
 from tuneatlas.plots import draw_figures
 from tuneatlas.report.atlas_law import law_sentences
+from tuneatlas.studies.atlas.distance import prompts_of
 from tuneatlas.studies.atlas.figures import FIGURES
 from tuneatlas.studies.atlas.law import distance_law
 from tuneatlas.studies.atlas.map import MapOptions
@@ -89,6 +91,22 @@ def test_too_few_points_are_no_law():
         distance_law({("facts", "one"): few._replace(items=inside)}, OPTIONS, 1)
 
 
+def test_a_law_is_of_treatments_that_share_their_trainings():
+    """Nothing of them is another for a checkpoint of one of their base models beside them."""
+    own = {("facts", "one"): made(0.5), ("facts", "two"): made(0.5, more=0.08)}
+    alone = distance_law(own, OPTIONS, 1)
+    given = made(0.5)
+    few = given._replace(
+        trainings=given.trainings[:1],
+        points=given.points[:2],
+        correct={point: table[:1] for point, table in given.correct.items()},
+    )
+    both = distance_law({(GIVEN, "mine"): few} | own, OPTIONS, 1)
+    assert both["law"] == alone["law"] and both["unexplained"] == alone["unexplained"]
+    assert both["distances"][2:] == alone["distances"]
+    assert {row["group"] for row in both["distances"][:2]} == {"mine"}
+
+
 @pytest.fixture
 def measured(tmp_path: Path, base: Path, tokenizer) -> tuple[Path, Path]:
     """The files of a step that measures another model, and the base itself as its last stage."""
@@ -121,10 +139,27 @@ def measured(tmp_path: Path, base: Path, tokenizer) -> tuple[Path, Path]:
     outputs = {
         "distances": f"{place}.distances.parquet", "asked": f"{place}.answers.parquet"
     }  # fmt: skip
-    options = PROBE | {"prompts": 4, "samples": 2, "answer_tokens": 6}
+    options = PROBE | {"prompts": 4, "samples": 2, "answer_tokens": 6, "home": None}
     step = a_step(tmp_path, inputs, outputs, options)
     run_script("measure_distance", step, bos=True, tuned_bos={"finetune": True, "stages": True})
     return step.outputs["distances"], step.outputs["asked"]
+
+
+HOME = [question(n, split="test", domain=("law", "x")[n % 2]) for n in range(4)]
+
+
+def test_of_a_checkpoint_questions_of_its_domain_are_the_prompts():
+    form = QuestionTemplate.load(TEMPLATES / "questions/cloze.yaml")
+    questions = {row["id"]: row for row in HOME}
+    every = prompts_of([], questions, HOME, form, None)
+    assert [row["id"] for row in every] == [*questions]
+    law = prompts_of([], questions, HOME, form, "law")
+    assert law == every[::2]
+    assert all(
+        row["messages"][0]["content"] == user_text(form, questions[row["id"]]) for row in law
+    )
+    with pytest.raises(UserError, match="no question of domain other is asked"):
+        prompts_of([], questions, HOME, form, "other")
 
 
 def test_the_step_measures_each_model(measured, tmp_path: Path):

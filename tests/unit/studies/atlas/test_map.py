@@ -1,5 +1,6 @@
 """From answers of invented models to the figure, the page, and the items behind each number."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,7 +71,7 @@ def test_replicates_widen_the_interval(metrics: dict[str, Any]):
     """By what other base models would add; taken for seeds of one, less is said to be known."""
     row = cell(metrics, "ood", LINE, 1.0)
     own = run()
-    (chosen,) = (c for s, c in own.scopes("facts", OPTIONS.ood_roles) if s == "ood")
+    (chosen,) = (c for s, c in own.scopes(partial(OPTIONS.scope, ("facts", "one"))) if s == "ood")
     lost = own.correct["finetune", LINE, 1.0][:, chosen] * 1.0 - own.correct[BASE][:, chosen]
     whole = mean_interval(lost, np.random.default_rng(1), 2000, 0.95, replicates=3)
     assert row["gain_low"] == pytest.approx(whole.low, abs=0.03)

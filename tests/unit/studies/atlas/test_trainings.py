@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tuneatlas.data.scopes import GIVEN
 from tuneatlas.errors import UserError
 from tuneatlas.studies.atlas.tables import WEIGHT_CHANGES
 from tuneatlas.studies.atlas.trainings import (
@@ -29,6 +30,12 @@ def asked(*names: str, way: str = "chat", pred: int = 0) -> list[Row]:
 def test_a_path_says_which_training_a_file_is_of(name: str):
     path = Path("results/step/mini-2/numbers/lora") / name
     assert training_of(path) == (TREATMENT, ("mini-2", 12))
+
+
+@pytest.mark.parametrize("name", ["mine/0.answers.parquet", "mine/200/3.answers.parquet"])
+def test_a_restored_checkpoint_is_one_training_at_any_step_and_seed(name: str):
+    path = Path("results/measure_checkpoint/base") / name
+    assert training_of(path) == ((GIVEN, "mine"), ("base", 0))
 
 
 def test_files_are_read_in_their_order(tmp_path: Path):
