@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from tuneatlas.data.sources import RECORD
 from tuneatlas.engine.digest import code_of
 from tuneatlas.engine.files import sha256_tree
 from tuneatlas.engine.jobs import Job, read_plan
@@ -80,7 +81,8 @@ def finished(folder: Path, plan: list[Job]) -> None:
                 path.touch()
             else:
                 path.mkdir(parents=True)
-                (path / "file").touch()
+                # As of a package of another version, whose files are looked at when it is fetched.
+                (path / RECORD).write_text("{}", encoding="utf-8")
             content[name] = sha256_tree(path)
             os.utime(path, ns=(now, now))
     for job in (job for job in plan if job.script):
