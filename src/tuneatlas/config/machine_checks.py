@@ -11,6 +11,7 @@ from tuneatlas.config.models.experiment import Experiment
 from tuneatlas.config.models.language_models import OnHub, ScratchModel
 from tuneatlas.config.source import Found
 from tuneatlas.config.trainings import trainings
+from tuneatlas.engine.gpus import without_bfloat16
 from tuneatlas.engine.operations import SHARDS, restored
 from tuneatlas.models.shapes import known_shape
 
@@ -62,7 +63,10 @@ def check_temporary(experiment: Experiment, root: Path) -> Found:
 
 
 def check_gpus(experiment: Experiment, root: Path) -> Found:
-    """More processes than this machine has GPUs, where it has any; on processors all run."""
+    """More processes than this machine has GPUs, or a number format that these do not have.
+
+    On processors all run.
+    """
     have = gpus_here()
     if not have:
         return
@@ -72,6 +76,15 @@ def check_gpus(experiment: Experiment, root: Path) -> Found:
         if processes > have:
             text = f"{processes} processes need as many GPUs, and there are {have} here"
             yield (*key, "processes"), f"{text}: lower this, or run on a cluster"
+    if not (said := without_bfloat16()):
+        return
+    for key, training in trainings(experiment).items():
+        if training.precision == "bf16":
+            yield (*key, "precision"), said
+    for name, model in experiment.models.items():
+        for dtype in ("dtype", "tuned_dtype"):
+            if getattr(model, dtype) == "bfloat16":
+                yield ("models", name, dtype), said
 
 
 def gpus_here() -> int:

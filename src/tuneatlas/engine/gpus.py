@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from tuneatlas.errors import UserError
 
 MIB = 2**20
+# The compute capability of NVIDIA's GPUs from which on they have units for it.
+BFLOAT16_SINCE = 8
 
 
 def is_full(error: BaseException) -> bool:
@@ -49,6 +52,38 @@ def dealt(processes: int) -> list[str | None]:
         )
     each = len(found) // processes
     return [",".join(found[at : at + each]) for at in range(0, len(found), each)]
+
+
+def refuse_lacking(options: Mapping[str, Any]) -> None:
+    """Raise UserError if a step's ``options`` ask GPUs for bfloat16, and there are but older ones.
+
+    What computes in its place, number by number in wider ones, is slower than asking for these.
+    """
+    torch: Any = sys.modules.get("torch")
+    own = {**options.get("training", {}), **options}
+    if not {own.get("dtype"), own.get("precision")} & {"bfloat16", "bf16"}:
+        return
+    if torch is not None and torch.cuda.device_count() and (said := without_bfloat16()):
+        raise UserError(said)
+
+
+def without_bfloat16() -> str | None:
+    """What to say if no GPU of this machine computes in bfloat16; else, or if unknown, None.
+
+    The driver's own program is asked, so that nothing is started on a GPU.
+    """
+    asked = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    found = re.findall(r"^(.+), (\d+)\.\d+$", done.stdout, re.MULTILINE)
+    if not found or any(int(major) >= BFLOAT16_SINCE for _, major in found):
+        return None
+    return (
+        f"{found[0][0]} does not compute in bfloat16: say float32 (dtype, tuned_dtype), or fp32 "
+        "(precision), or use a GPU that does"
+    )
 
 
 def used(resources: Mapping[str, Any], wall_s: float) -> dict[str, Any]:

@@ -166,6 +166,7 @@ def step(job: Job) -> Iterator[Step]:
             path.parent.mkdir(parents=True, exist_ok=True)
             clear_partials(path)
         log.info("start")
+        gpus.refuse_lacking(this.options)
         _seed_generators(this.seed)
         yield this
         for name, path in outputs.items():

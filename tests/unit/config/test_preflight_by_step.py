@@ -534,6 +534,14 @@ def test_more_processes_than_gpus(project: Path, monkeypatch: pytest.MonkeyPatch
     preflight(load_config(project / "run.yaml", root=project), project, here=False)
 
 
+def test_a_number_format_that_the_gpu_lacks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = GOOD.replace("finetune:\n", "finetune:\n  precision: bf16\n")
+    monkeypatch.setattr(machine_checks, "without_bfloat16", lambda: "V100 does not compute in it")
+    assert said(project, text) == ""  # there is none here
+    monkeypatch.setattr(machine_checks, "gpus_here", lambda: 2)
+    assert "finetune.precision: V100 does not compute in it" in said(project, text)
+
+
 def test_a_temporary_folder_that_cannot_be_used(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
