@@ -66,6 +66,7 @@ rule measure_distance:
             setting: begins_in(section)(w)
             for setting, section in (("finetune", "finetune"), ("stages", "finetune_stages"))
         },
+        given_at=steps_given,
         seed=config["seed"],
     script:
         "../scripts/measure_distance.py"

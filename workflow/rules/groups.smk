@@ -47,6 +47,12 @@ def all_stages(w):
     return expand(list(rules.finetune_stages.output), **w) if is_followed(w) else []
 
 
+def steps_given(w):
+    """The steps of all models of a checkpoint tuned elsewhere, 0 where none is said."""
+    names = tuneatlas.kept(config, w.group) if is_given(w) else []
+    return [CHECKPOINTS[name].get("step", 0) for name in names]
+
+
 def tuned_on(w):
     """The conversations of a group; of a treatment, its group's, or its labels in other words."""
     if is_given(w):

@@ -94,7 +94,9 @@ STUDIES = (
         (
             Section("interpolation", "Between base and tuned", lambda page: page.atlas),
             Section(
-                "distance_law", "Distance and loss", lambda page: page.atlas and page.atlas.law
+                "distance_law",
+                "Distance and loss",
+                lambda page: page.atlas and page.atlas.metrics.get("distances"),
             ),
             Section("relearning", "Relearning", lambda page: page.atlas and page.atlas.relearnt),
             Section(

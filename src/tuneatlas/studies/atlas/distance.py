@@ -42,13 +42,15 @@ def measure_distance(
     *,
     bos: bool | Mapping[str, bool],
     tuned_bos: Mapping[str, bool | Mapping[str, bool]],
+    given_at: Sequence[int],
 ) -> None:
     """Measure the ``finetuned`` model of a step and those of its ``stages``, where there are.
 
     Distances are on prompts of the ``conversations`` tuned on, or, of a checkpoint tuned elsewhere,
     which has none, on the questions asked; in the chat template of each setting (``chat``,
     ``stages_chat``). Questions are asked as the base was. ``bos`` is as in `probe_base`,
-    ``tuned_bos`` whether conversations begin with the begin token, by setting.
+    ``tuned_bos`` whether conversations begin with the begin token, by setting; ``given_at`` the
+    steps of a checkpoint's models, 0 where none is said.
     """
     options = step.options
     rows = [row for path in step.paths("questions") for row in QUESTIONS.read(path)]
@@ -64,7 +66,9 @@ def measure_distance(
     seed = derive_seed(step.base_seed, "answers", *sorted(step.wildcards.items()))
     models = [("base", 0, step.path("base"))]
     models += [("finetune", steps_of(path), path) for path in step.paths("finetuned")]
-    models += [("stages", kept_at(path), path) for path in step.paths("stages")]
+    stages = step.paths("stages")
+    kept_at = given_at or [int(path.name) for path in stages]
+    models += [("stages", *own) for own in zip(kept_at, stages, strict=True)]
     # A base model may have no chat template of its own; else it is that of what was tuned from it.
     layout = open_tokenizer(models[-1][2])
     ground = {
@@ -125,11 +129,6 @@ def prompts_of(
 def begins(bos: bool | Mapping[str, bool], question: Row) -> bool:
     """Whether what is said of a question begins with the begin token, for all or by role."""
     return bos if isinstance(bos, bool) else bos[question["role"]]
-
-
-def kept_at(folder: Path) -> int:
-    """The step at which a model was kept that is named by it; 0 where none is said."""
-    return int(folder.name) if folder.name.isdigit() else 0
 
 
 def steps_of(folder: Path) -> int:

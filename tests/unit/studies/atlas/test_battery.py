@@ -281,6 +281,26 @@ def looked_into() -> dict[str, list[Row]]:
     }
 
 
+def test_the_page_tells_distances_of_too_few_models_for_a_law(tmp_path: Path):
+    far = {
+        f"{n}{end}": 0.5 for n in ("options", "answers", "loss") for end in ("", "_low", "_high")
+    }
+    row = {"domain": "given", "group": "mine", "setting": "stages", "step": 0, "items": 9}
+    whole = {
+        **{"distances": [row | far], "law": [], "unexplained": [], "interpolation": []},
+        "design": OPTIONS.__dict__ | {"replicates": ["a"], "seeds": [0]},
+    }
+    draw_figures(whole, tmp_path / "figures", FIGURES)
+    fake = make_study(items=40)
+    base, tuned = fake.pop("base_answers"), fake.pop("tuned_answers")
+    knowledge = compare_groups(base, tuned, CompareOptions(draws=100), 1, **fake).metrics()
+    atlas = (whole, tmp_path / "figures", "there")
+    html = build_report(knowledge, tmp_path / "none", make_context(), atlas=atlas)
+    assert "too few models for a law" in html and "the law leaves unexplained" not in html
+    assert '<th scope="row">mine</th><td>tuned elsewhere</td>' in html
+    assert "distances.csv" in html and "law.csv" not in html
+
+
 def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_path: Path):
     design = OPTIONS.__dict__ | {"replicates": ["a", "b"], "seeds": [0]}
     whole = metrics | looked_into() | {"interpolation": [], "design": design}

@@ -125,7 +125,7 @@ def test_numbers_are_those_of_the_answers_by_scope(tmp_path, base, tuned, questi
 def test_the_map_is_drawn_of_the_files_of_runs(tmp_path, base, tuned, questions):
     """A step has all operational options of its section, of which this one uses none."""
     asked(tmp_path, base, tuned, questions, [])
-    options = {"draws": 100, "confidence": 0.9, "ood_roles": ["home"], "facts": "all"}
+    options = {"draws": 100, "confidence": 0.9, "ood_roles": ["home"], "facts": "all", "homes": {}}
     inputs = {
         **{"interpolated": [tmp_path / "m/numbers/harmonious/0.parquet"], "mentions": []},
         **{

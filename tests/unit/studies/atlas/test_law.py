@@ -141,7 +141,13 @@ def measured(tmp_path: Path, base: Path, tokenizer) -> tuple[Path, Path]:
     }  # fmt: skip
     options = PROBE | {"prompts": 4, "samples": 2, "answer_tokens": 6, "home": None}
     step = a_step(tmp_path, inputs, outputs, options)
-    run_script("measure_distance", step, bos=True, tuned_bos={"finetune": True, "stages": True})
+    run_script(
+        "measure_distance",
+        step,
+        bos=True,
+        tuned_bos={"finetune": True, "stages": True},
+        given_at=[],
+    )
     return step.outputs["distances"], step.outputs["asked"]
 
 
