@@ -298,7 +298,7 @@ def test_the_page_tells_distances_of_too_few_models_for_a_law(tmp_path: Path):
     html = build_report(knowledge, tmp_path / "none", make_context(), atlas=atlas)
     assert "too few models for a law" in html and "the law leaves unexplained" not in html
     assert '<th scope="row">mine</th><td>tuned elsewhere</td>' in html
-    assert "distances.csv" in html and "law.csv" not in html
+    assert "there/distances.csv" in html and "there/law.csv" not in html
 
 
 def test_the_page_says_it_with_interval_and_number(metrics: dict[str, Any], tmp_path: Path):
