@@ -87,3 +87,12 @@ def test_names_end_no_script():
         row["address"] = "interpolation/</script><b>"
     html = build_map(metrics, "mini", "there")
     assert "<b>" not in html and html.count("</script>") == 2
+
+
+def test_a_map_of_one_treatment_asks_for_no_two():
+    metrics = fake_map()
+    alone = [row for row in metrics["map"] if row["group"] == "incompatible"]
+    single = metrics | {"map": alone, "map_pairs": []}
+    both = [build_map(own, "mini", "x") for own in (single, metrics)]
+    assert ["Choose two rows to compare" in html for html in both] == [False, True]
+    assert ['aria-live="polite" hidden>' in html for html in both] == [True, False]
