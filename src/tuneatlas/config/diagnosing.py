@@ -83,8 +83,7 @@ def diagnosis(asked: Asked, root: Path = Path()) -> dict[str, Any]:
     if asked.whole:
         restoration["questions"] = 1_000_000
     if asked.atlas:
-        # The templates of INCLUDED show no options, which so stand in no order.
-        config["atlas"] = {"checkpoints": [*found], "orders": 0}
+        config["atlas"] = {"checkpoints": [*found]}
     if asked.text == NO_TEXT:
         for own in found.values():
             own["restore"] = False
