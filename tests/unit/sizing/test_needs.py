@@ -115,3 +115,20 @@ def test_rewards_are_charged_for_the_replies_that_are_drawn_and_trained_on():
     assert need(beta=0.1).memory - few.memory == pytest.approx(folder_size(shape))
     assert (few.steps, twice.steps) == (given.steps, 2 * given.steps)
     assert few.hours < twice.hours
+
+
+@pytest.mark.parametrize(("domain", "models"), [("numbers", 1 + 1 + 2), ("given", 1 + 3)])
+def test_distances_are_charged_for_each_model_of_a_training(domain: str, models: int):
+    """The base, the tuned one and two kept steps; of a checkpoint tuned elsewhere, its own three."""
+    of_one = study(10, 20, 100)
+    along = {"base": "m", "path": "x/{step}", "steps": [1, 2, 3]}
+    more = {
+        "stage_forgetting": {"groups": ["harmonious"]},
+        "finetune_stages": {"steps": [1, 2]},
+        "checkpoints": {"mine": along},
+    }
+    whole = replace(of_one, config={**of_one.config, **more})
+    options = {"prompts": 1, "samples": 0, "answer_tokens": 0}
+    wildcards = {"model": "m", "domain": domain, "group": "mine", "seed": "0"}
+    job = Job("measure_distance", wildcards, (), (), options, {}, due=True)
+    assert PASSES[job.step](job, whole) == models * 30 * QUESTION
