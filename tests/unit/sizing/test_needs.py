@@ -119,7 +119,7 @@ def test_rewards_are_charged_for_the_replies_that_are_drawn_and_trained_on():
 
 @pytest.mark.parametrize(("domain", "models"), [("numbers", 1 + 1 + 2), ("given", 1 + 3)])
 def test_distances_are_charged_for_each_model_of_a_training(domain: str, models: int):
-    """The base, the tuned one and two kept steps; of a checkpoint tuned elsewhere, its own three."""
+    """The base, the tuned one and two kept steps; of a checkpoint its own three."""
     of_one = study(10, 20, 100)
     along = {"base": "m", "path": "x/{step}", "steps": [1, 2, 3]}
     more = {
