@@ -1,5 +1,6 @@
 """The jobs of experiments, planned by the workflow in this process: that it is loaded once."""
 
+import gc
 import json
 import os
 import runpy
@@ -28,6 +29,8 @@ def _planned(root: Path, configs: tuple[Path, ...]) -> tuple[Job, ...]:
     try:
         rows = json.loads(json.dumps(PLAN([path.absolute() for path in configs]), default=str))
     finally:
+        # A plan that stays for a run's whole time is out of the collector's sight; these go.
+        gc.unfreeze()
         os.chdir(here)
         # The workflow puts its own in their place, which know the results of one folder.
         vars(snakemake.workflow).update(engine)

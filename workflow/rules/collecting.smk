@@ -10,12 +10,14 @@ class Kept(snakemake.workflow.DAG):
     """Leaves the collector out while jobs are planned, and then what was planned out of it."""
 
     async def init(self, progress=False):
+        collects = gc.isenabled()
         gc.disable()
         try:
             await super().init(progress)
         finally:
             gc.freeze()
-            gc.enable()
+            if collects:
+                gc.enable()
 
 
 if not IS_MODULE:

@@ -6,11 +6,11 @@ from typing import Any
 from tuneatlas.audit.battery_numbers import battery_numbers
 from tuneatlas.audit.inside_numbers import inside_numbers
 from tuneatlas.audit.lineage import Results
-from tuneatlas.audit.terms import Number, Term, Where, inputs_of
+from tuneatlas.audit.terms import Number, Term, Where, blocks_where, inputs_of
 from tuneatlas.data.scopes import ALL, seen_from
 from tuneatlas.studies.atlas.tables import BASE, LINE, point_name
 from tuneatlas.studies.forgetting.tables import stage_name
-from tuneatlas.tables import ROLES, Row
+from tuneatlas.tables import Row
 
 
 def atlas_numbers(results: Results, record: Row, metrics: Mapping[str, Any]) -> Iterator[Number]:
@@ -121,12 +121,11 @@ def _blocks(
 
     def blocks(row: Row, scope: str) -> tuple[str, ...]:
         treatment = row["domain"], row["group"]
-        return tuple(
-            f"{domain}/{role}"
-            for domain in domains
-            for role in ROLES
-            if seen_from(treatment, domain, role, roles, homes) == scope
-        )
+
+        def wanted(domain: str, role: str) -> bool:
+            return seen_from(treatment, domain, role, roles, homes) == scope
+
+        return blocks_where(domains, wanted)
 
     return blocks
 

@@ -79,11 +79,12 @@ def blocks_of(
     ood_roles = design.get("ood_roles", ROLES)
 
     def blocks(tuned: str, scope: str) -> tuple[str, ...]:
-        return tuple(
-            f"{domain}/{role}"
-            for domain in domains
-            for role in ROLES
-            if scope_of(tuned, domain, role, ood_roles) == scope
-        )
+        return blocks_where(domains, lambda at, role: scope_of(tuned, at, role, ood_roles) == scope)
 
     return blocks
+
+
+def blocks_where(domains: Sequence[str], wanted: Callable[[str, str], bool]) -> tuple[str, ...]:
+    """The blocks whose domain and role are ``wanted``."""
+    each = ((domain, role) for domain in domains for role in ROLES)
+    return tuple("/".join(block) for block in each if wanted(*block))

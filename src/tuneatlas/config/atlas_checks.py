@@ -37,17 +37,15 @@ def given(experiment: Experiment, root: Path) -> Iterator[Conflict]:
     """Checkpoints tuned elsewhere that there are none of, or that cannot be told from tunings."""
     at: Key = ("atlas", "checkpoints")
     own = experiment.atlas.checkpoints
-    for name, count in Counter(own).items():
-        if count > 1:
-            yield (at,), f"{name!r} is listed {count} times"
+    for name in dict.fromkeys(own):
         if name not in experiment.checkpoints:
             yield (at,), f"no checkpoint {name!r}{nearest(name, [*experiment.checkpoints])}"
         elif name in (*experiment.groups, *experiment.treatments):
             text = f"{name!r} is a group or treatment too: give the checkpoint another name"
             yield (at, ("checkpoints", name)), text
-    if own and GIVEN in experiment.domains:
-        text = f"{GIVEN!r} stands for all domains of atlas.checkpoints: choose another name"
-        yield (("domains", GIVEN), at), text
+    if experiment.maps and GIVEN in experiment.domains:
+        text = f"in the atlas {GIVEN!r} stands for what was tuned elsewhere: choose another name"
+        yield (("domains", GIVEN),), text
     for name, entry in experiment.checkpoints.items():
         key: Key = ("checkpoints", name, "domain")
         if entry.domain is None:

@@ -41,13 +41,14 @@ def find_conflicts(experiment: Experiment, root: Path) -> Iterator[Conflict]:
 
 
 def _repeats(experiment: Experiment, root: Path) -> Iterator[Conflict]:
-    lists: dict[Key, tuple[float, ...]] = {
+    lists: dict[Key, tuple[float | str, ...]] = {
         ("seeds",): experiment.seeds,
         ("mix_instructions", "ratios"): experiment.mix_instructions.ratios,
         ("finetune_paraphrase", "shares"): experiment.finetune_paraphrase.shares,
         ("finetune_paraphrase", "seeds"): experiment.finetune_paraphrase.seeds or (),
         ("stage_forgetting", "seeds"): experiment.stage_forgetting.seeds or (),
         ("atlas", "seeds"): experiment.atlas.seeds or (),
+        ("atlas", "checkpoints"): experiment.atlas.checkpoints,
     }
     for key, values in lists.items():
         for value, count in Counter(values).items():

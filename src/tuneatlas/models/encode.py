@@ -4,7 +4,7 @@ Text is text: ``<s>`` in a question is no begin token. Special tokens are those 
 template's own text holds, and the begin token that ``bos`` asks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from os.path import commonprefix
@@ -138,6 +138,14 @@ def _encode_alike(
         else coder.mended(segment.text, segment.template).ids
         for ids, segment in zip(found, segments, strict=True)
     ]
+
+
+def begins(bos: bool | Mapping[str, bool], role: str) -> bool:
+    """Whether the prompt of a question in ``role`` begins with the begin token.
+
+    ``bos`` says it of all, or by role.
+    """
+    return bos if isinstance(bos, bool) else bos[role]
 
 
 def begin(tokenizer: PreTrainedTokenizerBase, bos: bool) -> list[int]:

@@ -38,6 +38,8 @@ from tuneatlas.models.load import (
 from tuneatlas.models.save import CHAT_TEMPLATE, TOKENIZER_FILES, save_model
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+# What is to be done with a checkpoint that the atlas cannot measure.
+LEFT_OUT = "leave it out of atlas.checkpoints"
 # What makes another network of the same weights.
 NETWORK = (
     *("model_type", "num_attention_heads", "num_key_value_heads", "head_dim"),
@@ -161,15 +163,8 @@ def between_problem(folder: Path, source: Path, base: Path) -> str | None:
 
     Both are asked in its layout, and what lies between their weights is asked too.
     """
-    known = open_tokenizer(base).get_vocab()
-    own = open_tokenizer(source).get_vocab()
-    without = "leave it out of atlas.checkpoints"
-    if more := sorted((n, t) for t, n in own.items() if t not in known):
-        count = "1 token" if len(more) == 1 else f"{len(more)} tokens"
-        return (
-            f"its tokenizer has {count} that its base's lacks, such as {more[0][1]!r}, so that its "
-            f"base cannot be asked as it is: {without}"
-        )
+    if said := _beyond(open_tokenizer(base), open_tokenizer(source)):
+        return said
     if (folder / ADAPTER).exists():
         return None
     after, before = (
@@ -180,9 +175,39 @@ def between_problem(folder: Path, source: Path, base: Path) -> str | None:
         name = unlike[0]
         return (
             f"{name} is of shape {after.get(name, 'none')}, in its base of "
-            f"{before.get(name, 'none')}, so that nothing lies between them: {without}"
+            f"{before.get(name, 'none')}, so that nothing lies between them: {LEFT_OUT}"
         )
     return None
+
+
+def layout_of(base: Path, tuned: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in whose chat template a base model and one tuned from it are both asked.
+
+    It is that of the tuned model, as a base may have no template. Raises UserError if it has tokens
+    that the base does not know.
+    """
+    tokenizer = open_tokenizer(tuned)
+    if said := _beyond(open_tokenizer(base), tokenizer):
+        raise UserError(f"{tuned}: {said}")
+    return tokenizer
+
+
+def _beyond(base: PreTrainedTokenizerBase, tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """Why a base model cannot be asked what another tokenizer makes of a text."""
+    more = _added(base, tokenizer)
+    if not more:
+        return None
+    count = "1 token" if len(more) == 1 else f"{len(more)} tokens"
+    return (
+        f"its tokenizer has {count} that its base's lacks, such as {more[0]!r}, so that its base "
+        f"cannot be asked as it is: {LEFT_OUT}"
+    )
+
+
+def _added(base: PreTrainedTokenizerBase, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Tokens that a base's tokenizer lacks, in the order of their numbers."""
+    known, own = base.get_vocab(), tokenizer.get_vocab()
+    return sorted(own.keys() - known, key=lambda token: int(own[token]))
 
 
 def sharded_problem(folder: Path) -> str | None:
@@ -295,9 +320,8 @@ def _cutting(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
 
 def _differences(source: Path, base: Path, tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
     """What is told of a checkpoint that differs from its base as it may."""
-    known = open_tokenizer(base).get_vocab()
-    if more := sorted((n, t) for t, n in tokenizer.get_vocab().items() if t not in known):
-        yield f"its tokenizer has {len(more)} added tokens, such as {more[0][1]!r}"
+    if more := _added(open_tokenizer(base), tokenizer):
+        yield f"its tokenizer has {len(more)} added tokens, such as {more[0]!r}"
     rows = [embedding_rows(open_network(p, device_map={"": "meta"})) for p in (source, base)]
     if rows[0] != rows[1]:
         yield f"its embedding has {rows[0]} rows, its base's {rows[1]}"

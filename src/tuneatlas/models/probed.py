@@ -7,6 +7,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tuneatlas.errors import UserError
+from tuneatlas.models.encode import begins
 from tuneatlas.models.prompts import QuestionTemplate, continuations
 from tuneatlas.models.scoring import answer_row, score_prompts
 from tuneatlas.tables import ANSWERS, STAGE, STAGE_ANSWERS, Row
@@ -61,7 +62,7 @@ def ask_again(
         asked,
         [continuations(template, row) for row in questions],
         options,
-        bos=[bos if isinstance(bos, bool) else bos[row["role"]] for row in questions],
+        bos=[begins(bos, row["role"]) for row in questions],
         names=[row["id"] for row in questions],
     )
     ties = options.get("ties", "wrong")

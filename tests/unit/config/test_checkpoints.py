@@ -70,7 +70,10 @@ MINE = "  mine: {base: small, source: path, path: c}\n"
     ("text", "said"),
     [
         (f"{MINE}atlas: {{checkpoints: [min]}}", "no checkpoint 'min'; did you mean 'mine'?"),
-        (f"{MINE}atlas: {{checkpoints: [mine, mine]}}", "'mine' is listed 2 times"),
+        (
+            f"{MINE}atlas: {{checkpoints: [mine, mine]}}",
+            "mine is listed 2 times; each value runs once",
+        ),
         (
             f"{MINE.replace('mine', 'harmonious')}atlas: {{checkpoints: [harmonious]}}",
             "'harmonious' is a group or treatment too: give the checkpoint another name",
@@ -94,9 +97,11 @@ OWN = "given: {source: file, path: questions.jsonl, licence: mine}"
 
 
 def test_no_domain_is_called_as_what_is_given(tmp_path):
+    """Where there is an atlas, be it of models tuned here alone."""
     text = HEAD.replace("countries: {source: facts}", OWN) + MINE
-    said = complaints(tmp_path, f"{text}atlas: {{checkpoints: [mine]}}\n")
-    assert any("domains.given: 'given' stands for all domains" in line for line in said)
+    for own in ("checkpoints: [mine]", "groups: [harmonious]"):
+        said = complaints(tmp_path, f"{text}atlas: {{{own}}}\n")
+        assert any("domains.given: in the atlas 'given' stands for what" in line for line in said)
 
 
 def test_what_nothing_lies_between_is_told_before_the_first_job(tmp_path, base):

@@ -12,7 +12,8 @@ from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.checkpoints import load_checkpoint
-from tuneatlas.models.load import open_tokenizer
+from tuneatlas.models.encode import begins
+from tuneatlas.models.given import layout_of
 from tuneatlas.models.probed import ANSWERED, read_prompts
 from tuneatlas.models.prompts import ChatTemplate, QuestionTemplate
 from tuneatlas.models.scoring import answer_row, score_prompts
@@ -38,12 +39,9 @@ class Battery(NamedTuple):
 
 
 def ask_battery(step: Step, *, bos: Begin, chat_bos: Begin) -> None:
-    """Ask a step's ``base``, ``finetuned`` and ``stages``, where there are; write ``answers``.
-
-    A base model may have no chat template of its own; else it is that of what was tuned from it.
-    """
+    """Ask a step's ``base``, ``finetuned`` and ``stages``, where there are; write ``answers``."""
     models = {"base": step.path("base"), **tuned_models(step)}
-    layout = open_tokenizer([*models.values()][-1])
+    layout = layout_of(models["base"], [*models.values()][-1])
     asked = [r for p in step.paths("questions") for r in QUESTIONS.read(p) if r["split"] == "test"]
     prompts = read_prompts(step.paths("answers"), asked, "atlas")
     layouts = Layouts(
@@ -123,7 +121,7 @@ def _answers(
         [each.prompt for each in put],
         [each.options for each in put],
         {**how, "batch_tokens": options["batch_tokens"]},
-        bos=[bos if isinstance(bos, bool) else bos[row["role"]] for row in battery.rows],
+        bos=[begins(bos, row["role"]) for row in battery.rows],
         names=[row["id"] for row in battery.rows],
     )
     found = (

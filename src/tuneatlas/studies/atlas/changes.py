@@ -14,7 +14,7 @@ from tuneatlas.data.scopes import ALL
 from tuneatlas.engine.resume import Parts
 from tuneatlas.errors import UserError
 from tuneatlas.models.checkpoints import load_checkpoint
-from tuneatlas.models.encode import encode
+from tuneatlas.models.encode import begins, encode
 from tuneatlas.models.probed import read_prompts
 from tuneatlas.studies.atlas.battery_map import read_battery
 from tuneatlas.studies.atlas.recovery import kinds
@@ -42,7 +42,7 @@ class Material(NamedTuple):
 
     def begins(self, row: Row) -> bool:
         """Whether the prompt of a question begins with the begin token."""
-        return self.bos if isinstance(self.bos, bool) else self.bos[row["role"]]
+        return begins(self.bos, row["role"])
 
 
 def read_material(step: Step, bos: bool | Mapping[str, bool]) -> Material:

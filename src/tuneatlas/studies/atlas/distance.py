@@ -15,10 +15,10 @@ from tuneatlas.engine.step import Step, derive_seed, progress
 from tuneatlas.errors import UserError
 from tuneatlas.models.chat_templates import fit_chat
 from tuneatlas.models.checkpoints import load_checkpoint
-from tuneatlas.models.encode import encode_segments
+from tuneatlas.models.encode import begins, encode_segments
 from tuneatlas.models.folder import SUMMARY
+from tuneatlas.models.given import layout_of
 from tuneatlas.models.likelihoods import Floats
-from tuneatlas.models.load import open_tokenizer
 from tuneatlas.models.probed import ask_again, read_prompts
 from tuneatlas.models.prompts import (
     ChatTemplate,
@@ -69,12 +69,12 @@ def measure_distance(
     stages = step.paths("stages")
     kept_at = given_at or [int(path.name) for path in stages]
     models += [("stages", *own) for own in zip(kept_at, stages, strict=True)]
-    # A base model may have no chat template of its own; else it is that of what was tuned from it.
-    layout = open_tokenizer(models[-1][2])
+    layout = layout_of(models[0][2], models[-1][2])
     ground = {
         setting: Ground(
             base, chosen, choices, form, fit_chat(ChatTemplate.load(step.path(chat)), layout),
-            [begins(tuned_bos[setting], choices[row["id"]]) for row in chosen], options, seed,
+            [begins(tuned_bos[setting], choices[row["id"]]["role"]) for row in chosen],
+            options, seed,
         )
         for setting, chat in chats.items()
     }  # fmt: skip
@@ -124,11 +124,6 @@ def prompts_of(
             "the distance on: raise its limits, or leave out the checkpoint's domain"
         )
     return found
-
-
-def begins(bos: bool | Mapping[str, bool], question: Row) -> bool:
-    """Whether what is said of a question begins with the begin token, for all or by role."""
-    return bos if isinstance(bos, bool) else bos[question["role"]]
 
 
 def steps_of(folder: Path) -> int:

@@ -11,7 +11,7 @@ from tuneatlas.engine.resume import Parts
 from tuneatlas.engine.scatter import refuse_needless, shared
 from tuneatlas.models.asked import load_asked
 from tuneatlas.models.chat_templates import fit_chat
-from tuneatlas.models.encode import Text
+from tuneatlas.models.encode import Text, begins
 from tuneatlas.models.folder import tell_rounding
 from tuneatlas.models.prompts import (
     ChatTemplate,
@@ -93,9 +93,9 @@ def ask_tuned(
     roles = [q["role"] for q in asked]
     asking = {**options, "shots": 0}
     names = [q["id"] for q in asked]
-    begins = [bos if isinstance(bos, bool) else bos[role] for role in roles]
+    with_bos = [begins(bos, role) for role in roles]
     scores = score_prompts(
-        model, tokenizer, roles, prompts, scored, asking, bos=begins, parts=parts, names=names
+        model, tokenizer, roles, prompts, scored, asking, bos=with_bos, parts=parts, names=names
     )
     if parts and parts.is_partial:
         return []

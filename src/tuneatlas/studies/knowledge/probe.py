@@ -12,6 +12,7 @@ from tuneatlas.engine.resume import Parts
 from tuneatlas.engine.scatter import refuse_needless
 from tuneatlas.errors import UserError
 from tuneatlas.models.asked import load_asked
+from tuneatlas.models.encode import begins
 from tuneatlas.models.likelihoods import Floats
 from tuneatlas.models.prompts import QuestionTemplate, continuations, few_shot_head, few_shot_prompt
 from tuneatlas.models.scoring import answer_rows, score_prompts
@@ -88,7 +89,7 @@ def probe_model(
 ) -> Probed:
     """As `probe_base`, of a model in memory, in evaluation mode."""
     asked = [q for q in questions if q["split"] in splits]
-    begins = [bos if isinstance(bos, bool) else bos[q["role"]] for q in asked]
+    with_bos = [begins(bos, q["role"]) for q in asked]
     ways: list[list[Floats]] = []
     first: list[str] = []
     names = [q["id"] for q in asked]
@@ -107,7 +108,7 @@ def probe_model(
                 prompts,
                 scored,
                 options,
-                bos=begins,
+                bos=with_bos,
                 parts=kept,
                 names=names,
             )

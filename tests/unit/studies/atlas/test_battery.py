@@ -59,11 +59,17 @@ ROLES = ("home", "related")
 
 def asking(tmp_path: Path, base: Path, tokenizer, rows: list[Row], options: dict) -> list[Row]:
     save_model(tmp_path / "tuned", new_llama(tokenizer, TINY, seed=2).eval(), tokenizer)
+    models = {"base": base, "finetuned": tmp_path / "tuned", "stages": [base]}
+    return battery_of(tmp_path, models, CHAT, rows, options)
+
+
+def battery_of(
+    tmp_path: Path, models: dict, chat: Path, rows: list[Row], options: dict
+) -> list[Row]:
     QUESTIONS.write(tmp_path / "questions.parquet", rows)
-    ANSWERS.write(tmp_path / "probe.parquet", probed(base, rows))
-    inputs = {
-        **{"base": base, "finetuned": tmp_path / "tuned", "stages": [base]},
-        **{"template": LETTER, "chat_template": LETTER, "chat": CHAT},
+    ANSWERS.write(tmp_path / "probe.parquet", probed(models["base"], rows))
+    inputs = models | {
+        **{"template": LETTER, "chat_template": LETTER, "chat": chat},
         "questions": [tmp_path / "questions.parquet"],
         "answers": [tmp_path / "probe.parquet"],
     }
@@ -118,23 +124,25 @@ def test_a_base_without_a_chat_template_is_asked_in_that_of_its_checkpoint(
     own = copy.deepcopy(tokenizer)
     own.chat_template = PLAIN
     save_model(tmp_path / "given", new_llama(own, TINY, seed=2).eval(), own)
-    QUESTIONS.write(tmp_path / "questions.parquet", rows)
-    ANSWERS.write(tmp_path / "probe.parquet", probed(base, rows))
-    inputs = {
-        **{"base": base, "finetuned": [], "stages": [tmp_path / "given"]},
-        **{"template": LETTER, "chat_template": LETTER, "chat": TEMPLATES / "chat/own.yaml"},
-        "questions": [tmp_path / "questions.parquet"],
-        "answers": [tmp_path / "probe.parquet"],
-    }
-    step = a_step(tmp_path, inputs, {"answers": "m/given/mine/0.parquet"}, ASKED)
-    run_script("ask_battery", step, bos=True, chat_bos=True)
-    found = [r for r in BATTERY.read(step.outputs["answers"]) if r["way"] == "chat"]
+    models = {"base": base, "finetuned": [], "stages": [tmp_path / "given"]}
+    whole = battery_of(tmp_path, models, TEMPLATES / "chat/own.yaml", rows, ASKED)
+    found = [row for row in whole if row["way"] == "chat"]
     chat = own_chat(own)
     template = QuestionTemplate.load(LETTER)
     for setting, folder in (("base", base), ("stages", tmp_path / "given")):
         asked = evaluate_tuned(folder, rows, template, chat, SHOWN, bos=True)
         wanted = {r["id"]: r["scores"] for r in asked}
         assert {r["id"]: r["scores"] for r in found if r["setting"] == setting} == wanted
+
+
+def test_a_base_is_not_asked_with_tokens_that_it_does_not_know(tmp_path, base, tokenizer, rows):
+    """Known where a base is a folder before the first job; of one that is made or fetched here."""
+    own = copy.deepcopy(tokenizer)
+    own.add_tokens(["<|turn|>"])
+    save_model(tmp_path / "given", new_llama(own, TINY, seed=2).eval(), own)
+    models = {"base": base, "finetuned": [], "stages": [tmp_path / "given"]}
+    with pytest.raises(UserError, match=r"given: its tokenizer has 1 token .* '<\|turn\|>'"):
+        battery_of(tmp_path, models, CHAT, rows, ASKED)
 
 
 def test_a_question_put_twice_in_the_same_words_is_refused(tmp_path, base, tokenizer, rows):
